@@ -1,0 +1,130 @@
+#include "config.h"
+
+#include "base/buf.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+buf_init(struct buf *b, size_t limit)
+{
+	memset(b, 0, sizeof(*b));
+	b->limit = limit;
+}
+
+void
+buf_clear(struct buf *b)
+{
+	size_t limit = b->limit;
+
+	free(b->data);
+	buf_init(b, limit);
+}
+
+void
+buf_reset(struct buf *b)
+{
+	b->len = 0;
+	b->bad = false;
+	if (b->data != NULL)
+		b->data[0] = '\0';
+}
+
+static bool
+reserve(struct buf *b, size_t more)
+{
+	size_t need, cap;
+	char *data;
+
+	if (b->bad || more > SIZE_MAX / 4 - b->len || (b->limit != 0 && b->len + more > b->limit)) {
+		b->bad = true;
+		return false;
+	}
+	need = b->len + more + 1;
+	if (need <= b->cap)
+		return true;
+	cap = b->cap < 64 ? 64 : b->cap;
+	while (cap < need)
+		cap *= 2;
+	data = realloc(b->data, cap);
+	if (data == NULL) {
+		b->bad = true;
+		return false;
+	}
+	b->data = data;
+	b->cap = cap;
+	return true;
+}
+
+void
+buf_add(struct buf *b, const void *data, size_t len)
+{
+	if (!reserve(b, len))
+		return;
+	if (len > 0)
+		memcpy(b->data + b->len, data, len);
+	b->len += len;
+	b->data[b->len] = '\0';
+}
+
+void
+buf_add_str(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+void
+buf_add_char(struct buf *b, char c)
+{
+	buf_add(b, &c, 1);
+}
+
+void
+buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	if (n < 0 || !reserve(b, (size_t)n))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	b->len += (size_t)n;
+}
+
+void
+buf_drop_front(struct buf *b, size_t len)
+{
+	assert(len <= b->len);
+	if (len == 0)
+		return;
+	memmove(b->data, b->data + len, b->len - len + 1);
+	b->len -= len;
+}
+
+const char *
+buf_str(const struct buf *b)
+{
+	return b->data == NULL ? "" : b->data;
+}
+
+char *
+buf_take(struct buf *b)
+{
+	char *s;
+
+	if (b->data == NULL)
+		buf_add(b, "", 0);
+	s = b->bad ? NULL : b->data;
+	if (s != NULL)
+		b->data = NULL;
+	buf_clear(b);
+	return s;
+}

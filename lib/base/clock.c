@@ -1,0 +1,104 @@
+#include "config.h"
+
+#include "base/clock.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { KST_OFFSET_S = 9 * 3600 };
+
+static int64_t
+read_ms(clockid_t id)
+{
+	struct timespec ts;
+	int rc = clock_gettime(id, &ts);
+
+	assert(rc == 0);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t
+clock_boot_ms(void)
+{
+	return read_ms(CLOCK_BOOTTIME);
+}
+
+int64_t
+clock_wall_ms(void)
+{
+	return read_ms(CLOCK_REALTIME);
+}
+
+struct now
+clock_now(void)
+{
+	return (struct now){ .boot_ms = clock_boot_ms(), .wall_ms = clock_wall_ms() };
+}
+
+const char *
+clock_boot_id(void)
+{
+	static char id[37];
+	ssize_t n;
+	int fd;
+
+	if (id[0] != '\0')
+		return id;
+	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return id;
+	n = read(fd, id, sizeof(id) - 1);
+	close(fd);
+	id[n > 0 ? n : 0] = '\0';
+	id[strcspn(id, "\n")] = '\0';
+	return id;
+}
+
+void
+clock_format_iso(int64_t wall_ms, char out[CLOCK_ISO_CAP])
+{
+	int64_t s = wall_ms / 1000;
+	int ms = (int)(wall_ms % 1000);
+	struct tm tm;
+	time_t t;
+
+	if (ms < 0) {
+		ms += 1000;
+		s--;
+	}
+	t = (time_t)s;
+	gmtime_r(&t, &tm);
+	snprintf(out, CLOCK_ISO_CAP, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (tm.tm_year + 1900) % 10000,
+	    tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, ms);
+}
+
+bool
+clock_parse_kst(const char *text, int64_t *wall_ms)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:dd";
+	struct tm tm = { 0 }, back;
+	time_t t;
+
+	if (strlen(text) != sizeof(form) - 1)
+		return false;
+	for (size_t i = 0; i < sizeof(form) - 1; i++)
+		if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : text[i] != form[i])
+			return false;
+	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+	    &tm.tm_min, &tm.tm_sec) != 6)
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	back = tm;
+	t = timegm(&back);
+	if (back.tm_mon != tm.tm_mon || back.tm_mday != tm.tm_mday || back.tm_hour != tm.tm_hour ||
+	    back.tm_min != tm.tm_min || back.tm_sec != tm.tm_sec)
+		return false;	/* 31 February and friends */
+	*wall_ms = ((int64_t)t - KST_OFFSET_S) * 1000;
+	return true;
+}

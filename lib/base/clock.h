@@ -1,0 +1,26 @@
+/* The only module that asks the system for the time. Everything else takes it as an argument. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Both clocks in milliseconds. boot counts through suspend and never jumps: deadlines. wall is UTC since 1970: records. */
+struct now {
+	int64_t boot_ms;
+	int64_t wall_ms;
+};
+
+struct now clock_now(void);
+int64_t clock_boot_ms(void);
+int64_t clock_wall_ms(void);
+
+/* The kernel's boot id (36 characters), the same until the next boot; "" where the system has none. */
+const char *clock_boot_id(void);
+
+/* RFC 3339 UTC with milliseconds, as Date.prototype.toISOString: "2026-03-05T01:20:30.000Z" (24 characters). */
+enum { CLOCK_ISO_CAP = 72 };
+void clock_format_iso(int64_t wall_ms, char out[CLOCK_ISO_CAP]);
+
+/* KakaoPay's "YYYY-MM-DDTHH:MM:SS", KST without offset, to UTC milliseconds. src: kakaopay-api section 2. */
+bool clock_parse_kst(const char *text, int64_t *wall_ms);

@@ -1,0 +1,97 @@
+/* roompay.conf: INI, one file for all programs. Every key stands once in the table of conf.c, from which reading, defaults,
+ * checks and the list in roompay.conf(5) come. Secrets are read from the files named, after everything else is right. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/limit.h"
+#include "base/log.h"
+#include "base/secret.h"
+
+enum { CONF_CALLERS_MAX = 32, CONF_MERCHANTS_MAX = 32, CONF_CIDS_MAX = 32, CONF_UIDS_MAX = 16, CONF_HOSTS_MAX = 32,
+	CONF_PATH_CAP = 256, CONF_TEXT_CAP = 512, CONF_TOKENS_MAX = 2 };
+
+enum conf_role { ROLE_GATEWAY = 1, ROLE_RESERVATION = 2, ROLE_OPERATOR = 4, ROLE_REFUND = 8 };	/* bits */
+enum conf_mode { MODE_SECRET_KEY, MODE_ADMIN_KEY, MODE_USER_TOKEN };
+enum conf_unbookable { UNBOOKABLE_KEEP, UNBOOKABLE_REFUND };
+
+struct conf_caller {	/* [caller NAME] */
+	char name[65];
+	unsigned roles;				/* roles = gateway, operator */
+	char cids[CONF_CIDS_MAX][CID_CAP];	/* cids = TC0ONETIME, ... */
+	size_t n_cids;
+	uint8_t token_sha256[CONF_TOKENS_MAX][32];	/* token_sha256 = HEX [, HEX] */
+	size_t n_tokens;
+};
+
+struct conf_merchant {	/* [merchant CID] */
+	char cid[CID_CAP];
+	enum conf_mode mode;			/* mode = secret_key | admin_key | user_token */
+	char base_url[CONF_TEXT_CAP];		/* default by mode */
+	char key_file[CONF_PATH_CAP];
+	struct secret key;
+	char cid_secret_file[CONF_PATH_CAP];
+	struct secret cid_secret;
+	int64_t hold_ttl_ms;			/* hold_ttl = seconds, 30..840; default 600 */
+	enum conf_unbookable on_unbookable;
+};
+
+struct conf_peer {	/* [deliver reservation], [deliver gateway] */
+	char url[CONF_TEXT_CAP];		/* "": nothing is sent to this peer */
+	char key_file[CONF_PATH_CAP];		/* Standard Webhooks secret: whsec_<base64> */
+	struct secret key;
+};
+
+struct conf {
+	/* [site] */
+	bool time_unit_minute;			/* time_unit = hour | minute */
+	char url_hosts[CONF_HOSTS_MAX][CONF_PATH_CAP];	/* redirect_hosts = a, b; empty: any */
+	size_t n_url_hosts;
+	bool url_http;				/* redirect_http = no | yes */
+	char replay_key_file[CONF_PATH_CAP];
+	struct secret replay_key;		/* never changes */
+	enum log_level log_level;
+	/* [fcgi] */
+	char fcgi_socket[CONF_PATH_CAP];
+	int64_t workers;			/* also what the queue derives its limits from */
+	char prefix[CONF_PATH_CAP];		/* "" or "/pay": removed from the path */
+	int64_t deadline_ms;			/* deadline = ms, 2000..30000; default 13000 */
+	/* [queue] */
+	char queue_socket[CONF_PATH_CAP];
+	char queue_dir[CONF_PATH_CAP];
+	uint32_t queue_uids[CONF_UIDS_MAX];	/* allow_uids; empty: own uid and root */
+	size_t n_queue_uids;
+	int64_t max_holds_per_user;		/* 3 */
+	int64_t guard_ms;			/* sold_guard = seconds; 60 */
+	int64_t max_calls_ready;		/* provider calls and waiters; 0: workers - 4, at least 1 */
+	int64_t max_calls;			/* for approvals; 0: workers - 2, at least 1 */
+	int64_t max_refused_tokens;		/* per minute and hold; 5 */
+	/* [store] */
+	char store_uri[CONF_TEXT_CAP];		/* uri, or uri_file for one with a password */
+	char store_uri_file[CONF_PATH_CAP];
+	struct secret store_uri_secret;
+	char database[64];
+	/* [courier] */
+	int64_t courier_parallel;
+	struct conf_peer reservation, gateway;
+	struct conf_caller callers[CONF_CALLERS_MAX];
+	size_t n_callers;
+	struct conf_merchant merchants[CONF_MERCHANTS_MAX];
+	size_t n_merchants;
+};
+
+enum conf_user { CONF_FOR_FCGI = 1, CONF_FOR_QUEUED = 2, CONF_FOR_COURIER = 4, CONF_FOR_CTL = 8 };	/* whose secrets are read */
+
+/* Reads PATH into *c. Every mistake is a line "PATH:LINE: what" on `out` (may be NULL); false if there was any.
+ * Only the secrets that `user` needs are opened. conf_free clears secrets. */
+bool conf_read(struct conf *c, const char *path, enum conf_user user, FILE *out, struct error *err)
+	__attribute__((warn_unused_result));
+void conf_clear(struct conf *c);
+const struct conf_merchant *conf_merchant(const struct conf *c, const char *cid);	/* NULL: unknown */
+const char *conf_store_uri(const struct conf *c);
+/* Walks the table of keys, for documents and tests: NULL after the last. */
+const char *conf_key_name(size_t i, const char **section);

@@ -1,0 +1,121 @@
+#include "config.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+static const char *const level_names[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_WARN] = "warn",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+};
+
+static const char *log_prog = "roompay";
+static const char *log_request;
+static enum log_level log_max = LOG_LEVEL_INFO;
+
+void
+log_open(const char *prog, enum log_level level)
+{
+	log_prog = prog;
+	log_max = level;
+}
+
+void
+log_set_request(const char *request_id)
+{
+	log_request = request_id;
+}
+
+bool
+log_level_parse(const char *word, enum log_level *level)
+{
+	for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++)
+		if (strcmp(word, level_names[i]) == 0) {
+			*level = (enum log_level)i;
+			return true;
+		}
+	return false;
+}
+
+static bool
+is_plain(const char *s)
+{
+	if (*s == '\0')
+		return false;
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s <= ' ' || *s == '"' || *s == '=' || *s == '\\' || (unsigned char)*s == 0x7f)
+			return false;
+	return true;
+}
+
+/* U+2028 and U+2029 end a line for some readers. */
+static bool
+is_line_separator(const unsigned char *p)
+{
+	return p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9);
+}
+
+static void
+add_value(struct buf *b, const char *s)
+{
+	if (s == NULL)
+		s = "";
+	if (is_plain(s) && strstr(s, "\xe2\x80") == NULL) {
+		buf_add_str(b, s);
+		return;
+	}
+	buf_add_char(b, '"');
+	for (const unsigned char *p = (const unsigned char *)s; *p != '\0'; p++) {
+		if (*p == '"' || *p == '\\')
+			buf_printf(b, "\\%c", *p);
+		else if (*p < 0x20 || *p == 0x7f)
+			buf_printf(b, "\\x%02x", *p);
+		else if (is_line_separator(p)) {
+			buf_printf(b, "\\u20%02x", p[2] == 0xa8 ? 0x28 : 0x29);
+			p += 2;
+		} else
+			buf_add_char(b, (char)*p);
+	}
+	buf_add_char(b, '"');
+}
+
+void
+log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs, size_t n)
+{
+	struct buf b = { .limit = 4000 };
+	char ts[CLOCK_ISO_CAP];
+	int saved = errno;
+	ssize_t done;
+
+	if (level > log_max)
+		return;
+	clock_format_iso(clock_wall_ms(), ts);
+	buf_printf(&b, "ts=%s level=%s prog=%s pid=%d event=%s", ts, level_names[level], log_prog, (int)getpid(), event);
+	if (log_request != NULL) {
+		buf_add_str(&b, " req=");
+		add_value(&b, log_request);
+	}
+	for (size_t i = 0; i < n; i++) {
+		buf_printf(&b, " %s=", kvs[i].key);
+		if (kvs[i].type == LOG_KV_STR)
+			add_value(&b, kvs[i].str);
+		else if (kvs[i].type == LOG_KV_INT)
+			buf_printf(&b, "%lld", (long long)kvs[i].num);
+		else
+			buf_add_str(&b, kvs[i].num ? "true" : "false");
+	}
+	b.bad = false;
+	b.limit = 0;
+	buf_add_char(&b, '\n');
+	done = b.data == NULL ? 0 : write(STDERR_FILENO, b.data, b.len);	/* one write: lines of many processes stay whole */
+	(void)done;
+	buf_clear(&b);
+	errno = saved;
+}

@@ -1,0 +1,33 @@
+/* One event a line, logfmt: ts= level= prog= pid= event= [req=] key=value ... Values are escaped here; secrets are
+ * never passed in (struct secret has no KV). An error is logged once, where it is answered. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdbool.h>
+
+#include "base/error.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+struct log_kv {
+	enum { LOG_KV_STR, LOG_KV_INT, LOG_KV_BOOL } type;
+	const char *key;
+	const char *str;
+	int64_t num;
+};
+
+#define KV_STR(k, v) ((struct log_kv){ .type = LOG_KV_STR, .key = (k), .str = (v) })
+#define KV_INT(k, v) ((struct log_kv){ .type = LOG_KV_INT, .key = (k), .num = (int64_t)(v) })
+#define KV_BOOL(k, v) ((struct log_kv){ .type = LOG_KV_BOOL, .key = (k), .num = (v) })
+#define KV_ERR(e) KV_STR("error", (e)->msg), KV_STR("kind", error_code_name((e)->code))
+
+/* log_event(LOG_LEVEL_INFO, "approve_done", KV_STR("order", id), KV_INT("ms", 12)); at least one KV. */
+#define log_event(level, event, ...) \
+	log_event_kvs((level), (event), (const struct log_kv[]){ __VA_ARGS__ }, \
+	    sizeof((const struct log_kv[]){ __VA_ARGS__ }) / sizeof(struct log_kv))
+
+void log_open(const char *prog, enum log_level level);
+void log_set_request(const char *request_id);	/* kept by reference; NULL: none. Added as req= to each line */
+void log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs, size_t n);
+bool log_level_parse(const char *word, enum log_level *level);	/* error warn info debug */

@@ -1,0 +1,158 @@
+/*
+ * All holds of all rooms, and what is remembered of orders: the rules of contract section 5 as one pure module.
+ * Commands and time in; answers and records out. No I/O, no clock, no waiting: a caller that must wait gets HA_WAIT and asks
+ * again when the hold it waits for has changed (hold_table_changes).
+ *
+ * A command never changes the table itself. It decides, and where the answer changes anything it gives one *record* (bytes).
+ * hold_table_apply(record) changes the table. The daemon's order is: decide -> journal append -> apply -> sync -> answer; a restart
+ * applies the journal's records again and gets the same table. Expiry by time is a record too (hold_table_expire).
+ * hold_table_snapshot writes the whole table as records.
+ *
+ * Structure: per room two sets of disjoint intervals (held by primary holds; held by replacements whose ready call is under way), each
+ * a search tree ordered by time, so overlap costs O(log n of that room); rooms, holds, users, orders, tids in hash tables; deadlines in a heap.
+ * Invariant: in each set intervals are disjoint, because a grant fences every expired hold that it overlaps.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/limit.h"
+#include "booking/hold.h"
+#include "booking/interval.h"
+
+struct hold_limits {
+	int64_t max_per_user;		/* held or ready holds */
+	int64_t guard_ms;		/* sold guard after removal of an approved hold */
+	int64_t window_ms;		/* KakaoPay's: 15 min from the ready call's begin */
+	int64_t max_refused_per_min;
+	int64_t removed_answer_ms;	/* 10 min: "the last answer again" */
+	int64_t gone_memory_ms;		/* how long a fenced, expired or declined hold answers hold-expired rather than no-hold: 24 h */
+	int64_t order_memory_ms;	/* 35 days */
+};
+
+/* Provider calls and waiters under way; the daemon counts (connections close), the rules decide. */
+struct hold_load {
+	int64_t calls;		/* provider calls under way, all kinds */
+	int64_t waiters;
+	int64_t max_ready;	/* payReady calls and waiters are refused from here on (calls + waiters) */
+	int64_t max_all;	/* approvals too */
+};
+
+enum hold_answer_code {
+	HA_OK,			/* see the command */
+	HA_REPLAY,		/* hold: own ready hold, equal business fields */
+	HA_WAIT,		/* wait until hold `id` changes, then ask again */
+	HA_ORDER_PAID,
+	HA_IN_PROGRESS,		/* retry_ms */
+	HA_SLOT_HELD,		/* conflicts, retry_ms */
+	HA_SLOT_SOLD,		/* conflicts, retry_ms */
+	HA_TOO_MANY_HOLDS,	/* retry_ms */
+	HA_TOO_MANY_REFUSED,	/* retry_ms */
+	HA_BUSY,		/* provider-busy: retry_ms */
+	HA_NO_HOLD,
+	HA_EXPIRED,
+	HA_FENCED,		/* this id/tid was replaced, fenced or removed */
+	HA_LEDGER_BEHIND,	/* n <= last_n */
+	HA_STALE_TOKEN,		/* an outcome under a fencing token that is not the hold's */
+	HA__MAX
+};
+const char *hold_answer_name(enum hold_answer_code c);	/* the word on the socket: "ok", "replay", "wait", "order-already-paid", ... */
+
+/* What a command may show of a hold. Strings are borrowed until the table changes. */
+struct hold_view {
+	uint64_t id;
+	enum hold_state state;
+	enum hold_state before;		/* approving: what it was before (ready, expired, unknown) */
+	const char *cid, *order, *user, *room, *tid;	/* tid "" before ready */
+	const char *attempt;		/* JSON as given to hold */
+	const char *answer;		/* payReady's answer as given to ready, "" before or when no longer kept */
+	int64_t expires_boot_ms;	/* held, ready; 0 otherwise */
+	int64_t window_boot_ms;		/* end of KakaoPay's window */
+	uint64_t token;			/* fencing token of the last approving, 0: none */
+	int64_t n;			/* its ledger number */
+	int64_t deadline_boot_ms;	/* of the approving */
+	int64_t last_n;			/* last ledger number remembered for the order, 0: none */
+	bool replacing;			/* a replacement of this hold has its ready call under way */
+};
+
+struct hold_answer {
+	enum hold_answer_code code;
+	struct hold_view hold;		/* where code says so */
+	struct interval_set conflicts;	/* the overlapping parts only */
+	int64_t retry_ms;
+	struct buf record;		/* empty: nothing changes */
+};
+void hold_answer_clear(struct hold_answer *a);
+
+struct hold_table;
+struct hold_table *hold_table_new(const struct hold_limits *limits);
+void hold_table_free(struct hold_table **t);
+
+/* payReady. fingerprint: hash of the business fields. Order of checks: order paid, in progress, replay, slot, limits, busy. */
+struct hold_request {
+	const char *cid, *order, *user, *room;
+	struct interval_set set;
+	const char *fingerprint;	/* hex */
+	const char *attempt;		/* JSON, opaque */
+	int64_t ttl_ms;
+	int64_t call_ms;		/* the ready call must be back by now + this; a little later the held hold expires */
+};
+/* HA_OK: granted (state held, replacing an own hold or not); HA_REPLAY; HA_WAIT (equal request under way); HA_ORDER_PAID; HA_IN_PROGRESS;
+ * HA_SLOT_HELD; HA_SLOT_SOLD; HA_TOO_MANY_HOLDS; HA_BUSY. */
+bool hold_table_hold(struct hold_table *t, const struct hold_request *rq, const struct hold_load *load, struct now now,
+	struct hold_answer *out, struct error *err);
+
+/* The ready call succeeded: HA_OK (ready; a replaced hold is fenced in the same record), HA_IN_PROGRESS (an approve of the replaced one won),
+ * HA_FENCED (expired or removed meanwhile). Repeats answer the same. answer: payReady's JSON, kept for replays. */
+bool hold_table_ready(struct hold_table *t, uint64_t id, const char *tid, const char *answer, struct now now,
+	struct hold_answer *out, struct error *err);
+/* It failed: the hold is gone, a replaced one is as it was. HA_OK also when already gone. paid: the ledger has a capture of the order. */
+bool hold_table_fail(struct hold_table *t, uint64_t id, bool paid, struct now now, struct hold_answer *out, struct error *err);
+
+/* Looking. What approvePayment means by (user, room): held-or-later hold of that place, else the latest gone one.
+ * HA_OK (any state, look at hold.state), HA_NO_HOLD. Never changes anything. */
+enum hold_find_what { FIND_PLACE, FIND_APPROVED_OLDEST, FIND_REMOVED_LAST };
+void hold_table_find(struct hold_table *t, enum hold_find_what what, const char *user, const char *room, struct now now, struct hold_answer *out);
+void hold_table_find_tid(struct hold_table *t, const char *tid, struct now now, struct hold_answer *out);
+void hold_table_find_order(struct hold_table *t, const char *cid, const char *order, struct now now, struct hold_answer *out);
+
+/* approvePayment. n: number after the end of the order's chain; key: replay key hex; deadline_ms: from now.
+ * HA_OK: granted, hold.token, hold.before (ready, expired = taken again in one step, unknown, approving = its deadline passed 2 s ago: inquire first);
+ * HA_WAIT: an approve runs, ask again from the start when it changed; HA_IN_PROGRESS (load, or a ready call that replaces... never: approve wins over it);
+ * HA_LEDGER_BEHIND; HA_EXPIRED; HA_FENCED; HA_ORDER_PAID; HA_TOO_MANY_REFUSED; HA_BUSY (past max_all). */
+bool hold_table_approve(struct hold_table *t, uint64_t id, int64_t n, const char *key, int64_t deadline_ms, const struct hold_load *load,
+	struct now now, struct hold_answer *out, struct error *err);
+
+/* How it ended. n: the ledger number of the outcome (0: none was written, as for `restored`). HA_OK (also for a repeat), HA_STALE_TOKEN. */
+enum hold_outcome { HO_APPROVED, HO_DECLINED, HO_UNKNOWN, HO_REVIEW, HO_REFUSED /* token */, HO_RESTORED /* not executed, abandoned */, HO__MAX };
+bool hold_outcome_parse(const char *name, enum hold_outcome *out);
+const char *hold_outcome_name(enum hold_outcome o);
+bool hold_table_outcome(struct hold_table *t, uint64_t id, uint64_t token, enum hold_outcome o, int64_t n, struct now now,
+	struct hold_answer *out, struct error *err);
+
+/* removePaymentInQueue. by_reservation: only approved -> HA_OK with the hold as it was; a repeat HA_REPLAY. Else (gateway): held, ready, expired -> removed/fenced,
+ * approving and unknown HA_IN_PROGRESS, approved HA_ORDER_PAID. HA_NO_HOLD. n: ledger number of the removal (0 for uncharged ones). */
+bool hold_table_remove(struct hold_table *t, uint64_t id, bool by_reservation, int64_t n, struct now now, struct hold_answer *out, struct error *err);
+
+/* Time passes. One record for all that expire now (empty: none); next_ms: when to call again, boot clock, INT64_MAX: never. */
+bool hold_table_expire(struct hold_table *t, struct now now, struct buf *record, int64_t *next_boot_ms, struct error *err);
+
+/* Changes the table. A record that does not parse or does not fit: ERR_INTERNAL, table unusable. changed: ids whose state changed (for waiters). */
+struct hold_changes { uint64_t id[2 * INTERVALS_MAX + 8]; size_t n; bool all; };
+bool hold_table_apply(struct hold_table *t, const void *record, size_t len, struct hold_changes *changed, struct error *err);
+/* The whole table as records, one emit call each; false from emit ends it. Applied to a new table they give an equal one. */
+bool hold_table_snapshot(const struct hold_table *t, bool (*emit)(void *ctx, const void *record, size_t len), void *ctx);
+
+/* After a restart: `fn` maps deadlines that were written under another boot to this one, rather late than early. */
+void hold_table_rebase(struct hold_table *t, bool same_boot, struct now now);
+
+/* GET /queue and the operator: every live hold of a room (NULL: of all), in order of id. */
+bool hold_table_each(const struct hold_table *t, const char *room, bool (*fn)(void *ctx, const struct hold_view *h, const struct interval_set *set), void *ctx);
+
+struct hold_stats { int64_t by_state[HOLD__MAX]; int64_t guards; int64_t orders; int64_t refused_slot; };
+void hold_table_stats(const struct hold_table *t, struct hold_stats *out);

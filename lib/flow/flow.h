@@ -1,0 +1,73 @@
+/* Each query told as a story over the interfaces of queue, store and KakaoPay. Input is typed and checked before; output is typed; the edge (fcgi) makes
+ * bytes of it. Nothing here knows HTTP. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+#include "base/error.h"
+#include "booking/interval.h"
+#include "kakaopay/kakaopay.h"
+#include "money/attempt.h"
+#include "money/order.h"
+#include "queue/queue.h"
+#include "store/store.h"
+
+struct flow {			/* what a program has: made once after fork */
+	const struct conf *conf;
+	struct queue *queue;
+	struct store *store;
+	struct kakaopay *kakaopay;
+	const char *program;	/* fcgi, courier, ctl: `by` of the ledger */
+};
+
+struct flow_call {		/* one request */
+	const char *request_id;
+	int64_t deadline_boot_ms;
+};
+
+enum flow_result {		/* every way a query can end; the edge has one table from these to status and code */
+	FR_OK, FR_UNKNOWN /* 202 */, FR_RECORDING /* 202 */, FR_SLOT_HELD, FR_SLOT_SOLD, FR_ORDER_PAID, FR_IN_PROGRESS, FR_DECLINED, FR_TOKEN_REFUSED,
+	FR_NO_HOLD, FR_EXPIRED, FR_TOO_MANY_HOLDS, FR_TOO_MANY_REQUESTS, FR_PROVIDER_UNREACHABLE, FR_PROVIDER_ERROR, FR_PROVIDER_BUSY,
+	FR_QUEUE_UNAVAILABLE, FR_STORE_UNAVAILABLE, FR_NOT_READY, FR_INTERNAL, FR__MAX
+};
+enum flow_charged { FC_ABSENT, FC_FALSE, FC_TRUE, FC_UNKNOWN };
+
+struct flow_ready_request {
+	struct attempt attempt;			/* key "" */
+	struct interval_set set;
+	struct kakaopay_ready ready;
+	char fingerprint[KEY_CAP];		/* SHA-256 hex of the business fields, by the edge */
+};
+struct flow_ready_answer {
+	struct kakaopay_opened opened;
+	int64_t expires_wall_ms, expires_in_ms;
+};
+struct flow_answer {
+	enum flow_result result;
+	enum flow_charged charged;
+	bool replayed;				/* Idempotent-Replayed */
+	int64_t retry_ms;			/* 0: no Retry-After */
+	struct interval_set conflicts;
+	struct provider_answer provider;
+	bool has_provider;
+	char tid[TID_CAP];
+	enum attempt_state state;		/* approve, remove: approved, review, unknown... */
+	bool removed;				/* remove: false = never there */
+	bool has_payment;
+	struct payment payment;
+	char reservation_info[RESERVATION_INFO_MAX + 1];
+	char detail[200];			/* for the log, never for the caller */
+	struct flow_ready_answer ready;
+};
+
+/* Always fill *out; what could not be done is a result, not an error. */
+void flow_ready(struct flow *f, const struct flow_call *c, const struct flow_ready_request *rq, struct flow_answer *out);
+void flow_approve(struct flow *f, const struct flow_call *c, const char *user_id, const char *room_id, const char *pg_token,
+	const char *const *cids, size_t n_cids /* the caller's: a hold or order of another cid is not found */, struct flow_answer *out);
+void flow_remove(struct flow *f, const struct flow_call *c, bool by_reservation, const char *user_id, const char *room_id, const char *tid /* NULL */,
+	const char *const *cids, size_t n_cids, struct flow_answer *out);
+/* One attempt whose end is not known: reads the chain, inquires, writes the outcome, payments, queue, deliveries. Used by approve on unknown ones and by the
+ * courier; never sends approve. *settled: an outcome is in the ledger. */
+bool flow_settle(struct flow *f, const struct flow_call *c, const char *cid, const char *order, const char *tid, bool *settled, struct error *err);

@@ -1,0 +1,80 @@
+/* The life of an order and of its attempts as the ledger tells it (contract section 4). A table of legal steps; no I/O. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/limit.h"
+#include "money/payment.h"
+
+enum ledger_kind {	/* what happened; the word in the store */
+	LK_APPROVING,		/* approve is about to be sent */
+	LK_APPROVED,		/* captured */
+	LK_DECLINED,		/* certainly not captured, never will be by this tid */
+	LK_REFUSED,		/* token refused: the attempt is what it was before */
+	LK_NOT_EXECUTED,	/* wrong key, quota, not sent, ...: what it was before */
+	LK_UNKNOWN,
+	LK_REVIEW,		/* captured, or perhaps: an operator decides */
+	LK_ABANDONED,		/* the key of an approving that was never written was taken: nothing was sent */
+	LK_REMOVED,		/* the reservation is in the calendar, the hold is dropped */
+	LK_UNBOOKABLE, LK_REFUNDING, LK_REFUNDED, LK_PART_REFUNDED, LK_REFUND_FAILED, LK_REFUND_UNKNOWN, LK_NOTE,
+	LK__MAX
+};
+const char *ledger_kind_name(enum ledger_kind k);
+bool ledger_kind_parse(const char *name, enum ledger_kind *out);
+
+/* KakaoPay's refusal, as it goes to the caller and into the ledger. */
+struct provider_answer {
+	int http;		/* 0: none came */
+	int64_t code;		/* 0: none */
+	char message[256];
+	char method_code[64];	/* extras.method_result_code */
+};
+
+struct ledger_event {
+	char cid[CID_CAP];
+	char partner_order_id[ORDER_CAP];
+	int64_t n;		/* 1.. without gaps */
+	enum ledger_kind kind;
+	int64_t at_ms;		/* wall */
+	char nonce[NONCE_CAP];	/* the writer's; tells our own insert from another's */
+	char request_id[REQUEST_ID_CAP];
+	char by[33];		/* program: fcgi, courier, ctl */
+	char tid[TID_CAP];	/* of the attempt it speaks of */
+	char user_id[USER_CAP];
+	char room_id[ROOM_CAP];
+	int64_t token;		/* fencing token, approving */
+	int64_t deadline_ms;	/* wall, approving */
+	int64_t window_ms;	/* wall: end of KakaoPay's window, approving */
+	char key[KEY_CAP];	/* replay key, approving */
+	char *attempt;		/* JSON of struct attempt; approving and outcomes; heap or NULL */
+	bool has_payment;
+	struct payment payment;	/* approved, review */
+	struct provider_answer provider;	/* outcomes */
+	char reason[200];
+};
+void ledger_event_clear(struct ledger_event *e);	/* frees what it owns */
+
+struct ledger_chain {
+	struct ledger_event *ev;	/* ev[i].n == i + 1 */
+	size_t n;
+};
+void ledger_chain_clear(struct ledger_chain *c);
+
+/* The order's state from its chain. */
+enum attempt_state { AS_NONE, AS_APPROVING, AS_APPROVED, AS_DECLINED, AS_READY /* again: refused, not executed, abandoned */, AS_UNKNOWN, AS_REVIEW,
+	AS_UNBOOKABLE, AS_REFUNDED, AS_PART_REFUNDED, AS_REFUND_UNKNOWN, AS__MAX };
+const char *attempt_state_name(enum attempt_state s);
+struct order_state {
+	enum attempt_state state;		/* of the last attempt */
+	const struct ledger_event *last;	/* last event that decided it, NULL for AS_NONE */
+	const struct ledger_event *approving;	/* last approving */
+	const struct ledger_event *captured;	/* approved or review with a payment; NULL: no capture */
+	const struct ledger_event *removed;
+};
+/* Of the whole order, or of one tid (tid != NULL). Pointers into the chain. ERR_INTERNAL where the chain makes no legal life. */
+bool order_state(const struct ledger_chain *c, const char *tid, struct order_state *out, struct error *err);
+/* The attempt of the last approving under this replay key: its tid, or NULL. */
+const char *order_tid_of_key(const struct ledger_chain *c, const char *key);

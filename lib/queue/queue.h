@@ -1,0 +1,56 @@
+/* The queue as its users see it: one connection to roompay-queued, synchronous, every call with a deadline. A struct of functions, so that tests
+ * may put hold_table behind it without a socket (queue_memory). Protocol: doc/protocol.txt.
+ * Errors: ERR_UNAVAILABLE: not reached, or no answer in time (what was asked may have happened; all verbs are safe to repeat); ERR_INTERNAL. Rules' refusals
+ * are answers, not errors. The connection is opened at first use, and again after a failure; a closed connection makes the daemon forget our
+ * calls and waiters. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/limit.h"
+#include "booking/hold_table.h"
+
+struct queue_hold {		/* hold_view, owned */
+	uint64_t id;
+	enum hold_state state, before;
+	char cid[CID_CAP], order[ORDER_CAP], user[USER_CAP], room[ROOM_CAP], tid[TID_CAP];
+	char attempt[ATTEMPT_MAX];
+	char answer[ANSWER_MAX];
+	int64_t expires_boot_ms, window_boot_ms, deadline_boot_ms;
+	uint64_t token;
+	int64_t n, last_n;
+};
+
+struct queue_answer {
+	enum hold_answer_code code;
+	struct queue_hold hold;
+	struct interval_set conflicts;
+	int64_t retry_ms;
+	char failure[ANSWER_MAX];	/* hold as a waiter: how the ready call that we waited for failed (the leader's problem JSON) */
+};
+
+struct queue;	/* one per process */
+struct queue *queue_open_unix(const char *path);
+void queue_free(struct queue **q);
+
+/* deadline_boot_ms: when this program must have its answer. hold and approve wait inside the daemon for an equal call under way, at most that long
+ * (then HA_IN_PROGRESS). approve: HA_WAIT is never seen here; instead HA_REPLAY = "an approve of this hold was under way and has ended: start again". */
+bool queue_hold(struct queue *q, const struct hold_request *rq, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+bool queue_ready(struct queue *q, uint64_t id, const char *tid, const char *answer, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+bool queue_fail(struct queue *q, uint64_t id, bool paid, const char *failure, int64_t deadline_boot_ms, struct error *err);
+bool queue_find(struct queue *q, enum hold_find_what what, const char *user, const char *room, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+bool queue_find_tid(struct queue *q, const char *tid, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+bool queue_find_order(struct queue *q, const char *cid, const char *order, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+bool queue_approve(struct queue *q, uint64_t id, int64_t n, const char *key, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+bool queue_outcome(struct queue *q, uint64_t id, uint64_t token, enum hold_outcome o, int64_t n, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+bool queue_remove(struct queue *q, uint64_t id, bool by_reservation, int64_t n, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+/* Held intervals of a room without users: JSON array text as the daemon made it. */
+bool queue_list(struct queue *q, const char *room, struct buf *json, int64_t deadline_boot_ms, struct error *err);
+bool queue_stats(struct queue *q, struct buf *json, int64_t deadline_boot_ms, struct error *err);
+/* A delivery was put into the outbox: wakes whoever watches (the courier: first try within 100 ms). */
+bool queue_poke(struct queue *q, int64_t deadline_boot_ms, struct error *err);
+bool queue_watch(struct queue *q, int64_t wait_ms, bool *poked, struct error *err);
+/* The queue's own id, and why it grants nothing ("" : it does). */
+bool queue_hello(struct queue *q, char id[QUEUE_ID_CAP], char fence[64], int64_t deadline_boot_ms, struct error *err);

@@ -1,0 +1,82 @@
+/*
+ * What is stored, in the words of the domain. Two implementations: MongoDB (mongo.c, the only place of bson_t) and memory (memory.c, for tests).
+ * Arbiter: an insert under a key. Every put is repeatable: STORE_OURS when the document under the key is the one given (this call or an earlier try,
+ * told by nonce or content), STORE_TAKEN when another's is there. A put whose end is not known is sent again until it is known or the deadline is over:
+ * then ERR_UNCERTAIN (may be stored). ERR_UNAVAILABLE: certainly not stored (breaker open, no server, nothing sent). Reads: ERR_UNAVAILABLE.
+ * Writes w:majority, j:true; reads readConcern majority by exact _id. Deadlines are CLOCK_BOOTTIME ms.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/limit.h"
+#include "money/order.h"
+#include "money/payment.h"
+
+enum store_put { STORE_OURS, STORE_TAKEN };
+
+struct store_open {		/* work item: _id = tid */
+	char tid[TID_CAP], cid[CID_CAP], partner_order_id[ORDER_CAP], user_id[USER_CAP], room_id[ROOM_CAP];
+	int64_t at_ms;
+	uint64_t hold_id;
+	char queue_id[QUEUE_ID_CAP];
+};
+
+struct store_message {		/* outbox: _id = the webhook-id, "<type>.<tid>[.<more>]": the same message has the same id for ever */
+	char id[160];
+	char type[33];		/* payment.approved, queue.removed, payment.resolved, payment.refunded */
+	char peer[17];		/* reservation, gateway */
+	char tid[TID_CAP];
+	int64_t at_ms;		/* wall: owed since */
+	char *body;		/* JSON {type, timestamp, data}; heap */
+	int64_t tries;		/* filled by store_outbox_list: tries known so far in `deliveries` */
+	int64_t last_try_ms;	/* wall, 0: none */
+};
+void store_message_clear(struct store_message *m);
+
+struct store_try {		/* deliveries: _id = "<message id>#<try>" */
+	char message_id[160];
+	int64_t number;		/* 1.. */
+	int64_t at_ms;
+	char by[64];		/* courier's own id, for claims */
+	bool ended, acknowledged;
+	int64_t status;		/* HTTP, 0: no answer */
+	char error[200];
+};
+
+struct store;
+/* Makes no connection yet. MongoDB: after fork only. uri may hold a password: it is never logged. */
+struct store *store_open_mongo(const char *uri, const char *database, struct error *err);
+struct store *store_open_memory(void);	/* tests */
+void store_free(struct store **s);
+
+/* Indexes, schema version; and the claim of the site's queue: claims it when there is none, ERR_CONFLICT when another queue has it. Repeatable. */
+bool store_prepare(struct store *s, int64_t deadline_boot_ms, struct error *err);
+bool store_claim_queue(struct store *s, const char *queue_id, int64_t deadline_boot_ms, struct error *err);
+bool store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err);	/* a majority write */
+
+bool store_ledger_put(struct store *s, const struct ledger_event *e, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
+bool store_ledger_get(struct store *s, const char *cid, const char *order, int64_t n, struct ledger_event *out, bool *found, int64_t deadline_boot_ms, struct error *err);
+/* The whole chain, by exact ids 1, 2, ... to the first missing. */
+bool store_ledger_chain(struct store *s, const char *cid, const char *order, struct ledger_chain *out, int64_t deadline_boot_ms, struct error *err);
+
+struct store_replay { char key[KEY_CAP], cid[CID_CAP], partner_order_id[ORDER_CAP]; int64_t n; };
+bool store_replay_put(struct store *s, const struct store_replay *r, enum store_put *how, int64_t deadline_boot_ms, struct error *err);	/* OURS: also when it was there for the same order */
+bool store_replay_get(struct store *s, const char *key, struct store_replay *out, bool *found, int64_t deadline_boot_ms, struct error *err);
+
+bool store_payment_put(struct store *s, const struct payment *p, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
+bool store_payment_get(struct store *s, const char *tid, struct payment *out, bool *found, int64_t deadline_boot_ms, struct error *err);
+
+bool store_open_put(struct store *s, const struct store_open *o, int64_t deadline_boot_ms, struct error *err);
+bool store_open_delete(struct store *s, const char *tid, int64_t deadline_boot_ms, struct error *err);
+bool store_open_list(struct store *s, size_t limit, struct store_open **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
+
+bool store_outbox_put(struct store *s, const struct store_message *m, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
+bool store_outbox_delete(struct store *s, const char *id, int64_t deadline_boot_ms, struct error *err);
+bool store_outbox_list(struct store *s, size_t limit, struct store_message **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
+bool store_try_claim(struct store *s, const struct store_try *t, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
+bool store_try_finish(struct store *s, const struct store_try *t, int64_t deadline_boot_ms, struct error *err);
+bool store_try_list(struct store *s, const char *message_id, struct store_try **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
