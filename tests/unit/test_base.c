@@ -1,0 +1,211 @@
+/* error, clock, buf, log and secret: the ground that everything stands on. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/secret.h"
+
+static void
+an_error_keeps_code_place_and_sentence(void **state)
+{
+	struct error err = { 0 };
+
+	(void)state;
+	assert_false(error_set(&err, ERR_CONFLICT, "room %s is %s", "r1", "held"));
+	assert_false(error_wrap(&err, "approve %s", "T1"));
+	assert_int_equal(err.code, ERR_CONFLICT);
+	assert_string_equal(err.msg, "approve T1: room r1 is held");
+	assert_non_null(strstr(err.file, "test_base.c"));
+	assert_false(error_set(NULL, ERR_INPUT, "nobody asks"));
+}
+
+static void
+an_error_longer_than_its_room_is_cut_not_lost(void **state)
+{
+	struct error err = { 0 };
+	char longer[500];
+
+	(void)state;
+	memset(longer, 'x', sizeof(longer) - 1);
+	longer[sizeof(longer) - 1] = '\0';
+	error_set(&err, ERR_INPUT, "%s", longer);
+	assert_int_equal(strlen(err.msg), sizeof(err.msg) - 1);
+	error_wrap(&err, "outer");
+	assert_memory_equal(err.msg, "outer: xxx", 10);
+}
+
+static void
+times_are_written_like_javascript_does(void **state)
+{
+	static const struct { int64_t ms; const char *text; } rows[] = {
+		{ 0, "1970-01-01T00:00:00.000Z" },
+		{ 1, "1970-01-01T00:00:00.001Z" },
+		{ -1, "1969-12-31T23:59:59.999Z" },
+		{ 1709601630000, "2024-03-05T01:20:30.000Z" },
+		{ 1709251199999, "2024-02-29T23:59:59.999Z" },
+	};
+	char out[CLOCK_ISO_CAP];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		clock_format_iso(rows[i].ms, out);
+		assert_string_equal(out, rows[i].text);
+	}
+}
+
+static void
+kakaopay_times_are_nine_hours_ahead_of_utc(void **state)
+{
+	static const char *const bad[] = { "", "2024-03-05", "2024-03-05T10:20:30Z", "2024-03-05 10:20:30", "2024-02-30T00:00:00",
+		"2024-13-01T00:00:00", "2024-01-01T24:00:00", "2024-01-01T00:60:00", "2o24-01-01T00:00:00", "2024-01-01T00:00:0" };
+	int64_t ms = 0;
+
+	(void)state;
+	assert_true(clock_parse_kst("2024-03-05T10:20:30", &ms));
+	assert_int_equal(ms, 1709601630000);
+	assert_true(clock_parse_kst("2024-03-01T08:59:59", &ms));	/* still 29 February in UTC */
+	assert_int_equal(ms, 1709251199000);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (clock_parse_kst(bad[i], &ms))
+			fail_msg("accepted %s", bad[i]);
+}
+
+static void
+a_buffer_stays_bad_once_its_limit_was_passed(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 8);
+	buf_add_str(&b, "12345678");
+	assert_false(b.bad);
+	buf_add_char(&b, '9');
+	assert_true(b.bad);
+	buf_reset(&b);
+	buf_printf(&b, "%d-%s", 7, "ab");
+	assert_string_equal(buf_str(&b), "7-ab");
+	buf_drop_front(&b, 2);
+	assert_string_equal(buf_str(&b), "ab");
+	buf_printf(&b, "%s", "1234567");
+	assert_true(b.bad);
+	assert_null(buf_take(&b));
+	buf_clear(&b);
+}
+
+static void
+a_taken_buffer_is_the_callers(void **state)
+{
+	struct buf b = BUF_INIT;
+	char *s;
+
+	(void)state;
+	s = buf_take(&b);
+	assert_string_equal(s, "");
+	free(s);
+	buf_add_str(&b, "x");
+	s = buf_take(&b);
+	assert_string_equal(s, "x");
+	assert_int_equal(b.len, 0);
+	free(s);
+}
+
+/* Runs log_event with stderr in a pipe and returns the line. */
+static void
+catch_line(const char *value, char *out, size_t cap)
+{
+	int fds[2], saved = dup(STDERR_FILENO);
+	ssize_t n;
+
+	assert_int_equal(pipe(fds), 0);
+	dup2(fds[1], STDERR_FILENO);
+	log_event(LOG_LEVEL_INFO, "tried", KV_STR("v", value), KV_INT("n", -5), KV_BOOL("b", true));
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	close(fds[1]);
+	n = read(fds[0], out, cap - 1);
+	assert_true(n > 0);
+	out[n] = '\0';
+	close(fds[0]);
+}
+
+static void
+a_log_line_cannot_be_forged_by_a_value(void **state)
+{
+	static const struct { const char *value, *text; } rows[] = {
+		{ "plain", " v=plain n=-5 b=true\n" },
+		{ "a b", " v=\"a b\" n=" },
+		{ "x\nlevel=error", " v=\"x\\x0alevel=error\" n=" },
+		{ "say \"hi\"", " v=\"say \\\"hi\\\"\" n=" },
+		{ "", " v=\"\" n=" },
+		{ "l\xe2\x80\xa8m", " v=\"l\\u2028m\" n=" },
+		{ "\xec\xbb\xa4\xed\x94\xbc", " v=\xec\xbb\xa4\xed\x94\xbc n=" },
+	};
+	char line[1000];
+
+	(void)state;
+	log_open("test", LOG_LEVEL_INFO);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		catch_line(rows[i].value, line, sizeof(line));
+		if (strstr(line, rows[i].text) == NULL)
+			fail_msg("row %zu: %s", i, line);
+		assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+	}
+}
+
+static void
+a_secret_is_one_line_of_printable_ascii(void **state)
+{
+	static const struct { const char *text; bool ok; } rows[] = {
+		{ "abc", true }, { " abc \n", true }, { "", false }, { "\n", false }, { "a b", false }, { "a\nb", false }, { "\xec\xbb\xa4", false },
+	};
+	char path[] = "/tmp/roompay-test-secret-XXXXXX";
+	struct error err;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct secret s = { 0 };
+		size_t len = strlen(rows[i].text);
+
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, rows[i].text, len, 0), len);
+		assert_int_equal(secret_read_file(&s, path, &err), rows[i].ok);
+		if (rows[i].ok)
+			assert_string_equal(s.text, "abc");
+		secret_clear(&s);
+		assert_false(secret_is_set(&s));
+	}
+	close(fd);
+	unlink(path);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_error_keeps_code_place_and_sentence),
+		cmocka_unit_test(an_error_longer_than_its_room_is_cut_not_lost),
+		cmocka_unit_test(times_are_written_like_javascript_does),
+		cmocka_unit_test(kakaopay_times_are_nine_hours_ahead_of_utc),
+		cmocka_unit_test(a_buffer_stays_bad_once_its_limit_was_passed),
+		cmocka_unit_test(a_taken_buffer_is_the_callers),
+		cmocka_unit_test(a_log_line_cannot_be_forged_by_a_value),
+		cmocka_unit_test(a_secret_is_one_line_of_printable_ascii),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
