@@ -14,12 +14,22 @@
 #include "queue/queue.h"
 #include "store/store.h"
 
+enum flow_result {		/* every way a query can end; the edge has one table from these to status and code */
+	FR_OK, FR_UNKNOWN /* 202 */, FR_RECORDING /* 202 */, FR_SLOT_HELD, FR_SLOT_SOLD, FR_ORDER_PAID, FR_IN_PROGRESS, FR_DECLINED, FR_TOKEN_REFUSED,
+	FR_NO_HOLD, FR_EXPIRED, FR_TOO_MANY_HOLDS, FR_TOO_MANY_REQUESTS, FR_PROVIDER_UNREACHABLE, FR_PROVIDER_ERROR, FR_PROVIDER_BUSY,
+	FR_QUEUE_UNAVAILABLE, FR_STORE_UNAVAILABLE, FR_NOT_READY, FR_INTERNAL, FR__MAX
+};
+
 struct flow {			/* what a program has: made once after fork */
 	const struct conf *conf;
 	struct queue *queue;
 	struct store *store;
 	struct kakaopay *kakaopay;
 	const char *program;	/* fcgi, courier, ctl: `by` of the ledger */
+	/* FR_OK; else what to answer instead of asking the queue (it is away, fenced, or not this site's): only what the ledger alone can say still
+	 * goes out then, the replay of an approve and the repeat of a removal by tid. Set by the program before each call. queue and kakaopay may be
+	 * NULL then. */
+	enum flow_result gate;
 };
 
 struct flow_call {		/* one request */
@@ -27,11 +37,6 @@ struct flow_call {		/* one request */
 	int64_t deadline_boot_ms;
 };
 
-enum flow_result {		/* every way a query can end; the edge has one table from these to status and code */
-	FR_OK, FR_UNKNOWN /* 202 */, FR_RECORDING /* 202 */, FR_SLOT_HELD, FR_SLOT_SOLD, FR_ORDER_PAID, FR_IN_PROGRESS, FR_DECLINED, FR_TOKEN_REFUSED,
-	FR_NO_HOLD, FR_EXPIRED, FR_TOO_MANY_HOLDS, FR_TOO_MANY_REQUESTS, FR_PROVIDER_UNREACHABLE, FR_PROVIDER_ERROR, FR_PROVIDER_BUSY,
-	FR_QUEUE_UNAVAILABLE, FR_STORE_UNAVAILABLE, FR_NOT_READY, FR_INTERNAL, FR__MAX
-};
 enum flow_charged { FC_ABSENT, FC_FALSE, FC_TRUE, FC_UNKNOWN };
 
 struct flow_ready_request {
