@@ -105,11 +105,11 @@ def test_other_times_get_a_new_payment_and_the_old_tid_is_dead(site):
     assert new.status == 200 and new.body["payment"]["tid"] == second.body["tid"]
 
 
-def test_a_fourth_hold_of_one_user_is_refused(site):
+def test_a_fourth_hold_of_one_user_is_refused(fresh):
     user = "u-" + new_id()
     for _ in range(3):
-        site.opened(user=user)
-    a = site.ready(user=user)
+        fresh.opened(user=user)
+    a = fresh.ready(user=user)
     assert (a.status, a.code) == (429, "too-many-holds") and "charged" not in a.body
     assert int(a.headers["retry-after"]) > 0
 

@@ -1,0 +1,87 @@
+"""Starts the whole stack, takes one real payment through the three queries as a user with a browser would, and says what to try next."""
+import json
+import re
+import signal
+import sys
+import urllib.parse
+
+from booking_site import Site, eventually, http_call
+from stack import Stack, StackError
+
+
+def browse(page_url):
+    """The user: opens KakaoPay's page, presses the button that pays, and is sent back; returns the pg_token of that redirect."""
+    page = http_call("GET", page_url)
+    assert page.status == 200, page
+    forms = re.findall(r'<form[^>]*action="([^"]*)"', page.raw.decode())
+    pay = next(f for f in forms if "pay" in f.rsplit("/", 1)[-1])
+    back = http_call("POST", urllib.parse.urljoin(page_url, pay), b"", {"Content-Type": "application/x-www-form-urlencoded"})
+    assert back.status in (302, 303), back
+    return urllib.parse.parse_qs(urllib.parse.urlsplit(back.headers["location"]).query)["pg_token"][0]
+
+
+def one_payment(site):
+    body = site.booking(user="minji", start=[10], end=[12])
+    room, order = body["reservationInfo"]["roomId"], body["paymentInfo"]["partner_order_id"]
+    ready = site.ready(body)
+    assert ready.status == 200, ready
+    print(f"payReady                 200  tid {ready.body['tid']}, held until {ready.body['hold']['expiresAt']}")
+    token = browse(ready.body["next_redirect_pc_url"])
+    print("the user pays            at", ready.body["next_redirect_pc_url"])
+    paid = site.approve("minji", room, token)
+    assert paid.status == 200, paid
+    print(f"approvePayment           200  {paid.body['payment']['amount']['total']} won, {paid.body['state']}")
+    tid = paid.body["payment"]["tid"]
+    told = eventually(lambda: [m for m in site.stack.gateway.received if m["data"]["tid"] == tid], 15)
+    print("removePaymentInQueue          called by reservation; gateway was told", told[0]["type"])
+    doc = site.db.payments.find_one({"partner_order_id": order})
+    print("\nthe payment's document in the store:")
+    print(json.dumps(doc, indent=2, ensure_ascii=False, default=str))
+    return body
+
+
+NEXT = """
+What to try next (tokens and ports are of this run):
+
+  curl -s {base}/payReady -H 'Authorization: Bearer {gateway}' -H 'Content-Type: application/json' -d '{body}'
+
+  open next_redirect_pc_url in a browser and pay; the page sends you to approval_url?pg_token=...
+
+  curl -s {base}/approvePayment -H 'Authorization: Bearer {gateway}' -H 'Content-Type: application/json' \\
+    -d '{{"pg_token":"...","userId":"jisoo","roomId":"{room}"}}'
+
+  curl -s {base}/queue?roomId={room} -H 'Authorization: Bearer {operator}'
+  curl -s {sim}/control/captures
+
+  configuration {conf}; logs in {dir}
+"""
+
+
+def main():
+    build, once = sys.argv[1], "--once" in sys.argv[2:]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        with Stack(build, say=lambda line: print(line, flush=True)) as stack:
+            site = Site(stack)
+            one_payment(site)
+            body = site.booking(user="jisoo")
+            print(NEXT.format(base=stack.base_url, sim=stack.sim_url, gateway=stack.tokens["gateway"], operator=stack.tokens["operator"],
+                              body=json.dumps(body, ensure_ascii=False), room=body["reservationInfo"]["roomId"],
+                              conf=stack.conf_path, dir=stack.dir), flush=True)
+            if not once:
+                print("Ctrl-C stops everything.", flush=True)
+                try:
+                    signal.pause()
+                except KeyboardInterrupt:
+                    pass
+            print("stopping", flush=True)
+        print("stopped")
+    except KeyboardInterrupt:
+        print("stopped")
+    except (StackError, AssertionError) as e:
+        print(f"dev/up: {e}", file=sys.stderr)
+        return 1
+    return 0
+
+
+sys.exit(main())

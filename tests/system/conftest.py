@@ -1,0 +1,66 @@
+"""Fixtures: the site on a whole stack. `site` is shared by the tests of a run; the others are for tests that stop things or need other settings."""
+import os
+import pathlib
+
+import pytest
+
+from booking_site import Site
+from stack import Stack
+
+BUILD = os.environ.get("ROOMPAY_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")
+
+
+MANY = {"queue": {"max_holds_per_user": 1000}}      # tests that share a site share their users
+
+
+def make(**options):
+    with Stack(BUILD, **options) as stack:
+        yield Site(stack)
+
+
+@pytest.fixture(scope="session")
+def _site():
+    yield from make(conf=MANY)
+
+
+@pytest.fixture
+def site(_site):
+    """A stack of 8 spawn-fcgi workers that all tests share: users, rooms and orders are new in each."""
+    yield _site
+    _site.sim.no_faults()
+
+
+@pytest.fixture(scope="session")
+def wide():
+    """24 workers, for twenty at once."""
+    yield from make(workers=24, conf=MANY)
+
+
+@pytest.fixture(scope="session")
+def calm():
+    """The reservation service does not call removePaymentInQueue by itself."""
+    yield from make(auto_remove=False, conf=MANY)
+
+
+@pytest.fixture(scope="session")
+def brief():
+    """Holds live 2 s."""
+    yield from make(conf={**MANY, "merchant TC0ONETIME": {"hold_ttl": 2}})
+
+
+@pytest.fixture
+def fresh():
+    """For tests that stop or kill something."""
+    yield from make()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the ends of the logs."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.when == "call" and report.failed:
+        for value in getattr(item, "funcargs", {}).values():
+            if isinstance(value, Site):
+                for name in ("workers", "queued", "courier", "sim"):
+                    report.sections.append((f"end of {name}.log", value.stack.log_tail(name, 12)))

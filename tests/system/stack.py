@@ -1,0 +1,402 @@
+"""The whole of roompay on loopback: store, simulator, queue daemon, workers, web server, courier and two stand-ins, in a fresh directory with free ports.
+Used by dev/up, by the tests and by the benchmarks. Everything that is started here is stopped here, by its process id."""
+import base64
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import pathlib
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import pymongo
+
+from booking_site import http_call
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+PREFIX = "/pay"
+
+
+class StackError(Exception):
+    pass
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, seconds, sentence):
+    end = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > end:
+            raise StackError(sentence)
+        time.sleep(0.02)
+
+
+def connects(family, address):
+    with socket.socket(family) as s:
+        s.settimeout(1)
+        try:
+            s.connect(address)
+            return True
+        except OSError:
+            return False
+
+
+def is_alive(pid):
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
+
+
+class Peer:
+    """A stand-in for a service that gets deliveries: checks the Standard Webhooks signature, keeps what it got, and can be told to fail."""
+
+    def __init__(self, name, on_message=None):
+        self.name, self.on_message = name, on_message
+        self.key = secrets.token_bytes(32)
+        self.received, self.attempts, self.bad = [], [], []
+        self._fail, self._lock = [], threading.Lock()
+        peer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                status = peer.take(self.headers, body)
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}/hooks/roompay"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def fail(self, status, times):
+        """The next deliveries are answered with this status."""
+        with self._lock:
+            self._fail = [status] * times
+
+    def take(self, headers, body):
+        msg_id, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+        want = base64.b64encode(hmac.new(self.key, f"{msg_id}.{stamp}.".encode() + body, hashlib.sha256).digest()).decode()
+        given = [s for s in headers.get("webhook-signature", "").split() if s.startswith("v1,")]
+        if not any(hmac.compare_digest(s[3:], want) for s in given) or abs(time.time() - int(stamp or 0)) > 300:
+            self.bad.append({"id": msg_id, "body": body})
+            return 401
+        message = json.loads(body)
+        with self._lock:
+            status = self._fail.pop(0) if self._fail else 204
+            self.attempts.append({"id": msg_id, "type": message["type"], "tid": message["data"].get("tid"), "status": status,
+                                  "at": time.time()})
+        if status == 204:
+            if self.on_message is not None:
+                status = self.on_message(message)
+            self.received.append({"id": msg_id, "at": time.time(), **message})
+        return status
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Stack:
+    """with Stack(build_dir, workers=8, mode="spawn-fcgi", conf={"queue": {"sold_guard": 5}}, auto_remove=True) as stack: ..."""
+
+    def __init__(self, build, workers=8, mode="spawn-fcgi", conf=None, auto_remove=True, null_app=False, say=lambda line: None):
+        self.build = pathlib.Path(build).resolve()
+        self.workers, self.mode, self.more_conf, self.say = workers, mode, conf or {}, say
+        self.null_app = null_app
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="roompay-"))
+        self.processes, self.pids = {}, {}      # what we are the parent of; what spawn-fcgi left behind
+        self.null = []
+        self.calendar = []                      # what the reservation service added
+        self.auto_remove = auto_remove
+        self.tokens = {name: secrets.token_urlsafe(24) for name in ("gateway", "reservation", "operator", "refund", "other")}
+        self.queue_socket, self.fcgi_socket = str(self.dir / "queue.sock"), str(self.dir / "fcgi.sock")
+        self.web_address = ("127.0.0.1", free_port())
+        self.web_url = f"http://127.0.0.1:{self.web_address[1]}"
+        self.base_url = self.web_url + PREFIX
+        self.null_url = self.web_url + "/null"
+        self.sim_port, self.store_port = free_port(), free_port()
+        self.sim_url = f"http://127.0.0.1:{self.sim_port}"
+        self.database_name = "roompay_" + secrets.token_hex(6)
+        self.store_is_ours = "MONGODB_URI" not in os.environ
+        self.mongo_uri = os.environ.get("MONGODB_URI", f"mongodb://127.0.0.1:{self.store_port}/")
+        self.reservation = Peer("reservation", self._reserve)
+        self.gateway = Peer("gateway")
+        self._write_files()
+
+    # -- files
+
+    def _secret(self, name, text):
+        path = self.dir / name
+        path.write_text(text + "\n")
+        path.chmod(0o600)
+        return str(path)
+
+    def _write_files(self):
+        for d in ("queue", "store", "web"):
+            (self.dir / d).mkdir()
+        self.kakaopay_key = "DEV" + secrets.token_hex(19)[:37].upper()
+        self.admin_key = secrets.token_hex(16)
+        key_file = self._secret("kakaopay-key", self.kakaopay_key)
+        self._secret("admin-key", self.admin_key)
+
+        def whsec(peer):
+            return self._secret(peer.name + "-webhook", "whsec_" + base64.b64encode(peer.key).decode())
+        both = "TC0ONETIME, TCSUBSCRIP"
+        callers = {"gateway": ("gateway", "TC0ONETIME"), "reservation": ("reservation", both), "operator": ("operator", both),
+                   "refund": ("refund", both), "other": ("gateway", "TCSUBSCRIP")}
+        merchant = {"mode": "secret_key", "key_file": key_file, "base_url": self.sim_url}
+        store = {"database": self.database_name}
+        if "@" in self.mongo_uri:
+            store["uri_file"] = self._secret("store-uri", self.mongo_uri)
+        else:
+            store["uri"] = self.mongo_uri
+        conf = {
+            "site": {"replay_key_file": self._secret("replay-key", secrets.token_hex(32))},
+            "fcgi": {"socket": self.fcgi_socket, "workers": self.workers, "prefix": PREFIX},
+            "queue": {"socket": self.queue_socket, "dir": self.dir / "queue"},
+            "store": store,
+            "deliver reservation": {"url": self.reservation.url, "key_file": whsec(self.reservation)},
+            "deliver gateway": {"url": self.gateway.url, "key_file": whsec(self.gateway)},
+            "merchant TC0ONETIME": dict(merchant),
+            "merchant TCSUBSCRIP": dict(merchant),
+        }
+        for name, (roles, cids) in callers.items():
+            conf["caller " + name] = {"roles": roles, "cids": cids,
+                                      "token_sha256": hashlib.sha256(self.tokens[name].encode()).hexdigest()}
+        for section, keys in self.more_conf.items():
+            conf.setdefault(section, {}).update(keys)
+        self.conf_path = self.dir / "roompay.conf"
+        self.conf_path.write_text("".join(f"[{s}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()) + "\n" for s, keys in conf.items()))
+        fronts = {PREFIX: self.fcgi_socket}
+        if self.null_app:
+            fronts["/null"] = str(self.dir / "null.sock")
+        rows = ",\n".join(f'  "{p}" => (( "socket" => "{s}", "check-local" => "disable" ))' for p, s in fronts.items())
+        (self.dir / "lighttpd.conf").write_text(
+            'server.modules = ( "mod_fastcgi" )\n'
+            f'server.bind = "127.0.0.1"\nserver.port = {self.web_address[1]}\nserver.document-root = "{self.dir / "web"}"\n'
+            f'server.errorlog = "{self.dir / "lighttpd-error.log"}"\nserver.max-request-size = 8192\nserver.listen-backlog = 1024\n'
+            f'fastcgi.server = (\n{rows}\n)\n')
+
+    # -- processes
+
+    def _spawn(self, name, *argv, env=None):
+        log = open(self.dir / f"{name}.log", "ab")
+        self.processes[name] = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir,
+                                                env={**os.environ, **(env or {})}, start_new_session=True)
+        log.close()
+
+    def _up(self, name, what, seconds=20):
+        def check():
+            p = self.processes.get(name)
+            if p is not None and p.poll() is not None:
+                raise StackError(f"{name} ended with {p.returncode}:\n{self.log_tail(name)}")
+            return what()
+        wait_for(check, seconds, f"{name} is not there after {seconds} s:\n{self.log_tail(name)}")
+
+    def log_tail(self, name, lines=15):
+        path = self.dir / f"{name}.log"
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else "(no log)"
+
+    def _start_store(self):
+        if not self.store_is_ours:
+            return
+        mongod = shutil.which("mongod")
+        if mongod:
+            self._spawn("store", mongod, "--dbpath", self.dir / "store", "--port", self.store_port, "--bind_ip", "127.0.0.1")
+        else:
+            self._spawn("store", self.build / "store", "--listen-addr", f"127.0.0.1:{self.store_port}", "--dir", self.dir / "store")
+        self._up("store", lambda: connects(socket.AF_INET, ("127.0.0.1", self.store_port)))
+
+    def _start_sim(self):
+        self._spawn("sim", self.build / "sim/kakaopay-sim", "--port", self.sim_port, "--key-file", self.dir / "kakaopay-key",
+                    "--admin-key-file", self.dir / "admin-key", "--cid", "TC0ONETIME,TCSUBSCRIP", "--state-file", self.dir / "sim.state")
+        self._up("sim", lambda: connects(socket.AF_INET, ("127.0.0.1", self.sim_port)))
+
+    def _start_queued(self):
+        self._spawn("queued", self.build / "queued/roompay-queued", "-c", self.conf_path)
+        self._up("queued", lambda: connects(socket.AF_UNIX, self.queue_socket))
+
+    def _start_courier(self):
+        self._spawn("courier", self.build / "courier/roompay-courier", "-c", self.conf_path)
+
+    def _spawn_fcgi(self, name, sock, count, *argv):
+        """spawn-fcgi leaves its children to init: we keep their numbers. stderr goes to our log."""
+        pid_file = self.dir / f"{name}.pids"
+        with open(self.dir / f"{name}.log", "ab") as log:
+            subprocess.run(["spawn-fcgi", "-s", sock, "-M", "0660", "-F", str(count), "-P", str(pid_file), "--", *map(str, argv)],
+                           check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir)
+        return [int(p) for p in pid_file.read_text().split()]
+
+    def _start_workers(self):
+        program = self.build / "fcgi/roompay.fcgi"
+        if self.mode == "spawn-fcgi":
+            self.pids["workers"] = self._spawn_fcgi("workers", self.fcgi_socket, self.workers, program, "-c", self.conf_path)
+        else:
+            self._spawn("workers", program, "-c", self.conf_path)
+        self._up("workers", lambda: connects(socket.AF_UNIX, self.fcgi_socket))
+        if self.null_app and not self.null:
+            self.null = self._spawn_fcgi("null", str(self.dir / "null.sock"), self.workers, self.build / "tests/bench/null_fcgi")
+
+    def _start_web(self):
+        self._spawn("web", shutil.which("lighttpd", path=os.environ["PATH"] + ":/usr/sbin"), "-D", "-f", self.dir / "lighttpd.conf")
+
+        def lives():
+            try:
+                return http_call("GET", self.base_url + "/livez", timeout=2).status == 200
+            except OSError:
+                return False
+        self._up("web", lives)
+
+    ORDER = ("store", "sim", "queued", "workers", "web", "courier")
+
+    def start(self, name):
+        self.say(f"starting {name}")
+        getattr(self, "_start_" + name)()
+
+    def _targets(self, name):
+        p = self.processes.get(name)
+        if p is not None:
+            return [p.pid] if p.poll() is None else []
+        return [pid for pid in self.pids.get(name, []) if is_alive(pid)]
+
+    def _signal(self, name, number):
+        if name == "store" and not self.store_is_ours:
+            import pytest
+            pytest.skip("the store at MONGODB_URI is not ours to stop")
+        for pid in self._targets(name):
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def _gone(self, name, seconds):
+        def gone():
+            return not self._targets(name)
+        try:
+            wait_for(gone, seconds, "")
+        except StackError:
+            return False
+        self.processes.pop(name, None)
+        self.pids.pop(name, None)
+        return True
+
+    def stop(self, name):
+        self._signal(name, signal.SIGCONT)
+        self._signal(name, signal.SIGTERM)
+        if not self._gone(name, 20):
+            self._signal(name, signal.SIGKILL)
+            self._gone(name, 5)
+            raise StackError(f"{name} did not end within 20 s of SIGTERM:\n{self.log_tail(name)}")
+
+    def kill(self, name):
+        if name == "workers" and self.mode != "spawn-fcgi":
+            for pid in self.worker_pids():
+                os.kill(pid, signal.SIGKILL)
+        self._signal(name, signal.SIGKILL)
+        assert self._gone(name, 10)
+
+    def suspend(self, name):
+        self._signal(name, signal.SIGSTOP)
+
+    def resume(self, name):
+        self._signal(name, signal.SIGCONT)
+
+    def start_all(self):
+        for name in self.ORDER:
+            if not self._targets(name):
+                self.start(name)
+
+    def stop_all(self):
+        for name in reversed(self.ORDER):
+            if name in self.processes or name in self.pids:
+                self.stop(name)
+
+    def restart_all(self):
+        self.stop_all()
+        self.start_all()
+
+    def kill_all(self):
+        for name in self.ORDER:
+            self.kill(name)
+
+    def worker_pids(self):
+        if self.mode == "spawn-fcgi":
+            return self._targets("workers")
+        master = self.processes["workers"].pid
+        return [int(p) for p in pathlib.Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+
+    def null_pids(self):
+        return self.null
+
+    # -- what others see
+
+    def database(self):
+        return pymongo.MongoClient(self.mongo_uri, serverSelectionTimeoutMS=5000)[self.database_name]
+
+    def _reserve(self, message):
+        """What the reservation service does with payment.approved: adds it to its calendar and drops the hold."""
+        if message["type"] != "payment.approved":
+            return 204
+        data = message["data"]
+        self.calendar.append(data)
+        if self.auto_remove:
+            def remove():
+                body = {"userId": data["userId"], "roomId": data["roomId"], "tid": data["tid"]}
+                for _ in range(30):
+                    try:
+                        a = http_call("POST", self.base_url + "/removePaymentInQueue", body,
+                                      {"Authorization": "Bearer " + self.tokens["reservation"]})
+                        if a.status == 200:
+                            return
+                    except OSError:
+                        pass
+                    time.sleep(0.5)
+            threading.Thread(target=remove, daemon=True).start()
+        return 204
+
+    def __enter__(self):
+        try:
+            self.start_all()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(self, *exc):
+        trouble = []
+        for name in reversed(self.ORDER):
+            try:
+                if name in self.processes or name in self.pids:
+                    self.stop(name)
+            except StackError as e:
+                trouble.append(str(e))
+        for pid in self.null:
+            if is_alive(pid):
+                os.kill(pid, signal.SIGTERM)
+        self.reservation.close()
+        self.gateway.close()
+        if not self.store_is_ours:
+            pymongo.MongoClient(self.mongo_uri).drop_database(self.database_name)
+        if exc[0] is None and not trouble and "ROOMPAY_KEEP" not in os.environ:
+            shutil.rmtree(self.dir, ignore_errors=True)
+        else:
+            self.say(f"logs are in {self.dir}")
+        if trouble and exc[0] is None:
+            raise StackError("\n".join(trouble))
