@@ -2,10 +2,10 @@
 # The folders show the architecture: an include points to the same layer or to one named before it.
 # And each header compiles alone.
 src=${srcdir:-.}
-layers="base booking money queue json store kakaopay delivery flow"
+layers="base json booking money queue store kakaopay delivery flow"
 allowed_base=""
 allowed_booking="base"
-allowed_money="base"
+allowed_money="base json"
 allowed_queue="base booking"
 allowed_json="base"
 allowed_store="base money json"

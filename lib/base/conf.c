@@ -2,6 +2,7 @@
 
 #include "base/conf.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -64,13 +65,31 @@ set_prefix(void *dst, const struct key *k, const char *value, char why[96])
 	return set_text(dst, k, value, why);
 }
 
+bool
+conf_is_loopback(const char *url)
+{
+	static const char scheme[] = "http://";
+	const char *begin = url + sizeof(scheme) - 1, *end;
+	struct in_addr addr;
+	char host[64];
+
+	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0 || begin[strcspn(begin, "@\\")] != '\0')
+		return false;
+	end = begin + (begin[0] == '[' ? strcspn(begin, "]/") + (strchr(begin, ']') != NULL) : strcspn(begin, ":/?#"));
+	if ((size_t)(end - begin) >= sizeof(host) || strchr(":/?#", *end) == NULL)
+		return false;
+	memcpy(host, begin, (size_t)(end - begin));
+	host[end - begin] = '\0';
+	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+	    (inet_pton(AF_INET, host, &addr) == 1 && ntohl(addr.s_addr) >> 24 == 127);
+}
+
 static bool
 set_url(void *dst, const struct key *k, const char *value, char why[96])
 {
 	size_t len = strlen(value);
 
-	if (strncmp(value, "https://", 8) != 0 && strncmp(value, "http://127.", 11) != 0 &&
-	    strncmp(value, "http://localhost", 16) != 0 && strncmp(value, "http://[::1]", 12) != 0)
+	if (strncmp(value, "https://", 8) != 0 && !conf_is_loopback(value))
 		return complain(why, "must be https, or http to a loopback address");
 	if (strchr(value, '@') != NULL || strchr(value, '#') != NULL || strpbrk(value, " \t\\") != NULL)
 		return complain(why, "must have no user, fragment, space or backslash");

@@ -93,5 +93,7 @@ bool conf_read(struct conf *c, const char *path, enum conf_user user, FILE *out,
 void conf_clear(struct conf *c);
 const struct conf_merchant *conf_merchant(const struct conf *c, const char *cid);	/* NULL: unknown */
 const char *conf_store_uri(const struct conf *c);
+/* Plain http to a loopback host: 127.x.y.z, [::1] or localhost, to the letter. */
+bool conf_is_loopback(const char *url);
 /* Walks the table of keys, for documents and tests: NULL after the last. */
 const char *conf_key_name(size_t i, const char **section);

@@ -73,6 +73,3 @@ void flow_approve(struct flow *f, const struct flow_call *c, const char *user_id
 	const char *const *cids, size_t n_cids /* the caller's: a hold or order of another cid is not found */, struct flow_answer *out);
 void flow_remove(struct flow *f, const struct flow_call *c, bool by_reservation, const char *user_id, const char *room_id, const char *tid /* NULL */,
 	const char *const *cids, size_t n_cids, struct flow_answer *out);
-/* One attempt whose end is not known: reads the chain, inquires, writes the outcome, payments, queue, deliveries. Used by approve on unknown ones and by the
- * courier; never sends approve. *settled: an outcome is in the ledger. */
-bool flow_settle(struct flow *f, const struct flow_call *c, const char *cid, const char *order, const char *tid, bool *settled, struct error *err);

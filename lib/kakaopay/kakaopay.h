@@ -51,8 +51,9 @@ struct kakaopay_opened {		/* ready's answer */
 struct kakaopay_approve {
 	char cid[CID_CAP], tid[TID_CAP], partner_order_id[ORDER_CAP], partner_user_id[USER_CAP];
 	const char *pg_token;		/* borrowed, never logged */
-	const char *payload;		/* the attempt's id */
+	const char *payload;		/* names this send: KakaoPay echoes it */
 	int64_t total_amount;
+	int64_t window_boot_ms;		/* nothing is sent from here on: KakaoPay's window is over (KO_NOT_SENT) */
 };
 
 enum kakaopay_status { KS_PENDING, KS_PAID, KS_PART_CANCELED, KS_CANCELED, KS_FAILED /* FAIL_*, QUIT_PAYMENT */, KS_ISSUED_SID, KS_STRANGE };
@@ -72,7 +73,9 @@ struct kakaopay_cancel {
 struct kakaopay_canceled { char aid[TID_CAP]; enum kakaopay_status status; struct amount approved_cancel, canceled, available; int64_t canceled_at_ms; };
 
 /* All: deadline_boot_ms is when this program gives up and resets the connection; *pa tells what KakaoPay said; true whenever the call could be made at all (look at
- * the outcome), false only for ERR_INTERNAL/ERR_INPUT (unknown cid, no memory): nothing was sent then. approve and cancel use a fresh connection that is not reused. */
+ * the outcome), false only for ERR_INTERNAL/ERR_INPUT (unknown cid, no memory): nothing was sent then. approve and cancel use a fresh connection that is not reused,
+ * and from their last look at the clock until they are back a kernel timer on the boot clock (deadline + 1 s) ends the process (SIGKILL), so that a worker that was
+ * stopped cannot wake up and send. */
 bool kakaopay_ready(struct kakaopay *k, const struct kakaopay_ready *rq, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct kakaopay_opened *out, struct provider_answer *pa, struct error *err);
 bool kakaopay_approve(struct kakaopay *k, const struct kakaopay_approve *rq, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct payment *out, struct provider_answer *pa, struct error *err);
 bool kakaopay_order(struct kakaopay *k, const char *cid, const char *tid, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct kakaopay_order *out, struct provider_answer *pa, struct error *err);

@@ -17,7 +17,8 @@ enum ledger_kind {	/* what happened; the word in the store */
 	LK_NOT_EXECUTED,	/* wrong key, quota, not sent, ...: what it was before */
 	LK_UNKNOWN,
 	LK_REVIEW,		/* captured, or perhaps: an operator decides */
-	LK_ABANDONED,		/* the key of an approving that was never written was taken: nothing was sent */
+	LK_ABANDONED,		/* the key of an approving that was never written was taken: nothing was sent. Says nothing of an approving
+				 * that is there: that one's outcome is not_executed */
 	LK_REMOVED,		/* the reservation is in the calendar, the hold is dropped */
 	LK_UNBOOKABLE, LK_REFUNDING, LK_REFUNDED, LK_PART_REFUNDED, LK_REFUND_FAILED, LK_REFUND_UNKNOWN, LK_NOTE,
 	LK__MAX
@@ -65,14 +66,14 @@ void ledger_chain_clear(struct ledger_chain *c);
 
 /* The order's state from its chain. */
 enum attempt_state { AS_NONE, AS_APPROVING, AS_APPROVED, AS_DECLINED, AS_READY /* again: refused, not executed, abandoned */, AS_UNKNOWN, AS_REVIEW,
-	AS_UNBOOKABLE, AS_REFUNDED, AS_PART_REFUNDED, AS_REFUND_UNKNOWN, AS__MAX };
+	AS_UNBOOKABLE, AS_REFUNDED, AS_PART_REFUNDED, AS_REFUND_UNKNOWN /* also from refunding to its outcome */, AS__MAX };
 const char *attempt_state_name(enum attempt_state s);
 struct order_state {
 	enum attempt_state state;		/* of the last attempt */
 	const struct ledger_event *last;	/* last event that decided it, NULL for AS_NONE */
 	const struct ledger_event *approving;	/* last approving */
-	const struct ledger_event *captured;	/* approved or review with a payment; NULL: no capture */
-	const struct ledger_event *removed;
+	const struct ledger_event *captured;	/* approved or review with a payment; NULL: no capture. Of the whole order: of any tid, the first */
+	const struct ledger_event *removed;	/* of the captured attempt, else of the last */
 };
 /* Of the whole order, or of one tid (tid != NULL). Pointers into the chain. ERR_INTERNAL where the chain makes no legal life. */
 bool order_state(const struct ledger_chain *c, const char *tid, struct order_state *out, struct error *err);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/limit.h"
 
 struct amount {		/* KRW */
@@ -26,3 +27,6 @@ struct payment {
 
 /* round half up of (total - tax_free) / 11. src: kakaopay-api section 2 */
 int64_t amount_vat(int64_t total, int64_t tax_free);
+
+/* The JSON object of answers and messages: the seed's members, times RFC 3339 UTC; aid left out where it is not known. */
+void payment_format(const struct payment *p, struct buf *out);

@@ -33,6 +33,7 @@ struct queue_answer {
 
 struct queue;	/* one per process */
 struct queue *queue_open_unix(const char *path);
+struct queue *queue_open_memory(const struct hold_limits *limits, struct now (*clock)(void));	/* tests: a hold_table behind the same functions, nobody to wait for */
 void queue_free(struct queue **q);
 
 /* deadline_boot_ms: when this program must have its answer. hold and approve wait inside the daemon for an equal call under way, at most that long
@@ -54,3 +55,6 @@ bool queue_poke(struct queue *q, int64_t deadline_boot_ms, struct error *err);
 bool queue_watch(struct queue *q, int64_t wait_ms, bool *poked, struct error *err);
 /* The queue's own id, and why it grants nothing ("" : it does). */
 bool queue_hello(struct queue *q, char id[QUEUE_ID_CAP], char fence[64], int64_t deadline_boot_ms, struct error *err);
+/* From now on only the queue with this id is talked to (the one that the site's claim names): every new connection asks for the id first, and with
+ * another queue behind the socket every call is ERR_CONFLICT and nothing is asked of it. */
+void queue_expect(struct queue *q, const char *id);
