@@ -1,0 +1,15 @@
+/* The dials of the control side: faults, latency, clock, what is not established, the user token. */
+#pragma once
+
+#include "sim/control.h"
+
+void dial_post_faults(struct control *c);
+void dial_get_faults(struct control *c);
+void dial_delete_faults(struct control *c);
+void dial_post_latency(struct control *c);
+void dial_post_clock(struct control *c);
+void dial_post_unsure(struct control *c);
+void dial_post_user_token(struct control *c);
+
+void dial_add_faults(struct control *c);	/* members of an object */
+void dial_add_switches(struct control *c);
