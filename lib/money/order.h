@@ -77,5 +77,6 @@ struct order_state {
 };
 /* Of the whole order, or of one tid (tid != NULL). Pointers into the chain. ERR_INTERNAL where the chain makes no legal life. */
 bool order_state(const struct ledger_chain *c, const char *tid, struct order_state *out, struct error *err);
-/* The attempt of the last approving under this replay key: its tid, or NULL. */
+/* The attempt that a call under this replay key was about: the tid of the last approving with it, but for one that certainly came to nothing (token refused, not
+ * executed): then the key has no part in what became of the tid later. NULL: none. */
 const char *order_tid_of_key(const struct ledger_chain *c, const char *key);
