@@ -2,7 +2,7 @@
  * What is stored, in the words of the domain. Two implementations: MongoDB (mongo.c, the only place of bson_t) and memory (memory.c, for tests).
  * Arbiter: an insert under a key. Every put is repeatable: STORE_OURS when the document under the key is the one given (this call or an earlier try,
  * told by nonce or content), STORE_TAKEN when another's is there. A put whose end is not known is sent again until it is known or the deadline is over:
- * then ERR_UNCERTAIN (may be stored). ERR_UNAVAILABLE: certainly not stored (breaker open, no server, nothing sent). Reads: ERR_UNAVAILABLE.
+ * then ERR_UNCERTAIN (may be stored). ERR_UNAVAILABLE: certainly not stored by this call (breaker open, no server, nothing sent). Reads: ERR_UNAVAILABLE.
  * Writes w:majority, j:true; reads readConcern majority by exact _id. Deadlines are CLOCK_BOOTTIME ms.
  */
 #pragma once
@@ -48,12 +48,14 @@ struct store_try {		/* deliveries: _id = "<message id>#<try>" */
 };
 
 struct store;
-/* Makes no connection yet. MongoDB: after fork only. uri may hold a password: it is never logged. */
+/* Makes no connection yet. MongoDB: after fork only. uri may hold a password: it is never logged. ERR_INPUT: not a URI, an option that is not known,
+ * TLS without checks, or no name of a database; the message does not quote the uri. */
 struct store *store_open_mongo(const char *uri, const char *database, struct error *err);
 struct store *store_open_memory(void);	/* tests */
 void store_free(struct store **s);
 
-/* Indexes, schema version; and the claim of the site's queue: claims it when there is none, ERR_CONFLICT when another queue has it. Repeatable. */
+/* Indexes, schema version (ERR_CONFLICT: a version that this program does not know); and the claim of the site's queue: claims it when there is none,
+ * ERR_CONFLICT when another queue has it. Repeatable. */
 bool store_prepare(struct store *s, int64_t deadline_boot_ms, struct error *err);
 bool store_claim_queue(struct store *s, const char *queue_id, int64_t deadline_boot_ms, struct error *err);
 bool store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err);	/* a majority write */
@@ -72,11 +74,14 @@ bool store_payment_get(struct store *s, const char *tid, struct payment *out, bo
 
 bool store_open_put(struct store *s, const struct store_open *o, int64_t deadline_boot_ms, struct error *err);
 bool store_open_delete(struct store *s, const char *tid, int64_t deadline_boot_ms, struct error *err);
+/* Lists: the oldest first. *out: free; NULL when there is none. */
 bool store_open_list(struct store *s, size_t limit, struct store_open **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
 
 bool store_outbox_put(struct store *s, const struct store_message *m, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
 bool store_outbox_delete(struct store *s, const char *id, int64_t deadline_boot_ms, struct error *err);
+/* *out: store_message_clear each, then free. */
 bool store_outbox_list(struct store *s, size_t limit, struct store_message **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
+/* A try is claimed under the number after the last one (1, 2, ... without gaps), then finished by who claimed it (ERR_NOT_FOUND: never claimed). */
 bool store_try_claim(struct store *s, const struct store_try *t, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
 bool store_try_finish(struct store *s, const struct store_try *t, int64_t deadline_boot_ms, struct error *err);
 bool store_try_list(struct store *s, const char *message_id, struct store_try **out, size_t *n, int64_t deadline_boot_ms, struct error *err);

@@ -1,0 +1,37 @@
+/*
+ * What an implementation of the store does: five verbs on records of any shape. The verbs of store.h are
+ * told in these, once (store.c).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "store/shape.h"
+#include "store/store.h"
+
+struct store_backend {
+	/* Inserts rec under its id; an equal one that is there is STORE_OURS. Errors as store.h says. */
+	bool (*put)(struct store *s, const struct shape *sh, const void *rec, enum store_put *how,
+	    int64_t deadline_boot_ms, struct error *err);
+	/* *out: shape_clear by the caller when found, else untouched. */
+	bool (*get)(struct store *s, const struct shape *sh, const char *id, void *out, bool *found,
+	    int64_t deadline_boot_ms, struct error *err);
+	/* Puts rec in the place of the one under its id: only for records with one writer. */
+	bool (*replace)(struct store *s, const struct shape *sh, const void *rec, bool *found,
+	    int64_t deadline_boot_ms, struct error *err);
+	bool (*remove)(struct store *s, const struct shape *sh, const char *id, int64_t deadline_boot_ms,
+	    struct error *err);
+	/* The oldest `limit`. *out: *n records (shape_clear each, then free), NULL when there is none. */
+	bool (*list)(struct store *s, const struct shape *sh, size_t limit, void **out, size_t *n,
+	    int64_t deadline_boot_ms, struct error *err);
+	bool (*make_indexes)(struct store *s, int64_t deadline_boot_ms, struct error *err);
+	bool (*ping)(struct store *s, int64_t deadline_boot_ms, struct error *err);
+	void (*free)(struct store *s);
+};
+
+struct store {		/* the first member of each implementation's own struct */
+	const struct store_backend *does;
+};

@@ -1,0 +1,119 @@
+#include "config.h"
+
+#include "store/breaker.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OPEN_TRIES = 5 };
+
+enum breaker_answer
+breaker_ask(struct breaker *b, int64_t now_ms)
+{
+	int_fast64_t next = atomic_load(&b->next_probe_ms);
+
+	if (!atomic_load(&b->open))
+		return BREAKER_GO;
+	if (breaker_wait_ms(b, now_ms) > 0)
+		return BREAKER_AWAY;
+	/* of those who come at the same time one looks */
+	return atomic_compare_exchange_strong(&b->next_probe_ms, &next, now_ms + BREAKER_PROBE_MS) ?
+	    BREAKER_PROBE : BREAKER_AWAY;
+}
+
+void
+breaker_failed(struct breaker *b)
+{
+	atomic_store(&b->open, true);
+}
+
+void
+breaker_still_away(struct breaker *b, int64_t now_ms)
+{
+	atomic_store(&b->next_probe_ms, now_ms + BREAKER_PROBE_MS);
+	atomic_store(&b->open, true);
+}
+
+void
+breaker_succeeded(struct breaker *b)
+{
+	atomic_fetch_add(&b->closings, 1);
+	atomic_store(&b->open, false);
+}
+
+int64_t
+breaker_wait_ms(struct breaker *b, int64_t now_ms)
+{
+	int64_t wait = atomic_load(&b->next_probe_ms) - now_ms;
+
+	/* more than that was never asked for: another clock wrote it */
+	return atomic_load(&b->open) && wait > 0 && wait <= BREAKER_PROBE_MS ? wait : 0;
+}
+
+/* An open, locked file of ours in shared memory; -1: not to be had. */
+static int
+open_file(const char *path)
+{
+	for (int tries = 0; tries < OPEN_TRIES; tries++) {
+		int fd = shm_open(path, O_RDWR | O_CREAT, 0600);
+		struct stat st;
+
+		if (fd < 0)
+			return -1;
+		/* in use as long as we live; waits only for one who is removing it, and then finds it removed */
+		if (flock(fd, LOCK_SH) == 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
+		    (st.st_mode & 077) == 0 &&
+		    ftruncate(fd, sizeof(struct breaker)) == 0 && st.st_nlink > 0)
+			return fd;
+		close(fd);
+	}
+	return -1;
+}
+
+static void
+path_of(const char *name, char out[128])
+{
+	snprintf(out, 128, "/roompay-%u-%s", (unsigned)geteuid(), name);
+}
+
+struct breaker_handle *
+breaker_open(const char *name)
+{
+	struct breaker_handle *h = calloc(1, sizeof(*h));
+	char path[128];
+
+	if (h == NULL)
+		return NULL;
+	h->b = &h->own;
+	path_of(name, path);
+	h->fd = open_file(path);
+	if (h->fd >= 0) {
+		void *p = mmap(NULL, sizeof(*h->b), PROT_READ | PROT_WRITE, MAP_SHARED, h->fd, 0);
+
+		if (p != MAP_FAILED)
+			h->b = p;
+	}
+	snprintf(h->path, sizeof(h->path), "%s", path);
+	return h;
+}
+
+void
+breaker_close(struct breaker_handle **h)
+{
+	if (*h == NULL)
+		return;
+	if ((*h)->b != &(*h)->own)
+		munmap((*h)->b, sizeof(*(*h)->b));
+	if ((*h)->fd >= 0) {
+		if (flock((*h)->fd, LOCK_EX | LOCK_NB) == 0)	/* nobody else has it */
+			shm_unlink((*h)->path);
+		close((*h)->fd);
+	}
+	free(*h);
+	*h = NULL;
+}

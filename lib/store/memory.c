@@ -1,0 +1,233 @@
+/* The store in this process, for tests: the same records under the same ids, nothing kept. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+#include "base/buf.h"
+#include "store/backend.h"
+#include "store/shape.h"
+#include "store/store.h"
+
+struct record {
+	UT_hash_handle hh;
+	const struct shape *shape;
+	char *key;		/* "<collection>/<id>" */
+	void *rec;
+};
+
+struct memory {
+	struct store base;
+	struct record *all;	/* uthash keeps the order of insertion */
+};
+
+static struct memory *
+of(struct store *s)
+{
+	return (struct memory *)s;
+}
+
+static char *
+key_of(const struct shape *sh, const char *id)
+{
+	struct buf key = BUF_INIT;
+
+	buf_printf(&key, "%s/%s", sh->collection, id);
+	return buf_take(&key);
+}
+
+static struct record *
+find(struct memory *m, const struct shape *sh, const char *id)
+{
+	struct record *r = NULL;
+	char *key = key_of(sh, id);
+
+	if (key != NULL)
+		HASH_FIND_STR(m->all, key, r);
+	free(key);
+	return r;
+}
+
+static struct record *
+find_same_id(struct memory *m, const struct shape *sh, const void *rec)
+{
+	struct buf id = BUF_INIT;
+	struct record *r;
+
+	sh->id(rec, &id);
+	r = find(m, sh, buf_str(&id));
+	buf_clear(&id);
+	return r;
+}
+
+static void
+drop(struct record *r)
+{
+	if (r->rec != NULL)
+		shape_clear(r->shape, r->rec);
+	free(r->rec);
+	free(r->key);
+	free(r);
+}
+
+static struct record *
+record_new(const struct shape *sh, const void *rec)
+{
+	struct buf id = BUF_INIT;
+	struct record *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	sh->id(rec, &id);
+	r->shape = sh;
+	r->key = key_of(sh, buf_str(&id));
+	r->rec = calloc(1, sh->size);
+	buf_clear(&id);
+	if (r->key != NULL && r->rec != NULL && shape_copy(sh, r->rec, rec))
+		return r;
+	drop(r);
+	return NULL;
+}
+
+static bool
+memory_put(struct store *s, const struct shape *sh, const void *rec, enum store_put *how,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	struct memory *m = of(s);
+	struct record *r = find_same_id(m, sh, rec);
+
+	(void)deadline_boot_ms;
+	*how = r == NULL || sh->same(rec, r->rec) ? STORE_OURS : STORE_TAKEN;
+	if (r != NULL)
+		return true;
+	r = record_new(sh, rec);
+	if (r == NULL)
+		return error_set(err, ERR_INTERNAL, "no memory");
+	HASH_ADD_KEYPTR(hh, m->all, r->key, strlen(r->key), r);
+	return true;
+}
+
+static bool
+memory_get(struct store *s, const struct shape *sh, const char *id, void *out, bool *found,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	struct record *r = find(of(s), sh, id);
+
+	(void)deadline_boot_ms;
+	*found = r != NULL;
+	return r == NULL || shape_copy(sh, out, r->rec) || error_set(err, ERR_INTERNAL, "no memory");
+}
+
+static bool
+memory_replace(struct store *s, const struct shape *sh, const void *rec, bool *found,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	struct record *r = find_same_id(of(s), sh, rec);
+
+	(void)deadline_boot_ms;
+	*found = r != NULL;
+	if (r == NULL)
+		return true;
+	shape_clear(sh, r->rec);
+	return shape_copy(sh, r->rec, rec) || error_set(err, ERR_INTERNAL, "no memory");
+}
+
+static bool
+memory_remove(struct store *s, const struct shape *sh, const char *id, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	struct memory *m = of(s);
+	struct record *r = find(m, sh, id);
+
+	(void)deadline_boot_ms;
+	(void)err;
+	if (r != NULL) {
+		HASH_DEL(m->all, r);
+		drop(r);
+	}
+	return true;
+}
+
+static int64_t
+time_of(const struct record *r)
+{
+	int64_t at;
+
+	memcpy(&at, (const char *)r->rec + r->shape->at, sizeof(at));
+	return at;
+}
+
+static int
+by_time(const struct record *a, const struct record *b)
+{
+	return (time_of(a) > time_of(b)) - (time_of(a) < time_of(b));
+}
+
+static bool
+memory_list(struct store *s, const struct shape *sh, size_t limit, void **out, size_t *n,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	struct memory *m = of(s);
+	size_t all = HASH_COUNT(m->all);
+	char *list = all > 0 ? calloc(all, sh->size) : NULL;
+
+	(void)deadline_boot_ms;
+	*out = NULL;
+	*n = 0;
+	if (all > 0 && list == NULL)
+		return error_set(err, ERR_INTERNAL, "no memory");
+	HASH_SORT(m->all, by_time);	/* stable */
+	for (struct record *r = m->all; r != NULL && *n < limit; r = r->hh.next)
+		if (r->shape == sh && shape_copy(sh, list + *n * sh->size, r->rec))
+			(*n)++;
+	if (*n > 0)
+		*out = list;
+	else
+		free(list);
+	return true;
+}
+
+static bool
+memory_nothing_to_do(struct store *s, int64_t deadline_boot_ms, struct error *err)
+{
+	(void)s;
+	(void)deadline_boot_ms;
+	(void)err;
+	return true;
+}
+
+static void
+memory_free(struct store *s)
+{
+	struct memory *m = of(s);
+	struct record *r, *next;
+
+	HASH_ITER(hh, m->all, r, next) {
+		HASH_DEL(m->all, r);
+		drop(r);
+	}
+	free(m);
+}
+
+struct store *
+store_open_memory(void)
+{
+	static const struct store_backend backend = {
+		.put = memory_put,
+		.get = memory_get,
+		.replace = memory_replace,
+		.remove = memory_remove,
+		.list = memory_list,
+		.make_indexes = memory_nothing_to_do,
+		.ping = memory_nothing_to_do,
+		.free = memory_free,
+	};
+	struct memory *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	m->base.does = &backend;
+	return &m->base;
+}

@@ -1,0 +1,465 @@
+/*
+ * The store in MongoDB or a server that speaks its protocol. Only keyed inserts decide anything; see
+ * doc/ledger.txt.
+ */
+#include "config.h"
+
+#include <mongoc/mongoc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "store/backend.h"
+#include "store/mongo_doc.h"
+#include "store/mongo_link.h"
+#include "store/shape.h"
+#include "store/store.h"
+
+enum { PAUSE_MS = 50 };		/* between two tries of a write while the server answers */
+
+struct mongo {
+	struct store base;
+	struct mongo_link *link;
+};
+
+static struct mongo_link *
+link_of(struct store *s)
+{
+	return ((struct mongo *)s)->link;
+}
+
+/* --- reading */
+
+/* The first document that the filter finds; out may be NULL. */
+static bool
+find_once(struct mongo_link *l, const struct shape *sh, const bson_t *filter, void *out, bool *found,
+    struct error *err)
+{
+	mongoc_collection_t *coll = mongo_link_collection(l, sh->collection);
+	bson_t *opts = BCON_NEW("limit", BCON_INT64(1), "singleBatch", BCON_BOOL(true));
+	mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(coll, filter, opts, NULL);
+	int64_t began = clock_boot_ms();
+	bson_error_t e = { 0 };
+	const bson_t *doc;
+	bool ok = true;
+
+	*found = mongoc_cursor_next(cursor, &doc);
+	if (mongo_link_judge(l, !mongoc_cursor_error(cursor, &e), &e, NULL, began) != MONGO_DONE)
+		ok = error_set(err, ERR_UNAVAILABLE, "%s", e.message);
+	else if (*found && out != NULL)
+		ok = mongo_doc_read(sh, doc, out, err);
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(opts);
+	mongoc_collection_destroy(coll);
+	return ok;
+}
+
+/*
+ * A connection that died while it was idle is no reason to fail: once more with a fresh one, if the server
+ * is there.
+ */
+static bool
+find(struct mongo_link *l, const struct shape *sh, const bson_t *filter, void *out, bool *found,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	bool ok = false;
+
+	*found = false;
+	for (int tries = 0; tries < 2; tries++) {
+		if (clock_boot_ms() >= deadline_boot_ms)
+			return error_set(err, ERR_UNAVAILABLE, "no time left");
+		if (!mongo_link_reach(l, err))
+			return false;
+		ok = find_once(l, sh, filter, out, found, err);
+		if (!mongo_link_failed_at_once(l))
+			break;
+	}
+	return ok;
+}
+
+static bool
+mongo_get(struct store *s, const struct shape *sh, const char *id, void *out, bool *found,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	bson_t filter = BSON_INITIALIZER;
+	bool ok;
+
+	ok = mongo_doc_id(sh, id, &filter, err) && find(link_of(s), sh, &filter, out, found, deadline_boot_ms,
+	    err);
+	bson_destroy(&filter);
+	return ok;
+}
+
+struct list {
+	const struct shape *shape;
+	char *recs;
+	size_t n;
+};
+
+static void
+list_clear(struct list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		shape_clear(list->shape, list->recs + i * list->shape->size);
+	free(list->recs);
+	list->recs = NULL;
+	list->n = 0;
+}
+
+static bool
+list_add(struct list *list, const bson_t *doc, struct error *err)
+{
+	char *more = realloc(list->recs, (list->n + 1) * list->shape->size);
+
+	if (more == NULL)
+		return error_set(err, ERR_INTERNAL, "no memory");
+	list->recs = more;
+	if (!mongo_doc_read(list->shape, doc, more + list->n * list->shape->size, err))
+		return false;
+	list->n++;
+	return true;
+}
+
+static bool
+list_once(struct mongo_link *l, size_t limit, struct list *list, struct error *err)
+{
+	mongoc_collection_t *coll = mongo_link_collection(l, list->shape->collection);
+	bson_t all = BSON_INITIALIZER, *opts;
+	int64_t began = clock_boot_ms();
+	mongoc_cursor_t *cursor;
+	bson_error_t e = { 0 };
+	const bson_t *doc;
+	bool ok = true;
+
+	opts = BCON_NEW("limit", BCON_INT64((int64_t)limit), "sort", "{", "at", BCON_INT32(1), "}");
+	cursor = mongoc_collection_find_with_opts(coll, &all, opts, NULL);
+	while (ok && mongoc_cursor_next(cursor, &doc))
+		ok = list_add(list, doc, err);
+	if (ok && mongo_link_judge(l, !mongoc_cursor_error(cursor, &e), &e, NULL, began) != MONGO_DONE)
+		ok = error_set(err, ERR_UNAVAILABLE, "%s", e.message);
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(opts);
+	bson_destroy(&all);
+	mongoc_collection_destroy(coll);
+	return ok;
+}
+
+static bool
+mongo_list(struct store *s, const struct shape *sh, size_t limit, void **out, size_t *n,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	struct mongo_link *l = link_of(s);
+	struct list list = { .shape = sh };
+	bool ok = false;
+
+	*out = NULL;
+	*n = 0;
+	if (limit == 0)
+		return true;
+	for (int tries = 0; !ok && tries < 2; tries++) {
+		list_clear(&list);
+		if (clock_boot_ms() >= deadline_boot_ms)
+			return error_set(err, ERR_UNAVAILABLE, "no time left");
+		if (!mongo_link_reach(l, err))
+			return false;
+		ok = list_once(l, limit, &list, err);
+		if (!mongo_link_failed_at_once(l))
+			break;
+	}
+	if (!ok)
+		list_clear(&list);
+	*out = list.recs;
+	*n = list.n;
+	return ok;
+}
+
+/* --- writing */
+
+/* One write and how it is tried: repeated unchanged until its end is known. */
+struct deed {
+	const struct shape *shape;
+	const void *rec;
+	const bson_t *id, *doc;		/* {_id}; the whole document, NULL: a delete */
+	bool (*once)(mongoc_collection_t *coll, const struct deed *d, bson_t *reply, bson_error_t *e);
+	int64_t deadline_boot_ms;
+};
+
+static bool
+insert_once(mongoc_collection_t *coll, const struct deed *d, bson_t *reply, bson_error_t *e)
+{
+	return mongoc_collection_insert_one(coll, d->doc, NULL, reply, e);
+}
+
+static bool
+replace_once(mongoc_collection_t *coll, const struct deed *d, bson_t *reply, bson_error_t *e)
+{
+	return mongoc_collection_replace_one(coll, d->id, d->doc, NULL, reply, e);
+}
+
+static bool
+delete_once(mongoc_collection_t *coll, const struct deed *d, bson_t *reply, bson_error_t *e)
+{
+	return mongoc_collection_delete_one(coll, d->id, NULL, reply, e);
+}
+
+static void
+pause_until(int64_t wait_ms, int64_t deadline_boot_ms)
+{
+	int64_t left = deadline_boot_ms - clock_boot_ms();
+	struct timespec ts;
+
+	if (wait_ms > left)
+		wait_ms = left;
+	if (wait_ms <= 0)
+		return;
+	ts = (struct timespec){ .tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000 };
+	nanosleep(&ts, NULL);	/* a signal ends it early: then the loop looks at the clock */
+}
+
+static enum mongo_end
+try_once(struct mongo_link *l, const struct deed *d, bson_t *reply, struct error *err)
+{
+	mongoc_collection_t *coll = mongo_link_collection(l, d->shape->collection);
+	int64_t began = clock_boot_ms();
+	bson_error_t e = { 0 };
+	enum mongo_end end;
+	bool ok;
+
+	ok = d->once(coll, d, reply, &e);
+	end = mongo_link_judge(l, ok, &e, reply, began);
+	if (end != MONGO_DONE)
+		error_set(err, ERR_UNAVAILABLE, "%s", e.message);
+	mongoc_collection_destroy(coll);
+	return end;
+}
+
+/*
+ * Whose is the record that is in the way of ours? *known: it was found; a majority read may not see it
+ * yet, or it was deleted meanwhile.
+ */
+static bool
+look_at_other(struct mongo_link *l, const struct deed *d, bool *known, enum store_put *how, struct error *err)
+{
+	void *there = calloc(1, d->shape->size);
+	bson_t by_unique = BSON_INITIALIZER;
+	bson_iter_t it;
+	bool ok;
+
+	if (there == NULL)
+		return error_set(err, ERR_INTERNAL, "no memory");
+	ok = find(l, d->shape, d->id, there, known, d->deadline_boot_ms, err);
+	if (ok && *known) {
+		*how = d->shape->same(d->rec, there) ? STORE_OURS : STORE_TAKEN;
+		shape_clear(d->shape, there);
+	} else if (ok && d->shape->unique != NULL && bson_iter_init_find(&it, d->doc, d->shape->unique)) {
+		/* under an _id that is not ours: another program wrote it, in whatever form */
+		bson_append_iter(&by_unique, d->shape->unique, -1, &it);
+		ok = find(l, d->shape, &by_unique, NULL, known, d->deadline_boot_ms, err);
+		*how = STORE_TAKEN;
+	}
+	bson_destroy(&by_unique);
+	free(there);
+	return ok;
+}
+
+/*
+ * Tries until the end is known. Before anything was sent, a server that is away ends it at once:
+ * ERR_UNAVAILABLE, certainly not stored. Once a try may have reached the server the answer must be found:
+ * the same document again, at the breaker's pace, until the deadline; then ERR_UNCERTAIN.
+ */
+static bool
+do_deed(struct mongo_link *l, const struct deed *d, bson_t *reply, enum store_put *how, struct error *err)
+{
+	bool sent = false, known = false;
+
+	error_set(err, ERR_UNAVAILABLE, "no time left");
+	while (clock_boot_ms() < d->deadline_boot_ms) {
+		enum mongo_end end = MONGO_NOT_SENT;
+
+		if (mongo_link_reach(l, err)) {
+			bson_destroy(reply);	/* each try makes a new one */
+			end = try_once(l, d, reply, err);
+		}
+		if (end == MONGO_DUPLICATE && how != NULL && look_at_other(l, d, &known, how, err) && known)
+			return true;
+		if (end == MONGO_DONE) {
+			if (how != NULL)
+				*how = STORE_OURS;
+			return true;
+		}
+		if (!sent && (end == MONGO_NOT_SENT || end == MONGO_NOT_DONE))
+			return false;
+		sent = sent || end != MONGO_NOT_SENT;
+		pause_until(mongo_link_wait_ms(l) > PAUSE_MS ? mongo_link_wait_ms(l) : PAUSE_MS,
+		    d->deadline_boot_ms);
+	}
+	if (sent && err != NULL)
+		err->code = ERR_UNCERTAIN;
+	return false;
+}
+
+static bool
+mongo_put(struct store *s, const struct shape *sh, const void *rec, enum store_put *how,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	bson_t id = BSON_INITIALIZER, doc = BSON_INITIALIZER, reply = BSON_INITIALIZER;
+	struct deed d = { .shape = sh, .rec = rec, .id = &id, .doc = &doc, .once = insert_once,
+	    .deadline_boot_ms = deadline_boot_ms };
+	bson_iter_t it;
+	bool ok;
+
+	ok = mongo_doc_write(sh, rec, &doc, err);
+	if (ok && bson_iter_init_find(&it, &doc, "_id") && bson_append_iter(&id, "_id", 3, &it))
+		ok = do_deed(link_of(s), &d, &reply, how, err);
+	bson_destroy(&reply);
+	bson_destroy(&doc);
+	bson_destroy(&id);
+	return ok;
+}
+
+/*
+ * An update is read, changed and written back on some servers; that is well only because a record has one
+ * writer, who may repeat it.
+ */
+static bool
+mongo_replace(struct store *s, const struct shape *sh, const void *rec, bool *found, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	bson_t id = BSON_INITIALIZER, doc = BSON_INITIALIZER, reply = BSON_INITIALIZER;
+	struct deed d = { .shape = sh, .rec = rec, .id = &id, .doc = &doc, .once = replace_once,
+	    .deadline_boot_ms = deadline_boot_ms };
+	bson_iter_t it;
+	bool ok;
+
+	ok = mongo_doc_write(sh, rec, &doc, err);
+	if (ok && bson_iter_init_find(&it, &doc, "_id") && bson_append_iter(&id, "_id", 3, &it))
+		ok = do_deed(link_of(s), &d, &reply, NULL, err);
+	*found = ok && bson_iter_init_find(&it, &reply, "matchedCount") && bson_iter_as_int64(&it) > 0;
+	bson_destroy(&reply);
+	bson_destroy(&doc);
+	bson_destroy(&id);
+	return ok;
+}
+
+static bool
+mongo_remove(struct store *s, const struct shape *sh, const char *id_text, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	bson_t id = BSON_INITIALIZER, reply = BSON_INITIALIZER;
+	struct deed d = { .shape = sh, .id = &id, .once = delete_once, .deadline_boot_ms = deadline_boot_ms };
+	bool ok;
+
+	ok = mongo_doc_id(sh, id_text, &id, err) && do_deed(link_of(s), &d, &reply, NULL, err);
+	bson_destroy(&reply);
+	bson_destroy(&id);
+	return ok;
+}
+
+/* --- the rest */
+
+static const struct index {
+	const char *collection, *name;
+	struct { const char *member; int order; } keys[3];
+	bool unique;
+} indexes[] = {		/* the history's filters; the small collections need none */
+	{ "payments", "tid", { { "tid", 1 } }, true },
+	{ "payments", "aid", { { "aid", 1 } }, false },
+	{ "payments", "user", { { "userId", 1 }, { "approved_at", -1 } }, false },
+	{ "payments", "order", { { "partner_order_id", 1 } }, false },
+	{ "payments", "approved", { { "approved_at", -1 } }, false },
+	{ "ledger", "room", { { "roomId", 1 }, { "at", -1 } }, false },
+};
+
+static void
+index_command(const struct index *ix, bson_t *command)
+{
+	bson_t list, one, keys;
+
+	bson_append_utf8(command, "createIndexes", -1, ix->collection, -1);
+	bson_append_array_begin(command, "indexes", -1, &list);
+	bson_append_document_begin(&list, "0", -1, &one);
+	bson_append_document_begin(&one, "key", -1, &keys);
+	for (size_t i = 0; i < sizeof(ix->keys) / sizeof(ix->keys[0]) && ix->keys[i].member != NULL; i++)
+		bson_append_int32(&keys, ix->keys[i].member, -1, ix->keys[i].order);
+	bson_append_document_end(&one, &keys);
+	bson_append_utf8(&one, "name", -1, ix->name, -1);
+	if (ix->unique)
+		bson_append_bool(&one, "unique", -1, true);
+	bson_append_document_end(&list, &one);
+	bson_append_array_end(command, &list);
+}
+
+static bool
+mongo_make_indexes(struct store *s, int64_t deadline_boot_ms, struct error *err)
+{
+	for (size_t i = 0; i < sizeof(indexes) / sizeof(indexes[0]); i++) {
+		bson_t command = BSON_INITIALIZER;
+		bool ok;
+
+		index_command(&indexes[i], &command);
+		ok = mongo_link_command_until(link_of(s), &command, deadline_boot_ms, err);
+		bson_destroy(&command);
+		if (!ok)
+			return error_wrap(err, "index %s of %s", indexes[i].name, indexes[i].collection);
+	}
+	return true;
+}
+
+static bool
+mongo_ping(struct store *s, int64_t deadline_boot_ms, struct error *err)
+{
+	if (clock_boot_ms() >= deadline_boot_ms)
+		return error_set(err, ERR_UNAVAILABLE, "no time left");
+	return mongo_link_ping(link_of(s), err);
+}
+
+static void
+mongo_free(struct store *s)
+{
+	struct mongo *m = (struct mongo *)s;
+
+	mongo_link_free(&m->link);
+	free(m);
+}
+
+static bool
+is_database_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len >= 1 && len <= 63 && strcspn(name, "/\\. \"$*<>:|?") == len;
+}
+
+struct store *
+store_open_mongo(const char *uri, const char *database, struct error *err)
+{
+	static const struct store_backend backend = {
+		.put = mongo_put,
+		.get = mongo_get,
+		.replace = mongo_replace,
+		.remove = mongo_remove,
+		.list = mongo_list,
+		.make_indexes = mongo_make_indexes,
+		.ping = mongo_ping,
+		.free = mongo_free,
+	};
+	struct mongo *m;
+
+	if (!is_database_name(database)) {
+		error_set(err, ERR_INPUT, "'%s' is not the name of a database", database);
+		return NULL;
+	}
+	m = calloc(1, sizeof(*m));
+	if (m == NULL) {
+		error_set(err, ERR_INTERNAL, "no memory");
+		return NULL;
+	}
+	m->base.does = &backend;
+	m->link = mongo_link_open(uri, database, err);
+	if (m->link == NULL) {
+		free(m);
+		return NULL;
+	}
+	return &m->base;
+}

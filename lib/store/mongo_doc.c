@@ -1,0 +1,285 @@
+#include "config.h"
+
+#include "store/mongo_doc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "money/order.h"
+
+/* Columns of one struct, at any depth. */
+struct table {
+	const struct column *columns;
+	size_t n;
+};
+
+static bool
+is_there(const struct column *col, const char *base)
+{
+	bool there = true;
+
+	if (col->flag != 0)
+		memcpy(&there, base + col->flag, sizeof(there));
+	return there;
+}
+
+static int64_t
+int_at(const struct column *col, const char *at)
+{
+	int64_t wide;
+	int narrow;
+
+	if (col->cap == sizeof(wide)) {
+		memcpy(&wide, at, sizeof(wide));
+		return wide;
+	}
+	memcpy(&narrow, at, sizeof(narrow));
+	return narrow;
+}
+
+static bool
+write_text(const struct column *col, const char *text, bson_t *doc, struct error *err)
+{
+	size_t len = strlen(text);
+
+	if (!bson_utf8_validate(text, len, false))
+		return error_set(err, ERR_INTERNAL, "%s is not UTF-8", col->name);
+	return bson_append_utf8(doc, col->name, -1, text, (int)len) || error_set(err, ERR_INTERNAL,
+	    "%s: document too large", col->name);
+}
+
+static bool write_table(const struct table *t, const char *base, bson_t *doc, struct error *err);
+
+static bool
+write_group(const struct column *col, const char *at, bson_t *doc, struct error *err)
+{
+	const struct table inner = { col->group, col->n_group };
+	bson_t sub = BSON_INITIALIZER;
+	bool ok = write_table(&inner, at, &sub, err);
+
+	if (ok && !(col->optional && bson_empty(&sub)))
+		ok = bson_append_document(doc, col->name, -1, &sub) || error_set(err, ERR_INTERNAL,
+		    "%s: document too large", col->name);
+	bson_destroy(&sub);
+	return ok;
+}
+
+/* In 32 bits where it fits, as Mongoose writes a Number: readers of the site's schema find the type they know. */
+static bool
+write_int(bson_t *doc, const char *name, int64_t number)
+{
+	return number >= INT32_MIN && number <= INT32_MAX ? bson_append_int32(doc, name, -1, (int32_t)number) : bson_append_int64(doc, name, -1, number);
+}
+
+static bool
+write_column(const struct column *col, const char *base, bson_t *doc, struct error *err)
+{
+	const char *at = base + col->offset;
+	const char *heap;
+	int64_t number = 0;
+	int kind;
+	bool yes;
+
+	switch (col->type) {
+	case COLUMN_STR:
+		return (col->optional && at[0] == '\0') || write_text(col, at, doc, err);
+	case COLUMN_HEAP:
+		memcpy(&heap, at, sizeof(heap));
+		return heap == NULL || write_text(col, heap, doc, err);
+	case COLUMN_INT:
+		number = int_at(col, at);
+		return (col->optional && number == 0) || write_int(doc, col->name, number);
+	case COLUMN_TIME:
+		number = int_at(col, at);
+		return (col->optional && number == 0) || bson_append_date_time(doc, col->name, -1, number);
+	case COLUMN_BOOL:
+		memcpy(&yes, at, sizeof(yes));
+		return (col->optional && !yes) || bson_append_bool(doc, col->name, -1, yes);
+	case COLUMN_KIND:
+		memcpy(&kind, at, sizeof(kind));
+		return write_text(col, ledger_kind_name((enum ledger_kind)kind), doc, err);
+	case COLUMN_GROUP:
+		return !is_there(col, base) || write_group(col, at, doc, err);
+	}
+	return error_set(err, ERR_INTERNAL, "%s: no such type", col->name);
+}
+
+static bool
+write_table(const struct table *t, const char *base, bson_t *doc, struct error *err)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (!write_column(&t->columns[i], base, doc, err))
+			return false;
+	return true;
+}
+
+bool
+mongo_doc_id(const struct shape *sh, const char *id, bson_t *doc, struct error *err)
+{
+	bson_oid_t oid;
+
+	if (!sh->oid)
+		return (bson_utf8_validate(id, strlen(id), false) && bson_append_utf8(doc, "_id", 3, id,
+		    -1)) ||
+		    error_set(err, ERR_INTERNAL, "the id is not UTF-8");
+	if (!bson_oid_is_valid(id, strlen(id)))
+		return error_set(err, ERR_INTERNAL, "the id is not an ObjectId");
+	bson_oid_init_from_string(&oid, id);
+	return bson_append_oid(doc, "_id", 3, &oid);
+}
+
+bool
+mongo_doc_write(const struct shape *sh, const void *rec, bson_t *doc, struct error *err)
+{
+	const struct table all = { sh->columns, sh->n_columns };
+	struct buf id = BUF_INIT;
+	bool ok;
+
+	sh->id(rec, &id);
+	ok = mongo_doc_id(sh, buf_str(&id), doc, err) && write_table(&all, rec, doc, err);
+	buf_clear(&id);
+	return ok;
+}
+
+static bool
+damaged(const struct column *col, struct error *err)
+{
+	return error_set(err, ERR_INTERNAL, "%s is missing or not what it should be", col->name);
+}
+
+/*
+ * Numbers come back as they were written; other writers of `payments` (the site's own JavaScript) may have
+ * used 32 bits or a double.
+ */
+static bool
+read_int(const bson_iter_t *it, int64_t *out)
+{
+	double d;
+
+	switch (bson_iter_type(it)) {
+	case BSON_TYPE_INT64:
+		*out = bson_iter_int64(it);
+		return true;
+	case BSON_TYPE_INT32:
+		*out = bson_iter_int32(it);
+		return true;
+	case BSON_TYPE_DOUBLE:
+		d = bson_iter_double(it);
+		if (!(d >= -9007199254740992.0 && d <= 9007199254740992.0))
+			return false;
+		*out = (int64_t)d;
+		return (double)*out == d;
+	default:
+		return false;
+	}
+}
+
+static bool
+store_int(const struct column *col, int64_t number, char *at)
+{
+	int narrow = (int)number;
+
+	if (col->cap == sizeof(number))
+		memcpy(at, &number, sizeof(number));
+	else
+		memcpy(at, &narrow, sizeof(narrow));
+	return col->cap == sizeof(number) || narrow == number;
+}
+
+static bool
+read_text(const bson_iter_t *it, const char **text, uint32_t *len)
+{
+	if (!BSON_ITER_HOLDS_UTF8(it))
+		return false;
+	*text = bson_iter_utf8(it, len);
+	return strlen(*text) == *len;
+}
+
+static bool read_table(const struct table *t, const bson_iter_t *doc, char *base, struct error *err);
+
+static bool
+read_group(const struct column *col, const bson_iter_t *it, char *base, struct error *err)
+{
+	const struct table inner = { col->group, col->n_group };
+	const bool there = true;
+	bson_iter_t sub;
+
+	if (!BSON_ITER_HOLDS_DOCUMENT(it) || !bson_iter_recurse(it, &sub))
+		return damaged(col, err);
+	if (col->flag != 0)
+		memcpy(base + col->flag, &there, sizeof(there));
+	return read_table(&inner, &sub, base + col->offset, err);
+}
+
+static bool
+read_column(const struct column *col, const bson_iter_t *it, char *base, struct error *err)
+{
+	char *at = base + col->offset, *copy;
+	const char *text;
+	enum ledger_kind kind;
+	int64_t number;
+	uint32_t len;
+	bool yes;
+
+	switch (col->type) {
+	case COLUMN_STR:
+		if (!read_text(it, &text, &len) || len >= col->cap)
+			return damaged(col, err);
+		memcpy(at, text, len + 1);
+		return true;
+	case COLUMN_HEAP:
+		if (!read_text(it, &text, &len))
+			return damaged(col, err);
+		copy = strdup(text);
+		memcpy(at, &copy, sizeof(copy));
+		return copy != NULL || error_set(err, ERR_INTERNAL, "no memory");
+	case COLUMN_INT:
+		return (read_int(it, &number) && store_int(col, number, at)) || damaged(col, err);
+	case COLUMN_TIME:
+		return (BSON_ITER_HOLDS_DATE_TIME(it) && store_int(col, bson_iter_date_time(it), at)) ||
+		    damaged(col, err);
+	case COLUMN_BOOL:
+		yes = BSON_ITER_HOLDS_BOOL(it) && bson_iter_bool(it);
+		memcpy(at, &yes, sizeof(yes));
+		return BSON_ITER_HOLDS_BOOL(it) || damaged(col, err);
+	case COLUMN_KIND:
+		if (!read_text(it, &text, &len) || !ledger_kind_parse(text, &kind))
+			return damaged(col, err);
+		memcpy(at, &kind, sizeof(kind));
+		return true;
+	case COLUMN_GROUP:
+		return read_group(col, it, base, err);
+	}
+	return damaged(col, err);
+}
+
+/* doc stands before the first member. */
+static bool
+read_table(const struct table *t, const bson_iter_t *doc, char *base, struct error *err)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct column *col = &t->columns[i];
+		bson_iter_t it = *doc;
+
+		if (bson_iter_find(&it, col->name)) {
+			if (!read_column(col, &it, base, err))
+				return false;
+		} else if (!col->optional) {
+			return damaged(col, err);
+		}
+	}
+	return true;
+}
+
+bool
+mongo_doc_read(const struct shape *sh, const bson_t *doc, void *rec, struct error *err)
+{
+	const struct table all = { sh->columns, sh->n_columns };
+	bson_iter_t it;
+
+	memset(rec, 0, sh->size);
+	if (bson_iter_init(&it, doc) && read_table(&all, &it, rec, err))
+		return true;
+	shape_clear(sh, rec);
+	return false;
+}

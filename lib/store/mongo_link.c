@@ -1,0 +1,424 @@
+#include "config.h"
+
+#include "store/mongo_link.h"
+
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "store/breaker.h"
+
+/*
+ * Nothing but our own end of a command tells that a connection is dead; libmongoc would ask before each
+ * use after 5 s, and wait.
+ */
+enum { SOCKET_CHECK_MS = 3600 * 1000 };
+enum { SELECT_MS = 1000, CONNECT_MS = 1000, SOCKET_MS = 1500, WRITE_CONCERN_MS = 1000, PROBE_MS = 700,
+    AT_ONCE_MS = 300 };
+
+struct mongo_link {
+	mongoc_uri_t *uri;
+	char *database;
+	mongoc_client_t *client;	/* NULL: none yet */
+	bool stale;			/* the client failed: not used again */
+	bool failed_at_once;		/* the last command, without waiting: the connection was dead */
+	int failures;			/* commands in a row */
+	struct breaker_handle *breaker;	/* shared with the other workers */
+	uint_fast32_t closings;		/* of the breaker, when the client was made */
+};
+
+/*
+ * libmongoc puts counters into /dev/shm/mongoc-PID when it is loaded, before main can say that nobody
+ * wants them ($MONGOC_DISABLE_SHM), and kill -9 leaves the file there. Its name goes at once; the memory
+ * stays as long as the process.
+ */
+static void __attribute__((constructor))
+forget_counters(void)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/mongoc-%d", (int)getpid());
+	shm_unlink(name);
+}
+
+/*
+ * While a URI is parsed: libmongoc only warns of what it does not know. The text is dropped, it may quote
+ * the URI.
+ */
+static void
+note_warning(mongoc_log_level_t level, const char *domain, const char *message, void *warned)
+{
+	(void)domain;
+	(void)message;
+	if (level <= MONGOC_LOG_LEVEL_WARNING)
+		*(bool *)warned = true;
+}
+
+static bool
+tls_is_checked(const mongoc_uri_t *uri)
+{
+	static const char *const holes[] = {
+		MONGOC_URI_TLSINSECURE, MONGOC_URI_TLSALLOWINVALIDCERTIFICATES,
+		    MONGOC_URI_TLSALLOWINVALIDHOSTNAMES,
+		MONGOC_URI_SSLALLOWINVALIDCERTIFICATES, MONGOC_URI_SSLALLOWINVALIDHOSTNAMES,
+	};
+
+	for (size_t i = 0; i < sizeof(holes) / sizeof(holes[0]); i++)
+		if (mongoc_uri_get_option_as_bool(uri, holes[i], false))
+			return false;
+	return true;
+}
+
+/* Our own loops repeat what failed; a silent second try of the driver would only double the times. */
+static bool
+set_times(mongoc_uri_t *uri, int32_t select_ms, int32_t connect_ms, int32_t socket_ms)
+{
+	return mongoc_uri_set_option_as_bool(uri, MONGOC_URI_SERVERSELECTIONTRYONCE, true) &&
+	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, select_ms) &&
+	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, connect_ms) &&
+	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, socket_ms) &&
+	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETCHECKINTERVALMS, SOCKET_CHECK_MS) &&
+	    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false) &&
+	    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYREADS, false);
+}
+
+static mongoc_uri_t *
+parse_uri(const char *text, struct error *err)
+{
+	bool warned = false;
+	mongoc_uri_t *uri;
+
+	mongoc_log_set_handler(note_warning, &warned);
+	uri = mongoc_uri_new_with_error(text, NULL);
+	mongoc_log_set_handler(NULL, NULL);	/* from now on its errors come back to us, and only so */
+	if (uri == NULL)
+		error_set(err, ERR_INPUT, "the store's uri is not a MongoDB URI");
+	else if (warned)
+		error_set(err, ERR_INPUT,
+		    "the store's uri has an option that is not known or has a wrong value");
+	else if (!tls_is_checked(uri))
+		error_set(err, ERR_INPUT, "the store's uri asks for TLS without checks (tlsInsecure, tlsAllowInvalid...)");
+	else if (!set_times(uri, SELECT_MS, CONNECT_MS, SOCKET_MS) || !mongoc_uri_set_appname(uri, "roompay"))
+		error_set(err, ERR_INTERNAL, "libmongoc refuses an option");
+	else
+		return uri;
+	mongoc_uri_destroy(uri);
+	return NULL;
+}
+
+/* The same for all who use the same servers and database. Without user and password: it is a file's name. */
+static struct breaker_handle *
+open_breaker(const mongoc_uri_t *uri, const char *database)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	struct buf what = BUF_INIT;
+	char name[32];
+
+	for (const mongoc_host_list_t *h = mongoc_uri_get_hosts(uri); h != NULL; h = h->next)
+		buf_printf(&what, "%s,", h->host_and_port);
+	buf_printf(&what, "/%s", database);
+	SHA256((const unsigned char *)buf_str(&what), what.len, digest);
+	buf_clear(&what);
+	strcpy(name, "store-");
+	for (int i = 0; i < 8; i++)
+		snprintf(name + 6 + 2 * i, 3, "%02x", digest[i]);
+	return breaker_open(name);
+}
+
+struct mongo_link *
+mongo_link_open(const char *text, const char *database, struct error *err)
+{
+	struct mongo_link *l = calloc(1, sizeof(*l));
+
+	if (l == NULL) {
+		error_set(err, ERR_INTERNAL, "no memory");
+		return NULL;
+	}
+	mongoc_init();
+	l->uri = parse_uri(text, err);
+	if (l->uri == NULL) {
+		mongo_link_free(&l);
+		return NULL;
+	}
+	l->database = strdup(database);
+	l->breaker = open_breaker(l->uri, database);
+	if (l->database == NULL || l->breaker == NULL) {
+		error_set(err, ERR_INTERNAL, "no memory");
+		mongo_link_free(&l);
+	}
+	return l;
+}
+
+static mongoc_client_t *
+client_new(const mongoc_uri_t *uri, int32_t write_concern_ms, struct error *err)
+{
+	mongoc_client_t *client = mongoc_client_new_from_uri(uri);
+	mongoc_write_concern_t *wc;
+	mongoc_read_concern_t *rc;
+	mongoc_read_prefs_t *primary;
+
+	if (client == NULL) {
+		error_set(err, ERR_UNAVAILABLE, "libmongoc makes no client of the uri");
+		return NULL;
+	}
+	wc = mongoc_write_concern_new();
+	mongoc_write_concern_set_wmajority(wc, write_concern_ms);
+	mongoc_write_concern_set_journal(wc, true);
+	mongoc_client_set_write_concern(client, wc);
+	mongoc_write_concern_destroy(wc);
+	rc = mongoc_read_concern_new();
+	mongoc_read_concern_set_level(rc, MONGOC_READ_CONCERN_LEVEL_MAJORITY);
+	mongoc_client_set_read_concern(client, rc);
+	mongoc_read_concern_destroy(rc);
+	primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
+	mongoc_client_set_read_prefs(client, primary);
+	mongoc_read_prefs_destroy(primary);
+	mongoc_client_set_error_api(client, MONGOC_ERROR_API_VERSION_2);
+	return client;
+}
+
+/*
+ * Of a client whose server does not answer: reset first, or the goodbye to its sessions would wait for
+ * that server.
+ */
+static void
+client_drop(mongoc_client_t *client)
+{
+	if (client == NULL)
+		return;
+	mongoc_client_reset(client);
+	mongoc_client_destroy(client);
+}
+
+void
+mongo_link_free(struct mongo_link **l)
+{
+	if (*l == NULL)
+		return;
+	if ((*l)->stale)
+		client_drop((*l)->client);
+	else
+		mongoc_client_destroy((*l)->client);
+	mongoc_uri_destroy((*l)->uri);
+	breaker_close(&(*l)->breaker);
+	free((*l)->database);
+	free(*l);
+	*l = NULL;
+}
+
+/*
+ * One document that is taken away and put back. A delete alone would touch no disk, an insert alone would
+ * grow or be refused as a duplicate. Here a duplicate means that another program's ping put it there after
+ * our delete: the server writes.
+ */
+static bool
+ping_write(mongoc_client_t *client, const char *database, bson_error_t *e, bson_t *reply)
+{
+	mongoc_collection_t *meta = mongoc_client_get_collection(client, database, "meta");
+	bson_t *doc = BCON_NEW("_id", BCON_UTF8("ping"));
+	bool ok;
+
+	bson_init(reply);
+	ok = mongoc_collection_delete_one(meta, doc, NULL, NULL, e);
+	if (ok) {
+		bson_destroy(reply);
+		ok = mongoc_collection_insert_one(meta, doc, NULL, reply, e) ||
+		    (e->domain == MONGOC_ERROR_SERVER && e->code == MONGOC_ERROR_DUPLICATE_KEY &&
+		    !bson_has_field(reply, "writeConcernErrors"));
+	}
+	bson_destroy(doc);
+	mongoc_collection_destroy(meta);
+	return ok;
+}
+
+/* Is the server back? With a client of its own and short times. */
+static bool
+probe(struct mongo_link *l, struct error *err)
+{
+	mongoc_uri_t *uri = mongoc_uri_copy(l->uri);
+	mongoc_client_t *client = set_times(uri, PROBE_MS, PROBE_MS, PROBE_MS) ? client_new(uri, PROBE_MS,
+	    err) : NULL;
+	bson_error_t e = { 0 };
+	bson_t reply;
+	bool ok;
+
+	mongoc_uri_destroy(uri);
+	if (client == NULL)
+		return error_set(err, ERR_UNAVAILABLE, "libmongoc makes no client");
+	ok = ping_write(client, l->database, &e, &reply);
+	bson_destroy(&reply);
+	if (ok) {
+		mongoc_client_destroy(client);
+		breaker_succeeded(l->breaker->b);
+		return true;
+	}
+	client_drop(client);
+	breaker_still_away(l->breaker->b, clock_boot_ms());
+	return error_set(err, ERR_UNAVAILABLE, "the store is away: %s", e.message);
+}
+
+/* A client that did not fail, and none from before the server was away. */
+static bool
+have_client(struct mongo_link *l, struct error *err)
+{
+	uint_fast32_t closings = atomic_load(&l->breaker->b->closings);
+
+	if (l->stale || closings != l->closings) {
+		client_drop(l->client);
+		l->client = NULL;
+		l->stale = false;
+	}
+	if (l->client == NULL)
+		l->client = client_new(l->uri, WRITE_CONCERN_MS, err);
+	l->closings = closings;
+	return l->client != NULL;
+}
+
+bool
+mongo_link_reach(struct mongo_link *l, struct error *err)
+{
+	switch (breaker_ask(l->breaker->b, clock_boot_ms())) {
+	case BREAKER_GO:
+		return have_client(l, err);
+	case BREAKER_PROBE:
+		return probe(l, err) && have_client(l, err);
+	case BREAKER_AWAY:
+		break;
+	}
+	return error_set(err, ERR_UNAVAILABLE, "the store is away");
+}
+
+mongoc_collection_t *
+mongo_link_collection(struct mongo_link *l, const char *name)
+{
+	return mongoc_client_get_collection(l->client, l->database, name);
+}
+
+int64_t
+mongo_link_wait_ms(const struct mongo_link *l)
+{
+	return breaker_wait_ms(l->breaker->b, clock_boot_ms());
+}
+
+bool
+mongo_link_failed_at_once(const struct mongo_link *l)
+{
+	return l->failed_at_once;
+}
+
+/*
+ * Codes with which a server says that it looked at the command and did nothing. Every other code leaves it
+ * open.
+ */
+static bool
+is_refusal(const bson_error_t *e)
+{
+	static const uint32_t codes[] = {
+		2,	/* BadValue */
+		9,	/* FailedToParse */
+		13,	/* Unauthorized */
+		14,	/* TypeMismatch */
+		18,	/* AuthenticationFailed */
+		22,	/* InvalidBSON */
+		59,	/* CommandNotFound */
+		73,	/* InvalidNamespace */
+		121,	/* DocumentValidationFailure */
+		10334,	/* BSONObjectTooLarge */
+	};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (e->code == codes[i])
+			return true;
+	return false;
+}
+
+static enum mongo_end
+meaning(const bson_error_t *e, const bson_t *reply)
+{
+	bool majority_missed = reply != NULL && bson_has_field(reply, "writeConcernErrors");
+
+	switch (e->domain) {
+	case MONGOC_ERROR_SERVER_SELECTION:
+	case MONGOC_ERROR_CLIENT:	/* the handshake or the log-in failed */
+	case MONGOC_ERROR_SASL:
+	case MONGOC_ERROR_SCRAM:
+		return MONGO_NOT_SENT;
+	case MONGOC_ERROR_SERVER:
+		if (majority_missed)
+			return MONGO_UNKNOWN;
+		if (e->code == MONGOC_ERROR_DUPLICATE_KEY)
+			return MONGO_DUPLICATE;
+		return is_refusal(e) ? MONGO_NOT_DONE : MONGO_UNKNOWN;
+	case MONGOC_ERROR_BSON:
+	case MONGOC_ERROR_COMMAND:	/* libmongoc itself refused the arguments */
+	case MONGOC_ERROR_NAMESPACE:
+		return MONGO_NOT_DONE;
+	default:			/* the connection broke, a strange answer, the majority missed its time */
+		return MONGO_UNKNOWN;
+	}
+}
+
+enum mongo_end
+mongo_link_judge(struct mongo_link *l, bool ok, const bson_error_t *e, const bson_t *reply,
+    int64_t began_boot_ms)
+{
+	enum mongo_end end = ok ? MONGO_DONE : meaning(e, reply);
+	bool failed = end == MONGO_NOT_SENT || end == MONGO_UNKNOWN;
+
+	l->failed_at_once = failed && clock_boot_ms() - began_boot_ms < AT_ONCE_MS;
+	l->failures = failed ? l->failures + 1 : 0;
+	l->stale = failed;	/* whoever has its collections still uses it */
+	/* One connection that died while it was idle is only ours. What waited in vain, or failed again on a
+	 * fresh one, concerns all. */
+	if (failed && (!l->failed_at_once || l->failures > 1))
+		breaker_failed(l->breaker->b);
+	return end;
+}
+
+bool
+mongo_link_ping(struct mongo_link *l, struct error *err)
+{
+	bson_error_t e = { 0 };
+	bson_t reply;
+	int64_t began;
+	bool ok;
+
+	if (!mongo_link_reach(l, err))
+		return false;
+	began = clock_boot_ms();
+	ok = ping_write(l->client, l->database, &e, &reply);
+	mongo_link_judge(l, ok, &e, &reply, began);
+	bson_destroy(&reply);
+	return ok || error_set(err, ERR_UNAVAILABLE, "the store does not write: %s", e.message);
+}
+
+bool
+mongo_link_command_until(struct mongo_link *l, const bson_t *command, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	int64_t left = deadline_boot_ms - clock_boot_ms();
+	mongoc_uri_t *uri;
+	mongoc_client_t *client;
+	bson_error_t e = { 0 };
+	bool ok;
+
+	if (left <= 0)
+		return error_set(err, ERR_UNAVAILABLE, "no time left");
+	uri = mongoc_uri_copy(l->uri);
+	ok = set_times(uri, SELECT_MS, CONNECT_MS, left < INT32_MAX ? (int32_t)left : INT32_MAX) &&
+	    (client = client_new(uri, WRITE_CONCERN_MS, err)) != NULL;
+	mongoc_uri_destroy(uri);
+	if (!ok)
+		return false;
+	ok = mongoc_client_write_command_with_opts(client, l->database, command, NULL, NULL, &e);
+	if (ok)
+		mongoc_client_destroy(client);
+	else
+		client_drop(client);
+	return ok || error_set(err, ERR_UNAVAILABLE, "%s", e.message);
+}

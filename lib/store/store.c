@@ -1,0 +1,355 @@
+#include "config.h"
+
+#include "store/store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "store/backend.h"
+#include "store/shape.h"
+
+void
+store_free(struct store **s)
+{
+	if (*s == NULL)
+		return;
+	(*s)->does->free(*s);
+	*s = NULL;
+}
+
+void
+store_message_clear(struct store_message *m)
+{
+	shape_clear(&shape_outbox, m);
+}
+
+/* By an id that was just composed; clears it. */
+static bool
+get(struct store *s, const struct shape *sh, struct buf *id, void *out, bool *found, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	bool ok;
+
+	memset(out, 0, sh->size);
+	*found = false;
+	ok = id->bad ? error_set(err, ERR_INTERNAL, "no memory") :
+	    s->does->get(s, sh, buf_str(id), out, found, deadline_boot_ms, err);
+	buf_clear(id);
+	return ok;
+}
+
+static bool
+put(struct store *s, const struct shape *sh, const void *rec, enum store_put *how, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	enum store_put unasked;
+
+	return s->does->put(s, sh, rec, how != NULL ? how : &unasked, deadline_boot_ms, err) ||
+	    error_wrap(err, "%s", sh->collection);
+}
+
+static bool
+get_meta(struct store *s, const char *key, struct meta *out, bool *found, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	struct buf id = BUF_INIT;
+
+	buf_add_str(&id, key);
+	return get(s, &shape_meta, &id, out, found, deadline_boot_ms, err);
+}
+
+bool
+store_prepare(struct store *s, int64_t deadline_boot_ms, struct error *err)
+{
+	struct meta schema = { .key = "schema", .at_ms = clock_wall_ms(), .version = SCHEMA_VERSION }, there;
+	bool found;
+
+	if (!get_meta(s, schema.key, &there, &found, deadline_boot_ms, err))
+		return false;
+	if (found && there.version != SCHEMA_VERSION)
+		return error_set(err, ERR_CONFLICT, "the database has schema version %lld, this program knows %d",
+		    (long long)there.version, SCHEMA_VERSION);
+	if (found)
+		return true;
+	/* Written last: where the document is, the indexes are. Others who do it at the same time do the same. */
+	return s->does->make_indexes(s, deadline_boot_ms, err) && put(s, &shape_meta, &schema, NULL,
+	    deadline_boot_ms, err);
+}
+
+bool
+store_claim_queue(struct store *s, const char *queue_id, int64_t deadline_boot_ms, struct error *err)
+{
+	struct meta claim = { .key = "queue", .at_ms = clock_wall_ms() }, there;
+	enum store_put how;
+	bool found;
+
+	assert(strlen(queue_id) < sizeof(claim.queue_id));
+	strcpy(claim.queue_id, queue_id);
+	if (!get_meta(s, claim.key, &there, &found, deadline_boot_ms, err))
+		return false;
+	if (!found) {
+		if (!put(s, &shape_meta, &claim, &how, deadline_boot_ms, err))
+			return false;
+		if (how == STORE_OURS)
+			return true;
+		if (!get_meta(s, claim.key, &there, &found, deadline_boot_ms, err))
+			return false;
+	}
+	return strcmp(there.queue_id, queue_id) == 0 ||
+	    error_set(err, ERR_CONFLICT, "the site's queue is %s, this is %s", there.queue_id, queue_id);
+}
+
+bool
+store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err)
+{
+	return s->does->ping(s, deadline_boot_ms, err);
+}
+
+bool
+store_ledger_put(struct store *s, const struct ledger_event *e, enum store_put *how, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	assert(e->n >= 1 && e->nonce[0] != '\0');
+	return put(s, &shape_ledger, e, how, deadline_boot_ms, err);
+}
+
+bool
+store_ledger_get(struct store *s, const char *cid, const char *order, int64_t n, struct ledger_event *out,
+    bool *found, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	struct buf id = BUF_INIT;
+
+	shape_ledger_id(cid, order, n, &id);
+	return get(s, &shape_ledger, &id, out, found, deadline_boot_ms, err) || error_wrap(err, "ledger");
+}
+
+/* Room for one more event behind c->n, cleared. */
+static struct ledger_event *
+chain_room(struct ledger_chain *c)
+{
+	struct ledger_event *ev = c->ev;
+
+	if ((c->n & (c->n - 1)) == 0) {	/* 0, 1, 2, 4, 8, ...: full */
+		ev = realloc(c->ev, (c->n == 0 ? 1 : 2 * c->n) * sizeof(*ev));
+		if (ev == NULL)
+			return NULL;
+		c->ev = ev;
+	}
+	return &ev[c->n];
+}
+
+bool
+store_ledger_chain(struct store *s, const char *cid, const char *order, struct ledger_chain *out,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	bool found = true, ok = true;
+
+	memset(out, 0, sizeof(*out));
+	while (ok && found) {
+		struct ledger_event *e = chain_room(out);
+
+		if (e == NULL)
+			ok = error_set(err, ERR_INTERNAL, "no memory");
+		else
+			ok = store_ledger_get(s, cid, order, (int64_t)out->n + 1, e, &found, deadline_boot_ms,
+			    err);
+		if (ok && found)
+			out->n++;
+	}
+	if (!ok)
+		ledger_chain_clear(out);
+	return ok;
+}
+
+bool
+store_replay_put(struct store *s, const struct store_replay *r, enum store_put *how, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	assert(r->key[0] != '\0');
+	return put(s, &shape_replay, r, how, deadline_boot_ms, err);
+}
+
+bool
+store_replay_get(struct store *s, const char *key, struct store_replay *out, bool *found,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	struct buf id = BUF_INIT;
+
+	buf_add_str(&id, key);
+	return get(s, &shape_replay, &id, out, found, deadline_boot_ms, err) || error_wrap(err, "replay");
+}
+
+bool
+store_payment_put(struct store *s, const struct payment *p, enum store_put *how, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	assert(p->tid[0] != '\0');
+	return put(s, &shape_payment, p, how, deadline_boot_ms, err);
+}
+
+bool
+store_payment_get(struct store *s, const char *tid, struct payment *out, bool *found,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	struct buf id = BUF_INIT;
+
+	shape_payment_id(tid, &id);
+	return get(s, &shape_payment, &id, out, found, deadline_boot_ms, err) || error_wrap(err, "payments");
+}
+
+bool
+store_open_put(struct store *s, const struct store_open *o, int64_t deadline_boot_ms, struct error *err)
+{
+	assert(o->tid[0] != '\0');
+	return put(s, &shape_open, o, NULL, deadline_boot_ms, err);
+}
+
+bool
+store_open_delete(struct store *s, const char *tid, int64_t deadline_boot_ms, struct error *err)
+{
+	return s->does->remove(s, &shape_open, tid, deadline_boot_ms, err) || error_wrap(err, "open");
+}
+
+bool
+store_open_list(struct store *s, size_t limit, struct store_open **out, size_t *n, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	void *list;
+
+	*out = NULL;
+	*n = 0;
+	if (!s->does->list(s, &shape_open, limit, &list, n, deadline_boot_ms, err))
+		return error_wrap(err, "open");
+	*out = list;
+	return true;
+}
+
+bool
+store_outbox_put(struct store *s, const struct store_message *m, enum store_put *how,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	assert(m->id[0] != '\0' && m->body != NULL);
+	return put(s, &shape_outbox, m, how, deadline_boot_ms, err);
+}
+
+bool
+store_outbox_delete(struct store *s, const char *id, int64_t deadline_boot_ms, struct error *err)
+{
+	return s->does->remove(s, &shape_outbox, id, deadline_boot_ms, err) || error_wrap(err, "outbox");
+}
+
+static bool
+get_try(struct store *s, const char *message_id, int64_t number, struct store_try *out, bool *found,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	struct buf id = BUF_INIT;
+
+	shape_try_id(message_id, number, &id);
+	return get(s, &shape_try, &id, out, found, deadline_boot_ms, err) || error_wrap(err, "deliveries");
+}
+
+/*
+ * How often a message was tried, and when last. Tries are numbered without gaps, so the last is found by
+ * doubling and halving: a query over all of `deliveries` would scan history on a server that uses its
+ * index for exact ids only.
+ */
+static bool
+last_try(struct store *s, struct store_message *m, int64_t deadline_boot_ms, struct error *err)
+{
+	int64_t there = 0, missing = 0;	/* the highest number found; the lowest not found, 0: none yet */
+
+	while (missing == 0 || missing - there > 1) {
+		int64_t number = missing == 0 ? 2 * there + (there == 0) : there + (missing - there) / 2;
+		struct store_try t;
+		bool found;
+
+		if (!get_try(s, m->id, number, &t, &found, deadline_boot_ms, err))
+			return false;
+		if (found) {
+			there = number;
+			m->last_try_ms = t.at_ms;
+		} else {
+			missing = number;
+		}
+	}
+	m->tries = there;
+	return true;
+}
+
+bool
+store_outbox_list(struct store *s, size_t limit, struct store_message **out, size_t *n,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	struct store_message *m;
+	void *list;
+	bool ok = true;
+
+	*out = NULL;
+	*n = 0;
+	if (!s->does->list(s, &shape_outbox, limit, &list, n, deadline_boot_ms, err))
+		return error_wrap(err, "outbox");
+	m = list;
+	for (size_t i = 0; ok && i < *n; i++)
+		ok = last_try(s, &m[i], deadline_boot_ms, err);
+	if (ok) {
+		*out = m;
+		return true;
+	}
+	for (size_t i = 0; i < *n; i++)
+		store_message_clear(&m[i]);
+	free(m);
+	*n = 0;
+	return false;
+}
+
+bool
+store_try_claim(struct store *s, const struct store_try *t, enum store_put *how, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	assert(t->number >= 1);
+	return put(s, &shape_try, t, how, deadline_boot_ms, err);
+}
+
+bool
+store_try_finish(struct store *s, const struct store_try *t, int64_t deadline_boot_ms, struct error *err)
+{
+	bool found;
+
+	if (!s->does->replace(s, &shape_try, t, &found, deadline_boot_ms, err))
+		return error_wrap(err, "deliveries");
+	return found || error_set(err, ERR_NOT_FOUND, "deliveries: try %lld of %s was never claimed",
+	    (long long)t->number, t->message_id);
+}
+
+bool
+store_try_list(struct store *s, const char *message_id, struct store_try **out, size_t *n,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	struct store_try *all = NULL, *more, one;
+	bool found = true;
+
+	*out = NULL;
+	*n = 0;
+	for (;;) {
+		if (!get_try(s, message_id, (int64_t)*n + 1, &one, &found, deadline_boot_ms, err))
+			break;
+		if (!found) {
+			*out = all;
+			return true;
+		}
+		more = realloc(all, (*n + 1) * sizeof(*all));
+		if (more == NULL) {
+			error_set(err, ERR_INTERNAL, "no memory");
+			break;
+		}
+		all = more;
+		all[(*n)++] = one;
+	}
+	free(all);
+	*n = 0;
+	return false;
+}

@@ -1,0 +1,659 @@
+/* What holds of every store, on a server; what stands in its documents; and what only a network can do to us: answers lost, requests lost, silence,
+ * refusal, many writers. The server: $ROOMPAY_TEST_STORE_URI, on 127.0.0.1; a database of its own, dropped at the end. */
+#include "config.h"
+
+#include <mongoc/mongoc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "proxy.h"
+#include "store_cases.h"
+
+static char database[64];
+static const char *server_uri;
+
+static int
+open_server(void **state)
+{
+	*state = store_open_mongo(server_uri, database, &err);
+	if (*state == NULL)
+		print_error("%s\n", err.msg);
+	return *state == NULL;
+}
+
+static int
+close_store(void **state)
+{
+	store_free((struct store **)state);
+	return 0;
+}
+
+/* --- the server's documents, as a reader sees them that shares no code with the store */
+
+static mongoc_client_t *reader;
+
+static bson_t *
+document(const char *collection, bson_t *filter)
+{
+	mongoc_collection_t *coll = mongoc_client_get_collection(reader, database, collection);
+	mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(coll, filter, NULL, NULL);
+	const bson_t *doc, *more;
+	bson_t *copy = mongoc_cursor_next(cursor, &doc) ? bson_copy(doc) : NULL;
+
+	assert_false(mongoc_cursor_next(cursor, &more));
+	mongoc_cursor_destroy(cursor);
+	mongoc_collection_destroy(coll);
+	bson_destroy(filter);
+	return copy;
+}
+
+static int64_t
+count(const char *collection, bson_t *filter)
+{
+	mongoc_collection_t *coll = mongoc_client_get_collection(reader, database, collection);
+	int64_t n = mongoc_collection_count_documents(coll, filter, NULL, NULL, NULL, NULL);
+
+	mongoc_collection_destroy(coll);
+	bson_destroy(filter);
+	return n;
+}
+
+/* "name:type" of each member in order of name, as the schema's reader would list them. */
+static void
+assert_members(const bson_t *doc, const char *const *wanted, size_t n)
+{
+	bson_iter_t it;
+	size_t seen = 0;
+
+	assert_non_null(doc);
+	for (assert_true(bson_iter_init(&it, doc)); bson_iter_next(&it); seen++) {
+		char text[100];
+		bool known = false;
+
+		snprintf(text, sizeof(text), "%s:%02x", bson_iter_key(&it), (unsigned)bson_iter_type(&it));
+		for (size_t i = 0; i < n; i++)
+			known = known || strcmp(wanted[i], text) == 0;
+		if (!known)
+			fail_msg("unexpected %s", text);
+	}
+	assert_int_equal(seen, n);
+}
+
+static void
+a_payment_is_exactly_the_sites_schema(void **state)
+{
+	struct store *s = *state;
+	static const char *const members[] = { "_id:07", "aid:02", "amount:03", "approved_at:09", "cid:02", "created_at:09", "item_name:02",
+		"partner_order_id:02", "partner_user_id:02", "payment_method_type:02", "quantity:12", "tid:02", "userId:02" };
+	static const char *const amounts[] = { "discount:12", "point:12", "tax_free:12", "total:12", "vat:12" };
+	struct payment p = a_payment("S1");
+	bson_t *doc, amount;
+	bson_iter_t it;
+	const uint8_t *data;
+	uint32_t len;
+
+	PUT(STORE_OURS, store_payment_put(s, &p, &how, in(SOON), &err));
+	doc = document("payments", BCON_NEW("tid", BCON_UTF8("S1")));
+	assert_members(doc, members, COUNT(members));
+	assert_true(bson_iter_init_find(&it, doc, "approved_at"));
+	assert_int_equal(bson_iter_date_time(&it), 1709601651000);
+	assert_true(bson_iter_init_find(&it, doc, "amount"));
+	bson_iter_document(&it, &len, &data);
+	assert_true(bson_init_static(&amount, data, len));
+	assert_members(&amount, amounts, COUNT(amounts));
+	bson_destroy(doc);
+	p = a_payment("S2");
+	p.aid[0] = '\0';
+	PUT(STORE_OURS, store_payment_put(s, &p, &how, in(SOON), &err));
+	doc = document("payments", BCON_NEW("tid", BCON_UTF8("S2")));
+	assert_false(bson_has_field(doc, "aid"));
+	bson_destroy(doc);
+}
+
+static void
+outbox_documents_say_type_and_tid(void **state)
+{
+	struct store *s = *state;
+	struct store_message m = a_message("B1", 1000);
+	bson_t *doc;
+	bson_iter_t it;
+
+	PUT(STORE_OURS, store_outbox_put(s, &m, &how, in(SOON), &err));
+	doc = document("outbox", BCON_NEW("_id", BCON_UTF8("payment.approved.B1")));
+	assert_true(bson_iter_init_find(&it, doc, "type"));
+	assert_string_equal(bson_iter_utf8(&it, NULL), "payment.approved");
+	assert_true(bson_iter_init_find(&it, doc, "tid"));
+	assert_string_equal(bson_iter_utf8(&it, NULL), "B1");
+	bson_destroy(doc);
+	DO(store_outbox_delete(s, m.id, in(SOON), &err));
+}
+
+static void
+a_payment_that_another_program_wrote_is_taken(void **state)
+{
+	struct store *s = *state;
+	struct payment p = a_payment("F1");
+	mongoc_collection_t *coll;
+	bson_t *doc = BCON_NEW("tid", BCON_UTF8("F1"));
+	int64_t began;
+
+	DO(store_prepare(s, in(SOON), &err));
+	coll = mongoc_client_get_collection(reader, database, "payments");
+	assert_true(mongoc_collection_insert_one(coll, doc, NULL, NULL, NULL));
+	mongoc_collection_destroy(coll);
+	bson_destroy(doc);
+	began = clock_boot_ms();
+	/* nothing of that document can be read as a payment, but its tid is in the way */
+	PUT(STORE_TAKEN, store_payment_put(s, &p, &how, in(1000), &err));
+	assert_true(clock_boot_ms() - began < 1000);
+	assert_int_equal(count("payments", BCON_NEW("tid", BCON_UTF8("F1"))), 1);
+}
+
+static void
+text_that_is_not_utf8_is_refused_before_it_is_sent(void **state)
+{
+	struct store *s = *state;
+	struct ledger_event e = an_event("bad", 1, LK_NOTE, "n");
+
+	strcpy(e.reason, "\xff");
+	assert_false(store_ledger_put(s, &e, &how, in(SOON), &err));
+	assert_int_equal(err.code, ERR_INTERNAL);
+	strcpy(e.reason, "");
+	strcpy(e.partner_order_id, "bad\xed\xa0\x80");
+	assert_false(store_ledger_put(s, &e, &how, in(SOON), &err));
+	assert_int_equal(err.code, ERR_INTERNAL);
+}
+
+static void
+nothing_is_begun_after_the_deadline(void **state)
+{
+	struct store *s = *state;
+	struct ledger_event e = an_event("late", 1, LK_NOTE, "n");
+	struct store_open *list;
+	bool found;
+	size_t n;
+
+	assert_false(store_ledger_put(s, &e, &how, in(0), &err));
+	assert_int_equal(err.code, ERR_UNAVAILABLE);
+	assert_false(store_ledger_get(s, e.cid, "late", 1, &e, &found, in(0), &err));
+	assert_int_equal(err.code, ERR_UNAVAILABLE);
+	assert_false(store_open_list(s, 1, &list, &n, in(-1), &err));
+	assert_int_equal(err.code, ERR_UNAVAILABLE);
+	assert_false(store_ping(s, in(0), &err));
+	assert_int_equal(err.code, ERR_UNAVAILABLE);
+	assert_int_equal(count("ledger", BCON_NEW("_id", BCON_UTF8("TC0ONETIME/late#1"))), 0);
+}
+
+/* --- many writers */
+
+enum { WRITERS = 16, ROUNDS = 20 };
+
+struct arena {			/* shared by the processes */
+	pthread_barrier_t start, end;
+	int won[ROUNDS], lost[ROUNDS], failed;
+};
+
+static void
+write_all_rounds(struct arena *a, int self)
+{
+	struct store *s = store_open_mongo(server_uri, database, &err);
+	char nonce[NONCE_CAP];
+
+	snprintf(nonce, sizeof(nonce), "writer-%d", self);
+	for (int i = 0; i < ROUNDS; i++) {
+		char order[32];
+		struct ledger_event e;
+
+		snprintf(order, sizeof(order), "race-%d", i);
+		e = an_event(order, 1, LK_APPROVING, nonce);
+		pthread_barrier_wait(&a->start);
+		if (s == NULL || !store_ledger_put(s, &e, &how, in(SOON), &err))
+			__atomic_add_fetch(&a->failed, 1, __ATOMIC_SEQ_CST);
+		else
+			__atomic_add_fetch(how == STORE_OURS ? &a->won[i] : &a->lost[i], 1, __ATOMIC_SEQ_CST);
+		pthread_barrier_wait(&a->end);
+	}
+	store_free(&s);
+}
+
+static void
+of_sixteen_processes_one_gets_the_key(void **state)
+{
+	struct arena *a = mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_barrierattr_t shared;
+	pid_t pids[WRITERS];
+
+	(void)state;
+	assert_true(a != MAP_FAILED);
+	pthread_barrierattr_init(&shared);
+	pthread_barrierattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+	pthread_barrier_init(&a->start, &shared, WRITERS);
+	pthread_barrier_init(&a->end, &shared, WRITERS);
+	for (int i = 0; i < WRITERS; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			write_all_rounds(a, i);
+			_exit(0);
+		}
+		assert_true(pids[i] > 0);
+	}
+	for (int i = 0; i < WRITERS; i++)
+		waitpid(pids[i], NULL, 0);
+	assert_int_equal(a->failed, 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		assert_int_equal(a->won[i], 1);
+		assert_int_equal(a->lost[i], WRITERS - 1);
+	}
+	munmap(a, sizeof(*a));
+}
+
+static void
+many_may_prepare_at_the_same_time(void **state)
+{
+	char own[sizeof(database) + 8];
+	mongoc_database_t *db;
+	pid_t pids[8];
+	int bad = 0;
+
+	(void)state;
+	snprintf(own, sizeof(own), "%s_p", database);
+	for (size_t i = 0; i < COUNT(pids); i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			struct store *s = store_open_mongo(server_uri, own, &err);
+			bool ok = s != NULL && store_prepare(s, in(SOON), &err) && store_claim_queue(s, "q", in(SOON), &err);
+
+			if (!ok)
+				print_error("%s\n", err.msg);
+			store_free(&s);
+			_exit(!ok);
+		}
+		assert_true(pids[i] > 0);
+	}
+	for (size_t i = 0; i < COUNT(pids); i++) {
+		int status;
+
+		waitpid(pids[i], &status, 0);
+		bad += status != 0;
+	}
+	db = mongoc_client_get_database(reader, own);
+	mongoc_database_drop(db, NULL);
+	mongoc_database_destroy(db);
+	assert_int_equal(bad, 0);
+}
+
+/* --- through a proxy */
+
+struct scene {			/* a store that reaches its server through a proxy */
+	struct proxy proxy;
+	struct store *store;
+};
+
+/* The server's URI with the proxy in the place of its hosts. */
+static void
+proxied_uri(int port, char out[1024])
+{
+	const char *hosts = strstr(server_uri, "://") + 3, *at = strchr(hosts, '@'), *rest;
+
+	if (at != NULL)
+		hosts = at + 1;
+	rest = hosts + strcspn(hosts, "/?");
+	snprintf(out, 1024, "%.*s127.0.0.1:%d%s%sdirectConnection=true", (int)(hosts - server_uri), server_uri, port,
+	    rest[0] == '\0' ? "/" : rest, strchr(rest, '?') != NULL ? "&" : "?");
+}
+
+static int
+server_port(void)
+{
+	mongoc_uri_t *uri = mongoc_uri_new(server_uri);
+	int port = mongoc_uri_get_hosts(uri)->port;
+
+	mongoc_uri_destroy(uri);
+	return port;
+}
+
+static int
+open_scene(void **state)
+{
+	struct scene *sc = calloc(1, sizeof(*sc));
+	char uri[1024];
+
+	sc->proxy.to_port = server_port();
+	proxy_start(&sc->proxy);
+	proxied_uri(sc->proxy.port, uri);
+	sc->store = store_open_mongo(uri, database, &err);
+	*state = sc;
+	return sc->store == NULL || !store_ping(sc->store, in(SOON), &err);
+}
+
+static int
+close_scene(void **state)
+{
+	struct scene *sc = *state;
+
+	store_free(&sc->store);
+	proxy_free(&sc->proxy);
+	free(sc);
+	return 0;
+}
+
+/* Puts an event with a nonce of its own under a fault that hits requests with that nonce. */
+static void
+put_under_fault(struct scene *sc, enum proxy_fault f, int times, int wanted_seen)
+{
+	struct ledger_event e = an_event(unique("fault"), 1, LK_APPROVING, "");
+	char id[sizeof(e.partner_order_id) + 16];
+
+	strcpy(e.nonce, unique("fault-nonce-"));
+	proxy_order(&sc->proxy, f, times, e.nonce);
+	PUT(STORE_OURS, store_ledger_put(sc->store, &e, &how, in(SOON), &err));
+	assert_int_equal(sc->proxy.orders->times, 0);
+	assert_int_equal(sc->proxy.orders->seen, wanted_seen);
+	snprintf(id, sizeof(id), "TC0ONETIME/%s#1", e.partner_order_id);
+	assert_int_equal(count("ledger", BCON_NEW("_id", BCON_UTF8(id))), 1);
+}
+
+static void
+a_lost_answer_is_found_out(void **state)
+{
+	put_under_fault(*state, PROXY_LOSE_ANSWER, 1, 2);
+}
+
+static void
+three_lost_answers_are_found_out(void **state)
+{
+	put_under_fault(*state, PROXY_LOSE_ANSWER, 3, 4);
+}
+
+static void
+a_lost_request_is_sent_again(void **state)
+{
+	put_under_fault(*state, PROXY_LOSE_REQUEST, 1, 1);
+}
+
+static void
+an_answer_that_never_comes_is_found_out(void **state)
+{
+	put_under_fault(*state, PROXY_MUTE, 1, 2);
+}
+
+static void
+a_write_that_missed_the_majority_is_repeated_until_it_did_not(void **state)
+{
+	put_under_fault(*state, PROXY_MISS_MAJORITY, 1, 2);
+}
+
+static void
+a_duplicate_that_missed_the_majority_decides_nothing(void **state)
+{
+	put_under_fault(*state, PROXY_MISS_MAJORITY, 3, 4);
+}
+
+static void
+a_primary_that_stepped_down_may_have_done_it(void **state)
+{
+	put_under_fault(*state, PROXY_NOT_PRIMARY, 2, 3);
+}
+
+static void
+a_lost_answer_to_anothers_key_is_taken(void **state)
+{
+	struct scene *sc = *state;
+	struct ledger_event other = an_event(unique("fault"), 1, LK_ABANDONED, "first"), mine = other;
+
+	strcpy(mine.nonce, "second-comes-late");
+	PUT(STORE_OURS, store_ledger_put(sc->store, &other, &how, in(SOON), &err));
+	proxy_order(&sc->proxy, PROXY_LOSE_ANSWER, 1, mine.nonce);
+	PUT(STORE_TAKEN, store_ledger_put(sc->store, &mine, &how, in(SOON), &err));
+	assert_int_equal(sc->proxy.orders->times, 0);
+}
+
+static void
+a_delete_whose_answer_is_lost_is_done(void **state)
+{
+	struct scene *sc = *state;
+	struct store_open o = an_open("LOSTDELETE", 1);
+
+	DO(store_open_put(sc->store, &o, in(SOON), &err));
+	proxy_order(&sc->proxy, PROXY_LOSE_ANSWER, 1, "LOSTDELETE");
+	DO(store_open_delete(sc->store, o.tid, in(SOON), &err));
+	assert_int_equal(sc->proxy.orders->times, 0);
+	assert_int_equal(count("open", BCON_NEW("_id", BCON_UTF8("LOSTDELETE"))), 0);
+}
+
+static void
+wait_ms(int64_t ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static void
+what_may_be_stored_stays_uncertain(void **state)
+{
+	struct scene *sc = *state;
+	struct ledger_event e = an_event(unique("uncertain"), 1, LK_APPROVED, "uncertain-nonce");
+	int64_t began = clock_boot_ms();
+
+	proxy_order(&sc->proxy, PROXY_LOSE_ANSWER, 1000, e.nonce);
+	assert_false(store_ledger_put(sc->store, &e, &how, in(1500), &err));
+	assert_int_equal(err.code, ERR_UNCERTAIN);
+	assert_in_range(clock_boot_ms() - began, 1400, 5000);
+	assert_in_range(sc->proxy.orders->seen, 1, 4);	/* at the breaker's pace */
+	sc->proxy.orders->times = 0;
+	wait_ms(1100);		/* one look a second */
+	PUT(STORE_OURS, store_ledger_put(sc->store, &e, &how, in(SOON), &err));
+}
+
+/* One read through the store: how it went and how long it took. */
+static bool
+look(struct store *s, int64_t *took_ms)
+{
+	int64_t began = clock_boot_ms();
+	struct payment p;
+	bool found, ok;
+
+	ok = store_payment_get(s, "never", &p, &found, in(SOON), &err);
+	*took_ms = clock_boot_ms() - began;
+	assert_true(ok || err.code == ERR_UNAVAILABLE);
+	return ok;
+}
+
+/* The server is gone: the first call says so within first_ms, those that follow at once; probes come once a second; it is found soon after it is back. */
+static void
+away_and_back(struct scene *sc, int64_t first_ms, void (*gone)(struct proxy *), void (*back)(struct proxy *))
+{
+	struct ledger_event e = an_event(unique("away"), 1, LK_APPROVING, "away");
+	int64_t took, fast = 0, slow = 0, began;
+
+	assert_true(look(sc->store, &took));
+	gone(&sc->proxy);
+	assert_false(look(sc->store, &took));
+	assert_in_range(took, 0, first_ms);
+	for (began = clock_boot_ms(); clock_boot_ms() - began < 2500; wait_ms(20)) {
+		assert_false(look(sc->store, &took));
+		assert_in_range(took, 0, 1500);
+		*(took < 100 ? &fast : &slow) += 1;
+	}
+	assert_true(fast > 10 && slow <= 3);
+	/* nothing was sent: certainly not stored, and nobody waits */
+	began = clock_boot_ms();
+	assert_false(store_ledger_put(sc->store, &e, &how, in(SOON), &err));
+	assert_int_equal(err.code, ERR_UNAVAILABLE);
+	assert_in_range(clock_boot_ms() - began, 0, 1500);
+	back(&sc->proxy);
+	for (began = clock_boot_ms(); !look(sc->store, &took); wait_ms(50))
+		assert_true(clock_boot_ms() - began < 4000);
+	PUT(STORE_OURS, store_ledger_put(sc->store, &e, &how, in(SOON), &err));
+}
+
+static void
+suspend(struct proxy *x)
+{
+	kill(x->pid, SIGSTOP);
+}
+
+static void
+resume(struct proxy *x)
+{
+	kill(x->pid, SIGCONT);
+}
+
+static void
+a_server_that_was_stopped_is_away_at_once_and_found_again(void **state)
+{
+	away_and_back(*state, 1000, proxy_stop, proxy_start);
+}
+
+static void
+a_server_that_hangs_is_away_soon_and_found_again(void **state)
+{
+	away_and_back(*state, 2500, suspend, resume);
+}
+
+static void
+one_worker_that_waited_spares_the_others(void **state)
+{
+	struct scene *sc = *state;
+	struct store *other;
+	char uri[1024];
+	int64_t took;
+
+	proxied_uri(sc->proxy.port, uri);
+	other = store_open_mongo(uri, database, &err);
+	assert_non_null(other);
+	assert_true(look(sc->store, &took) && look(other, &took));
+	suspend(&sc->proxy);
+	assert_false(look(sc->store, &took));
+	assert_false(look(sc->store, &took));	/* the first look for it */
+	for (int i = 0; i < 10; i++) {
+		assert_false(look(other, &took));
+		assert_in_range(took, 0, 100);
+	}
+	resume(&sc->proxy);
+	wait_ms(1100);
+	assert_true(look(sc->store, &took) && look(other, &took));
+	store_free(&other);
+}
+
+static void
+a_connection_that_died_while_idle_is_no_failure(void **state)
+{
+	struct scene *sc = *state;
+	struct ledger_event e = an_event(unique("idle"), 1, LK_APPROVING, "idle");
+	int64_t took;
+
+	assert_true(look(sc->store, &took));
+	proxy_stop(&sc->proxy);
+	proxy_start(&sc->proxy);
+	assert_true(look(sc->store, &took));
+	proxy_stop(&sc->proxy);
+	proxy_start(&sc->proxy);
+	PUT(STORE_OURS, store_ledger_put(sc->store, &e, &how, in(SOON), &err));
+}
+
+static void
+a_put_outlives_a_short_absence_once_it_was_sent(void **state)
+{
+	struct scene *sc = *state;
+	struct ledger_event e = an_event(unique("outlive"), 1, LK_APPROVED, "outlive-nonce");
+	pid_t helper;
+
+	proxy_order(&sc->proxy, PROXY_MUTE, 1, e.nonce);
+	helper = fork();
+	if (helper == 0) {	/* while the put waits for its answer the server hangs, and comes back */
+		wait_ms(500);
+		kill(sc->proxy.pid, SIGSTOP);
+		wait_ms(2500);
+		kill(sc->proxy.pid, SIGCONT);
+		_exit(0);
+	}
+	assert_true(helper > 0);
+	PUT(STORE_OURS, store_ledger_put(sc->store, &e, &how, in(SOON), &err));
+	waitpid(helper, NULL, 0);
+	assert_int_equal(sc->proxy.orders->seen, 2);
+}
+
+static int
+begin_all(void **state)
+{
+	unsigned char noise[6];
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	if (getrandom(noise, sizeof(noise), 0) != sizeof(noise))
+		return 1;
+	strcpy(database, "roompay_test_");
+	for (size_t i = 0; i < sizeof(noise); i++)
+		sprintf(database + strlen(database), "%02x", noise[i]);
+	mongoc_init();
+	reader = mongoc_client_new(server_uri);
+	return reader == NULL;
+}
+
+static int
+end_all(void **state)
+{
+	mongoc_database_t *db;
+	bson_error_t e;
+	bool ok;
+
+	(void)state;
+	db = mongoc_client_get_database(reader, database);
+	ok = mongoc_database_drop(db, &e);
+	mongoc_database_destroy(db);
+	mongoc_client_destroy(reader);
+	return !ok;
+}
+
+#define ON_SERVER(test) { "server: " #test, test, open_server, close_store, NULL },
+#define THROUGH_PROXY(test) { "network: " #test, test, open_scene, close_scene, NULL },
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		EACH_STORE_CASE(ON_SERVER)
+		ON_SERVER(a_payment_is_exactly_the_sites_schema)
+		ON_SERVER(outbox_documents_say_type_and_tid)
+		ON_SERVER(a_payment_that_another_program_wrote_is_taken)
+		ON_SERVER(text_that_is_not_utf8_is_refused_before_it_is_sent)
+		ON_SERVER(nothing_is_begun_after_the_deadline)
+		ON_SERVER(of_sixteen_processes_one_gets_the_key)
+		ON_SERVER(many_may_prepare_at_the_same_time)
+		THROUGH_PROXY(a_lost_answer_is_found_out)
+		THROUGH_PROXY(three_lost_answers_are_found_out)
+		THROUGH_PROXY(a_lost_request_is_sent_again)
+		THROUGH_PROXY(an_answer_that_never_comes_is_found_out)
+		THROUGH_PROXY(a_write_that_missed_the_majority_is_repeated_until_it_did_not)
+		THROUGH_PROXY(a_duplicate_that_missed_the_majority_decides_nothing)
+		THROUGH_PROXY(a_primary_that_stepped_down_may_have_done_it)
+		THROUGH_PROXY(a_lost_answer_to_anothers_key_is_taken)
+		THROUGH_PROXY(a_delete_whose_answer_is_lost_is_done)
+		THROUGH_PROXY(what_may_be_stored_stays_uncertain)
+		THROUGH_PROXY(a_server_that_was_stopped_is_away_at_once_and_found_again)
+		THROUGH_PROXY(a_server_that_hangs_is_away_soon_and_found_again)
+		THROUGH_PROXY(one_worker_that_waited_spares_the_others)
+		THROUGH_PROXY(a_connection_that_died_while_idle_is_no_failure)
+		THROUGH_PROXY(a_put_outlives_a_short_absence_once_it_was_sent)
+	};
+
+	server_uri = getenv("ROOMPAY_TEST_STORE_URI");
+	if (server_uri == NULL || server_uri[0] == '\0') {
+		puts("1..0 # SKIP ROOMPAY_TEST_STORE_URI is not set");
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, begin_all, end_all);
+}
