@@ -1,0 +1,75 @@
+#include "config.h"
+
+#include "delivery/webhook.h"
+
+#include <assert.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { KEY_MIN = 24, KEY_MAX = 64, TEXT_MAX = (KEY_MAX + 2) / 3 * 4, MAC_SIZE = 32 };
+
+/* whsec_<base64> to bytes. One spelling only: whole groups of four, = at the end alone. */
+static bool
+decode_key(const struct secret *key, unsigned char out[TEXT_MAX], int *len, struct error *err)
+{
+	static const char prefix[] = "whsec_";
+	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *text;
+	size_t n, data;
+
+	if (!secret_is_set(key) || strncmp(key->text, prefix, sizeof(prefix) - 1) != 0)
+		return error_set(err, ERR_INPUT, "a webhook key begins with %s", prefix);
+	text = key->text + sizeof(prefix) - 1;
+	n = strlen(text);
+	data = strspn(text, alphabet);
+	if (n % 4 != 0 || n - data > 2 || strspn(text + data, "=") != n - data)
+		return error_set(err, ERR_INPUT, "a webhook key is base64 after %s", prefix);
+	if (n <= TEXT_MAX)
+		*len = EVP_DecodeBlock(out, (const unsigned char *)text, (int)n) - (int)(n - data);
+	if (n > TEXT_MAX || *len < KEY_MIN || *len > KEY_MAX)
+		return error_set(err, ERR_INPUT, "a webhook key has %d to %d bytes", KEY_MIN, KEY_MAX);
+	return true;
+}
+
+bool
+webhook_sign(const struct secret *key, const char *id, int64_t timestamp_s, const char *body, struct buf *out, struct error *err)
+{
+	unsigned char raw[TEXT_MAX], mac[MAC_SIZE], text[(MAC_SIZE + 2) / 3 * 4 + 1];
+	unsigned int mac_len = 0;
+	struct buf signed_text = BUF_INIT;
+	int raw_len = 0;
+	bool done = false;
+
+	if (!decode_key(key, raw, &raw_len, err))
+		goto out;
+	buf_printf(&signed_text, "%s.%lld.", id, (long long)timestamp_s);
+	buf_add_str(&signed_text, body);
+	if (signed_text.bad ||
+	    HMAC(EVP_sha256(), raw, raw_len, (const unsigned char *)signed_text.data, signed_text.len, mac, &mac_len) == NULL) {
+		error_set(err, ERR_INTERNAL, "cannot sign");
+		goto out;
+	}
+	assert(mac_len == MAC_SIZE);
+	EVP_EncodeBlock(text, mac, MAC_SIZE);
+	buf_printf(out, "v1,%s", (const char *)text);
+	done = !out->bad || error_set(err, ERR_INTERNAL, "out of memory");
+out:
+	secret_wipe(raw, sizeof(raw));
+	buf_clear(&signed_text);
+	return done;
+}
+
+int64_t
+webhook_retry_after_ms(int64_t tries, int64_t age_ms)
+{
+	static const int64_t seconds[] = { 5, 30, 2 * 60, 10 * 60, 30 * 60, 3600, 3 * 3600, 6 * 3600 };
+	enum { ROWS = sizeof(seconds) / sizeof(seconds[0]) };
+	const int64_t give_up_ms = INT64_C(72) * 3600 * 1000;
+	int64_t after_ms;
+
+	assert(tries >= 1);
+	after_ms = 1000 * seconds[tries <= ROWS ? tries - 1 : ROWS - 1];	/* the last one repeats */
+	return age_ms + after_ms > give_up_ms ? -1 : after_ms;
+}

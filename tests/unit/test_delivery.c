@@ -1,0 +1,161 @@
+/* Signatures of Standard Webhooks 1.0, the schedule of retries, and the messages as they are owed. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "delivery/outbox.h"
+#include "delivery/webhook.h"
+#include "json/strict.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static bool
+sign(const char *key_text, const char *id, int64_t at_s, const char *body, struct buf *out)
+{
+	struct secret key = { 0 };
+	struct error err;
+	bool ok;
+
+	assert_true(secret_set(&key, key_text));
+	buf_reset(out);
+	ok = webhook_sign(&key, id, at_s, body, out, &err);
+	secret_clear(&key);
+	return ok;
+}
+
+/* Vectors: the specification's own sample, and three made with Python's hmac and base64. */
+static void
+signatures_are_those_of_others(void **state)
+{
+	static const struct { const char *key, *id; int64_t at_s; const char *body, *signature; } rows[] = {
+		{ "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, "{\"test\": 2432232314}",
+			"v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" },
+		{ "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "payment.approved.T5e6735e51aa00bc4411", 1709601651,
+			"{\"type\":\"payment.approved\",\"timestamp\":\"2024-03-05T01:20:51.000Z\",\"data\":{\"item\":\"스터디룸\"}}",
+			"v1,t4vAvO+0TzsM1KOL7v+hOvTR2MLIX+GRhtF51ZFTWdU=" },
+		{ "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", "m", 1, "", "v1,ZsKLSnljbQQhgC8Y22V8C0myV8/bWQyf7Y552jO7Qi0=" },	/* 24 bytes */
+		{ "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==", "m", 1, "",
+			"v1,eJFsFBzglZOYuANIKfKygXGfJbQc+zV9woiUXheGfSM=" },	/* 64 */
+	};
+	struct buf out = BUF_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_true(sign(rows[i].key, rows[i].id, rows[i].at_s, rows[i].body, &out));
+		assert_string_equal(out.data, rows[i].signature);
+	}
+	buf_clear(&out);
+}
+
+static void
+a_key_that_is_not_one_is_refused_and_not_told(void **state)
+{
+	static const char *const bad[] = {
+		"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRY=",	/* 23 bytes */
+		"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+P0A=",	/* 65 */
+		"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", "whsec_", "whsec", "WHSEC_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX",
+		"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh=8",
+		"whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd====", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFR-_", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRY\n",
+	};
+	struct buf out = BUF_INIT;
+	struct secret unset = { 0 };
+	struct error err = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bad); i++)
+		if (sign(bad[i], "m", 1, "", &out))
+			fail_msg("accepted %s", bad[i]);
+	assert_false(webhook_sign(&unset, "m", 1, "", &out, &err));
+	assert_int_equal(err.code, ERR_INPUT);
+	assert_int_equal(out.len, 0);
+	buf_clear(&out);
+}
+
+/* Tries made when each is due to the moment, from the first on. */
+static void
+the_schedule_is_the_contracts(void **state)
+{
+	static const int64_t s = 1000, min = 60 * s, h = 60 * min;
+	const int64_t steps[] = { 5 * s, 30 * s, 2 * min, 10 * min, 30 * min, h, 3 * h, 6 * h, 6 * h, 6 * h, 6 * h, 6 * h, 6 * h, 6 * h, 6 * h, 6 * h, 6 * h,
+		6 * h };
+	int64_t age = 0, tries = 1;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(steps); i++) {
+		assert_int_equal(webhook_retry_after_ms(tries++, age), steps[i]);
+		age += steps[i];
+	}
+	assert_true(age > 66 * h && age <= 72 * h);
+	assert_int_equal(webhook_retry_after_ms(tries, age), -1);
+	assert_int_equal(webhook_retry_after_ms(9, 66 * h), 6 * h);	/* 72 h to the millisecond is still in */
+	assert_int_equal(webhook_retry_after_ms(9, 66 * h + 1), -1);
+	assert_int_equal(webhook_retry_after_ms(1, 72 * h - 5 * s), 5 * s);
+	assert_int_equal(webhook_retry_after_ms(1, 72 * h), -1);
+	assert_int_equal(webhook_retry_after_ms(INT64_MAX, 0), 6 * h);
+}
+
+static const struct payment paid = { .aid = "A1", .tid = "T1", .cid = "TC0ONETIME", .partner_order_id = "o-1", .partner_user_id = "p-1", .user_id = "u-1",
+	.item_name = "방", .payment_method_type = "MONEY", .quantity = 1, .amount = { 2200, 0, 200, 0, 0 }, .created_at_ms = 1709601630000,
+	.approved_at_ms = 1709601651000 };
+#define PAYMENT_JSON "{\"aid\":\"A1\",\"amount\":{\"total\":2200,\"tax_free\":0,\"vat\":200,\"point\":0,\"discount\":0}," \
+	"\"approved_at\":\"2024-03-05T01:20:51.000Z\",\"cid\":\"TC0ONETIME\",\"created_at\":\"2024-03-05T01:20:30.000Z\",\"item_name\":\"방\"," \
+	"\"partner_order_id\":\"o-1\",\"partner_user_id\":\"p-1\",\"payment_method_type\":\"MONEY\",\"quantity\":1,\"tid\":\"T1\",\"userId\":\"u-1\"}"
+#define INFO_JSON "{\"day\":[1],\"startTime\":[9.50],\"endTime\":[12],\"roomId\":\"r\"}"
+#define HEAD(type) "{\"type\":\"" type "\",\"timestamp\":\"2024-03-05T01:20:51.000Z\",\"data\":{\"userId\":\"u \\\"1\\\"\",\"roomId\":\"r\",\"tid\":\"T1\""
+
+static void
+each_kind_has_its_members_peer_and_id(void **state)
+{
+	static const struct { enum outbox_kind kind; bool captured; const char *id, *type, *peer, *body; } rows[] = {
+		{ OUTBOX_PAYMENT_APPROVED, true, "payment.approved.T1", "payment.approved", "reservation",
+			HEAD("payment.approved") ",\"reservationInfo\":" INFO_JSON ",\"payment\":" PAYMENT_JSON "}}" },
+		{ OUTBOX_QUEUE_REMOVED, true, "queue.removed.T1", "queue.removed", "gateway",
+			HEAD("queue.removed") ",\"partner_order_id\":\"o-1\",\"state\":\"approved\",\"reservationInfo\":" INFO_JSON ",\"payment\":" PAYMENT_JSON "}}" },
+		{ OUTBOX_QUEUE_REMOVED, false, "queue.removed.T1", "queue.removed", "gateway",
+			HEAD("queue.removed") ",\"partner_order_id\":\"o-1\",\"state\":\"approved\",\"reservationInfo\":" INFO_JSON "}}" },
+		{ OUTBOX_PAYMENT_RESOLVED, true, "payment.resolved.T1", "payment.resolved", "gateway",
+			HEAD("payment.resolved") ",\"partner_order_id\":\"o-1\",\"state\":\"approved\",\"charged\":true,\"payment\":" PAYMENT_JSON "}}" },
+		{ OUTBOX_PAYMENT_RESOLVED, false, "payment.resolved.T1", "payment.resolved", "gateway",
+			HEAD("payment.resolved") ",\"partner_order_id\":\"o-1\",\"state\":\"approved\",\"charged\":false}}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct outbox_facts f = { "u \"1\"", "r", "T1", "o-1", "approved", INFO_JSON, rows[i].captured ? &paid : NULL };
+		struct store_message m;
+		struct error err;
+
+		assert_true(outbox_message(rows[i].kind, &f, 1709601651000, &m, &err));
+		assert_string_equal(m.id, rows[i].id);
+		assert_string_equal(m.type, rows[i].type);
+		assert_string_equal(m.peer, rows[i].peer);
+		assert_string_equal(m.tid, "T1");
+		assert_string_equal(m.body, rows[i].body);
+		assert_true(strict_check(m.body, strlen(m.body), 8, &err));
+		assert_int_equal(m.at_ms, 1709601651000);
+		assert_int_equal(m.tries, 0);
+		assert_int_equal(m.last_try_ms, 0);
+		free(m.body);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(signatures_are_those_of_others),
+		cmocka_unit_test(a_key_that_is_not_one_is_refused_and_not_told),
+		cmocka_unit_test(the_schedule_is_the_contracts),
+		cmocka_unit_test(each_kind_has_its_members_peer_and_id),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
