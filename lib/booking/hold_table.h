@@ -8,9 +8,14 @@
  * applies the journal's records again and gets the same table. Expiry by time is a record too (hold_table_expire).
  * hold_table_snapshot writes the whole table as records.
  *
+ * Time: every command looks at deadlines itself. At `now` a held or ready hold whose time is over is expired, and a guard that is over is none, whether
+ * hold_table_expire has been called or not; what a record needs of that it carries. So hold_table_expire only frees memory and wakes waiters early.
+ * Between a command and the apply of its record no other command may be asked: ids and tokens are given out by apply.
+ *
  * Structure: per room two sets of disjoint intervals (held by primary holds; held by replacements whose ready call is under way), each
- * a search tree ordered by time, so overlap costs O(log n of that room); rooms, holds, users, orders, tids in hash tables; deadlines in a heap.
- * Invariant: in each set intervals are disjoint, because a grant fences every expired hold that it overlaps.
+ * a sorted array (booking/week.h says why), so overlap costs O(log n of that room); rooms, holds, users, orders, tids in hash tables; deadlines in heaps.
+ * Invariant: in each set intervals are disjoint, because a grant fences every expired hold that it overlaps. So an expired hold that is not fenced can
+ * be taken again at once.
  */
 #pragma once
 
@@ -63,7 +68,10 @@ enum hold_answer_code {
 };
 const char *hold_answer_name(enum hold_answer_code c);	/* the word on the socket: "ok", "replay", "wait", "order-already-paid", ... */
 
-/* What a command may show of a hold. Strings are borrowed until the table changes. */
+/*
+ * What a command may show of a hold: as it is, but for hold, ready, approve and outcome with HA_OK, which show what it becomes once the record is applied.
+ * Strings are borrowed from the table or from the command's arguments, until the table changes.
+ */
 struct hold_view {
 	uint64_t id;
 	enum hold_state state;
@@ -71,7 +79,7 @@ struct hold_view {
 	const char *cid, *order, *user, *room, *tid;	/* tid "" before ready */
 	const char *attempt;		/* JSON as given to hold */
 	const char *answer;		/* payReady's answer as given to ready, "" before or when no longer kept */
-	int64_t expires_boot_ms;	/* held, ready; 0 otherwise */
+	int64_t expires_boot_ms;	/* ready; held: of its ready call; 0 otherwise */
 	int64_t window_boot_ms;		/* end of KakaoPay's window */
 	uint64_t token;			/* fencing token of the last approving, 0: none */
 	int64_t n;			/* its ledger number */
@@ -90,7 +98,10 @@ struct hold_answer {
 void hold_answer_clear(struct hold_answer *a);
 
 struct hold_table;
-struct hold_table *hold_table_new(const struct hold_limits *limits);
+struct hold_table *hold_table_new(const struct hold_limits *limits);	/* NULL: no memory */
+/* Key of the hash tables, random bytes: then who chooses user and order ids cannot make them collide. Only while the table is empty. Changes no answer. */
+enum { HOLD_SEED_LEN = 16 };
+void hold_table_seed(struct hold_table *t, const uint8_t key[HOLD_SEED_LEN]);
 void hold_table_free(struct hold_table **t);
 
 /* payReady. fingerprint: hash of the business fields. Order of checks: order paid, in progress, replay, slot, limits, busy. */
@@ -102,53 +113,81 @@ struct hold_request {
 	int64_t ttl_ms;
 	int64_t call_ms;		/* the ready call must be back by now + this; a little later the held hold expires */
 };
-/* HA_OK: granted (state held, replacing an own hold or not); HA_REPLAY; HA_WAIT (equal request under way); HA_ORDER_PAID; HA_IN_PROGRESS;
- * HA_SLOT_HELD; HA_SLOT_SOLD; HA_TOO_MANY_HOLDS; HA_BUSY. */
+/*
+ * HA_OK: granted (state held, replacing an own hold or not); HA_REPLAY; HA_WAIT (equal request under way); HA_ORDER_PAID; HA_IN_PROGRESS (the hold in the
+ * way is shown); HA_SLOT_HELD; HA_SLOT_SOLD; HA_TOO_MANY_HOLDS; HA_BUSY. ERR_INPUT: a text is empty or too long, or the intervals are not normalized.
+ */
 bool hold_table_hold(struct hold_table *t, const struct hold_request *rq, const struct hold_load *load, struct now now,
 	struct hold_answer *out, struct error *err);
 
-/* The ready call succeeded: HA_OK (ready; a replaced hold is fenced in the same record), HA_IN_PROGRESS (an approve of the replaced one won),
- * HA_FENCED (expired or removed meanwhile). Repeats answer the same. answer: payReady's JSON, kept for replays. */
+/*
+ * The ready call succeeded: HA_OK (ready; a replaced hold is fenced in the same record), HA_IN_PROGRESS (an approve of the replaced one won, or the order was
+ * paid), HA_FENCED (expired or removed meanwhile). Repeats answer the same. answer: payReady's JSON, kept for replays. ERR_CONFLICT: another hold's tid.
+ */
 bool hold_table_ready(struct hold_table *t, uint64_t id, const char *tid, const char *answer, struct now now,
 	struct hold_answer *out, struct error *err);
-/* It failed: the hold is gone, a replaced one is as it was. HA_OK also when already gone. paid: the ledger has a capture of the order. */
+/* It failed: the hold is gone, a replaced one is as it was. HA_OK also when already gone or ready. paid: the ledger has a capture of the order; then its other
+ * holds are fenced too. */
 bool hold_table_fail(struct hold_table *t, uint64_t id, bool paid, struct now now, struct hold_answer *out, struct error *err);
 
-/* Looking. What approvePayment means by (user, room): held-or-later hold of that place, else the latest gone one.
- * HA_OK (any state, look at hold.state), HA_NO_HOLD. Never changes anything. */
+/*
+ * Looking. What approvePayment means by (user, room): held-or-later hold of that place (of a ready one that is being replaced and its replacement: the ready
+ * one), else the one that went last. HA_OK (any state, look at hold.state), HA_NO_HOLD. By order: its open hold, else the one that changed last; where no
+ * hold is remembered, HA_ORDER_PAID or HA_NO_HOLD with hold.last_n. Never changes anything.
+ */
 enum hold_find_what { FIND_PLACE, FIND_APPROVED_OLDEST, FIND_REMOVED_LAST };
 void hold_table_find(struct hold_table *t, enum hold_find_what what, const char *user, const char *room, struct now now, struct hold_answer *out);
 void hold_table_find_tid(struct hold_table *t, const char *tid, struct now now, struct hold_answer *out);
 void hold_table_find_order(struct hold_table *t, const char *cid, const char *order, struct now now, struct hold_answer *out);
 
-/* approvePayment. n: number after the end of the order's chain; key: replay key hex; deadline_ms: from now.
- * HA_OK: granted, hold.token, hold.before (ready, expired = taken again in one step, unknown, approving = its deadline passed 2 s ago: inquire first);
- * HA_WAIT: an approve runs, ask again from the start when it changed; HA_IN_PROGRESS (load, or a ready call that replaces... never: approve wins over it);
- * HA_LEDGER_BEHIND; HA_EXPIRED; HA_FENCED; HA_ORDER_PAID; HA_TOO_MANY_REFUSED; HA_BUSY (past max_all). */
+/*
+ * approvePayment. n: number after the end of the order's chain; key: replay key hex; deadline_ms: from now.
+ * HA_OK: granted, hold.token, hold.before: ready, expired = taken again in one step, unknown, approving = its deadline passed 2 s ago. With the last two only
+ * an inquiry may come first, so they are granted after the window too.
+ * HA_WAIT: an approve runs, ask again from the start when it changed; HA_IN_PROGRESS (as HA_WAIT, but past max_all; in review; only a first ready call under
+ * way: one that replaces loses to approve); HA_LEDGER_BEHIND: n is not above last_n; HA_EXPIRED: the window is over; HA_FENCED (also removed and declined
+ * ones); HA_ORDER_PAID; HA_TOO_MANY_REFUSED; HA_BUSY (past max_all); HA_NO_HOLD.
+ * A grant remembers n - 1, which the caller has read, and not n: whoever writes nothing must be able to use n again.
+ */
 bool hold_table_approve(struct hold_table *t, uint64_t id, int64_t n, const char *key, int64_t deadline_ms, const struct hold_load *load,
 	struct now now, struct hold_answer *out, struct error *err);
 
-/* How it ended. n: the ledger number of the outcome (0: none was written, as for `restored`). HA_OK (also for a repeat), HA_STALE_TOKEN. */
+/*
+ * How it ended. n: the ledger number of the outcome (0: none was written, as for `restored`). HA_OK (also for a repeat, and for what comes after something
+ * final was said: look at hold.state), HA_STALE_TOKEN, HA_NO_HOLD.
+ * Restored and refused lead to what it was before: ready, or expired if its time is over; unknown. Where it was granted over an approving one that vanished,
+ * that is unknown as long as nothing stands in the ledger (n = 0), and else what the vanished one was granted from.
+ * Approved is taken whatever was said before. A hold that had lost its time gets it back if it is free; else only the order is paid and the hold stays as it
+ * is. The order's other holds are fenced.
+ */
 enum hold_outcome { HO_APPROVED, HO_DECLINED, HO_UNKNOWN, HO_REVIEW, HO_REFUSED /* token */, HO_RESTORED /* not executed, abandoned */, HO__MAX };
 bool hold_outcome_parse(const char *name, enum hold_outcome *out);
 const char *hold_outcome_name(enum hold_outcome o);
 bool hold_table_outcome(struct hold_table *t, uint64_t id, uint64_t token, enum hold_outcome o, int64_t n, struct now now,
 	struct hold_answer *out, struct error *err);
 
-/* removePaymentInQueue. by_reservation: only approved -> HA_OK with the hold as it was; a repeat HA_REPLAY. Else (gateway): held, ready, expired -> removed/fenced,
- * approving and unknown HA_IN_PROGRESS, approved HA_ORDER_PAID. HA_NO_HOLD. n: ledger number of the removal (0 for uncharged ones). */
+/*
+ * removePaymentInQueue. by_reservation: only approved -> HA_OK with the hold as it was; a repeat HA_REPLAY; another state HA_NO_HOLD. Else (gateway): held and
+ * ready -> removed, expired -> fenced; HA_REPLAY where that is already so; approving, unknown and review HA_IN_PROGRESS, approved HA_ORDER_PAID. HA_NO_HOLD.
+ * n: ledger number of the removal (0 for uncharged ones). A replacement under way is a hold of its own and stays.
+ */
 bool hold_table_remove(struct hold_table *t, uint64_t id, bool by_reservation, int64_t n, struct now now, struct hold_answer *out, struct error *err);
 
-/* Time passes. One record for all that expire now (empty: none); next_ms: when to call again, boot clock, INT64_MAX: never. */
+/* Time passes. One record for all that expire now (empty: none), but for what does not fit into a record; next_ms: when to call again (in the past where some
+ * did not fit), boot clock, INT64_MAX: never. The record is the caller's (buf_clear). */
 bool hold_table_expire(struct hold_table *t, struct now now, struct buf *record, int64_t *next_boot_ms, struct error *err);
 
-/* Changes the table. A record that does not parse or does not fit: ERR_INTERNAL, table unusable. changed: ids whose state changed (for waiters). */
+/* Changes the table. A record that does not parse or does not fit: ERR_INTERNAL, and so is every later call that returns bool. changed (may be NULL): ids whose
+ * state changed or that are gone, for waiters; all: there were more. */
 struct hold_changes { uint64_t id[2 * INTERVALS_MAX + 8]; size_t n; bool all; };
 bool hold_table_apply(struct hold_table *t, const void *record, size_t len, struct hold_changes *changed, struct error *err);
 /* The whole table as records, one emit call each; false from emit ends it. Applied to a new table they give an equal one. */
 bool hold_table_snapshot(const struct hold_table *t, bool (*emit)(void *ctx, const void *record, size_t len), void *ctx);
 
-/* After a restart: `fn` maps deadlines that were written under another boot to this one, rather late than early. */
+/*
+ * After a restart, once all records are applied: under another boot every deadline is mapped to this one by the wall clock, rather late than early. The old
+ * records do not know of it: write a snapshot before anything is appended. Without another boot nothing happens.
+ */
 void hold_table_rebase(struct hold_table *t, bool same_boot, struct now now);
 
 /* GET /queue and the operator: every live hold of a room (NULL: of all), in order of id. */

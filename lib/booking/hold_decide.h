@@ -1,0 +1,51 @@
+/* What all rules share: one command on its way from the question to the answer and the record. Only the .c files of a hold_table see it.
+ * Every command looks at the table as it is at `now`, decides, and writes down what follows; nothing here changes the table. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "booking/hold_index.h"
+
+enum {
+	GRACE_MS = 2000,	/* after a deadline, until nobody who kept to it can still act */
+	RETRY_MS = 1000,	/* something is under way */
+	RETRY_BUSY_MS = 2000,
+	RETRY_NO_END_MS = 30000,	/* in the way is one that no timer ends */
+	SPAN_MAX_MS = 24 * 60 * 60 * 1000,	/* of what a caller may ask for */
+};
+
+struct decision {
+	struct hold_table *t;
+	struct now now;
+	struct hold_answer *out;
+};
+
+struct decision decision_begin(struct hold_table *t, struct now now, struct hold_answer *out);
+bool decision_usable(const struct hold_table *t, struct error *err);
+/* Ends it: false: the record could not be written. */
+bool decision_finish(struct decision *d, struct error *err);
+/* NULL: never heard of, forgotten, or held and over, which is the same. */
+const struct hold *decision_find(const struct decision *d, uint64_t id);
+
+void hold_view_of(const struct hold *h, int64_t boot_ms, struct hold_view *v);
+void decision_show(struct decision *d, const struct hold *h);
+void decision_answer(struct decision *d, enum hold_answer_code code, int64_t retry_ms);
+void decision_answer_about(struct decision *d, enum hold_answer_code code, int64_t retry_ms, const struct hold *h);
+
+void decision_write(struct decision *d, const struct change *c);
+void decision_write_life(struct decision *d, const struct hold *h, const struct hold_life *life);
+void decision_write_drop(struct decision *d, const struct hold *h);
+/* The life of h after this event, which must be a legal one; due_ms by the new state. */
+struct hold_life decision_step(const struct decision *d, const struct hold *h, enum hold_event ev);
+void decision_write_step(struct decision *d, const struct hold *h, enum hold_event ev);
+/* What is known of an order now: its chain reaches to n at least; it is paid. */
+void decision_write_order(struct decision *d, const struct order *o, int64_t n, bool paid);
+/* The order is paid: none of its other holds can be approved any more. An approving or unknown one waits for its own outcome. */
+void decision_write_paid(struct decision *d, const struct order *o, int64_t n, const struct hold *but);
+bool hold_ends_when_paid(const struct hold *h);
+
+int64_t hold_gone_until(const struct hold_table *t, int64_t since_ms);	/* how long one that went then is remembered */
+bool hold_load_is_full(const struct hold_load *load, int64_t max);
+bool hold_text_fits(const char *s, size_t cap);		/* not empty, and `cap` holds it with its NUL */
