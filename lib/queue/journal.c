@@ -1,0 +1,414 @@
+#include "config.h"
+
+#include "queue/journal_state.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { WRITE_CHUNK = 1024 * 1024, SNAPSHOT_EVERY = 4 /* segments, at least */ };
+
+/* ---- system */
+
+static int
+sys_openat(int dir, const char *name, int flags, mode_t mode)
+{
+	return openat(dir, name, flags, mode);
+}
+
+static int
+sys_rename(int dir, const char *from, const char *to)
+{
+	return renameat(dir, from, dir, to);
+}
+
+static int
+sys_unlink(int dir, const char *name)
+{
+	return unlinkat(dir, name, 0);
+}
+
+const struct journal_io journal_system_io = { sys_openat, pwrite, fdatasync, fsync, sys_rename, sys_unlink };
+
+bool
+journal_fault(struct journal *j, struct error *err, const char *what, const char *name)
+{
+	return error_sys(err, ERR_INTERNAL, "%s %s/%s", what, j->path, name);
+}
+
+bool
+journal_write_all(struct journal *j, int fd, const void *data, size_t len, size_t at)
+{
+	const uint8_t *p = data;
+
+	while (len > 0) {
+		ssize_t n = j->io->pwrite(fd, p, len, (off_t)at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n == 0 ? EIO : errno;
+			return false;
+		}
+		p += n;
+		len -= (size_t)n;
+		at += (size_t)n;
+	}
+	return true;
+}
+
+bool
+journal_sync_dir(struct journal *j, struct error *err)
+{
+	return j->io->fsync(j->dir) == 0 || journal_fault(j, err, "sync", ".");
+}
+
+void
+journal_segment_name(uint64_t number, char out[JOURNAL_NAME_CAP])
+{
+	snprintf(out, JOURNAL_NAME_CAP, "segment-%016llu", (unsigned long long)number);
+}
+
+void
+journal_snapshot_name(uint64_t number, const char *suffix, char out[JOURNAL_NAME_CAP])
+{
+	snprintf(out, JOURNAL_NAME_CAP, "snapshot-%016llu%s", (unsigned long long)number, suffix);
+}
+
+/* ---- the segment in use */
+
+bool
+journal_write_zeros(struct journal *j, int fd, size_t from, size_t to)
+{
+	static const uint8_t zeros[65536];
+
+	for (size_t at = from; at < to; at += sizeof(zeros))
+		if (!journal_write_all(j, fd, zeros, to - at < sizeof(zeros) ? to - at : sizeof(zeros), at))
+			return false;
+	return true;
+}
+
+bool
+journal_make_spare(struct journal *j, struct error *err)
+{
+	int fd;
+	bool done;
+
+	if (j->has_spare)
+		return true;
+	fd = j->io->openat(j->dir, "spare.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return journal_fault(j, err, "create", "spare.tmp");
+	/* real zeros, not only reserved blocks: a sync of records then has nothing to do but these records */
+	done = journal_write_zeros(j, fd, 0, j->segment_size) && j->io->fdatasync(fd) == 0;
+	done = done || journal_fault(j, err, "write", "spare.tmp");
+	close(fd);
+	if (done && j->io->rename(j->dir, "spare.tmp", "spare") != 0)
+		done = journal_fault(j, err, "rename", "spare.tmp");
+	done = done && journal_sync_dir(j, err);
+	if (!done)
+		j->io->unlink(j->dir, "spare.tmp");
+	j->has_spare = done;
+	return done;
+}
+
+bool
+journal_begin_segment(struct journal *j, struct now now, struct error *err)
+{
+	struct journal_header h = j->header;
+	uint8_t bytes[JOURNAL_HEADER];
+	char name[JOURNAL_NAME_CAP];
+	int fd;
+
+	if (!journal_make_spare(j, err))
+		return false;
+	h.kind = JOURNAL_SEGMENT;
+	h.number++;
+	h.first_seq = j->last_seq + 1;
+	h.chain = j->chain;
+	h.boot_ms = now.boot_ms;
+	h.wall_ms = now.wall_ms;
+	memcpy(h.boot_id, j->boot_id, sizeof(h.boot_id));
+	journal_header_format(&h, bytes);
+	journal_segment_name(h.number, name);
+	fd = j->io->openat(j->dir, "spare", O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return journal_fault(j, err, "open", "spare");
+	j->has_spare = false;
+	if (!journal_write_all(j, fd, bytes, sizeof(bytes), 0) || j->io->fdatasync(fd) != 0 ||
+	    j->io->rename(j->dir, "spare", name) != 0) {
+		journal_fault(j, err, "begin", name);
+		close(fd);
+		return false;
+	}
+	if (j->fd >= 0)
+		close(j->fd);
+	j->fd = fd;
+	j->header = h;
+	j->offset = JOURNAL_HEADER;
+	return journal_sync_dir(j, err);
+}
+
+bool
+journal_sync(struct journal *j, struct error *err)
+{
+	char name[JOURNAL_NAME_CAP];
+
+	if (j->failed)
+		return error_set(err, ERR_INTERNAL, "the journal has failed before");
+	if (j->pending.len == 0)
+		return true;
+	if (!journal_write_all(j, j->fd, j->pending.data, j->pending.len, j->offset) ||
+	    j->io->fdatasync(j->fd) != 0) {
+		j->failed = true;
+		journal_segment_name(j->header.number, name);
+		return journal_fault(j, err, "write", name);
+	}
+	j->offset += j->pending.len;
+	j->synced_seq = j->last_seq;
+	buf_reset(&j->pending);
+	return true;
+}
+
+/* Only the last segment may have a torn end: the one before is synced first. */
+static bool
+roll(struct journal *j, struct now now, struct error *err)
+{
+	if (!journal_sync(j, err))
+		return false;
+	if (journal_begin_segment(j, now, err))
+		return true;
+	j->failed = true;
+	return false;
+}
+
+bool
+journal_append(struct journal *j, const void *record, size_t len, struct error *err)
+{
+	struct journal_record r = { .type = JOURNAL_RECORD_TABLE, .payload = record, .len = len };
+
+	if (j->failed)
+		return error_set(err, ERR_INTERNAL, "the journal has failed before");
+	if (len == 0 || len > JOURNAL_RECORD_MAX) {
+		j->failed = true;
+		return error_set(err, ERR_INTERNAL, "a record of %zu bytes does not fit the journal", len);
+	}
+	if (journal_record_size(len) > journal_left(j) && !roll(j, clock_now(), err))
+		return false;
+	r.seq = ++j->last_seq;
+	r.prev = j->chain;
+	r.behind = (uint32_t)(r.seq - 1 - j->synced_seq);
+	journal_record_format(&r, &j->pending);
+	j->chain = r.crc;
+	if (j->pending.bad) {
+		j->failed = true;
+		return error_set(err, ERR_INTERNAL, "out of memory");
+	}
+	return true;
+}
+
+bool
+journal_is_dirty(const struct journal *j)
+{
+	return j->pending.len > 0;
+}
+
+bool
+journal_failed(const struct journal *j)
+{
+	return j->failed;
+}
+
+bool
+journal_has_spare(const struct journal *j)
+{
+	return j->has_spare;
+}
+
+size_t
+journal_left(const struct journal *j)
+{
+	return j->segment_size - j->offset - j->pending.len;
+}
+
+const char *
+journal_queue_id(const struct journal *j)
+{
+	return j->queue_id;
+}
+
+void
+journal_size(const struct journal *j, struct journal_size *out)
+{
+	out->segments = (int64_t)(j->header.number - j->oldest + 1);
+	out->snapshot_bytes = j->snapshot_bytes;
+	out->last_seq = j->last_seq;
+}
+
+/* ---- snapshot */
+
+bool
+journal_wants_snapshot(const struct journal *j)
+{
+	uint64_t segments = j->header.number - j->oldest + 1;
+
+	return j->begun == 0 && segments > SNAPSHOT_EVERY &&
+	    (int64_t)(segments * j->segment_size) > 2 * j->snapshot_bytes;
+}
+
+bool
+journal_snapshot_begin(struct journal *j, struct now now, struct error *err)
+{
+	assert(j->begun == 0);
+	if (!roll(j, now, err))
+		return false;
+	j->begun = j->header.number;
+	return true;
+}
+
+struct writer {
+	struct journal *j;
+	int fd;
+	size_t at;
+	struct buf chunk;
+	struct journal_record last;
+};
+
+static bool
+flush(struct writer *w)
+{
+	if (w->chunk.bad || !journal_write_all(w->j, w->fd, w->chunk.data, w->chunk.len, w->at))
+		return false;
+	w->at += w->chunk.len;
+	buf_reset(&w->chunk);
+	return true;
+}
+
+static bool
+emit_typed(struct writer *w, enum journal_record_type type, const void *payload, size_t len)
+{
+	if (len == 0 || len > JOURNAL_RECORD_MAX) {
+		errno = EMSGSIZE;
+		return false;
+	}
+	w->last = (struct journal_record){ .seq = w->last.seq + 1, .prev = w->last.crc, .type = type,
+	    .payload = payload, .len = len };
+	journal_record_format(&w->last, &w->chunk);
+	return w->chunk.len < WRITE_CHUNK || flush(w);
+}
+
+static bool
+emit_record(void *ctx, const void *record, size_t len)
+{
+	return emit_typed(ctx, JOURNAL_RECORD_TABLE, record, len);
+}
+
+static bool
+write_snapshot(struct writer *w, bool (*source)(void *from, journal_emit *emit, void *ctx), void *from)
+{
+	struct journal_header h = w->j->header;
+	uint8_t bytes[JOURNAL_HEADER], count[8];
+
+	h.kind = JOURNAL_SNAPSHOT;
+	h.number = w->j->begun;
+	journal_header_format(&h, bytes);
+	buf_add(&w->chunk, bytes, sizeof(bytes));
+	if (!source(from, emit_record, w))
+		return false;
+	put_u64(count, w->last.seq);
+	return emit_typed(w, JOURNAL_RECORD_END, count, sizeof(count)) && flush(w) &&
+	    w->j->io->fdatasync(w->fd) == 0;
+}
+
+bool
+journal_snapshot_write(struct journal *j, bool (*source)(void *from, journal_emit *emit, void *ctx),
+    void *from, struct error *err)
+{
+	struct writer w = { .j = j };
+	char name[JOURNAL_NAME_CAP];
+	bool done;
+
+	assert(j->begun != 0);
+	journal_snapshot_name(j->begun, ".tmp", name);
+	w.fd = j->io->openat(j->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (w.fd < 0)
+		return journal_fault(j, err, "create", name);
+	errno = 0;
+	done = write_snapshot(&w, source, from) || journal_fault(j, err, "write", name);
+	close(w.fd);
+	buf_clear(&w.chunk);
+	return done;
+}
+
+void
+journal_snapshot_abandon(struct journal *j)
+{
+	char name[JOURNAL_NAME_CAP];
+
+	journal_snapshot_name(j->begun, ".tmp", name);
+	j->io->unlink(j->dir, name);
+	j->begun = 0;
+}
+
+/* What is left behind here by a failure is removed at the next start. */
+static void
+remove_old(struct journal *j, uint64_t old_snapshot)
+{
+	char name[JOURNAL_NAME_CAP];
+
+	for (; j->oldest < j->snapshot; j->oldest++) {
+		journal_segment_name(j->oldest, name);
+		j->io->unlink(j->dir, name);
+	}
+	if (old_snapshot != 0) {
+		journal_snapshot_name(old_snapshot, "", name);
+		j->io->unlink(j->dir, name);
+	}
+}
+
+bool
+journal_snapshot_finish(struct journal *j, struct error *err)
+{
+	char from[JOURNAL_NAME_CAP], to[JOURNAL_NAME_CAP];
+	uint64_t old = j->snapshot;
+	struct stat st;
+
+	assert(j->begun != 0);
+	journal_snapshot_name(j->begun, ".tmp", from);
+	journal_snapshot_name(j->begun, "", to);
+	if (fstatat(j->dir, from, &st, 0) != 0 || j->io->rename(j->dir, from, to) != 0) {
+		journal_fault(j, err, "rename", from);
+		journal_snapshot_abandon(j);
+		return false;
+	}
+	j->snapshot = j->begun;
+	j->snapshot_bytes = st.st_size;
+	j->begun = 0;
+	if (!journal_sync_dir(j, err))
+		return false;	/* both old and new files are there: either start finds all */
+	remove_old(j, old);
+	return true;
+}
+
+/* ---- end */
+
+void
+journal_close(struct journal **j)
+{
+	if (*j == NULL)
+		return;
+	if ((*j)->fd >= 0)
+		close((*j)->fd);
+	if ((*j)->lock >= 0)
+		close((*j)->lock);
+	if ((*j)->dir >= 0)
+		close((*j)->dir);
+	buf_clear(&(*j)->pending);
+	free(*j);
+	*j = NULL;
+}

@@ -1,0 +1,459 @@
+/* How a journal is read at start, and what is done with an end that was torn. */
+#include "config.h"
+
+#include "queue/journal_state.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SEGMENT_SIZE = 4 * 1024 * 1024, WINDOW_MIN = 1024 * 1024 };
+
+struct opening {
+	struct journal *j;
+	struct journal_report *report;
+	const struct journal_options *options;
+	bool (*replay)(void *ctx, const void *record, size_t len, struct error *err);
+	void *ctx;
+	uint64_t snapshot;		/* highest number, 0: none */
+	uint64_t first, last;		/* of the segments that count, 0: none */
+	size_t n_segments;
+	bool other_boot;
+	uint8_t *window;		/* one for all files: memory that is touched once */
+	size_t window_size;
+};
+
+/* A file that is read through a window: a segment as a whole, a snapshot bit by bit. */
+struct file {
+	char name[JOURNAL_NAME_CAP];
+	int fd;
+	size_t size;
+	uint8_t *data;		/* the opening's window */
+	size_t base, len;	/* what of the file is in it */
+	size_t pos;		/* in the window: what is read next */
+	struct journal_header header;
+};
+
+static bool
+damaged(struct journal *j, const struct file *f, struct error *err, const char *why)
+{
+	return error_set(err, ERR_INTERNAL, "%s/%s is damaged at byte %zu: %s", j->path, f->name,
+	    f->base + f->pos, why);
+}
+
+/* Makes sure that the window holds a whole record, or all that is left. */
+static bool
+refill(struct opening *o, struct file *f, struct error *err)
+{
+	size_t rest = f->len - f->pos;
+
+	if (rest >= journal_record_size(JOURNAL_RECORD_MAX) || f->base + f->len == f->size)
+		return true;
+	memmove(f->data, f->data + f->pos, rest);
+	f->base += f->pos;
+	f->pos = 0;
+	f->len = rest;
+	while (f->len < o->window_size && f->base + f->len < f->size) {
+		ssize_t n = pread(f->fd, f->data + f->len, o->window_size - f->len,
+		    (off_t)(f->base + f->len));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n == 0 ? EIO : errno;
+			return journal_fault(o->j, err, "read", f->name);
+		}
+		f->len += (size_t)n;
+	}
+	if (f->len > f->size - f->base)
+		f->len = f->size - f->base;	/* it grows under our hands: nobody but us may write there */
+	return true;
+}
+
+static bool
+check_header(struct opening *o, struct file *f, enum journal_kind kind, uint64_t number, struct error *err)
+{
+	struct journal *j = o->j;
+
+	if (f->size < JOURNAL_HEADER)
+		return damaged(j, f, err, "shorter than its header");
+	if (!journal_header_parse(f->data, &f->header, err))
+		return error_wrap(err, "%s/%s", j->path, f->name);
+	if (f->header.kind != kind || f->header.number != number)
+		return damaged(j, f, err, "its header belongs to another file");
+	if (kind == JOURNAL_SEGMENT && f->size != j->segment_size)
+		return damaged(j, f, err, "the file has not a segment's size");
+	if (o->report->is_new)
+		memcpy(j->header.queue_id, f->header.queue_id, sizeof(j->header.queue_id));
+	else if (memcmp(j->header.queue_id, f->header.queue_id, sizeof(j->header.queue_id)) != 0)
+		return damaged(j, f, err, "it belongs to another queue");
+	o->report->is_new = false;
+	if (f->header.boot_id[0] == '\0' || strcmp(f->header.boot_id, j->boot_id) != 0)
+		o->other_boot = true;
+	f->pos = JOURNAL_HEADER;
+	return true;
+}
+
+static bool
+open_file(struct opening *o, struct file *f, enum journal_kind kind, uint64_t number, struct error *err)
+{
+	struct stat st;
+
+	f->data = o->window;
+	f->fd = openat(o->j->dir, f->name, O_RDONLY | O_CLOEXEC);
+	if (f->fd < 0 || fstat(f->fd, &st) != 0)
+		return journal_fault(o->j, err, "open", f->name);
+	f->size = (size_t)st.st_size;
+	return refill(o, f, err) && check_header(o, f, kind, number, err);
+}
+
+static void
+close_file(struct file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+}
+
+static bool
+replay_one(struct opening *o, const struct file *f, const struct journal_record *r, struct error *err)
+{
+	o->report->records++;
+	if (o->replay(o->ctx, r->payload, r->len, err))
+		return true;
+	return error_wrap(err, "%s/%s, byte %zu", o->j->path, f->name, f->base + f->pos);
+}
+
+/* A snapshot was renamed only when it was complete and synced: nothing in it may be wrong. */
+static bool
+read_snapshot(struct opening *o, struct file *f, struct error *err)
+{
+	struct journal_record r, before = { 0 };
+
+	for (;; before = r, f->pos += journal_record_size(r.len)) {
+		if (!refill(o, f, err))
+			return false;
+		if (!journal_record_parse(f->data + f->pos, f->len - f->pos, &r) ||
+		    r.seq != before.seq + 1 || r.prev != before.crc)
+			return damaged(o->j, f, err, "not the record that follows");
+		if (r.type == JOURNAL_RECORD_END)
+			break;
+		if (!replay_one(o, f, &r, err))
+			return false;
+	}
+	if (r.len != 8 || get_u64(r.payload) != r.seq - 1 ||
+	    f->base + f->pos + journal_record_size(r.len) != f->size)
+		return damaged(o->j, f, err, "its end does not match");
+	o->j->snapshot_bytes = (int64_t)f->size;
+	return true;
+}
+
+static bool
+replay_snapshot(struct opening *o, struct error *err)
+{
+	struct file f = { .fd = -1 };
+	bool done;
+
+	o->j->snapshot = o->snapshot;
+	journal_snapshot_name(o->snapshot, "", f.name);
+	done = open_file(o, &f, JOURNAL_SNAPSHOT, o->snapshot, err) && read_snapshot(o, &f, err);
+	o->j->last_seq = f.header.first_seq - 1;
+	o->j->chain = f.header.chain;
+	close_file(&f);
+	return done;
+}
+
+static bool
+read_segment(struct opening *o, struct file *f, struct error *err)
+{
+	struct journal *j = o->j;
+	struct journal_record r;
+
+	while (journal_record_parse(f->data + f->pos, f->len - f->pos, &r) && r.seq == j->last_seq + 1 &&
+	    r.prev == j->chain) {
+		if (r.type != JOURNAL_RECORD_TABLE)
+			return damaged(j, f, err, "a record that no segment has");
+		if (!replay_one(o, f, &r, err))
+			return false;
+		j->last_seq = r.seq;
+		j->chain = r.crc;
+		f->pos += journal_record_size(r.len);
+	}
+	return true;
+}
+
+/* Is there a later record whose writer knew that the one missing at f->pos was on the disk? Then it was
+ * lost after that: damage. */
+static bool
+is_relied_on(const struct journal *j, const struct file *f)
+{
+	struct journal_record r;
+
+	for (size_t at = f->pos; at + JOURNAL_RECORD_HEADER <= f->len; at += JOURNAL_ALIGN)
+		if (journal_record_parse(f->data + at, f->len - at, &r) && r.seq > j->last_seq + 1 &&
+		    r.seq - 1 - r.behind > j->last_seq)
+			return true;
+	return false;
+}
+
+static bool
+keep_torn(struct opening *o, const struct file *f, size_t end, struct error *err)
+{
+	struct journal *j = o->j;
+	char *name = o->report->torn_file;
+	bool done;
+	int fd;
+
+	snprintf(name, sizeof(o->report->torn_file), "%s-%llu.torn", f->name,
+	    (unsigned long long)j->last_seq + 1);
+	fd = j->io->openat(j->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return journal_fault(j, err, "create", name);
+	done = journal_write_all(j, fd, f->data + f->pos, end - f->pos, 0) && j->io->fdatasync(fd) == 0;
+	done = done || journal_fault(j, err, "write", name);
+	close(fd);
+	return done && journal_sync_dir(j, err);
+}
+
+/* Where only zeros follow. */
+static size_t
+end_of_data(const struct file *f)
+{
+	size_t end = f->len;
+
+	while (end > f->pos && f->data[end - 1] == 0)
+		end--;
+	return end;
+}
+
+/* The last segment ends at its first record that is not whole. What follows was never relied on: it is kept
+ * aside and overwritten with zeros. */
+static bool
+cut_torn_end(struct opening *o, struct file *f, struct error *err)
+{
+	struct journal *j = o->j;
+	size_t end = end_of_data(f);
+
+	if (end == f->pos)
+		return true;
+	if (is_relied_on(j, f))
+		return damaged(j, f, err, "whole records follow");
+	o->report->torn_bytes = (int64_t)(end - f->pos);
+	if (!keep_torn(o, f, end, err))
+		return false;
+	if (!journal_write_zeros(j, j->fd, f->pos, f->len) || j->io->fdatasync(j->fd) != 0)
+		return journal_fault(j, err, "cut the end of", f->name);
+	return true;
+}
+
+static bool
+open_last(struct opening *o, struct file *f, struct error *err)
+{
+	struct journal *j = o->j;
+
+	j->fd = j->io->openat(j->dir, f->name, O_WRONLY | O_CLOEXEC, 0600);
+	if (j->fd < 0)
+		return journal_fault(j, err, "open", f->name);
+	j->offset = f->pos;
+	return cut_torn_end(o, f, err);
+}
+
+static bool
+replay_segment(struct opening *o, uint64_t number, struct error *err)
+{
+	struct journal *j = o->j;
+	struct file f = { .fd = -1 };
+	bool done;
+
+	journal_segment_name(number, f.name);
+	done = open_file(o, &f, JOURNAL_SEGMENT, number, err);
+	if (done && (f.header.first_seq != j->last_seq + 1 || f.header.chain != j->chain))
+		done = damaged(j, &f, err, "it does not go on where the file before it ended");
+	done = done && read_segment(o, &f, err);
+	j->header = f.header;
+	if (done && number == o->last)
+		done = open_last(o, &f, err);
+	else if (done && end_of_data(&f) > f.pos)
+		done = damaged(j, &f, err, "not the record that follows, and this is not the last segment");
+	close_file(&f);
+	return done;
+}
+
+/* snapshot-N and segment-N; anything else is nobody's business. */
+static bool
+number_of(const char *name, const char *prefix, uint64_t *out)
+{
+	size_t n = strlen(prefix);
+	char *end;
+
+	if (strncmp(name, prefix, n) != 0 || strlen(name) != n + 16 || strspn(name + n, "0123456789") != 16)
+		return false;
+	*out = strtoull(name + n, &end, 10);
+	return *out > 0;
+}
+
+static bool
+each_name(struct opening *o, void (*fn)(struct opening *o, const char *name), struct error *err)
+{
+	int fd = dup(o->j->dir);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (d == NULL) {
+		journal_fault(o->j, err, "read", ".");
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	rewinddir(d);
+	while ((e = readdir(d)) != NULL)
+		fn(o, e->d_name);
+	closedir(d);
+	return true;
+}
+
+static void
+note_snapshot(struct opening *o, const char *name)
+{
+	uint64_t n;
+
+	if (number_of(name, "snapshot-", &n) && n > o->snapshot)
+		o->snapshot = n;
+}
+
+static void
+note_segment(struct opening *o, const char *name)
+{
+	uint64_t n;
+
+	if (!number_of(name, "segment-", &n) || n < o->snapshot)
+		return;
+	o->n_segments++;
+	if (o->first == 0 || n < o->first)
+		o->first = n;
+	if (n > o->last)
+		o->last = n;
+}
+
+static void
+remove_leftover(struct opening *o, const char *name)
+{
+	size_t len = strlen(name);
+	uint64_t n;
+
+	if ((len > 4 && strcmp(name + len - 4, ".tmp") == 0) ||
+	    (number_of(name, "segment-", &n) && n < o->snapshot) ||
+	    (number_of(name, "snapshot-", &n) && n < o->snapshot))
+		o->j->io->unlink(o->j->dir, name);
+}
+
+static void
+note_spare(struct journal *j)
+{
+	struct stat st;
+
+	j->has_spare = fstatat(j->dir, "spare", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	    (size_t)st.st_size == j->segment_size;
+}
+
+static bool
+new_queue_id(struct journal *j, struct error *err)
+{
+	ssize_t n = getrandom(j->header.queue_id, sizeof(j->header.queue_id), 0);
+
+	return n == sizeof(j->header.queue_id) || error_sys(err, ERR_INTERNAL, "getrandom");
+}
+
+static bool
+replay_files(struct opening *o, struct error *err)
+{
+	struct journal *j = o->j;
+	uint64_t first = o->snapshot == 0 ? 1 : o->snapshot;
+
+	if (o->n_segments == 0 && o->snapshot == 0)
+		return true;	/* new */
+	/* segment N is begun before snapshot N is made */
+	if (o->first != first || o->last - o->first + 1 != o->n_segments)
+		return error_set(err, ERR_INTERNAL,
+		    "%s: a segment is missing: %llu are there from %llu to %llu, after snapshot %llu",
+		    j->path, (unsigned long long)o->n_segments, (unsigned long long)o->first,
+		    (unsigned long long)o->last, (unsigned long long)o->snapshot);
+	if (o->snapshot != 0 && !replay_snapshot(o, err))
+		return false;
+	for (uint64_t n = o->first; n <= o->last; n++)
+		if (!replay_segment(o, n, err))
+			return false;
+	j->synced_seq = j->last_seq;
+	return true;
+}
+
+static bool
+open_files(struct opening *o, struct error *err)
+{
+	struct journal *j = o->j;
+
+	o->report->is_new = true;
+	if (!each_name(o, note_snapshot, err) || !each_name(o, note_segment, err) || !replay_files(o, err) ||
+	    !each_name(o, remove_leftover, err))
+		return false;
+	note_spare(j);
+	j->oldest = o->snapshot == 0 ? 1 : o->snapshot;
+	o->report->same_boot = !o->other_boot;
+	if (o->report->is_new && !new_queue_id(j, err))
+		return false;
+	for (size_t i = 0; i < sizeof(j->header.queue_id); i++)
+		snprintf(j->queue_id + 2 * i, 3, "%02x", j->header.queue_id[i]);
+	return !o->report->is_new || journal_begin_segment(j, o->options->now, err);
+}
+
+static bool
+lock_dir(struct journal *j, const char *dir, struct error *err)
+{
+	snprintf(j->path, sizeof(j->path), "%s", dir);
+	j->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (j->dir < 0)
+		return error_sys(err, ERR_INTERNAL, "open %s", dir);
+	j->lock = openat(j->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (j->lock < 0)
+		return journal_fault(j, err, "open", "lock");
+	if (flock(j->lock, LOCK_EX | LOCK_NB) == 0)
+		return true;
+	if (errno == EWOULDBLOCK)
+		return error_set(err, ERR_BUSY, "%s is in use by another process", dir);
+	return journal_fault(j, err, "lock", "lock");
+}
+
+bool
+journal_open(const char *dir, const struct journal_options *options,
+    bool (*replay)(void *ctx, const void *record, size_t len, struct error *err), void *ctx,
+    struct journal **out, struct journal_report *report, struct error *err)
+{
+	struct journal *j = calloc(1, sizeof(*j));
+	struct opening o = { .j = j, .report = report, .options = options, .replay = replay, .ctx = ctx };
+
+	memset(report, 0, sizeof(*report));
+	*out = NULL;
+	if (j == NULL)
+		return error_set(err, ERR_INTERNAL, "out of memory");
+	j->dir = j->lock = j->fd = -1;
+	j->io = options->io;
+	j->segment_size = options->segment_size == 0 ? SEGMENT_SIZE : options->segment_size;
+	snprintf(j->boot_id, sizeof(j->boot_id), "%s", options->boot_id);
+	o.window_size = j->segment_size < WINDOW_MIN ? WINDOW_MIN : j->segment_size;
+	o.window = malloc(o.window_size);
+	if (o.window == NULL)
+		error_set(err, ERR_INTERNAL, "out of memory");
+	else if (lock_dir(j, dir, err) && open_files(&o, err)) {
+		*out = j;
+		j = NULL;
+	}
+	free(o.window);
+	journal_close(&j);
+	return *out != NULL;
+}

@@ -1,0 +1,271 @@
+#include "config.h"
+
+#include "queue/verb.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* A page ends with the hold that passes it: 64 intervals more are far below the line's limit */
+enum { LIST_PAGE_MAX = 24 * 1024 };
+
+static const char *const find_words[] = {
+	[FIND_PLACE] = "place",
+	[FIND_APPROVED_OLDEST] = "approved-oldest",
+	[FIND_REMOVED_LAST] = "removed-last",
+};
+
+static bool
+decide_hold(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	struct hold_request rq = {
+		.cid = proto_text(m, ARG_CID), .order = proto_text(m, ARG_ORDER),
+		.user = proto_text(m, ARG_USER), .room = proto_text(m, ARG_ROOM),
+		.fingerprint = proto_text(m, ARG_FINGERPRINT), .attempt = proto_text(m, ARG_ATTEMPT),
+		.ttl_ms = proto_num(m, ARG_TTL_MS), .call_ms = proto_num(m, ARG_CALL_MS),
+	};
+
+	if (!interval_set_parse(proto_text(m, ARG_SET), &rq.set, err))
+		return error_wrap(err, "set");
+	return hold_table_hold(t, &rq, load, now, out, err);
+}
+
+static bool
+decide_ready(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	(void)load;
+	return hold_table_ready(t, (uint64_t)proto_num(m, ARG_ID), proto_text(m, ARG_TID),
+	    proto_text(m, ARG_ANSWER), now, out, err);
+}
+
+static bool
+decide_fail(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	(void)load;
+	return hold_table_fail(t, (uint64_t)proto_num(m, ARG_ID), proto_num(m, ARG_PAID) != 0, now, out, err);
+}
+
+static bool
+decide_find(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	(void)load;
+	for (size_t i = 0; i < sizeof(find_words) / sizeof(find_words[0]); i++)
+		if (strcmp(find_words[i], proto_text(m, ARG_WHAT)) == 0) {
+			hold_table_find(t, (enum hold_find_what)i, proto_text(m, ARG_USER),
+			    proto_text(m, ARG_ROOM), now, out);
+			return true;
+		}
+	return error_set(err, ERR_INPUT, "what is none of place, approved-oldest, removed-last");
+}
+
+static bool
+decide_find_tid(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	(void)load;
+	(void)err;
+	hold_table_find_tid(t, proto_text(m, ARG_TID), now, out);
+	return true;
+}
+
+static bool
+decide_find_order(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	(void)load;
+	(void)err;
+	hold_table_find_order(t, proto_text(m, ARG_CID), proto_text(m, ARG_ORDER), now, out);
+	return true;
+}
+
+static bool
+decide_approve(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	return hold_table_approve(t, (uint64_t)proto_num(m, ARG_ID), proto_num(m, ARG_N),
+	    proto_text(m, ARG_KEY), proto_num(m, ARG_DEADLINE) - now.boot_ms, load, now, out, err);
+}
+
+static bool
+decide_outcome(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	enum hold_outcome o;
+
+	(void)load;
+	if (!hold_outcome_parse(proto_text(m, ARG_OUTCOME), &o))
+		return error_set(err, ERR_INPUT, "outcome is not one of the outcomes");
+	return hold_table_outcome(t, (uint64_t)proto_num(m, ARG_ID), (uint64_t)proto_num(m, ARG_TOKEN), o,
+	    proto_num(m, ARG_N), now, out, err);
+}
+
+static bool
+decide_remove(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	bool by_reservation = strcmp(proto_text(m, ARG_BY), "reservation") == 0;
+
+	(void)load;
+	if (!by_reservation && strcmp(proto_text(m, ARG_BY), "gateway") != 0)
+		return error_set(err, ERR_INPUT, "by is neither reservation nor gateway");
+	return hold_table_remove(t, (uint64_t)proto_num(m, ARG_ID), by_reservation, proto_num(m, ARG_N),
+	    now, out, err);
+}
+
+const char *
+verb_find_word(enum hold_find_what what)
+{
+	return find_words[what];
+}
+
+#define B(f) PROTO_BIT(ARG_##f)
+/* clang-format off */
+static const struct verb verbs[] = {
+	[VERB_HELLO]      = { "hello" },
+	[VERB_HOLD]       = { "hold",       B(CID) | B(ORDER) | B(USER) | B(ROOM) | B(SET) | B(FINGERPRINT) |
+						B(ATTEMPT) | B(TTL_MS) | B(CALL_MS) | B(DEADLINE), 0, true, decide_hold },
+	[VERB_READY]      = { "ready",      B(ID) | B(TID) | B(ANSWER), 0, false, decide_ready },
+	[VERB_FAIL]       = { "fail",       B(ID) | B(PAID), B(FAILURE), false, decide_fail },
+	[VERB_FIND]       = { "find",       B(WHAT) | B(USER) | B(ROOM), 0, false, decide_find },
+	[VERB_FIND_TID]   = { "find-tid",   B(TID), 0, false, decide_find_tid },
+	[VERB_FIND_ORDER] = { "find-order", B(CID) | B(ORDER), 0, false, decide_find_order },
+	[VERB_APPROVE]    = { "approve",    B(ID) | B(N) | B(KEY) | B(DEADLINE), 0, true, decide_approve },
+	[VERB_OUTCOME]    = { "outcome",    B(ID) | B(TOKEN) | B(OUTCOME) | B(N), 0, false, decide_outcome },
+	[VERB_REMOVE]     = { "remove",     B(ID) | B(BY) | B(N), 0, false, decide_remove },
+	[VERB_LIST]       = { "list",       B(ROOM), B(AFTER) },
+	[VERB_STATS]      = { "stats" },
+	[VERB_POKE]       = { "poke" },
+	[VERB_WATCH]      = { "watch",      B(SEEN) | B(DEADLINE), 0, true },
+};
+/* clang-format on */
+static_assert(sizeof(verbs) / sizeof(verbs[0]) == VERB__MAX, "a row for each verb");
+
+const struct verb *
+verb_get(enum verb_id id)
+{
+	return &verbs[id];
+}
+
+const char *
+verb_name(enum verb_id id)
+{
+	return verbs[id].name;
+}
+
+bool
+verb_check(const struct proto_message *m, enum verb_id *out, struct error *err)
+{
+	enum verb_id id = 0;
+
+	while (id < VERB__MAX && strcmp(verbs[id].name, m->word) != 0)
+		id++;
+	if (id == VERB__MAX)
+		return error_set(err, ERR_INPUT, "%s is not a verb", m->word);
+	for (enum proto_field f = 0; f < ARG__MAX; f++) {
+		if ((verbs[id].needs & PROTO_BIT(f)) != 0 && !proto_has(m, f))
+			return error_set(err, ERR_INPUT, "%s needs %s", verbs[id].name, proto_field_name(f));
+		if (((verbs[id].needs | verbs[id].may) & PROTO_BIT(f)) == 0 && proto_has(m, f))
+			return error_set(err, ERR_INPUT, "%s has no argument %s", verbs[id].name,
+			    proto_field_name(f));
+	}
+	*out = id;
+	return true;
+}
+
+static void
+set_nonzero(struct proto_message *m, enum proto_field f, int64_t n)
+{
+	if (n != 0)
+		proto_set_num(m, f, n);
+}
+
+static void
+set_or_nothing(struct proto_message *m, enum proto_field f, const char *s)
+{
+	if (s != NULL)
+		proto_set_text(m, f, s);
+}
+
+static void
+set_view(struct proto_message *m, const struct hold_view *h)
+{
+	proto_set_num(m, ARG_ID, (int64_t)h->id);
+	proto_set_text(m, ARG_STATE, hold_state_name(h->state));
+	proto_set_text(m, ARG_BEFORE, hold_state_name(h->before));
+	set_or_nothing(m, ARG_CID, h->cid);
+	set_or_nothing(m, ARG_ORDER, h->order);
+	set_or_nothing(m, ARG_USER, h->user);
+	set_or_nothing(m, ARG_ROOM, h->room);
+	set_or_nothing(m, ARG_TID, h->tid);
+	set_or_nothing(m, ARG_ATTEMPT, h->attempt);
+	set_or_nothing(m, ARG_ANSWER, h->answer);
+	set_nonzero(m, ARG_EXPIRES, h->expires_boot_ms);
+	set_nonzero(m, ARG_WINDOW, h->window_boot_ms);
+	set_nonzero(m, ARG_TOKEN, (int64_t)h->token);
+	set_nonzero(m, ARG_N, h->n);
+	set_nonzero(m, ARG_DEADLINE, h->deadline_boot_ms);
+	set_nonzero(m, ARG_LAST_N, h->last_n);
+}
+
+void
+verb_answer(struct proto_message *m, const char *tag, const struct hold_answer *a, struct buf *conflicts)
+{
+	proto_begin(m, tag, hold_answer_name(a->code));
+	if (a->hold.id != 0)
+		set_view(m, &a->hold);
+	else
+		set_nonzero(m, ARG_LAST_N, a->hold.last_n);	/* no hold is remembered, but its order is */
+	if (a->conflicts.n > 0) {
+		interval_set_format(&a->conflicts, conflicts);
+		proto_set_text(m, ARG_CONFLICTS, buf_str(conflicts));
+	}
+	set_nonzero(m, ARG_RETRY_MS, a->retry_ms);
+}
+
+struct page {
+	struct buf *held;
+	uint64_t after, last;
+	bool more;
+};
+
+static bool
+list_one(void *ctx, const struct hold_view *h, const struct interval_set *set)
+{
+	struct page *p = ctx;
+
+	if (h->id <= p->after)
+		return true;
+	if (p->held->len > LIST_PAGE_MAX) {
+		p->more = true;
+		return false;
+	}
+	for (size_t i = 0; i < set->n; i++)
+		buf_printf(p->held, "%s%d-%d:%s", p->held->len == 0 ? "" : ",", set->iv[i].start,
+		    set->iv[i].end, hold_state_name(h->state));
+	p->last = h->id;
+	return true;
+}
+
+void
+verb_list(const struct hold_table *t, const char *room, uint64_t after, struct buf *held, uint64_t *next)
+{
+	struct page p = { .held = held, .after = after };
+
+	hold_table_each(t, room, list_one, &p);
+	*next = p.more ? p.last : 0;
+}
+
+void
+verb_stats(const struct hold_table *t, struct buf *counts)
+{
+	struct hold_stats s;
+
+	hold_table_stats(t, &s);
+	for (enum hold_state i = 0; i < HOLD__MAX; i++)
+		buf_printf(counts, "%s:%lld,", hold_state_name(i), (long long)s.by_state[i]);
+	buf_printf(counts, "guards:%lld,orders:%lld,refused_slot:%lld", (long long)s.guards,
+	    (long long)s.orders, (long long)s.refused_slot);
+}

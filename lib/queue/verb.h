@@ -1,0 +1,44 @@
+/* The verbs of the queue's protocol: which arguments each has, and what each asks of the hold_table. No
+ * I/O, no waiting: the daemon and the queue in memory put these between their two ends. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "booking/hold_table.h"
+#include "queue/proto.h"
+
+enum verb_id {
+	VERB_HELLO, VERB_HOLD, VERB_READY, VERB_FAIL, VERB_FIND, VERB_FIND_TID, VERB_FIND_ORDER,
+	VERB_APPROVE, VERB_OUTCOME, VERB_REMOVE, VERB_LIST, VERB_STATS, VERB_POKE, VERB_WATCH, VERB__MAX
+};
+
+struct verb {
+	const char *name;
+	uint64_t needs, may;		/* arguments: bits of proto_field */
+	bool waits;			/* may be parked: the answer comes by its deadline */
+	/* The rule behind it; NULL: not a matter of holds. Changes nothing: out->record does, once applied.
+	 * False: nothing was decided. */
+	bool (*decide)(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+	    struct now now, struct hold_answer *out, struct error *err);
+};
+
+const char *verb_name(enum verb_id id);
+const char *verb_find_word(enum hold_find_what what);	/* the argument `what` of find */
+/* The verb of a request that has all its arguments and no other. False: ERR_INPUT. */
+bool verb_check(const struct proto_message *m, enum verb_id *out,
+    struct error *err) __attribute__((warn_unused_result));
+const struct verb *verb_get(enum verb_id id);
+
+/* A rule's answer as a message; borrows from *a and from conflicts, which must live as long as *m. */
+void verb_answer(struct proto_message *m, const char *tag, const struct hold_answer *a,
+    struct buf *conflicts);
+
+/* The two looks at the whole table. list: "600-720:ready,..." of the holds of a room with ids above
+ * `after`, a page at a time in order of id; *next: the last id of this page, 0: there is no more. stats:
+ * "held:1,ready:0,...". */
+void verb_list(const struct hold_table *t, const char *room, uint64_t after, struct buf *held,
+    uint64_t *next);
+void verb_stats(const struct hold_table *t, struct buf *counts);
