@@ -1,0 +1,226 @@
+/* roompay-queued: the payment queue. See roompay-queued(8) and doc/protocol.txt. */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "booking/hold_table.h"
+#include "queue/journal.h"
+#include "queued/server.h"
+
+enum exit_code { EXIT_OK = 0, EXIT_USAGE = 1, EXIT_IN_USE = 2, EXIT_JOURNAL = 3, EXIT_FAILED = 4 };
+
+enum {
+	MINUTE_MS = 60 * 1000,
+	WINDOW_MS = 15 * MINUTE_MS,		/* KakaoPay lets a tid live so long */
+	REMOVED_ANSWER_MS = 10 * MINUTE_MS,
+	GONE_MEMORY_MS = 24 * 60 * MINUTE_MS,
+};
+static const int64_t order_memory_ms = 35LL * 24 * 60 * MINUTE_MS;
+
+struct arguments {
+	const char *config;
+	bool check;
+};
+
+static void
+usage(FILE *out)
+{
+	fputs("usage: roompay-queued [-c FILE] [--check] [--foreground]\n"
+	    "       roompay-queued --version | --help\n", out);
+}
+
+/* False: nothing more to do; *code says how to exit. */
+static bool
+read_arguments(int argc, char **argv, struct arguments *a, enum exit_code *code)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'n' },
+		{ "foreground", no_argument, NULL, 'f' },	/* it always stays there */
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:fh", options, NULL)) != -1) {
+		if (c == 'c')
+			a->config = optarg;
+		else if (c == 'n')
+			a->check = true;
+		else if (c != 'f') {
+			if (c == 'V')
+				puts(PACKAGE_STRING);
+			else
+				usage(c == 'h' ? stdout : stderr);
+			*code = c == 'V' || c == 'h' ? EXIT_OK : EXIT_USAGE;
+			return false;
+		}
+	}
+	if (optind == argc)
+		return true;
+	usage(stderr);
+	*code = EXIT_USAGE;
+	return false;
+}
+
+static enum exit_code
+complain(enum exit_code code, const char *event, const struct error *err)
+{
+	log_event(LOG_LEVEL_ERROR, event, KV_INT("exit", code), KV_ERR(err));
+	return code;
+}
+
+static struct hold_table *
+new_table(const struct conf *conf)
+{
+	const struct hold_limits limits = {
+		.max_per_user = conf->max_holds_per_user, .guard_ms = conf->guard_ms, .window_ms = WINDOW_MS,
+		.max_refused_per_min = conf->max_refused_tokens, .removed_answer_ms = REMOVED_ANSWER_MS,
+		.gone_memory_ms = GONE_MEMORY_MS, .order_memory_ms = order_memory_ms,
+	};
+	struct hold_table *t = hold_table_new(&limits);
+	uint8_t seed[HOLD_SEED_LEN];
+
+	if (t != NULL && getrandom(seed, sizeof(seed), 0) == sizeof(seed))
+		hold_table_seed(t, seed);
+	return t;
+}
+
+static bool
+replay(void *table, const void *record, size_t len, struct error *err)
+{
+	struct hold_changes changed;
+
+	return hold_table_apply(table, record, len, &changed, err);
+}
+
+static void
+log_replay(const struct journal *j, const struct journal_report *r, int64_t took_ms)
+{
+	if (r->torn_bytes > 0)
+		log_event(LOG_LEVEL_WARN, "journal_torn_end", KV_INT("bytes", r->torn_bytes),
+		    KV_STR("kept_in", r->torn_file));
+	if (r->is_new)
+		log_event(LOG_LEVEL_WARN, "journal_new", KV_STR("queue", journal_queue_id(j)));
+	else
+		log_event(LOG_LEVEL_INFO, "journal_read", KV_STR("queue", journal_queue_id(j)),
+		    KV_INT("records", r->records), KV_BOOL("same_boot", r->same_boot),
+		    KV_INT("ms", took_ms));
+}
+
+/* Deadlines count from a boot. After another one they are mapped, and written down anew before anything is
+ * added to them. */
+static bool
+rebase(struct hold_table *table, struct journal *j, bool same_boot, struct now now, struct error *err)
+{
+	hold_table_rebase(table, same_boot, now);
+	return same_boot || (journal_snapshot_begin(j, now, err) &&
+	    journal_snapshot_write(j, server_snapshot_source, table, err) &&
+	    journal_snapshot_finish(j, err));
+}
+
+static bool
+open_journal(const struct conf *conf, struct hold_table *table, struct journal **j, struct error *err)
+{
+	struct journal_options options = { .io = &journal_system_io, .boot_id = clock_boot_id(),
+	    .now = clock_now() };
+	struct journal_report report;
+
+	if (mkdir(conf->queue_dir, 0700) != 0 && errno != EEXIST)
+		return error_sys(err, ERR_INTERNAL, "make %s", conf->queue_dir);
+	if (!journal_open(conf->queue_dir, &options, replay, table, j, &report, err))
+		return false;
+	log_replay(*j, &report, clock_boot_ms() - options.now.boot_ms);
+	journal_make_spare(*j, NULL);	/* where it cannot be made the server says so and tries again */
+	return report.is_new || rebase(table, *j, report.same_boot, clock_now(), err);
+}
+
+static enum exit_code
+serve(const struct conf *conf, struct hold_table *table, struct journal *journal)
+{
+	struct server_options options = {
+		.uids = conf->queue_uids, .n_uids = conf->n_queue_uids, .table = table, .journal = journal,
+		.limits = { .max_ready = conf->max_calls_ready, .max_all = conf->max_calls },
+	};
+	enum exit_code code = EXIT_OK;
+	struct listener listener;
+	struct error err;
+
+	if (!listener_open(&listener, conf->queue_socket, &err))
+		return complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_FAILED, "cannot_listen", &err);
+	log_event(LOG_LEVEL_INFO, "serving", KV_STR("socket", conf->queue_socket),
+	    KV_STR("queue", journal_queue_id(journal)));
+	if (!server_run(&options, &listener, &err))
+		code = complain(EXIT_FAILED, "stopped_without_answering", &err);
+	listener_close(&listener);
+	return code;
+}
+
+static enum exit_code
+run(const struct conf *conf)
+{
+	struct hold_table *table = new_table(conf);
+	struct journal *journal = NULL;
+	enum exit_code code;
+	struct error err;
+
+	error_clear(&err);
+	if (table == NULL)
+		return EXIT_FAILED;
+	if (open_journal(conf, table, &journal, &err))
+		code = serve(conf, table, journal);
+	else
+		code = complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_JOURNAL, "cannot_use_journal",
+		    &err);
+	journal_close(&journal);
+	hold_table_free(&table);
+	return code;
+}
+
+/* A write that fails says so itself. Who is told to end while it starts ends in an orderly way when it
+ * serves. */
+static void
+prepare_signals(void)
+{
+	sigset_t end;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	sigemptyset(&end);
+	sigaddset(&end, SIGTERM);
+	sigaddset(&end, SIGINT);
+	sigprocmask(SIG_BLOCK, &end, NULL);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct arguments args = { .config = SYSCONFDIR "/roompay.conf" };
+	enum exit_code code;
+	struct conf conf;
+	struct error err;
+
+	if (!read_arguments(argc, argv, &args, &code))
+		return code;
+	if (!conf_read(&conf, args.config, CONF_FOR_QUEUED, stderr, &err)) {
+		fprintf(stderr, "roompay-queued: %s\n", err.msg);
+		return EXIT_USAGE;
+	}
+	log_open("roompay-queued", conf.log_level);
+	prepare_signals();
+	prctl(PR_SET_DUMPABLE, 0);
+	code = args.check ? EXIT_OK : run(&conf);
+	conf_clear(&conf);
+	return code;
+}
