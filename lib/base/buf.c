@@ -46,7 +46,7 @@ reserve(struct buf *b, size_t more)
 	need = b->len + more + 1;
 	if (need <= b->cap)
 		return true;
-	cap = b->cap < 64 ? 64 : b->cap;
+	cap = b->cap < 256 ? 256 : b->cap;
 	while (cap < need)
 		cap *= 2;
 	data = realloc(b->data, cap);
@@ -85,17 +85,24 @@ buf_add_char(struct buf *b, char c)
 void
 buf_printf(struct buf *b, const char *fmt, ...)
 {
+	size_t room = b->bad || b->data == NULL ? 0 : b->cap - b->len;
 	va_list ap;
 	int n;
 
+	/* Into the room that there is; a second time only where that was too little. */
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(room == 0 ? NULL : b->data + b->len, room, fmt, ap);
 	va_end(ap);
-	if (n < 0 || !reserve(b, (size_t)n))
+	if (n < 0 || !reserve(b, (size_t)n)) {
+		if (room > 0)
+			b->data[b->len] = '\0';	/* what was begun does not count */
 		return;
-	va_start(ap, fmt);
-	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
-	va_end(ap);
+	}
+	if ((size_t)n >= room) {
+		va_start(ap, fmt);
+		vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
 	b->len += (size_t)n;
 }
 
