@@ -1,0 +1,606 @@
+/* approvePayment: the user has confirmed. The same call gets the same answer for ever, and one order is captured once.
+ *
+ * Order of work (contract section 4): replay key -> the hold -> the order's chain to its end -> the queue says yes to number n -> work item in `open` ->
+ * replay key and `approving` at order#n -> KakaoPay -> outcome at order#n+1 -> payments -> queue told -> delivery -> answer. Each step may be repeated; a crash
+ * anywhere leaves a record from which the next call goes on. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "flow/common.h"
+
+enum { ROUNDS_MAX = 32 };	/* each follows a change that another request made */
+
+struct approval {		/* one call on its way */
+	struct flow *f;
+	const struct flow_call *c;
+	struct flow_call early;	/* what is done before KakaoPay is asked must leave time for it */
+	const char *user_id, *room_id, *pg_token;
+	const char *const *cids;
+	size_t n_cids;
+	char key[KEY_CAP];
+	struct ledger_chain chain;
+	struct queue_answer qa;
+	struct flow_attempt at;
+	bool unsettled;		/* an earlier send of this tid has no certain end */
+	int64_t behind_n;	/* the number that the queue last found too low */
+	struct flow_answer *out;
+};
+
+enum next { DONE, AGAIN };	/* AGAIN: somebody else moved on; look at everything anew */
+
+static enum next
+done(struct approval *ap, enum flow_result result, enum flow_charged charged, int64_t retry_ms)
+{
+	flow_answer_set(ap->out, result, charged, retry_ms);
+	return DONE;
+}
+
+static enum next
+store_failed(struct approval *ap, enum flow_charged charged, const struct error *err)
+{
+	flow_answer_store_error(ap->out, charged, err);
+	return DONE;
+}
+
+static enum next
+queue_failed(struct approval *ap, const struct error *err)
+{
+	flow_answer_queue_error(ap->out, FC_UNKNOWN, err);
+	return DONE;
+}
+
+/* Nothing was sent by this call: then only an earlier send leaves a doubt. */
+static enum flow_charged
+charged_before(const struct approval *ap)
+{
+	return ap->unsettled ? FC_UNKNOWN : FC_FALSE;
+}
+
+/* HMAC-SHA-256 over the three, each with its length, so that no two calls share a key. */
+static bool
+make_key(struct approval *ap, struct error *err)
+{
+	const char *const parts[] = { ap->user_id, ap->room_id, ap->pg_token };
+	const struct secret *secret = &ap->f->conf->replay_key;
+	unsigned char mac[EVP_MAX_MD_SIZE];
+	unsigned int len = 0;
+	struct buf b = BUF_INIT;
+	bool ok;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		buf_printf(&b, "%zu:%s,", strlen(parts[i]), parts[i]);
+	ok = !b.bad && secret_is_set(secret) &&
+	    HMAC(EVP_sha256(), secret->text, (int)secret->len, (const unsigned char *)b.data, b.len, mac, &len) != NULL;
+	if (b.data != NULL)
+		secret_wipe(b.data, b.len);
+	buf_clear(&b);
+	for (unsigned int i = 0; ok && i < len; i++)
+		snprintf(ap->key + (size_t)2 * i, 3, "%02x", mac[i]);
+	return ok || error_set(err, ERR_INTERNAL, "no replay key");
+}
+
+/* ---- answers from the chain */
+
+static enum next
+answer_captured(struct approval *ap, const struct flow_attempt *at, const struct payment *payment, enum attempt_state state, bool replayed)
+{
+	struct flow_answer *out = ap->out;
+
+	flow_answer_set(out, FR_OK, FC_TRUE, 0);
+	out->state = state;
+	out->replayed = replayed;
+	out->has_payment = true;
+	out->payment = *payment;
+	snprintf(out->tid, sizeof(out->tid), "%s", at->tid);
+	snprintf(out->reservation_info, sizeof(out->reservation_info), "%s", at->a.reservation_info);
+	return DONE;
+}
+
+static enum next
+answer_declined(struct approval *ap, const char *tid, const struct provider_answer *pa, bool replayed)
+{
+	struct flow_answer *out = ap->out;
+
+	flow_answer_set(out, pa->code == -723 ? FR_EXPIRED : FR_DECLINED, FC_FALSE, 0);
+	out->state = AS_DECLINED;
+	out->replayed = replayed;
+	out->has_provider = true;
+	out->provider = *pa;
+	snprintf(out->tid, sizeof(out->tid), "%s", tid);
+	return DONE;
+}
+
+static enum next
+answer_unknown(struct approval *ap, enum attempt_state state)
+{
+	flow_answer_set(ap->out, FR_UNKNOWN, FC_UNKNOWN, FLOW_RETRY_MS);
+	ap->out->state = state;
+	snprintf(ap->out->tid, sizeof(ap->out->tid), "%s", ap->at.tid);
+	return DONE;
+}
+
+static enum next
+answer_recording(struct approval *ap, const char *tid, const struct error *err)
+{
+	flow_answer_set(ap->out, FR_RECORDING, FC_TRUE, FLOW_RETRY_MS);
+	snprintf(ap->out->tid, sizeof(ap->out->tid), "%s", tid);
+	snprintf(ap->out->detail, sizeof(ap->out->detail), "%s", err->msg);
+	return DONE;
+}
+
+/* What a crash or an absence left undone after a final outcome: the queue not told, the payment not stored. False: the store went away again. */
+static bool
+mend(struct approval *ap, const struct flow_attempt *at, const struct order_state *st, struct error *err)
+{
+	const struct ledger_event *e = st->captured != NULL ? st->captured : st->last;
+	struct flow_attempt live = *at;
+	struct payment stored;
+	bool found = true, told = true;
+
+	if (st->removed != NULL || ap->f->gate != FR_OK)
+		return true;
+	if (st->captured != NULL && !store_payment_get(ap->f->store, at->tid, &stored, &found, ap->c->deadline_boot_ms, err))
+		return false;
+	error_clear(err);
+	if (queue_find_tid(ap->f->queue, at->tid, ap->c->deadline_boot_ms, &ap->qa, err) && ap->qa.code == HA_OK) {
+		enum hold_state s = ap->qa.hold.state;
+
+		told = s != HOLD_APPROVING && s != HOLD_UNKNOWN;
+		live.hold_id = ap->qa.hold.id;
+		live.token = ap->qa.hold.token;
+	}
+	if (found && told)
+		return true;
+	log_event(LOG_LEVEL_WARN, "mended", KV_BOOL("stored", found), KV_BOOL("queue_told", told), KV_STR("order", at->a.partner_order_id));
+	return flow_finish_outcome(ap->f, ap->c, &live, e->n, e->kind, st->captured != NULL ? &e->payment : NULL, err);
+}
+
+/* The final answer of the attempt that this very call, made before, was about. False: it has none yet. */
+static bool
+answer_replay(struct approval *ap, const char *cid)
+{
+	const char *tid = order_tid_of_key(&ap->chain, ap->key);
+	struct flow_attempt at;
+	struct order_state st;
+	struct error err;
+
+	error_clear(&err);
+	if (tid == NULL || !flow_cid_is_one_of(cid, ap->cids, ap->n_cids))
+		return false;
+	if (!order_state(&ap->chain, tid, &st, &err) || (st.captured == NULL && st.state != AS_DECLINED))
+		return false;
+	if (!flow_attempt_of_chain(&ap->chain, tid, &at, &err)) {
+		flow_answer_store_error(ap->out, FC_UNKNOWN, &err);
+		return true;
+	}
+	if (!mend(ap, &at, &st, &err) && st.captured != NULL)
+		answer_recording(ap, tid, &err);
+	else if (st.captured != NULL)
+		answer_captured(ap, &at, &st.captured->payment, st.captured->kind == LK_REVIEW ? AS_REVIEW : AS_APPROVED, true);
+	else
+		answer_declined(ap, tid, &st.last->provider, true);
+	return true;
+}
+
+static bool
+read_chain(struct approval *ap, const char *cid, const char *order, struct error *err)
+{
+	ledger_chain_clear(&ap->chain);
+	return store_ledger_chain(ap->f->store, cid, order, &ap->chain, ap->early.deadline_boot_ms, err);
+}
+
+/* Looks under the replay key. *answered: *out is the answer. False: the store cannot be read. */
+static bool
+look_up_replay(struct approval *ap, bool *answered, struct error *err)
+{
+	struct store_replay r;
+	bool found = false;
+
+	*answered = false;
+	if (!store_replay_get(ap->f->store, ap->key, &r, &found, ap->early.deadline_boot_ms, err))
+		return false;
+	if (!found)
+		return true;
+	if (!read_chain(ap, r.cid, r.partner_order_id, err))
+		return false;
+	*answered = answer_replay(ap, r.cid);
+	return true;
+}
+
+/* ---- the outcome */
+
+static const struct payment *
+with_times(struct payment *p)
+{
+	if (p->approved_at_ms == 0)	/* an inquiry may lack it; the record must not */
+		p->approved_at_ms = clock_wall_ms();
+	if (p->created_at_ms == 0)
+		p->created_at_ms = p->approved_at_ms;
+	return p;
+}
+
+struct outcome {
+	enum ledger_kind kind;
+	struct payment payment;		/* kind approved; review where captured */
+	bool captured;
+	bool not_sent;			/* not_executed: not even sent */
+	struct provider_answer provider;
+	char reason[200];
+};
+
+static enum next
+answer_outcome(struct approval *ap, const struct outcome *o)
+{
+	switch (o->kind) {
+	case LK_APPROVED:
+		return answer_captured(ap, &ap->at, &o->payment, AS_APPROVED, false);
+	case LK_REVIEW:
+		return o->captured ? answer_captured(ap, &ap->at, &o->payment, AS_REVIEW, false) : answer_unknown(ap, AS_REVIEW);
+	case LK_DECLINED:
+		return answer_declined(ap, ap->at.tid, &o->provider, false);
+	case LK_REFUSED:
+		return done(ap, FR_TOKEN_REFUSED, FC_FALSE, 0);
+	case LK_NOT_EXECUTED:
+		if (ap->at.window_boot_ms <= clock_boot_ms())
+			return done(ap, FR_EXPIRED, FC_FALSE, 0);
+		memcpy(ap->out->detail, o->reason, sizeof(ap->out->detail));
+		return done(ap, o->not_sent ? FR_PROVIDER_UNREACHABLE : FR_PROVIDER_ERROR, FC_FALSE, 0);
+	default:
+		return answer_unknown(ap, AS_UNKNOWN);
+	}
+}
+
+/* Writes the outcome at order#n and does all that follows from it. Where money was taken it has a little time beyond the request's. */
+static enum next
+conclude(struct approval *ap, int64_t n, struct outcome *o)
+{
+	struct flow_event e = { .n = n, .kind = o->kind, .payment = o->captured ? with_times(&o->payment) : NULL, .provider = &o->provider,
+		.reason = o->reason, .key = ap->key };
+	struct flow_call late = *ap->c;
+	struct error err;
+	enum store_put how;
+
+	error_clear(&err);
+	if (o->captured && late.deadline_boot_ms < clock_boot_ms() + FLOW_SPARE_MS)
+		late.deadline_boot_ms = clock_boot_ms() + FLOW_SPARE_MS;
+	if (!flow_put_event(ap->f, &late, &ap->at, &e, &how, &err)) {
+		if (o->captured)
+			return answer_recording(ap, ap->at.tid, &err);
+		return o->kind == LK_UNKNOWN || o->kind == LK_REVIEW ? answer_unknown(ap, AS_UNKNOWN) : store_failed(ap, charged_before(ap), &err);
+	}
+	if (how == STORE_TAKEN)
+		return AGAIN;
+	if (!flow_finish_outcome(ap->f, &late, &ap->at, n, o->kind, e.payment, &err)) {
+		if (o->captured)
+			return answer_recording(ap, ap->at.tid, &err);
+		log_event(LOG_LEVEL_WARN, "outcome_unfinished", KV_STR("kind", ledger_kind_name(o->kind)), KV_ERR(&err));
+	}
+	return answer_outcome(ap, o);
+}
+
+/* What an inquiry proves, as an outcome. False: it proves nothing (pending, silent). */
+static bool
+outcome_of_verdict(enum flow_verdict v, struct outcome *o)
+{
+	/* clang-format off */
+	static const struct { bool proves; enum ledger_kind kind; bool captured; } table[] = {
+		[FV_CAPTURED]           = { true,  LK_APPROVED, true },
+		[FV_CAPTURED_OTHERWISE] = { true,  LK_REVIEW,   true },
+		[FV_CANCELED]           = { true,  LK_APPROVED, true },
+		[FV_FAILED]             = { true,  LK_DECLINED, false },
+		[FV_PENDING]            = { false, LK_UNKNOWN,  false },
+		[FV_STRANGE]            = { true,  LK_REVIEW,   false },
+		[FV_SILENT]             = { false, LK_UNKNOWN,  false },
+	};
+	/* clang-format on */
+	o->kind = table[v].kind;
+	o->captured = table[v].captured;
+	return table[v].proves;
+}
+
+/* Sent, and its end is not known: inquire at once while there is time. The provider's words that stay are those of the approve. */
+static void
+inquire_after_send(struct approval *ap, struct outcome *o)
+{
+	int64_t deadline = ap->c->deadline_boot_ms - FLOW_SPARE_MS;
+	struct provider_answer pa = { 0 };
+
+	o->kind = LK_UNKNOWN;
+	o->captured = false;
+	if (deadline - clock_boot_ms() < FLOW_INQUIRY_MIN_MS)
+		return;
+	(void)outcome_of_verdict(flow_inquire(ap->f, &ap->at, deadline, &o->payment, &pa, o->reason), o);
+	if (o->kind == LK_DECLINED && o->provider.code == 0)
+		o->provider = pa;
+}
+
+/* What KakaoPay's answer to approve means, where every earlier send of this tid is known to have failed, and where it is not. */
+static void
+read_approve(struct approval *ap, enum kakaopay_outcome ko, struct outcome *o)
+{
+	snprintf(o->reason, sizeof(o->reason), "%s, http %d, code %" PRId64, kakaopay_outcome_name(ko), o->provider.http, o->provider.code);
+	if (ko == KO_OK) {
+		snprintf(o->payment.user_id, sizeof(o->payment.user_id), "%s", ap->at.a.user_id);
+		o->captured = true;
+		o->kind = flow_payment_matches(&ap->at, &o->payment, o->reason) ? LK_APPROVED : LK_REVIEW;
+		return;
+	}
+	if (ko == KO_INQUIRE || ko == KO_UNKNOWN || ap->unsettled) {
+		inquire_after_send(ap, o);
+		return;
+	}
+	o->not_sent = ko == KO_NOT_SENT;
+	o->kind = ko == KO_TOKEN_REFUSED ? LK_REFUSED : ko == KO_DECLINED || ko == KO_WINDOW_OVER ? LK_DECLINED : LK_NOT_EXECUTED;
+}
+
+/* ---- before and while sending */
+
+/* Nothing was sent under this grant: the hold is what it was before. */
+static void
+return_grant(struct approval *ap, enum hold_outcome how)
+{
+	struct queue_answer qa;
+	struct error err;
+
+	error_clear(&err);
+	if (!queue_outcome(ap->f->queue, ap->at.hold_id, ap->at.token, how, 0, ap->c->deadline_boot_ms, &qa, &err))
+		log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", hold_outcome_name(how)), KV_INT("hold", ap->at.hold_id), KV_ERR(&err));
+}
+
+/* The work item, the replay key and `approving` at order#n. False: *next says how the call goes on, and nothing may be sent. */
+static bool
+record_intent(struct approval *ap, int64_t n, enum next *next)
+{
+	struct store_open open = { .at_ms = clock_wall_ms(), .hold_id = ap->at.hold_id };
+	struct store_replay replay = { .n = n };
+	struct flow_event e = { .n = n, .kind = LK_APPROVING, .key = ap->key, .deadline_boot_ms = ap->c->deadline_boot_ms };
+	enum store_put how = STORE_OURS;
+	struct error err;
+
+	error_clear(&err);
+	snprintf(open.tid, sizeof(open.tid), "%s", ap->at.tid);
+	snprintf(open.cid, sizeof(open.cid), "%s", ap->at.a.cid);
+	snprintf(open.partner_order_id, sizeof(open.partner_order_id), "%s", ap->at.a.partner_order_id);
+	snprintf(open.user_id, sizeof(open.user_id), "%s", ap->at.a.user_id);
+	snprintf(open.room_id, sizeof(open.room_id), "%s", ap->at.a.room_id);
+	snprintf(replay.key, sizeof(replay.key), "%s", ap->key);
+	snprintf(replay.cid, sizeof(replay.cid), "%s", ap->at.a.cid);
+	snprintf(replay.partner_order_id, sizeof(replay.partner_order_id), "%s", ap->at.a.partner_order_id);
+	if (!store_open_put(ap->f->store, &open, ap->early.deadline_boot_ms, &err) ||
+	    !store_replay_put(ap->f->store, &replay, &how, ap->early.deadline_boot_ms, &err)) {
+		return_grant(ap, HO_RESTORED);
+		*next = store_failed(ap, charged_before(ap), &err);
+		return false;
+	}
+	if (how == STORE_TAKEN) {	/* this token was used for another order: it cannot be this one's */
+		return_grant(ap, HO_REFUSED);
+		*next = done(ap, FR_TOKEN_REFUSED, charged_before(ap), 0);
+		return false;
+	}
+	if (!flow_put_event(ap->f, &ap->early, &ap->at, &e, &how, &err)) {
+		if (err.code == ERR_UNAVAILABLE)	/* else it may stand there: whoever comes after the deadline reads it */
+			return_grant(ap, HO_RESTORED);
+		*next = store_failed(ap, charged_before(ap), &err);
+		return false;
+	}
+	if (how == STORE_TAKEN) {	/* another writer has this number: never n+1 */
+		*next = done(ap, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
+		return false;
+	}
+	return true;
+}
+
+static enum next
+send_approve(struct approval *ap, int64_t n)
+{
+	struct kakaopay_approve rq = { .pg_token = ap->pg_token, .total_amount = ap->at.a.total_amount, .window_boot_ms = ap->at.window_boot_ms };
+	struct outcome o = { 0 };
+	enum kakaopay_outcome ko;
+	char payload[64];
+	struct error err;
+	enum next next;
+
+	error_clear(&err);
+	if (!record_intent(ap, n, &next))
+		return next;
+	snprintf(payload, sizeof(payload), "%" PRIu64 "#%" PRId64, ap->at.hold_id, n);
+	rq.payload = payload;
+	snprintf(rq.cid, sizeof(rq.cid), "%s", ap->at.a.cid);
+	snprintf(rq.tid, sizeof(rq.tid), "%s", ap->at.tid);
+	snprintf(rq.partner_order_id, sizeof(rq.partner_order_id), "%s", ap->at.a.partner_order_id);
+	snprintf(rq.partner_user_id, sizeof(rq.partner_user_id), "%s", ap->at.a.partner_user_id);
+	if (kakaopay_approve(ap->f->kakaopay, &rq, ap->c->deadline_boot_ms - FLOW_SPARE_MS, &ko, &o.payment, &o.provider, &err)) {
+		read_approve(ap, ko, &o);
+	} else {		/* our own defect: nothing was sent */
+		o.kind = ap->unsettled ? LK_UNKNOWN : LK_NOT_EXECUTED;
+		snprintf(o.reason, sizeof(o.reason), "%s", err.msg);
+	}
+	return conclude(ap, n + 1, &o);
+}
+
+/* An earlier send has no certain end: first ask KakaoPay what became of it. */
+static enum next
+settle_first(struct approval *ap, int64_t n)
+{
+	int64_t deadline = ap->c->deadline_boot_ms - 2 * FLOW_SPARE_MS;
+	struct outcome o = { 0 };
+	struct queue_answer qa;
+	struct order_state st;
+	struct error err;
+	enum flow_verdict v;
+
+	error_clear(&err);
+	v = flow_inquire(ap->f, &ap->at, deadline, &o.payment, &o.provider, o.reason);
+	if (outcome_of_verdict(v, &o)) {
+		const char *mine = order_tid_of_key(&ap->chain, ap->key);
+		enum next next = conclude(ap, n, &o);
+
+		/* A capture that another pg_token made is not this call's. */
+		return o.captured && (mine == NULL || strcmp(mine, ap->at.tid) != 0) ? AGAIN : next;
+	}
+	if (v == FV_PENDING && clock_boot_ms() < ap->at.window_boot_ms)
+		return send_approve(ap, n);
+	if (!order_state(&ap->chain, ap->at.tid, &st, &err) || st.state == AS_APPROVING)
+		return conclude(ap, n, &o);	/* `unknown`, once; a call that finds it there adds nothing */
+	if (!queue_outcome(ap->f->queue, ap->at.hold_id, ap->at.token, st.state == AS_REVIEW ? HO_REVIEW : HO_UNKNOWN, 0, ap->c->deadline_boot_ms, &qa, &err))
+		log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", "unknown"), KV_INT("hold", ap->at.hold_id), KV_ERR(&err));
+	return answer_unknown(ap, AS_UNKNOWN);
+}
+
+/* ---- the story */
+
+/* The queue said something else than yes. */
+static enum next
+not_granted(struct approval *ap, int64_t n)
+{
+	bool first = ap->behind_n != n;
+	enum flow_charged charged = FC_UNKNOWN;
+
+	switch (ap->qa.code) {
+	case HA_REPLAY:		/* an approve was under way, and has ended */
+		return AGAIN;
+	case HA_LEDGER_BEHIND:	/* another call may have moved on since we read; the second time it is the ledger that is old */
+	case HA_ORDER_PAID:
+		ap->behind_n = n;
+		if (first)
+			return AGAIN;
+		if (ap->qa.code == HA_ORDER_PAID)
+			charged = FC_TRUE;
+		else
+			snprintf(ap->out->detail, sizeof(ap->out->detail), "the order's ledger ends at %zu, the queue remembers more: an older database?",
+			    ap->chain.n);
+		break;
+	case HA_EXPIRED:
+	case HA_FENCED:
+	case HA_BUSY:
+	case HA_TOO_MANY_REFUSED:
+		charged = charged_before(ap);
+		break;
+	default:
+		break;
+	}
+	flow_answer_refusal(ap->out, &ap->qa, charged);
+	return DONE;
+}
+
+/* The order is captured: what is not yet told is told, and this call is late. */
+static void
+answer_paid(struct approval *ap, const char *tid)
+{
+	struct flow_attempt at;
+	struct order_state st;
+	struct error err;
+
+	error_clear(&err);
+	if (!order_state(&ap->chain, tid, &st, &err) || !flow_attempt_of_chain(&ap->chain, tid, &at, &err) || !mend(ap, &at, &st, &err))
+		log_event(LOG_LEVEL_WARN, "not_mended", KV_ERR(&err));
+	flow_answer_set(ap->out, FR_ORDER_PAID, FC_TRUE, 0);
+}
+
+/* The hold and the chain say that there is nothing to send: *out says so. False: there is. */
+static bool
+is_over(struct approval *ap)
+{
+	const struct queue_hold *h = &ap->qa.hold;
+	struct order_state whole, own;
+	struct error err;
+
+	error_clear(&err);
+	if (!order_state(&ap->chain, NULL, &whole, &err) || !order_state(&ap->chain, h->tid, &own, &err))
+		store_failed(ap, FC_UNKNOWN, &err);
+	else if (whole.captured != NULL)
+		answer_paid(ap, whole.captured->tid);
+	else if (own.state == AS_DECLINED)
+		answer_declined(ap, h->tid, &own.last->provider, false);
+	else if (h->state == HOLD_REMOVED || h->state == HOLD_FENCED || h->state == HOLD_DECLINED)
+		done(ap, FR_EXPIRED, FC_FALSE, 0);
+	else if (h->state == HOLD_HELD)		/* its ready call is under way: nobody can have paid for it */
+		done(ap, FR_IN_PROGRESS, FC_FALSE, FLOW_RETRY_MS);
+	else if (own.state == AS_REVIEW)
+		answer_unknown(ap, AS_REVIEW);
+	else if (h->state == HOLD_APPROVED || (h->state != HOLD_APPROVING && (int64_t)ap->chain.n < h->last_n)) {
+		snprintf(ap->out->detail, sizeof(ap->out->detail), "the order's ledger ends at %zu, the queue remembers %" PRId64 ": an older database?",
+		    ap->chain.n, h->last_n);
+		done(ap, FR_STORE_UNAVAILABLE, FC_UNKNOWN, FLOW_RETRY_MS);
+	} else
+		return false;
+	return true;
+}
+
+static enum next
+approve_hold(struct approval *ap)
+{
+	struct error err;
+	int64_t n;
+
+	error_clear(&err);
+	if (!flow_attempt_of_hold(&ap->qa.hold, &ap->at, &err))
+		return queue_failed(ap, &err);
+	if (!read_chain(ap, ap->at.a.cid, ap->at.a.partner_order_id, &err))
+		return store_failed(ap, ap->qa.hold.state == HOLD_READY && ap->qa.hold.token == 0 ? FC_FALSE : FC_UNKNOWN, &err);
+	if (answer_replay(ap, ap->at.a.cid) || is_over(ap))
+		return DONE;
+	ap->unsettled = flow_chain_has_unsettled_send(&ap->chain, ap->at.tid);
+	n = (int64_t)ap->chain.n + 1;
+	if (!queue_approve(ap->f->queue, ap->qa.hold.id, n, ap->key, ap->c->deadline_boot_ms, &ap->qa, &err))
+		return queue_failed(ap, &err);
+	if (ap->qa.code != HA_OK)
+		return not_granted(ap, n);
+	ap->at.token = ap->qa.hold.token;
+	ap->at.window_boot_ms = ap->qa.hold.window_boot_ms;
+	ap->at.was_unknown = ap->unsettled;
+	return ap->unsettled ? settle_first(ap, n) : send_approve(ap, n);
+}
+
+static enum next
+approve_once(struct approval *ap)
+{
+	struct error err;
+	bool answered;
+
+	error_clear(&err);
+	if (!look_up_replay(ap, &answered, &err))
+		return store_failed(ap, FC_UNKNOWN, &err);
+	if (answered)
+		return DONE;
+	if (ap->f->gate != FR_OK)
+		return done(ap, ap->f->gate, FC_UNKNOWN, FLOW_RETRY_MS);
+	if (!queue_find(ap->f->queue, FIND_PLACE, ap->user_id, ap->room_id, ap->early.deadline_boot_ms, &ap->qa, &err))
+		return queue_failed(ap, &err);
+	if (ap->qa.code == HA_OK && flow_cid_is_one_of(ap->qa.hold.cid, ap->cids, ap->n_cids))
+		return approve_hold(ap);
+	/* Once more: the hold may have been removed since the first look. */
+	if (!look_up_replay(ap, &answered, &err))
+		return store_failed(ap, FC_UNKNOWN, &err);
+	return answered ? DONE : done(ap, FR_NO_HOLD, FC_ABSENT, 0);
+}
+
+void
+flow_approve(struct flow *f, const struct flow_call *c, const char *user_id, const char *room_id, const char *pg_token, const char *const *cids, size_t n_cids,
+	struct flow_answer *out)
+{
+	struct approval ap = { .f = f, .c = c, .early = *c, .user_id = user_id, .room_id = room_id, .pg_token = pg_token, .cids = cids, .n_cids = n_cids,
+		.out = out };
+	struct error err;
+	enum next next = AGAIN;
+
+	flow_answer_begin(out);
+	error_clear(&err);
+	ap.early.deadline_boot_ms -= 2 * FLOW_SPARE_MS;
+	if (!make_key(&ap, &err)) {
+		snprintf(out->detail, sizeof(out->detail), "%s", err.msg);
+		return;
+	}
+	for (int i = 0; next == AGAIN && i < ROUNDS_MAX && clock_boot_ms() < ap.early.deadline_boot_ms; i++)
+		next = approve_once(&ap);
+	if (next == AGAIN)
+		flow_answer_set(out, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
+	ledger_chain_clear(&ap.chain);
+}

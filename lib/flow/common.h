@@ -1,0 +1,80 @@
+/* What the stories share: their ledger events, their work after an outcome, and the words in which the queue and the store refuse. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow/flow.h"
+
+enum {
+	FLOW_RETRY_MS = 2000,		/* Retry-After where nothing better is known */
+	FLOW_SPARE_MS = 1500,		/* of the request's time, kept for writing down what KakaoPay said */
+	FLOW_INQUIRY_MS = 5000,		/* one inquiry takes no longer */
+	FLOW_INQUIRY_MIN_MS = 1000,	/* ... and is not begun with less than this before the spare time */
+};
+
+/* One attempt on its way: what every event, message and record of it says. */
+struct flow_attempt {
+	struct attempt a;
+	char json[ATTEMPT_MAX];		/* a, as the queue keeps it and the ledger will */
+	char tid[TID_CAP];
+	uint64_t hold_id, token;	/* 0: the queue has no such hold, or no approving was granted */
+	int64_t window_boot_ms;		/* end of KakaoPay's window, 0: not known */
+	bool was_unknown;		/* its end is not known, or was not once: the gateway is told when it is */
+};
+
+/* Everything of *out empty: FR_INTERNAL, so that a way that forgets to answer says so. */
+void flow_answer_begin(struct flow_answer *out);
+void flow_answer_set(struct flow_answer *out, enum flow_result result, enum flow_charged charged, int64_t retry_ms);
+/* What a failed call to queue or store means for the caller; err's text goes into detail. */
+void flow_answer_queue_error(struct flow_answer *out, enum flow_charged charged, const struct error *err);
+void flow_answer_store_error(struct flow_answer *out, enum flow_charged charged, const struct error *err);
+/* The same for a rule's refusal. */
+void flow_answer_refusal(struct flow_answer *out, const struct queue_answer *qa, enum flow_charged charged);
+
+bool flow_cid_is_one_of(const char *cid, const char *const *cids, size_t n_cids);
+
+/* From the queue's hold. ERR_INTERNAL: its attempt does not parse. */
+bool flow_attempt_of_hold(const struct queue_hold *h, struct flow_attempt *out, struct error *err);
+/* From a chain: the attempt under this tid; hold_id and token are 0. ERR_NOT_FOUND, ERR_INTERNAL. */
+bool flow_attempt_of_chain(const struct ledger_chain *c, const char *tid, struct flow_attempt *out, struct error *err);
+
+/* True where an earlier send of this tid has no certain end: then no refusal of KakaoPay's proves that nothing was captured. */
+bool flow_chain_has_unsettled_send(const struct ledger_chain *c, const char *tid);
+
+/* Puts one event of the attempt at order#n, with everything that every event carries. payment and provider may be NULL. */
+struct flow_event {
+	int64_t n;
+	enum ledger_kind kind;
+	const char *key;			/* replay key; NULL: none */
+	int64_t deadline_boot_ms;		/* approving */
+	const struct payment *payment;
+	const struct provider_answer *provider;
+	const char *reason;
+};
+bool flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct flow_event *e, enum store_put *how, struct error *err);
+
+/* After the outcome stands in the ledger at order#n: payments, queue, deliveries, work item; in this order, each repeatable. How far it came is told by false:
+ * ERR_UNAVAILABLE or ERR_UNCERTAIN of the store. A queue that cannot be told is logged: the ledger is ahead of it, and whoever asks next tells it. */
+bool flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int64_t n, enum ledger_kind kind,
+	const struct payment *payment, struct error *err);
+
+/* Owes a message and wakes the courier. */
+bool flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int kind /* enum outbox_kind */, enum attempt_state state,
+	const struct payment *payment, struct error *err);
+
+/* Does KakaoPay speak of what was asked? Ids, quantity, total, tax-free and, where it was asked for, VAT. why: the first difference. */
+bool flow_payment_matches(const struct flow_attempt *at, const struct payment *p, char why[200]);
+
+/* One inquiry and what it proves. */
+enum flow_verdict {
+	FV_CAPTURED,		/* *payment, as asked for */
+	FV_CAPTURED_OTHERWISE,	/* *payment, but not what was asked: review */
+	FV_CANCELED,		/* captured, and given back since, in whole or part */
+	FV_FAILED,		/* FAIL_*, QUIT_PAYMENT: certainly not, and never will be */
+	FV_PENDING,		/* not yet approved: proves nothing while an approve may be under way */
+	FV_STRANGE,		/* a status that no document names: an operator decides */
+	FV_SILENT,		/* no answer, or none of use */
+};
+enum flow_verdict flow_inquire(struct flow *f, const struct flow_attempt *at, int64_t deadline_boot_ms, struct payment *payment, struct provider_answer *pa,
+	char why[200]);

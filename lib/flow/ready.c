@@ -1,0 +1,248 @@
+/* payReady: may this user pay for this room at these times? Then hold it and open a KakaoPay payment.
+ * Order of work: the queue decides and holds -> the order's chain in the ledger -> KakaoPay's ready -> the queue keeps tid and answer. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "flow/common.h"
+#include "json/write.h"
+
+/* The answer as the queue keeps it for replays. expiresAt must come out equal each time, so the distance of the two clocks is kept with it. */
+static bool
+keep_answer(const struct kakaopay_opened *o, int64_t wall_offset_ms, char out[ANSWER_MAX], struct error *err)
+{
+	struct buf b;
+	bool fits;
+
+	buf_init(&b, ANSWER_MAX - 1);
+	buf_add_char(&b, '{');
+	json_add_str_member(&b, "tid", o->tid);
+	json_add_str_member(&b, "app", o->next_redirect_app_url);
+	json_add_str_member(&b, "mobile", o->next_redirect_mobile_url);
+	json_add_str_member(&b, "pc", o->next_redirect_pc_url);
+	json_add_str_member(&b, "android", o->android_app_scheme);
+	json_add_str_member(&b, "ios", o->ios_app_scheme);
+	json_add_int_member(&b, "created", o->created_at_ms);
+	json_add_int_member(&b, "offset", wall_offset_ms);
+	buf_add_char(&b, '}');
+	fits = !b.bad;
+	if (fits)
+		memcpy(out, buf_str(&b), b.len + 1);
+	buf_clear(&b);
+	return fits || error_set(err, ERR_INTERNAL, "KakaoPay's ready answer is longer than %d bytes", ANSWER_MAX);
+}
+
+static void
+read_text(const struct json_object *o, const char *name, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s", json_object_get_string(json_object_object_get(o, name)));
+}
+
+static int64_t
+read_number(const struct json_object *o, const char *name)
+{
+	return json_object_get_int64(json_object_object_get(o, name));
+}
+
+static bool
+read_kept_answer(const struct queue_hold *h, struct flow_ready_answer *out, struct error *err)
+{
+	struct json_object *o = json_tokener_parse(h->answer);
+
+	if (!json_object_is_type(o, json_type_object)) {
+		json_object_put(o);
+		return error_set(err, ERR_INTERNAL, "hold %" PRIu64 " has no answer to repeat", h->id);
+	}
+	read_text(o, "tid", out->opened.tid, sizeof(out->opened.tid));
+	read_text(o, "app", out->opened.next_redirect_app_url, sizeof(out->opened.next_redirect_app_url));
+	read_text(o, "mobile", out->opened.next_redirect_mobile_url, sizeof(out->opened.next_redirect_mobile_url));
+	read_text(o, "pc", out->opened.next_redirect_pc_url, sizeof(out->opened.next_redirect_pc_url));
+	read_text(o, "android", out->opened.android_app_scheme, sizeof(out->opened.android_app_scheme));
+	read_text(o, "ios", out->opened.ios_app_scheme, sizeof(out->opened.ios_app_scheme));
+	out->opened.created_at_ms = read_number(o, "created");
+	out->expires_wall_ms = h->expires_boot_ms + read_number(o, "offset");
+	out->expires_in_ms = h->expires_boot_ms - clock_boot_ms();
+	json_object_put(o);
+	return true;
+}
+
+static void
+answer_ready(struct flow_answer *out, const struct queue_hold *h, bool replayed)
+{
+	struct error err;
+
+	error_clear(&err);
+	if (!read_kept_answer(h, &out->ready, &err)) {
+		flow_answer_queue_error(out, FC_FALSE, &err);
+		return;
+	}
+	flow_answer_set(out, FR_OK, FC_FALSE, 0);
+	out->replayed = replayed;
+}
+
+/* Those that waited for our ready call get our answer when it fails: result, charged and Retry-After, read by the same build of this program. */
+static void
+format_failure(const struct flow_answer *a, char out[64])
+{
+	snprintf(out, 64, "%d %d %" PRId64, (int)a->result, (int)a->charged, a->retry_ms);
+}
+
+static bool
+answer_leaders_failure(struct flow_answer *out, const char *failure)
+{
+	int result, charged;
+	int64_t retry_ms;
+
+	if (sscanf(failure, "%d %d %" SCNd64, &result, &charged, &retry_ms) != 3)
+		return false;
+	if (result <= FR_OK || result >= FR__MAX || charged < FC_ABSENT || charged > FC_UNKNOWN)
+		return false;
+	flow_answer_set(out, (enum flow_result)result, (enum flow_charged)charged, retry_ms);
+	return true;
+}
+
+static void
+give_up(struct flow *f, const struct flow_call *c, uint64_t id, bool paid, const struct flow_answer *out)
+{
+	char failure[64];
+	struct error err;
+
+	error_clear(&err);
+	format_failure(out, failure);
+	if (!queue_fail(f->queue, id, paid, failure, c->deadline_boot_ms, &err))	/* the hold then expires by itself */
+		log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", "ready_failed"), KV_INT("hold", id), KV_ERR(&err));
+}
+
+/* Nothing may be opened for an order that is captured, or may be, as far as the ledger knows. */
+static bool
+ledger_allows(struct flow *f, const struct flow_call *c, const struct attempt *a, int64_t last_n, bool *paid, struct flow_answer *out)
+{
+	struct ledger_chain chain = { 0 };
+	struct order_state st;
+	struct error err;
+	bool allowed = false;
+
+	error_clear(&err);
+	*paid = false;
+	if (!store_ledger_chain(f->store, a->cid, a->partner_order_id, &chain, c->deadline_boot_ms - FLOW_SPARE_MS, &err) ||
+	    !order_state(&chain, NULL, &st, &err)) {
+		flow_answer_store_error(out, FC_UNKNOWN, &err);
+	} else if (st.captured != NULL) {
+		*paid = true;
+		flow_answer_set(out, FR_ORDER_PAID, FC_TRUE, 0);
+	} else if ((int64_t)chain.n < last_n) {
+		flow_answer_set(out, FR_STORE_UNAVAILABLE, FC_UNKNOWN, FLOW_RETRY_MS);
+		snprintf(out->detail, sizeof(out->detail), "the order's ledger ends at %zu, the queue remembers %" PRId64 ": an older database?", chain.n, last_n);
+	} else if (st.state == AS_APPROVING || st.state == AS_UNKNOWN || st.state == AS_REVIEW) {
+		flow_answer_set(out, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
+	} else {
+		allowed = true;
+	}
+	ledger_chain_clear(&chain);
+	return allowed;
+}
+
+static bool
+open_payment(struct flow *f, const struct flow_call *c, const struct flow_ready_request *rq, struct kakaopay_opened *opened, struct flow_answer *out)
+{
+	enum kakaopay_outcome o;
+	struct error err;
+
+	error_clear(&err);
+	if (!kakaopay_ready(f->kakaopay, &rq->ready, c->deadline_boot_ms - FLOW_SPARE_MS, &o, opened, &out->provider, &err)) {
+		flow_answer_set(out, FR_INTERNAL, FC_FALSE, 0);
+		snprintf(out->detail, sizeof(out->detail), "%s", err.msg);
+		return false;
+	}
+	out->has_provider = out->provider.http != 0;
+	if (o == KO_OK)
+		return true;
+	/* A tid that we do not know can never be approved: whatever happened, nothing was charged and nothing will be. */
+	flow_answer_set(out, o == KO_NOT_SENT ? FR_PROVIDER_UNREACHABLE : FR_PROVIDER_ERROR, FC_FALSE, 0);
+	snprintf(out->detail, sizeof(out->detail), "ready: %s, http %d, code %" PRId64, kakaopay_outcome_name(o), out->provider.http, out->provider.code);
+	return false;
+}
+
+/* We hold the time: look into the ledger, ask KakaoPay, tell the queue. */
+static void
+open_held(struct flow *f, const struct flow_call *c, const struct flow_ready_request *rq, struct queue_answer *qa, struct flow_answer *out)
+{
+	uint64_t id = qa->hold.id;
+	struct kakaopay_opened opened = { 0 };
+	char kept[ANSWER_MAX];
+	struct error err;
+	struct now now;
+	bool paid = false;
+
+	error_clear(&err);
+	if (!ledger_allows(f, c, &rq->attempt, qa->hold.last_n, &paid, out) || !open_payment(f, c, rq, &opened, out)) {
+		give_up(f, c, id, paid, out);
+		return;
+	}
+	now = clock_now();
+	if (!keep_answer(&opened, now.wall_ms - now.boot_ms, kept, &err)) {
+		flow_answer_queue_error(out, FC_FALSE, &err);
+		give_up(f, c, id, false, out);
+		return;
+	}
+	if (!queue_ready(f->queue, id, opened.tid, kept, c->deadline_boot_ms, qa, &err))
+		flow_answer_queue_error(out, FC_FALSE, &err);
+	else if (qa->code == HA_OK)
+		answer_ready(out, &qa->hold, false);
+	else
+		flow_answer_refusal(out, qa, FC_UNKNOWN);
+}
+
+/* Of the order's attempts, as far as the hold in the way tells. */
+static enum flow_charged
+charged_by(const struct queue_answer *qa)
+{
+	if (qa->code == HA_ORDER_PAID)
+		return FC_TRUE;
+	if (qa->code == HA_IN_PROGRESS && (qa->hold.id == 0 || (qa->hold.state != HOLD_HELD && qa->hold.state != HOLD_READY)))
+		return FC_UNKNOWN;
+	return FC_FALSE;
+}
+
+void
+flow_ready(struct flow *f, const struct flow_call *c, const struct flow_ready_request *rq, struct flow_answer *out)
+{
+	const struct conf_merchant *m = conf_merchant(f->conf, rq->attempt.cid);
+	struct hold_request hr = { .cid = rq->attempt.cid, .order = rq->attempt.partner_order_id, .user = rq->attempt.user_id, .room = rq->attempt.room_id,
+		.set = rq->set, .fingerprint = rq->fingerprint };
+	struct queue_answer qa;
+	struct error err;
+	struct buf attempt;
+
+	flow_answer_begin(out);
+	error_clear(&err);
+	if (f->gate != FR_OK) {
+		flow_answer_set(out, f->gate, FC_UNKNOWN, FLOW_RETRY_MS);
+		return;
+	}
+	buf_init(&attempt, ATTEMPT_MAX - 1);
+	attempt_format(&rq->attempt, &attempt);
+	if (m == NULL || attempt.bad) {
+		snprintf(out->detail, sizeof(out->detail), m == NULL ? "cid without a merchant" : "an attempt longer than %d bytes", ATTEMPT_MAX);
+		buf_clear(&attempt);
+		return;
+	}
+	hr.attempt = buf_str(&attempt);
+	hr.ttl_ms = m->hold_ttl_ms;
+	hr.call_ms = c->deadline_boot_ms - clock_boot_ms();
+	if (!queue_hold(f->queue, &hr, c->deadline_boot_ms - FLOW_SPARE_MS, &qa, &err))
+		flow_answer_queue_error(out, FC_UNKNOWN, &err);
+	else if (qa.code == HA_OK)
+		open_held(f, c, rq, &qa, out);
+	else if (qa.code == HA_REPLAY)
+		answer_ready(out, &qa.hold, true);
+	else if (qa.failure[0] == '\0' || !answer_leaders_failure(out, qa.failure))
+		flow_answer_refusal(out, &qa, charged_by(&qa));
+	buf_clear(&attempt);
+}

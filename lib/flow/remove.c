@@ -1,0 +1,307 @@
+/* removePaymentInQueue. Asked by reservation: the payment's reservation is in the calendar, its hold is dropped, gateway is told. Asked by gateway: the user gave
+ * up, the attempt can never be approved.
+ * Order of work for a payment: `removed` in the ledger -> delivery to gateway -> work item -> the queue, last: until then a repeat does all of it again. */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "delivery/outbox.h"
+#include "flow/common.h"
+
+enum { ROUNDS_MAX = 8 };
+
+struct removal {
+	struct flow *f;
+	const struct flow_call *c;
+	const char *user_id, *room_id, *tid;	/* tid: NULL where the caller named none */
+	const char *const *cids;
+	size_t n_cids;
+	struct queue_answer qa;
+	bool has_hold;			/* qa.hold is it */
+	struct ledger_chain chain;
+	struct flow_attempt at;
+	struct flow_answer *out;
+};
+
+enum next { DONE, AGAIN };
+
+static enum next
+never_there(struct removal *r)
+{
+	flow_answer_set(r->out, FR_OK, FC_ABSENT, 0);
+	r->out->removed = false;
+	return DONE;
+}
+
+static enum next
+store_failed(struct removal *r, const struct error *err)
+{
+	flow_answer_store_error(r->out, FC_UNKNOWN, err);
+	return DONE;
+}
+
+static enum next
+queue_failed(struct removal *r, const struct error *err)
+{
+	flow_answer_queue_error(r->out, FC_UNKNOWN, err);
+	return DONE;
+}
+
+static enum next
+gated(struct removal *r, enum flow_charged charged)
+{
+	flow_answer_set(r->out, r->f->gate, charged, FLOW_RETRY_MS);
+	return DONE;
+}
+
+static enum next
+answer_removed(struct removal *r, enum attempt_state state, const struct payment *payment, bool replayed)
+{
+	struct flow_answer *out = r->out;
+
+	flow_answer_set(out, FR_OK, FC_ABSENT, 0);
+	out->removed = true;
+	out->replayed = replayed;
+	out->state = state;
+	out->has_payment = payment != NULL;
+	if (payment != NULL)
+		out->payment = *payment;
+	snprintf(out->tid, sizeof(out->tid), "%s", r->at.tid);
+	snprintf(out->reservation_info, sizeof(out->reservation_info), "%s", r->at.a.reservation_info);
+	return DONE;
+}
+
+/* Of this caller's merchants, and of the user and room that it names? */
+static bool
+is_meant(const struct removal *r, const char *cid, const char *user_id, const char *room_id)
+{
+	return flow_cid_is_one_of(cid, r->cids, r->n_cids) && strcmp(user_id, r->user_id) == 0 && strcmp(room_id, r->room_id) == 0;
+}
+
+static bool
+find_hold(struct removal *r, enum hold_find_what what, struct error *err)
+{
+	int64_t deadline = r->c->deadline_boot_ms;
+
+	r->has_hold = false;
+	if (r->tid != NULL ? !queue_find_tid(r->f->queue, r->tid, deadline, &r->qa, err) :
+	    !queue_find(r->f->queue, what, r->user_id, r->room_id, deadline, &r->qa, err))
+		return false;
+	r->has_hold = r->qa.code == HA_OK && is_meant(r, r->qa.hold.cid, r->qa.hold.user, r->qa.hold.room);
+	return true;
+}
+
+static bool
+read_chain(struct removal *r, const char *cid, const char *order, struct error *err)
+{
+	ledger_chain_clear(&r->chain);
+	return store_ledger_chain(r->f->store, cid, order, &r->chain, r->c->deadline_boot_ms, err);
+}
+
+/* ---- reservation */
+
+struct payment_name {
+	char tid[TID_CAP], cid[CID_CAP], order[ORDER_CAP];
+};
+
+/* By the queue: the one under this tid, or the oldest approved one of this user and room, or the last that was removed. *name is "" where there is none. */
+static bool
+find_in_queue(struct removal *r, struct payment_name *name, struct error *err)
+{
+	/* An approving or unknown hold in its place may be a payment that the queue was not told of: the ledger knows. */
+	static const enum hold_find_what ways[] = { FIND_APPROVED_OLDEST, FIND_PLACE, FIND_REMOVED_LAST };
+	const struct queue_hold *h = &r->qa.hold;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (!find_hold(r, ways[i], err))
+			return false;
+		if (r->has_hold && (r->tid != NULL || ways[i] != FIND_PLACE || h->state == HOLD_APPROVING || h->state == HOLD_UNKNOWN)) {
+			snprintf(name->tid, sizeof(name->tid), "%s", h->tid);
+			snprintf(name->cid, sizeof(name->cid), "%s", h->cid);
+			snprintf(name->order, sizeof(name->order), "%s", h->order);
+			return true;
+		}
+		if (r->tid != NULL)
+			break;
+	}
+	r->has_hold = false;
+	return true;
+}
+
+/* By the store, which remembers for ever. */
+static bool
+find_in_store(struct removal *r, struct payment_name *name, struct error *err)
+{
+	struct payment p;
+	bool found;
+
+	if (!store_payment_get(r->f->store, r->tid, &p, &found, r->c->deadline_boot_ms, err))
+		return false;
+	if (found) {
+		snprintf(name->tid, sizeof(name->tid), "%s", p.tid);
+		snprintf(name->cid, sizeof(name->cid), "%s", p.cid);
+		snprintf(name->order, sizeof(name->order), "%s", p.partner_order_id);
+	}
+	return true;
+}
+
+/* The queue may still think that the approve is under way: then it is told first. */
+static bool
+drop_hold(struct removal *r, const struct order_state *st, int64_t n, struct error *err)
+{
+	struct queue_answer qa;
+	int64_t deadline = r->c->deadline_boot_ms;
+	const struct queue_hold *h = &r->qa.hold;
+
+	if (!r->has_hold || h->state == HOLD_REMOVED)
+		return true;
+	if (h->state != HOLD_APPROVED && !queue_outcome(r->f->queue, h->id, h->token, HO_APPROVED, st->captured->n, deadline, &qa, err))
+		return false;
+	if (!queue_remove(r->f->queue, h->id, true, n, deadline, &qa, err))
+		return false;
+	if (qa.code != HA_OK && qa.code != HA_REPLAY)
+		log_event(LOG_LEVEL_WARN, "queue_disagrees", KV_STR("outcome", "removed"), KV_INT("hold", h->id), KV_STR("answer", hold_answer_name(qa.code)));
+	return true;
+}
+
+/* All that follows from `removed` at order#n. */
+static enum next
+finish_removal(struct removal *r, const struct order_state *st, int64_t n, bool replayed)
+{
+	const struct payment *payment = &st->captured->payment;
+	struct error err;
+
+	error_clear(&err);
+	if (replayed && (!r->has_hold || r->qa.hold.state == HOLD_REMOVED))	/* all of it was done */
+		return answer_removed(r, AS_APPROVED, payment, true);
+	if (!flow_owe(r->f, r->c, &r->at, OUTBOX_QUEUE_REMOVED, AS_APPROVED, payment, &err) ||
+	    !store_open_delete(r->f->store, r->at.tid, r->c->deadline_boot_ms, &err))
+		return store_failed(r, &err);
+	if (!drop_hold(r, st, n, &err))
+		return queue_failed(r, &err);
+	return answer_removed(r, AS_APPROVED, payment, replayed);
+}
+
+static enum next
+remove_payment(struct removal *r)
+{
+	struct flow_event e = { .kind = LK_REMOVED };
+	struct payment_name name = { "" };
+	struct order_state st;
+	struct error err;
+	enum store_put how;
+
+	error_clear(&err);
+	if (r->f->gate == FR_OK && !find_in_queue(r, &name, &err))
+		return queue_failed(r, &err);
+	if (name.tid[0] == '\0' && r->tid != NULL && !find_in_store(r, &name, &err))
+		return store_failed(r, &err);
+	if (name.tid[0] == '\0')
+		return r->f->gate == FR_OK ? never_there(r) : gated(r, FC_UNKNOWN);
+	if (!read_chain(r, name.cid, name.order, &err) || !order_state(&r->chain, name.tid, &st, &err))
+		return store_failed(r, &err);
+	if (st.captured == NULL)
+		return never_there(r);
+	if (!flow_attempt_of_chain(&r->chain, name.tid, &r->at, &err))
+		return store_failed(r, &err);
+	if (!is_meant(r, name.cid, r->at.a.user_id, r->at.a.room_id))
+		return never_there(r);
+	if (st.removed != NULL)
+		return finish_removal(r, &st, st.removed->n, true);
+	if (st.state == AS_REVIEW)		/* an operator decides first */
+		return never_there(r);
+	if (r->f->gate != FR_OK)
+		return gated(r, FC_TRUE);
+	e.n = (int64_t)r->chain.n + 1;
+	if (!flow_put_event(r->f, r->c, &r->at, &e, &how, &err))
+		return store_failed(r, &err);
+	return how == STORE_TAKEN ? AGAIN : finish_removal(r, &st, e.n, false);
+}
+
+/* ---- gateway */
+
+/* The attempt of a gone or unpaid hold, and whether the order of it was captured after all: only a hold that once reached approving needs the ledger. */
+static bool
+read_attempt(struct removal *r, bool *captured, struct error *err)
+{
+	struct order_state st;
+
+	*captured = r->qa.hold.state == HOLD_APPROVED;
+	if (!flow_attempt_of_hold(&r->qa.hold, &r->at, err))
+		return false;
+	if (r->qa.hold.token == 0 || *captured)
+		return true;
+	if (!read_chain(r, r->qa.hold.cid, r->qa.hold.order, err) || !order_state(&r->chain, r->qa.hold.tid, &st, err))
+		return false;
+	*captured = st.captured != NULL;
+	return true;
+}
+
+static enum next
+answer_paid(struct removal *r)
+{
+	flow_answer_set(r->out, FR_ORDER_PAID, FC_TRUE, 0);
+	return DONE;
+}
+
+static enum next
+without_hold(struct removal *r)
+{
+	struct payment p;
+	struct error err;
+	bool found = false;
+
+	error_clear(&err);
+	if (r->tid != NULL && !store_payment_get(r->f->store, r->tid, &p, &found, r->c->deadline_boot_ms, &err))
+		return store_failed(r, &err);
+	return found && flow_cid_is_one_of(p.cid, r->cids, r->n_cids) && strcmp(p.user_id, r->user_id) == 0 ? answer_paid(r) : never_there(r);
+}
+
+static enum next
+remove_attempt(struct removal *r)
+{
+	enum hold_state was;
+	struct error err;
+	bool captured;
+
+	error_clear(&err);
+	if (r->f->gate != FR_OK)
+		return gated(r, FC_UNKNOWN);
+	if (!find_hold(r, FIND_PLACE, &err))
+		return queue_failed(r, &err);
+	if (!r->has_hold)
+		return without_hold(r);
+	if (!read_attempt(r, &captured, &err))
+		return store_failed(r, &err);
+	if (captured)
+		return answer_paid(r);
+	was = r->qa.hold.state;
+	if (was == HOLD_DECLINED)
+		return answer_removed(r, AS_DECLINED, NULL, true);
+	if (was == HOLD_REMOVED || was == HOLD_FENCED)
+		return answer_removed(r, AS_READY, NULL, true);
+	if (!queue_remove(r->f->queue, r->qa.hold.id, false, 0, r->c->deadline_boot_ms, &r->qa, &err))
+		return queue_failed(r, &err);
+	if (r->qa.code == HA_OK || r->qa.code == HA_REPLAY)
+		return answer_removed(r, AS_READY, NULL, r->qa.code == HA_REPLAY);
+	flow_answer_refusal(r->out, &r->qa, r->qa.code == HA_ORDER_PAID ? FC_TRUE : FC_UNKNOWN);
+	return DONE;
+}
+
+void
+flow_remove(struct flow *f, const struct flow_call *c, bool by_reservation, const char *user_id, const char *room_id, const char *tid, const char *const *cids,
+	size_t n_cids, struct flow_answer *out)
+{
+	struct removal r = { .f = f, .c = c, .user_id = user_id, .room_id = room_id, .tid = tid, .cids = cids, .n_cids = n_cids, .out = out };
+	enum next next = AGAIN;
+
+	flow_answer_begin(out);
+	for (int i = 0; next == AGAIN && i < ROUNDS_MAX && clock_boot_ms() < c->deadline_boot_ms; i++)
+		next = by_reservation ? remove_payment(&r) : remove_attempt(&r);
+	if (next == AGAIN)
+		flow_answer_set(out, FR_IN_PROGRESS, FC_TRUE, FLOW_RETRY_MS);
+	ledger_chain_clear(&r.chain);
+}
