@@ -1,0 +1,47 @@
+#include "config.h"
+
+#include "fcgi/gate.h"
+
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { TRY_EVERY_MS = 1000 };
+
+static enum flow_result
+look(struct flow *f, int64_t deadline_boot_ms, struct error *err)
+{
+	char id[QUEUE_ID_CAP], fence[64];
+
+	if (!store_prepare(f->store, deadline_boot_ms, err)) {
+		error_wrap(err, "prepare the store");
+		return FR_STORE_UNAVAILABLE;
+	}
+	if (!queue_hello(f->queue, id, fence, deadline_boot_ms, err)) {
+		error_wrap(err, "greet the queue");
+		return FR_QUEUE_UNAVAILABLE;
+	}
+	if (!store_claim_queue(f->store, id, deadline_boot_ms, err)) {
+		error_wrap(err, "claim queue %s", id);
+		return err->code == ERR_CONFLICT ? FR_NOT_READY : FR_STORE_UNAVAILABLE;
+	}
+	queue_expect(f->queue, id);
+	log_event(LOG_LEVEL_INFO, "gate_open", KV_STR("queue", id));
+	return FR_OK;
+}
+
+void
+gate_try(struct gate *g, struct flow *f, int64_t limit_ms)
+{
+	int64_t now = clock_boot_ms();
+	struct error err = { 0 };
+
+	if (f->gate == FR_OK || now < g->next_try_boot_ms)
+		return;
+	f->gate = look(f, now + limit_ms, &err);
+	g->next_try_boot_ms = clock_boot_ms() + TRY_EVERY_MS;
+	snprintf(g->why, sizeof(g->why), "%s", err.msg);
+	if (f->gate != FR_OK)
+		log_event(LOG_LEVEL_ERROR, "gate_closed", KV_ERR(&err));
+}

@@ -1,0 +1,17 @@
+/* Whether queue and store are there and belong together. A worker that finds either away still serves: refusals, replays and health go on, the rest gets
+ * the reason; later requests look again, at most once a second. Once open the gate stays open: queue and store then report their own absences, and the
+ * queue's client refuses another queue by itself. */
+#pragma once
+
+#include <stdint.h>
+
+#include "flow/flow.h"
+
+struct gate {
+	int64_t next_try_boot_ms;
+	char why[200];		/* the last failure, for the log and readyz; "" */
+};
+
+/* Prepares the store, asks the queue for its id, claims it for the site and holds the queue's client to it. Sets f->gate. Takes at most limit_ms; does nothing
+ * where the gate is open or the last try is less than a second old. */
+void gate_try(struct gate *g, struct flow *f, int64_t limit_ms);

@@ -1,0 +1,338 @@
+#include "config.h"
+
+#include "fcgi/handlers.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "fcgi/caller.h"
+#include "fcgi/digest.h"
+#include "fcgi/route.h"
+#include "json/write.h"
+
+enum { GATE_LIMIT_MS = 1500, HEALTH_LIMIT_MS = 1000, LIST_LIMIT_MS = 3000 };
+
+bool
+edge_init(struct edge *e, const struct conf *conf, struct error *err)
+{
+	memset(e, 0, sizeof(*e));
+	e->conf = conf;
+	e->flow = (struct flow){ .conf = conf, .program = "fcgi", .gate = FR_NOT_READY };
+	e->flow.store = store_open_mongo(conf_store_uri(conf), conf->database, err);
+	if (e->flow.store == NULL)
+		return error_wrap(err, "store");
+	e->flow.queue = queue_open_unix(conf->queue_socket);
+	if (e->flow.queue == NULL)
+		return error_set(err, ERR_INTERNAL, "queue: out of memory");
+	e->flow.kakaopay = kakaopay_new(conf, err);
+	return e->flow.kakaopay != NULL || error_wrap(err, "kakaopay");
+}
+
+void
+edge_clear(struct edge *e)
+{
+	kakaopay_free(&e->flow.kakaopay);
+	queue_free(&e->flow.queue);
+	store_free(&e->flow.store);
+	reply_clear(&e->reply);
+}
+
+/* --- what is wrong before a flow is asked */
+
+static void
+problem(struct call *c, enum problem p)
+{
+	reply_problem(c->reply, &c->to, p, NULL, NULL);
+}
+
+/* True when the body became what was asked for; else the problem is the reply. */
+static bool
+accept(struct call *c, enum request_verdict v, const struct field_errors *errors, const struct error *err)
+{
+	switch (v) {
+	case REQUEST_OK:
+		return true;
+	case REQUEST_MALFORMED:
+		snprintf(c->why, sizeof(c->why), "%s", err->msg);
+		problem(c, PROBLEM_MALFORMED_JSON);
+		return false;
+	case REQUEST_WRONG_FIELDS:
+		snprintf(c->why, sizeof(c->why), "%zu wrong fields, the first %s", errors->n, field_code_name(errors->e[0].code));
+		reply_problem(c->reply, &c->to, PROBLEM_INVALID_FIELDS, NULL, errors);
+		return false;
+	case REQUEST_NO_MEMORY:
+		break;
+	}
+	snprintf(c->why, sizeof(c->why), "out of memory");
+	problem(c, PROBLEM_INTERNAL_ERROR);
+	return false;
+}
+
+/* --- the queries */
+
+/* The flow is about to be asked: look at queue and store once more where they were away. */
+static struct flow *
+flow_of(struct call *c)
+{
+	gate_try(&c->e->gate, &c->e->flow, GATE_LIMIT_MS);
+	return &c->e->flow;
+}
+
+static bool
+merchant_allows(struct call *c, const char *cid)
+{
+	if (conf_merchant(c->e->conf, cid) == NULL)
+		problem(c, PROBLEM_UNKNOWN_MERCHANT);
+	else if (!caller_has_cid(c->caller, cid))
+		problem(c, PROBLEM_FORBIDDEN);
+	else
+		return true;
+	return false;
+}
+
+void
+handle_ready(struct call *c)
+{
+	struct field_errors errors = { 0 };
+	struct flow_ready_request *rq = &c->e->ready.rq;
+	struct flow_answer *a = &c->e->answer;
+	struct error err = { 0 };
+	enum request_verdict v;
+
+	v = request_read_ready(c->e->conf, c->in->body, c->in->body_len, &c->e->ready, &errors, &err);
+	if (accept(c, v, &errors, &err) && merchant_allows(c, rq->attempt.cid)) {
+		flow_ready(flow_of(c), &c->flow_call, rq, a);
+		reply_ready(c->reply, &c->to, &rq->attempt, a);
+		snprintf(c->why, sizeof(c->why), "%s", a->detail);
+	}
+	request_ready_clear(&c->e->ready);
+	field_errors_clear(&errors);
+}
+
+void
+handle_approve(struct call *c)
+{
+	const char *cids[CONF_CIDS_MAX];
+	size_t n_cids = caller_cids(c->caller, cids);
+	struct field_errors errors = { 0 };
+	struct flow_answer *a = &c->e->answer;
+	struct error err = { 0 };
+	struct request_approve rq;
+
+	if (accept(c, request_read_approve(c->in->body, c->in->body_len, &rq, &errors, &err), &errors, &err)) {
+		flow_approve(flow_of(c), &c->flow_call, rq.user_id, rq.room_id, rq.pg_token, cids, n_cids, a);
+		reply_approve(c->reply, &c->to, a);
+		snprintf(c->why, sizeof(c->why), "%s", a->detail);
+	}
+	secret_wipe(&rq, sizeof(rq));
+	field_errors_clear(&errors);
+}
+
+/* A caller with both roles speaks as the reservation service: what is paid is its to remove. */
+void
+handle_remove(struct call *c)
+{
+	bool by_reservation = c->caller->roles & ROLE_RESERVATION;
+	const char *cids[CONF_CIDS_MAX];
+	size_t n_cids = caller_cids(c->caller, cids);
+	struct field_errors errors = { 0 };
+	struct flow_answer *a = &c->e->answer;
+	struct error err = { 0 };
+	struct request_remove rq;
+
+	if (accept(c, request_read_remove(c->in->body, c->in->body_len, &rq, &errors, &err), &errors, &err)) {
+		flow_remove(flow_of(c), &c->flow_call, by_reservation, rq.user_id, rq.room_id, rq.tid[0] != '\0' ? rq.tid : NULL, cids, n_cids, a);
+		reply_remove(c->reply, &c->to, a);
+		snprintf(c->why, sizeof(c->why), "%s", a->detail);
+	}
+	field_errors_clear(&errors);
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void
+list_room(struct call *c, const char *room)
+{
+	int64_t deadline = earlier(c->flow_call.deadline_boot_ms, clock_boot_ms() + LIST_LIMIT_MS);
+	struct flow *f = flow_of(c);
+	struct buf list = BUF_INIT;
+	struct error err = { 0 };
+
+	if (f->gate != FR_OK) {
+		snprintf(c->why, sizeof(c->why), "%s", c->e->gate.why);
+		problem(c, problem_of_result(f->gate));
+	} else if (!queue_list(f->queue, room, &list, deadline, &err)) {
+		snprintf(c->why, sizeof(c->why), "%s", err.msg);
+		problem(c, err.code == ERR_CONFLICT ? PROBLEM_NOT_READY : PROBLEM_QUEUE_UNAVAILABLE);
+	} else if (!reply_held(c->reply, &c->to, buf_str(&list), list.len)) {
+		snprintf(c->why, sizeof(c->why), "the queue's list makes no sense");
+		problem(c, PROBLEM_INTERNAL_ERROR);
+	}
+	buf_clear(&list);
+}
+
+void
+handle_queue(struct call *c)
+{
+	struct field_errors errors = { 0 };
+	char room[ROOM_CAP];
+
+	if (accept(c, request_read_room(c->in->query == NULL ? "" : c->in->query, room, &errors), &errors, NULL))
+		list_room(c, room);
+	field_errors_clear(&errors);
+}
+
+static void
+begin_health(struct call *c, bool well)
+{
+	c->reply->status = well ? 200 : 503;
+	reply_add_header(c->reply, "Content-Type", "application/json");
+	if (!well)
+		reply_add_header(c->reply, "Retry-After", "1");
+	buf_add_char(&c->reply->body, '{');
+}
+
+/* This process takes requests. Nothing else is looked at. */
+void
+handle_livez(struct call *c)
+{
+	begin_health(c, true);
+	json_add_bool_member(&c->reply->body, "live", true);
+	buf_add_char(&c->reply->body, '}');
+}
+
+/* Payments can be taken: store and queue answer now, belong together, and no fence holds. */
+void
+handle_readyz(struct call *c)
+{
+	struct flow *f = flow_of(c);
+	struct error store_err = { 0 }, queue_err = { 0 };
+	char id[QUEUE_ID_CAP] = "", fence[64] = "";
+	bool store = store_ping(f->store, clock_boot_ms() + HEALTH_LIMIT_MS, &store_err);
+	bool queue = queue_hello(f->queue, id, fence, clock_boot_ms() + HEALTH_LIMIT_MS, &queue_err);
+	bool other = f->gate == FR_NOT_READY || (!queue && queue_err.code == ERR_CONFLICT);
+	bool well = store && queue && f->gate == FR_OK && fence[0] == '\0';
+	struct buf *b = &c->reply->body;
+
+	begin_health(c, well);
+	json_add_bool_member(b, "ready", well);
+	json_add_str_member(b, "store", store ? "ok" : "unavailable");
+	json_add_str_member(b, "queue", queue ? "ok" : "unavailable");
+	json_add_member(b, "fence");
+	if (other)
+		json_add_string(b, "the site's claim names another queue: roompayctl queue adopt");
+	else if (fence[0] != '\0')
+		json_add_string(b, fence);
+	else
+		buf_add_str(b, "null");
+	buf_add_char(b, '}');
+	if (!well)
+		snprintf(c->why, sizeof(c->why), "%s", !store ? store_err.msg : !queue ? queue_err.msg : c->e->gate.why);
+}
+
+/* --- from bytes to a handler */
+
+static bool
+is_request_id(const char *text)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	size_t len = text == NULL ? 0 : strlen(text);
+
+	return len >= 1 && len < REQUEST_ID_CAP && strspn(text, allowed) == len;
+}
+
+static void
+take_request_id(char out[REQUEST_ID_CAP], const char *given)
+{
+	unsigned char random[16] = { 0 };
+
+	if (is_request_id(given)) {
+		memcpy(out, given, strlen(given) + 1);
+		return;
+	}
+	if (getrandom(random, sizeof(random), 0) < 0)
+		random[0] = 0;	/* no kernel of ours does that; an id of zeros is still an id */
+	digest_hex(random, sizeof(random), out);
+}
+
+/* application/json, with no charset or with UTF-8. */
+static bool
+is_json(const char *type)
+{
+	static const char json[] = "application/json";
+	const char *charset;
+
+	if (type == NULL || strncasecmp(type, json, sizeof(json) - 1) != 0 || strchr("; \t", type[sizeof(json) - 1]) == NULL)
+		return false;
+	charset = strcasestr(type, "charset=");
+	if (charset == NULL)
+		return true;
+	charset += strlen("charset=");
+	return strncasecmp(charset, "utf-8", 5) == 0 || strncasecmp(charset, "\"utf-8\"", 7) == 0;
+}
+
+/* The checks that every route shares, in this order; then its handler. */
+static void
+dispatch(struct call *c, const struct route *r)
+{
+	if (r == NULL) {
+		problem(c, PROBLEM_NO_ROUTE);
+		return;
+	}
+	if (c->in->method == NULL || strcmp(c->in->method, r->method) != 0) {
+		reply_add_header(c->reply, "Allow", r->method);
+		problem(c, PROBLEM_METHOD_NOT_ALLOWED);
+		return;
+	}
+	if (r->roles != 0 && (c->caller = caller_find(c->e->conf, c->in->authorization)) == NULL) {
+		reply_add_header(c->reply, "WWW-Authenticate", "Bearer realm=\"roompay\"");
+		problem(c, PROBLEM_UNAUTHENTICATED);
+	} else if (r->roles != 0 && (c->caller->roles & r->roles) == 0) {
+		problem(c, PROBLEM_FORBIDDEN);
+	} else if (strcmp(r->method, "POST") == 0 && !is_json(c->in->content_type)) {
+		problem(c, PROBLEM_UNSUPPORTED_MEDIA_TYPE);
+	} else if (c->in->too_large) {
+		problem(c, PROBLEM_TOO_LARGE);
+	} else {
+		r->handle(c);
+	}
+}
+
+static void
+log_call(const struct call *c, const struct route *r)
+{
+	int64_t ms = clock_boot_ms() - c->in->boot_ms;
+
+	log_event(LOG_LEVEL_INFO, "request", KV_STR("method", c->in->method), KV_STR("route", r == NULL ? "-" : r->name),
+	    KV_INT("status", c->reply->status), KV_STR("code", c->reply->code[0] == '\0' ? "-" : c->reply->code), KV_INT("ms", ms),
+	    KV_STR("caller", c->caller == NULL ? "-" : c->caller->name));
+	if (c->reply->status >= 500)
+		log_event(LOG_LEVEL_ERROR, "request_failed", KV_INT("status", c->reply->status), KV_STR("code", c->reply->code), KV_STR("why", c->why));
+	else if (c->why[0] != '\0')
+		log_event(LOG_LEVEL_DEBUG, "request_refused", KV_STR("code", c->reply->code), KV_STR("why", c->why));
+}
+
+void
+edge_answer(struct edge *e, const struct http_request *in, struct buf *out)
+{
+	const struct route *r = route_find(e->conf->prefix, in->script_name, in->path_info, in->request_uri);
+	struct call c = { .e = e, .in = in, .reply = &e->reply };
+
+	take_request_id(e->request_id, in->request_id);
+	log_set_request(e->request_id);
+	c.to = (struct reply_to){ e->conf, e->request_id, language_choose(in->accept_language) };
+	c.flow_call = (struct flow_call){ e->request_id, in->boot_ms + e->conf->deadline_ms };
+	reply_reset(&e->reply);
+	dispatch(&c, r);
+	reply_format(&e->reply, &c.to, out);
+	log_call(&c, r);
+	log_set_request(NULL);
+}

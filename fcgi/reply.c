@@ -1,0 +1,308 @@
+#include "config.h"
+
+#include "fcgi/reply.h"
+
+#include <inttypes.h>
+#include <json-c/json.h>
+
+#include "fcgi/schedule.h"
+#include "json/strict.h"
+#include "json/write.h"
+
+static const struct { int status; const char *words; } status_words[] = {
+	{ 200, "OK" }, { 202, "Accepted" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 402, "Payment Required" }, { 403, "Forbidden" },
+	{ 404, "Not Found" }, { 405, "Method Not Allowed" }, { 409, "Conflict" }, { 410, "Gone" }, { 413, "Content Too Large" },
+	{ 415, "Unsupported Media Type" }, { 422, "Unprocessable Content" }, { 429, "Too Many Requests" }, { 500, "Internal Server Error" },
+	{ 502, "Bad Gateway" }, { 503, "Service Unavailable" },
+};
+
+static const char *
+words_of(int status)
+{
+	for (size_t i = 0; i < sizeof(status_words) / sizeof(status_words[0]); i++)
+		if (status_words[i].status == status)
+			return status_words[i].words;
+	return "Unknown";
+}
+
+void
+reply_reset(struct reply *r)
+{
+	r->status = 200;
+	r->code = "";
+	buf_reset(&r->headers);
+	buf_reset(&r->body);
+}
+
+void
+reply_clear(struct reply *r)
+{
+	buf_clear(&r->headers);
+	buf_clear(&r->body);
+}
+
+void
+reply_add_header(struct reply *r, const char *name, const char *value)
+{
+	buf_add_str(&r->headers, name);
+	buf_add_str(&r->headers, ": ");
+	buf_add_str(&r->headers, value);
+	buf_add_str(&r->headers, "\r\n");
+}
+
+void
+reply_format(const struct reply *r, const struct reply_to *to, struct buf *out)
+{
+	if (r->headers.bad || r->body.bad) {
+		buf_printf(out, "Status: 500 Internal Server Error\r\nContent-Type: application/problem+json\r\nX-Request-Id: %s\r\n\r\n"
+		    "{\"type\":\"urn:roompay:problem:internal-error\",\"title\":\"Internal error\",\"status\":500,\"code\":\"internal-error\","
+		    "\"charged\":\"unknown\",\"requestId\":\"%s\"}", to->request_id, to->request_id);
+		return;
+	}
+	buf_printf(out, "Status: %d %s\r\nContent-Length: %zu\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n", r->status, words_of(r->status),
+	    r->body.len, to->request_id);
+	buf_add(out, buf_str(&r->headers), r->headers.len);
+	buf_add_str(out, "\r\n");
+	buf_add(out, buf_str(&r->body), r->body.len);
+}
+
+/* Whole seconds, at least 1: "Retry-After: 0" would be a loop. */
+static void
+add_retry_after(struct reply *r, int64_t ms)
+{
+	if (ms > 0)
+		buf_printf(&r->headers, "Retry-After: %" PRId64 "\r\n", (ms + 999) / 1000);
+}
+
+static void
+begin_json(struct reply *r, int status)
+{
+	r->status = status;
+	reply_add_header(r, "Content-Type", "application/json");
+	buf_add_char(&r->body, '{');
+}
+
+static void
+add_charged(struct buf *b, enum flow_charged charged)
+{
+	if (charged == FC_UNKNOWN)
+		json_add_str_member(b, "charged", "unknown");
+	else if (charged != FC_ABSENT)
+		json_add_bool_member(b, "charged", charged == FC_TRUE);
+}
+
+static void
+add_errors(struct buf *b, const struct field_errors *errors, enum language l)
+{
+	json_add_member(b, "errors");
+	buf_add_char(b, '[');
+	for (size_t i = 0; i < errors->n; i++) {
+		buf_add_str(b, i > 0 ? ",{" : "{");
+		json_add_str_member(b, "pointer", errors->e[i].pointer);
+		json_add_str_member(b, "code", field_code_name(errors->e[i].code));
+		json_add_str_member(b, "detail", problem_field_text(errors->e[i].code, l));
+		buf_add_char(b, '}');
+	}
+	buf_add_char(b, ']');
+}
+
+static void
+add_conflicts(struct buf *b, const struct interval_set *set, const struct conf *conf)
+{
+	json_add_member(b, "conflicts");
+	buf_add_char(b, '[');
+	for (size_t i = 0; i < set->n; i++) {
+		buf_add_str(b, i > 0 ? ",{" : "{");
+		schedule_add_interval(b, set->iv[i], conf);
+		buf_add_char(b, '}');
+	}
+	buf_add_char(b, ']');
+}
+
+static void
+add_provider(struct buf *b, const struct provider_answer *p)
+{
+	json_add_member(b, "provider");
+	buf_add_char(b, '{');
+	json_add_int_member(b, "code", p->code);
+	json_add_str_member(b, "message", p->message);
+	if (p->method_code[0] != '\0')
+		json_add_str_member(b, "methodResultCode", p->method_code);
+	buf_add_char(b, '}');
+}
+
+void
+reply_problem(struct reply *r, const struct reply_to *to, enum problem p, const struct flow_answer *a, const struct field_errors *errors)
+{
+	const struct problem_row *row = problem_row(p);
+	struct buf *b = &r->body;
+
+	r->status = row->status;
+	r->code = row->code;
+	reply_add_header(r, "Content-Type", "application/problem+json");
+	reply_add_header(r, "Content-Language", language_tag(to->language));
+	add_retry_after(r, a != NULL && a->retry_ms > 0 ? a->retry_ms : row->retry_ms);
+	if (a != NULL && a->replayed)
+		reply_add_header(r, "Idempotent-Replayed", "true");
+	buf_add_str(b, "{\"type\":\"urn:roompay:problem:");
+	buf_add_str(b, row->code);
+	buf_add_char(b, '"');
+	json_add_str_member(b, "title", row->text[to->language].title);
+	json_add_int_member(b, "status", row->status);
+	json_add_str_member(b, "detail", row->text[to->language].detail);
+	json_add_str_member(b, "code", row->code);
+	json_add_str_member(b, "requestId", to->request_id);
+	if (a != NULL && row->says_charged)
+		add_charged(b, a->charged);
+	if (a != NULL && (p == PROBLEM_SLOT_HELD || p == PROBLEM_SLOT_SOLD))
+		add_conflicts(b, &a->conflicts, to->conf);
+	if (a != NULL && a->has_provider)
+		add_provider(b, &a->provider);
+	if (errors != NULL)
+		add_errors(b, errors, to->language);
+	buf_add_char(b, '}');
+}
+
+void
+reply_ready(struct reply *r, const struct reply_to *to, const struct attempt *at, const struct flow_answer *a)
+{
+	const struct kakaopay_opened *o = &a->ready.opened;
+	struct buf *b = &r->body;
+
+	if (a->result != FR_OK) {
+		reply_problem(r, to, problem_of_result(a->result), a, NULL);
+		return;
+	}
+	begin_json(r, 200);
+	if (a->replayed)
+		reply_add_header(r, "Idempotent-Replayed", "true");
+	json_add_str_member(b, "tid", o->tid);
+	json_add_str_member(b, "next_redirect_pc_url", o->next_redirect_pc_url);
+	json_add_str_member(b, "next_redirect_mobile_url", o->next_redirect_mobile_url);
+	json_add_str_member(b, "next_redirect_app_url", o->next_redirect_app_url);
+	json_add_str_member(b, "android_app_scheme", o->android_app_scheme);
+	json_add_str_member(b, "ios_app_scheme", o->ios_app_scheme);
+	json_add_time_member(b, "created_at", o->created_at_ms);
+	json_add_member(b, "hold");
+	buf_add_char(b, '{');
+	json_add_str_member(b, "roomId", at->room_id);
+	json_add_str_member(b, "userId", at->user_id);
+	json_add_str_member(b, "state", "ready");
+	json_add_time_member(b, "expiresAt", a->ready.expires_wall_ms);
+	json_add_int_member(b, "expiresIn", a->ready.expires_in_ms > 0 ? a->ready.expires_in_ms / 1000 : 0);
+	buf_add_str(b, "}}");
+}
+
+static void
+add_payment(struct buf *b, const struct payment *p)
+{
+	json_add_member(b, "payment");
+	payment_format(p, b);
+}
+
+/* 202: KakaoPay's answer is not known, or our record of it is not written yet. The same call again tells. */
+static void
+reply_later(struct reply *r, const struct flow_answer *a)
+{
+	struct buf *b = &r->body;
+
+	begin_json(r, 202);
+	add_retry_after(r, a->retry_ms > 0 ? a->retry_ms : 2000);
+	add_charged(b, a->result == FR_UNKNOWN ? FC_UNKNOWN : FC_TRUE);
+	json_add_str_member(b, "state", a->result == FR_UNKNOWN ? "unknown" : "recording");
+	json_add_str_member(b, "tid", a->tid);
+	buf_add_char(b, '}');
+}
+
+void
+reply_approve(struct reply *r, const struct reply_to *to, const struct flow_answer *a)
+{
+	struct buf *b = &r->body;
+
+	if (a->result == FR_UNKNOWN || a->result == FR_RECORDING) {
+		reply_later(r, a);
+		return;
+	}
+	if (a->result != FR_OK) {
+		reply_problem(r, to, problem_of_result(a->result), a, NULL);
+		return;
+	}
+	begin_json(r, 200);
+	if (a->replayed)
+		reply_add_header(r, "Idempotent-Replayed", "true");
+	add_charged(b, a->charged);
+	json_add_str_member(b, "state", attempt_state_name(a->state));
+	if (a->has_payment)
+		add_payment(b, &a->payment);
+	json_add_raw_member(b, "reservationInfo", a->reservation_info[0] != '\0' ? a->reservation_info : "null");
+	buf_add_char(b, '}');
+}
+
+void
+reply_remove(struct reply *r, const struct reply_to *to, const struct flow_answer *a)
+{
+	struct buf *b = &r->body;
+
+	if (a->result == FR_UNKNOWN || a->result == FR_RECORDING) {
+		reply_later(r, a);
+		return;
+	}
+	if (a->result != FR_OK) {
+		reply_problem(r, to, problem_of_result(a->result), a, NULL);
+		return;
+	}
+	begin_json(r, 200);
+	if (a->replayed)
+		reply_add_header(r, "Idempotent-Replayed", "true");
+	json_add_bool_member(b, "removed", a->removed);
+	if (a->removed) {
+		json_add_str_member(b, "state", attempt_state_name(a->state));
+		json_add_raw_member(b, "reservationInfo", a->reservation_info[0] != '\0' ? a->reservation_info : "null");
+		if (a->has_payment)
+			add_payment(b, &a->payment);
+	}
+	buf_add_char(b, '}');
+}
+
+/* One row of the queue's list to one of ours. */
+static bool
+add_held(struct buf *b, struct json_object *row, const struct conf *conf)
+{
+	struct json_object *start, *end, *state;
+	int from, to;
+
+	if (!json_object_object_get_ex(row, "start", &start) || !json_object_object_get_ex(row, "end", &end) ||
+	    !json_object_object_get_ex(row, "state", &state) || !json_object_is_type(state, json_type_string))
+		return false;
+	from = json_object_get_int(start);
+	to = json_object_get_int(end);
+	if (from < 0 || from >= to || to > WEEK_MINUTES || b->bad)
+		return false;
+	buf_add_str(b, b->data[b->len - 1] == '[' ? "{" : ",{");
+	schedule_add_interval(b, (struct interval){ (int16_t)from, (int16_t)to }, conf);
+	json_add_str_member(b, "state", json_object_get_string(state));
+	buf_add_char(b, '}');
+	return true;
+}
+
+bool
+reply_held(struct reply *r, const struct reply_to *to, const char *list, size_t len)
+{
+	struct json_object *rows = NULL;
+	bool ok;
+
+	ok = strict_check(list, len, 4, NULL) && (rows = json_tokener_parse(list)) != NULL && json_object_is_type(rows, json_type_array);
+	if (ok)
+		buf_add_char(&r->body, '[');
+	for (size_t i = 0; ok && i < json_object_array_length(rows); i++)
+		ok = add_held(&r->body, json_object_array_get_idx(rows, i), to->conf);
+	json_object_put(rows);
+	if (!ok) {
+		buf_reset(&r->body);
+		return false;
+	}
+	buf_add_char(&r->body, ']');
+	r->status = 200;
+	reply_add_header(r, "Content-Type", "application/json");
+	return true;
+}

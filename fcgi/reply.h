@@ -1,0 +1,40 @@
+/* What goes back: status, header lines, body. The JSON of each answer of the contract is written here. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/conf.h"
+#include "fcgi/problem.h"
+#include "flow/flow.h"
+
+struct reply {
+	int status;
+	const char *code;	/* of the problem, for the log; "" where there is none */
+	struct buf headers;	/* "Name: value\r\n" each; Status, Content-Length and Cache-Control are added by reply_format */
+	struct buf body;
+};
+
+struct reply_to {		/* for whom it is written */
+	const struct conf *conf;
+	const char *request_id;
+	enum language language;
+};
+
+void reply_reset(struct reply *r);	/* keeps the memory */
+void reply_clear(struct reply *r);
+void reply_add_header(struct reply *r, const char *name, const char *value);
+/* The whole answer as a FastCGI application sends it. What could not be written for lack of memory becomes a plain 500. */
+void reply_format(const struct reply *r, const struct reply_to *to, struct buf *out);
+
+/* a: what the flow knows of it (charged, Retry-After, conflicts, KakaoPay's words), may be NULL. errors: the wrong fields, may be NULL. */
+void reply_problem(struct reply *r, const struct reply_to *to, enum problem p, const struct flow_answer *a, const struct field_errors *errors);
+
+/* Each takes a->result FR_OK, FR_UNKNOWN or FR_RECORDING; any other result is its problem. */
+void reply_ready(struct reply *r, const struct reply_to *to, const struct attempt *at, const struct flow_answer *a);
+void reply_approve(struct reply *r, const struct reply_to *to, const struct flow_answer *a);
+void reply_remove(struct reply *r, const struct reply_to *to, const struct flow_answer *a);
+
+/* GET /queue: list is the queue's own text, [{"start":MINUTE OF THE WEEK,"end":...,"state":...}, ...]. False: it is not. */
+bool reply_held(struct reply *r, const struct reply_to *to, const char *list, size_t len);

@@ -1,0 +1,49 @@
+/* Bodies become typed structs, or a list of every field that is wrong. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/conf.h"
+#include "flow/flow.h"
+#include "json/field.h"
+
+struct json_object;
+
+enum { REQUEST_MAX = 16 * 1024 };	/* bytes of a body */
+
+enum request_verdict {
+	REQUEST_OK,
+	REQUEST_MALFORMED,	/* not one strict JSON object: *err says where */
+	REQUEST_WRONG_FIELDS,	/* `errors` */
+	REQUEST_NO_MEMORY,
+};
+
+struct request_ready {		/* POST /payReady. Large; may be used again without clearing its memory */
+	struct flow_ready_request rq;
+	struct json_object *tree;	/* rq.ready.user_token points into it */
+	/* while it is being read */
+	const struct json_object *user_info, *payment_info, *reservation_info, *cards, *custom, *token;
+	char top_user[USER_CAP];	/* userId beside userInfo */
+};
+/* rq is whole only with REQUEST_OK. The merchant is not looked up beyond its mode: whether there is one, and whose, is the handler's question. request_ready_clear in every case. */
+enum request_verdict request_read_ready(const struct conf *conf, const char *body, size_t len, struct request_ready *out, struct field_errors *errors,
+	struct error *err);
+void request_ready_clear(struct request_ready *r);
+
+struct request_approve {	/* POST /approvePayment */
+	char pg_token[101];
+	char user_id[USER_CAP];
+	char room_id[ROOM_CAP];
+};
+enum request_verdict request_read_approve(const char *body, size_t len, struct request_approve *out, struct field_errors *errors, struct error *err);
+
+struct request_remove {		/* POST /removePaymentInQueue */
+	char user_id[USER_CAP];
+	char room_id[ROOM_CAP];
+	char tid[TID_CAP];	/* "": not given */
+};
+enum request_verdict request_read_remove(const char *body, size_t len, struct request_remove *out, struct field_errors *errors, struct error *err);
+
+/* "roomId=..." of a query string, and nothing else. */
+enum request_verdict request_read_room(const char *query, char room_id[ROOM_CAP], struct field_errors *errors);
