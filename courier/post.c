@@ -1,0 +1,358 @@
+#include "config.h"
+
+#include "courier/post.h"
+
+#include <assert.h>
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "delivery/webhook.h"
+
+enum { CONNECT_TIMEOUT_MS = 5000 };
+
+struct post {
+	struct poster *poster;
+	struct post *next, *prev;
+	struct task *task;
+	CURL *curl;
+	struct curl_slist *headers;
+};
+
+struct poster {
+	uv_loop_t *loop;
+	uv_timer_t timer;
+	CURLM *multi;
+	struct post *posts;	/* under way */
+	size_t n;
+	void (*ended)(void *ctx, struct task *t);
+	void *ctx;
+};
+
+/* libcurl's interest in one socket */
+struct watch {
+	uv_poll_t poll;
+	struct poster *poster;
+	curl_socket_t fd;
+};
+
+static void
+post_free(struct post *po)
+{
+	if (po->curl != NULL) {
+		curl_multi_remove_handle(po->poster->multi, po->curl);
+		curl_easy_cleanup(po->curl);
+	}
+	curl_slist_free_all(po->headers);
+	free(po);
+}
+
+static void
+unlink_post(struct post *po)
+{
+	struct poster *p = po->poster;
+
+	if (po->prev != NULL)
+		po->prev->next = po->next;
+	else
+		p->posts = po->next;
+	if (po->next != NULL)
+		po->next->prev = po->prev;
+	p->n--;
+}
+
+static void
+end_task(struct poster *p, struct task *t, long status, const char *error)
+{
+	t->try.ended = true;
+	t->try.status = status;
+	t->try.acknowledged = error == NULL && status >= 200 && status < 300;
+	snprintf(t->try.error, sizeof(t->try.error), "%s", error != NULL ? error : t->try.acknowledged ? "" : "not acknowledged");
+	p->ended(p->ctx, t);
+}
+
+static void
+end_post(CURL *curl, CURLcode rc)
+{
+	struct post *po = NULL;
+	struct poster *p;
+	struct task *t;
+	long status = 0;
+
+	curl_easy_getinfo(curl, CURLINFO_PRIVATE, (char **)&po);
+	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+	p = po->poster;
+	t = po->task;
+	unlink_post(po);
+	post_free(po);
+	end_task(p, t, status, rc == CURLE_OK ? NULL : curl_easy_strerror(rc));
+}
+
+static void
+collect(struct poster *p)
+{
+	CURLMsg *m;
+	int left;
+
+	while ((m = curl_multi_info_read(p->multi, &left)) != NULL)
+		if (m->msg == CURLMSG_DONE)
+			end_post(m->easy_handle, m->data.result);	/* frees what m points to: nothing of it is read after */
+}
+
+/* -- the event loop */
+
+static void
+on_poll(uv_poll_t *handle, int status, int events)
+{
+	struct watch *w = handle->data;
+	struct poster *p = w->poster;
+	int flags = status < 0 ? CURL_CSELECT_ERR : 0, running;
+
+	if (events & UV_READABLE)
+		flags |= CURL_CSELECT_IN;
+	if (events & UV_WRITABLE)
+		flags |= CURL_CSELECT_OUT;
+	curl_multi_socket_action(p->multi, w->fd, flags, &running);	/* may end w */
+	collect(p);
+}
+
+static void
+on_timer(uv_timer_t *timer)
+{
+	struct poster *p = timer->data;
+	int running;
+
+	curl_multi_socket_action(p->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	collect(p);
+}
+
+static void
+free_watch(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+static struct watch *
+new_watch(struct poster *p, curl_socket_t fd)
+{
+	struct watch *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->poster = p;
+	w->fd = fd;
+	w->poll.data = w;
+	if (uv_poll_init_socket(p->loop, &w->poll, fd) != 0) {
+		free(w);
+		return NULL;
+	}
+	curl_multi_assign(p->multi, fd, w);
+	return w;
+}
+
+static int
+on_socket(CURL *curl, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
+{
+	struct poster *p = ctx;
+	struct watch *w = socket_ctx;
+	int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+
+	(void)curl;
+	if (what == CURL_POLL_REMOVE) {
+		if (w != NULL) {
+			uv_poll_stop(&w->poll);
+			uv_close((uv_handle_t *)&w->poll, free_watch);
+			curl_multi_assign(p->multi, fd, NULL);
+		}
+		return 0;
+	}
+	if (w == NULL && (w = new_watch(p, fd)) == NULL)
+		return -1;
+	return uv_poll_start(&w->poll, events, on_poll) == 0 ? 0 : -1;
+}
+
+static int
+on_timeout(CURLM *multi, long timeout_ms, void *ctx)
+{
+	struct poster *p = ctx;
+
+	(void)multi;
+	if (timeout_ms < 0)
+		uv_timer_stop(&p->timer);
+	else	/* 0 too: libcurl must not be called from here */
+		uv_timer_start(&p->timer, on_timer, (uint64_t)timeout_ms, 0);
+	return 0;
+}
+
+struct poster *
+poster_new(uv_loop_t *loop, void (*ended)(void *ctx, struct task *t), void *ctx, struct error *err)
+{
+	struct poster *p = calloc(1, sizeof(*p));
+
+	if (p == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (p->multi = curl_multi_init()) == NULL) {
+		free(p);
+		error_set(err, ERR_INTERNAL, "libcurl does not start");
+		return NULL;
+	}
+	p->loop = loop;
+	p->ended = ended;
+	p->ctx = ctx;
+	uv_timer_init(loop, &p->timer);
+	p->timer.data = p;
+	curl_multi_setopt(p->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(p->multi, CURLMOPT_SOCKETDATA, p);
+	curl_multi_setopt(p->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
+	curl_multi_setopt(p->multi, CURLMOPT_TIMERDATA, p);
+	return p;
+}
+
+void
+poster_close(struct poster *p)
+{
+	assert(p->n == 0);
+	curl_multi_cleanup(p->multi);	/* its last sockets go through on_socket */
+	p->multi = NULL;
+	uv_close((uv_handle_t *)&p->timer, NULL);
+}
+
+void
+poster_free(struct poster **p)
+{
+	if (*p == NULL)
+		return;
+	curl_global_cleanup();
+	free(*p);
+	*p = NULL;
+}
+
+size_t
+poster_count(const struct poster *p)
+{
+	return p->n;
+}
+
+void
+poster_abandon(struct poster *p)
+{
+	while (p->posts != NULL) {
+		struct post *po = p->posts;
+
+		unlink_post(po);
+		task_free(&po->task);
+		post_free(po);
+	}
+}
+
+/* -- one post */
+
+static bool
+add_header(struct post *po, const char *name, const char *value)
+{
+	char line[512];
+	struct curl_slist *longer;
+
+	snprintf(line, sizeof(line), "%s: %s", name, value);
+	longer = curl_slist_append(po->headers, line);
+	if (longer != NULL)
+		po->headers = longer;
+	return longer != NULL;
+}
+
+/* Every try under the message's one id; the time is the try's. */
+static bool
+add_headers(struct post *po, struct error *err)
+{
+	const struct task *t = po->task;
+	struct buf signature = BUF_INIT;
+	int64_t now_s = clock_wall_ms() / 1000;
+	char stamp[32];
+	bool ok;
+
+	if (!webhook_sign(&t->peer->key, t->message.id, now_s, t->message.body, &signature, err))
+		return false;
+	snprintf(stamp, sizeof(stamp), "%lld", (long long)now_s);
+	ok = add_header(po, "webhook-id", t->message.id) && add_header(po, "webhook-timestamp", stamp) &&
+	    add_header(po, "webhook-signature", signature.data) && add_header(po, "Content-Type", "application/json");
+	buf_clear(&signature);
+	return ok || error_set(err, ERR_INTERNAL, "out of memory");
+}
+
+static size_t
+drop_body(char *data, size_t size, size_t n, void *ctx)
+{
+	(void)data;
+	(void)ctx;
+	return size * n;
+}
+
+static bool
+set_options(struct post *po, struct error *err)
+{
+	const struct task *t = po->task;
+	CURLcode bad = CURLE_OK;
+
+#define SET(option, value) bad = bad != CURLE_OK ? bad : curl_easy_setopt(po->curl, option, value)
+	SET(CURLOPT_PRIVATE, po);
+	SET(CURLOPT_URL, t->peer->url);
+	SET(CURLOPT_PROTOCOLS_STR, conf_is_loopback(t->peer->url) ? "http,https" : "https");
+	SET(CURLOPT_FOLLOWLOCATION, 0L);
+	SET(CURLOPT_SSL_VERIFYPEER, 1L);
+	SET(CURLOPT_SSL_VERIFYHOST, 2L);
+	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CURLOPT_NOSIGNAL, 1L);
+	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+	SET(CURLOPT_TIMEOUT_MS, (long)ROUND_POST_LIMIT_MS);
+	SET(CURLOPT_PROXY, "");
+	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+#if LIBCURL_VERSION_NUM >= 0x075700
+	SET(CURLOPT_QUICK_EXIT, 1L);	/* a resolver that hangs must not hold the loop */
+#endif
+	SET(CURLOPT_USERAGENT, PACKAGE_NAME "/" PACKAGE_VERSION);
+	SET(CURLOPT_HTTPHEADER, po->headers);
+	SET(CURLOPT_POSTFIELDSIZE, (long)strlen(t->message.body));
+	SET(CURLOPT_POSTFIELDS, t->message.body);
+	SET(CURLOPT_WRITEFUNCTION, drop_body);
+#undef SET
+	return bad == CURLE_OK || error_set(err, ERR_INTERNAL, "libcurl: %s", curl_easy_strerror(bad));
+}
+
+static struct post *
+new_post(struct poster *p, struct task *t, struct error *err)
+{
+	struct post *po = calloc(1, sizeof(*po));
+
+	if (po == NULL) {
+		error_set(err, ERR_INTERNAL, "out of memory");
+		return NULL;
+	}
+	po->poster = p;
+	po->task = t;
+	po->curl = curl_easy_init();
+	if (po->curl == NULL)
+		error_set(err, ERR_INTERNAL, "out of memory");
+	else if (add_headers(po, err) && set_options(po, err) && curl_multi_add_handle(p->multi, po->curl) == CURLM_OK)
+		return po;
+	else if (err->code == ERR_NONE)
+		error_set(err, ERR_INTERNAL, "libcurl takes no request");
+	post_free(po);
+	return NULL;
+}
+
+void
+poster_start(struct poster *p, struct task *t)
+{
+	struct error err = { 0 };
+	struct post *po = new_post(p, t, &err);
+
+	if (po == NULL) {
+		end_task(p, t, 0, err.msg);
+		return;
+	}
+	po->next = p->posts;
+	if (p->posts != NULL)
+		p->posts->prev = po;
+	p->posts = po;
+	p->n++;
+}

@@ -1,0 +1,457 @@
+#include "config.h"
+
+#include "courier/round.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/log.h"
+#include "delivery/webhook.h"
+
+/* The list's time-out is long: a long outbox costs a few reads a message, and a list that can never be read to its end would be a courier at a stand. */
+enum { STORE_MS = 5000, LIST_MS = 60000, LIST_MAX = 10000, RETRY_STORE_MS = 1000, PEERS = 2 };
+
+struct name {			/* a message that is being posted, or of which something was said already */
+	UT_hash_handle hh;
+	char id[160];
+};
+
+struct round {
+	const struct conf *conf;
+	struct store *store;
+	char by[64];
+	char queue_id[QUEUE_ID_CAP];
+	bool verified;		/* database and queue belong together */
+	bool away;		/* the store, as last logged */
+	struct name *posting, *told;
+	size_t n_posting[PEERS];
+	struct task *ended;	/* to be written down */
+	struct task *waiting;	/* due at the last look, and not claimed: no place yet */
+	struct task *claimed;	/* to be posted */
+	int64_t due_ms;
+};
+
+void
+task_free(struct task **t)
+{
+	if (*t == NULL)
+		return;
+	store_message_clear(&(*t)->message);
+	free(*t);
+	*t = NULL;
+}
+
+static void
+push(struct task **list, struct task *t)
+{
+	while (*list != NULL)
+		list = &(*list)->next;
+	t->next = NULL;
+	*list = t;
+}
+
+static struct task *
+pop(struct task **list)
+{
+	struct task *t = *list;
+
+	if (t != NULL)
+		*list = t->next;
+	return t;
+}
+
+static bool
+has_name(struct name *set, const char *id)
+{
+	struct name *n;
+
+	HASH_FIND_STR(set, id, n);
+	return n != NULL;
+}
+
+/* False: it was there already, or there is no memory (then a message may be told of twice). */
+static bool
+add_name(struct name **set, const char *id)
+{
+	struct name *n;
+
+	if (has_name(*set, id) || (n = calloc(1, sizeof(*n))) == NULL)
+		return false;
+	snprintf(n->id, sizeof(n->id), "%s", id);
+	HASH_ADD_STR(*set, id, n);
+	return true;
+}
+
+static void
+drop_name(struct name **set, const char *id)
+{
+	struct name *n;
+
+	HASH_FIND_STR(*set, id, n);
+	if (n != NULL) {
+		HASH_DEL(*set, n);
+		free(n);
+	}
+}
+
+static void
+drop_names(struct name **set)
+{
+	struct name *n, *next;
+
+	HASH_ITER(hh, *set, n, next) {
+		HASH_DEL(*set, n);
+		free(n);
+	}
+}
+
+struct round *
+round_new(const struct conf *conf, struct store *store, const char *by)
+{
+	struct round *r = calloc(1, sizeof(*r));
+
+	if (r == NULL)
+		return NULL;
+	r->conf = conf;
+	r->store = store;
+	snprintf(r->by, sizeof(r->by), "%s", by);
+	return r;
+}
+
+void
+round_free(struct round **r)
+{
+	struct task *t;
+
+	if (*r == NULL)
+		return;
+	while ((t = pop(&(*r)->ended)) != NULL || (t = pop(&(*r)->waiting)) != NULL || (t = pop(&(*r)->claimed)) != NULL)
+		task_free(&t);
+	drop_names(&(*r)->posting);
+	drop_names(&(*r)->told);
+	free(*r);
+	*r = NULL;
+}
+
+void
+round_greet(struct round *r, const char queue_id[QUEUE_ID_CAP])
+{
+	memcpy(r->queue_id, queue_id, QUEUE_ID_CAP);
+}
+
+bool
+round_is_verified(const struct round *r)
+{
+	return r->verified;
+}
+
+int64_t
+round_due_ms(const struct round *r)
+{
+	return r->due_ms;
+}
+
+struct task *
+round_take(struct round *r)
+{
+	return pop(&r->claimed);
+}
+
+void
+round_finish(struct round *r, struct task *t)
+{
+	push(&r->ended, t);
+}
+
+/* A change of the store's state is told once. */
+static void
+note_store(struct round *r, bool ok, const struct error *err)
+{
+	if (ok != r->away)
+		return;
+	r->away = !ok;
+	if (ok)
+		log_event(LOG_LEVEL_INFO, "store_back", KV_STR("database", r->conf->database));
+	else
+		log_event(LOG_LEVEL_ERROR, err->code == ERR_CONFLICT ? "wrong_queue" : "store_away", KV_ERR(err));
+}
+
+static void
+due_at(struct round *r, int64_t wall_ms)
+{
+	if (wall_ms < r->due_ms)
+		r->due_ms = wall_ms;
+}
+
+static size_t
+peer_index(const struct round *r, const struct conf_peer *p)
+{
+	return p == &r->conf->reservation ? 0 : 1;
+}
+
+/* NULL: nothing is sent to this peer. Said once for each peer; the messages stay where they are. */
+static const struct conf_peer *
+find_peer(struct round *r, const char *name)
+{
+	const struct conf_peer *p = strcmp(name, "reservation") == 0 ? &r->conf->reservation : strcmp(name, "gateway") == 0 ? &r->conf->gateway : NULL;
+
+	if (p != NULL && p->url[0] != '\0')
+		return p;
+	if (add_name(&r->told, name))
+		log_event(LOG_LEVEL_WARN, "peer_not_configured", KV_STR("peer", name), KV_STR("detail", "its messages stay in the outbox"));
+	return NULL;
+}
+
+/* -- how posts ended */
+
+static void
+log_task(const struct task *t, struct now now)
+{
+	const struct store_try *y = &t->try;
+
+	if (y->acknowledged)
+		log_event(LOG_LEVEL_INFO, "delivered", KV_STR("message", y->message_id), KV_STR("peer", t->message.peer), KV_INT("try", y->number),
+		    KV_INT("ms", now.wall_ms - y->at_ms));
+	else
+		log_event(LOG_LEVEL_WARN, "delivery_failed", KV_STR("message", y->message_id), KV_STR("peer", t->message.peer),
+		    KV_INT("try", y->number), KV_INT("status", y->status), KV_STR("error", y->error));
+}
+
+static bool
+write_end(struct round *r, const struct task *t, struct now now, struct error *err)
+{
+	int64_t deadline = now.boot_ms + STORE_MS;
+
+	if (!store_try_finish(r->store, &t->try, deadline, err) && err->code != ERR_NOT_FOUND)
+		return false;	/* not found: an older copy of the database was put back; what was delivered was delivered */
+	return !t->try.acknowledged || store_outbox_delete(r->store, t->try.message_id, deadline, err);
+}
+
+static void
+write_ends(struct round *r, struct now now)
+{
+	struct error err = { 0 };
+	struct task *t;
+
+	while ((t = r->ended) != NULL) {
+		if (!write_end(r, t, now, &err)) {	/* repeatable: the next round begins here */
+			note_store(r, false, &err);
+			due_at(r, now.wall_ms + RETRY_STORE_MS);
+			return;
+		}
+		note_store(r, true, NULL);
+		log_task(t, now);
+		r->n_posting[peer_index(r, t->peer)]--;
+		drop_name(&r->posting, t->try.message_id);
+		pop(&r->ended);
+		task_free(&t);
+	}
+}
+
+/* -- what is owed */
+
+static void
+tell_once(struct round *r, const char *event, const struct store_message *m)
+{
+	if (add_name(&r->told, m->id))
+		log_event(LOG_LEVEL_ERROR, event, KV_STR("message", m->id), KV_STR("peer", m->peer), KV_INT("tries", m->tries),
+		    KV_INT("owed_since_ms", m->at_ms));
+}
+
+/* The reservation service says that it cannot book: more tries would not change its mind. */
+static bool
+is_unbookable(const struct store_message *m, const struct store_try *last)
+{
+	return strcmp(m->type, "payment.approved") == 0 && (last->status == 409 || last->status == 410 || last->status == 422);
+}
+
+/*
+ * A message whose next try would be due: how did the last one end? It may be another courier's that still runs, or one whose courier died: that counts as
+ * a failed one from the moment on at which it must have ended. *due_ms: when the next try is due, -1: never. False: the store.
+ */
+static bool
+read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, int64_t *due_ms, struct now now, struct error *err)
+{
+	struct store_try *tries = NULL, last;
+	size_t n = 0;
+
+	if (!store_try_list(r->store, m->id, &tries, &n, now.boot_ms + STORE_MS, err))
+		return false;
+	*due_ms = m->last_try_ms + after_ms;
+	if (n == 0)
+		return true;
+	last = tries[n - 1];
+	free(tries);
+	if (!last.ended) {
+		*due_ms = last.at_ms + ROUND_POST_LIMIT_MS + after_ms;
+	} else if (last.acknowledged) {	/* only its removal was lost */
+		*due_ms = -1;
+		return store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err);
+	} else if (is_unbookable(m, &last)) {
+		*due_ms = -1;
+		tell_once(r, "unbookable", m);
+	}
+	return true;
+}
+
+static bool
+find_due(struct round *r, const struct store_message *m, int64_t *due_ms, struct now now, struct error *err)
+{
+	int64_t after_ms;
+
+	*due_ms = m->at_ms < now.wall_ms ? m->at_ms : now.wall_ms;	/* never tried: now */
+	if (m->tries == 0)
+		return true;
+	after_ms = webhook_retry_after_ms(m->tries, m->last_try_ms - m->at_ms);
+	*due_ms = after_ms < 0 || has_name(r->told, m->id) ? -1 : m->last_try_ms + after_ms;
+	if (after_ms < 0)
+		tell_once(r, "undelivered", m);
+	if (*due_ms < 0 || *due_ms > now.wall_ms)
+		return true;
+	return read_last_try(r, m, after_ms, due_ms, now, err);
+}
+
+/* The insert of the try decides who makes it. Takes the task: claimed, or freed. */
+static bool
+claim(struct round *r, struct task *t, struct now now, struct error *err)
+{
+	const struct store_message *m = &t->message;
+	enum store_put how;
+
+	t->try.number = m->tries + 1;
+	t->try.at_ms = now.wall_ms;
+	memcpy(t->try.message_id, m->id, sizeof(t->try.message_id));
+	memcpy(t->try.by, r->by, sizeof(t->try.by));
+	if (!store_try_claim(r->store, &t->try, &how, now.boot_ms + STORE_MS, err)) {
+		task_free(&t);
+		return false;	/* it may be claimed now: then it counts as a try that never ended */
+	}
+	if (how == STORE_TAKEN || !add_name(&r->posting, m->id)) {
+		task_free(&t);
+		return true;
+	}
+	r->n_posting[peer_index(r, t->peer)]++;
+	push(&r->claimed, t);
+	return true;
+}
+
+/* Each peer has its own places: one that hangs keeps nothing from the other. */
+static bool
+claim_waiting(struct round *r, struct now now, struct error *err)
+{
+	struct task **at = &r->waiting, *t;
+
+	while ((t = *at) != NULL) {
+		if (r->n_posting[peer_index(r, t->peer)] >= (size_t)r->conf->courier_parallel) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		now.boot_ms = clock_boot_ms();
+		if (!claim(r, t, now, err))
+			return false;
+	}
+	return true;
+}
+
+/* A message that is due is moved out of *m, into r->waiting. */
+static bool
+look_at(struct round *r, struct store_message *m, struct task ***end, struct now now, struct error *err)
+{
+	const struct conf_peer *peer = find_peer(r, m->peer);
+	struct task *t;
+	int64_t due_ms;
+
+	if (peer == NULL || has_name(r->posting, m->id))
+		return true;
+	now.boot_ms = clock_boot_ms();
+	if (!find_due(r, m, &due_ms, now, err))
+		return false;
+	if (due_ms < 0)
+		return true;
+	if (due_ms > now.wall_ms) {
+		due_at(r, due_ms);
+		return true;
+	}
+	t = calloc(1, sizeof(*t));
+	if (t == NULL)
+		return error_set(err, ERR_INTERNAL, "out of memory");
+	t->peer = peer;
+	t->message = *m;
+	*m = (struct store_message){ 0 };
+	**end = t;
+	*end = &t->next;
+	return true;
+}
+
+/* What was tried least goes first: a crowd that fails again and again does not stand before a new message. */
+static int
+by_tries(const void *a, const void *b)
+{
+	const struct store_message *x = a, *y = b;
+
+	if (x->tries != y->tries)
+		return x->tries < y->tries ? -1 : 1;
+	return x->at_ms < y->at_ms ? -1 : x->at_ms > y->at_ms;
+}
+
+static bool
+look_for_due(struct round *r, struct now now, struct error *err)
+{
+	struct task **end = &r->waiting, *old;
+	struct store_message *m = NULL;
+	bool ok = true;
+	size_t n = 0;
+
+	while ((old = pop(&r->waiting)) != NULL)
+		task_free(&old);
+	if (!store_outbox_list(r->store, LIST_MAX, &m, &n, now.boot_ms + LIST_MS, err))
+		return false;
+	if (n == LIST_MAX && add_name(&r->told, ""))
+		log_event(LOG_LEVEL_ERROR, "outbox_long", KV_INT("at_least", n), KV_STR("detail", "what is beyond waits"));
+	if (n > 0)
+		qsort(m, n, sizeof(*m), by_tries);
+	for (size_t i = 0; i < n; i++) {
+		ok = ok && look_at(r, &m[i], &end, now, err);
+		store_message_clear(&m[i]);
+	}
+	free(m);
+	return ok;
+}
+
+static bool
+verify(struct round *r, struct now now, struct error *err)
+{
+	if (r->verified || r->queue_id[0] == '\0')
+		return true;
+	if (!store_prepare(r->store, now.boot_ms + STORE_MS, err) || !store_claim_queue(r->store, r->queue_id, now.boot_ms + STORE_MS, err))
+		return false;
+	r->verified = true;
+	log_event(LOG_LEVEL_INFO, "verified", KV_STR("queue", r->queue_id), KV_STR("database", r->conf->database));
+	return true;
+}
+
+void
+round_run(struct round *r, enum round_look look, struct now now)
+{
+	struct error err = { 0 };
+	bool ok = true, looks;
+
+	write_ends(r, now);
+	if (r->ended != NULL || look == ROUND_WRITE_ENDS)
+		return;
+	looks = look == ROUND_LOOK || now.wall_ms >= r->due_ms;
+	if (!looks && r->waiting == NULL)
+		return;
+	if (looks) {
+		r->due_ms = now.wall_ms + ROUND_POLL_MS;
+		ok = verify(r, now, &err) && (!r->verified || look_for_due(r, now, &err));
+	}
+	ok = ok && claim_waiting(r, now, &err);
+	note_store(r, ok, &err);
+	if (!ok)
+		due_at(r, now.wall_ms + RETRY_STORE_MS);
+}

@@ -1,0 +1,41 @@
+/* One round of the courier's store work: write down how posts ended, look what is owed, claim what is due. Blocking; no network but the store's. One round
+ * at a time, on whatever thread; between rounds the loop owns the struct. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "store/store.h"
+
+enum { ROUND_POST_LIMIT_MS = 20000, ROUND_POLL_MS = 5000 };
+
+struct task {			/* a message whose next try is ours */
+	struct task *next;
+	const struct conf_peer *peer;
+	struct store_message message;
+	struct store_try try;	/* claimed; status, error and acknowledged are set by the post */
+};
+void task_free(struct task **t);
+
+struct round;
+
+/* by: this courier's own name, unlike that of any other process ever. Borrows conf and store. NULL: no memory. */
+struct round *round_new(const struct conf *conf, struct store *store, const char *by);
+void round_free(struct round **r);
+
+/* What the queue says of itself. Nothing is delivered before the store's claim names the same queue: another site's messages are not ours. */
+void round_greet(struct round *r, const char queue_id[QUEUE_ID_CAP]);
+bool round_is_verified(const struct round *r);
+
+void round_finish(struct round *r, struct task *t);	/* its post has ended: written down by the next round, which owns it from here */
+
+/* Writes down ends, then looks what is owed (not at all, when something is due, or in any case) and claims as much as there are places. Never fails: what
+ * could not be done is tried again. */
+enum round_look { ROUND_WRITE_ENDS, ROUND_LOOK_WHEN_DUE, ROUND_LOOK };
+void round_run(struct round *r, enum round_look look, struct now now);
+
+struct task *round_take(struct round *r);		/* the next task to post, the caller's; NULL: none */
+int64_t round_due_ms(const struct round *r);		/* wall: when to look again at the latest */

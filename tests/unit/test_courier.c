@@ -1,0 +1,435 @@
+/* What the courier claims, when, and how ends are written down: rounds over the store in memory, with time as an argument. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "courier/round.h"
+
+enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+static const int64_t t0 = 1709601651000;
+
+static struct conf conf;
+static struct store *store;
+static struct round *here, *elsewhere;	/* two couriers on one store */
+
+static int64_t
+later_boot(void)
+{
+	return clock_boot_ms() + 5000;
+}
+
+static int
+setup(void **state)
+{
+	struct error err;
+
+	(void)state;
+	memset(&conf, 0, sizeof(conf));
+	conf.courier_parallel = 4;
+	strcpy(conf.reservation.url, "https://reservation.example/");
+	strcpy(conf.gateway.url, "https://gateway.example/");
+	store = store_open_memory();
+	here = round_new(&conf, store, "here");
+	elsewhere = round_new(&conf, store, "elsewhere");
+	assert_true(store_prepare(store, later_boot(), &err));
+	round_greet(here, "0123456789abcdef0123456789abcdef");
+	round_greet(elsewhere, "0123456789abcdef0123456789abcdef");
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	round_free(&here);
+	round_free(&elsewhere);
+	store_free(&store);
+	return 0;
+}
+
+static void
+owe(const char *type, const char *peer, const char *tid, int64_t at_ms)
+{
+	struct store_message m = { .at_ms = at_ms };
+	enum store_put how;
+	struct error err;
+	char body[] = "{}";
+
+	snprintf(m.id, sizeof(m.id), "%s.%s", type, tid);
+	snprintf(m.type, sizeof(m.type), "%s", type);
+	snprintf(m.peer, sizeof(m.peer), "%s", peer);
+	snprintf(m.tid, sizeof(m.tid), "%s", tid);
+	m.body = body;
+	assert_true(store_outbox_put(store, &m, &how, later_boot(), &err));
+}
+
+static size_t
+owed(void)
+{
+	struct store_message *m;
+	struct error err;
+	size_t n;
+
+	assert_true(store_outbox_list(store, 1000, &m, &n, later_boot(), &err));
+	for (size_t i = 0; i < n; i++)
+		store_message_clear(&m[i]);
+	free(m);
+	return n;
+}
+
+static void
+run(struct round *r, enum round_look look, int64_t wall_ms)
+{
+	round_run(r, look, (struct now){ clock_boot_ms(), wall_ms });
+}
+
+/* The next task, which must be try `number`; ended as `status` at the next run. */
+static void
+post(struct round *r, int64_t number, int64_t status)
+{
+	struct task *t = round_take(r);
+
+	if (t == NULL)
+		fail_msg("nothing to post, try %lld was due", (long long)number);
+	assert_int_equal(t->try.number, number);
+	t->try.ended = true;
+	t->try.status = status;
+	t->try.acknowledged = status >= 200 && status < 300;
+	round_finish(r, t);
+}
+
+static void
+assert_nothing_to_post(struct round *r)
+{
+	struct task *t = round_take(r);
+
+	if (t != NULL)
+		fail_msg("try %lld of %s is not due", (long long)t->try.number, t->message.id);
+}
+
+static void
+a_new_message_is_tried_at_once_and_gone_when_acknowledged(void **state)
+{
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	run(here, ROUND_LOOK, t0);
+	post(here, 1, 204);
+	run(here, ROUND_LOOK_WHEN_DUE, t0 + 10);
+	assert_int_equal(owed(), 0);
+	assert_nothing_to_post(here);
+}
+
+static void
+a_failing_message_is_tried_by_the_schedule(void **state)
+{
+	static const int64_t steps[] = { 5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 6 * HOUR };
+	int64_t now = t0;
+
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	run(here, ROUND_LOOK, now);
+	for (int64_t i = 0; i < 9; i++) {
+		post(here, i + 1, 503);
+		run(here, ROUND_LOOK, now + 100);
+		assert_nothing_to_post(here);
+		assert_int_equal(round_due_ms(here), now + (steps[i] < 100 + ROUND_POLL_MS ? steps[i] : 100 + ROUND_POLL_MS));
+		now += steps[i];
+		run(here, ROUND_LOOK, now - 1);
+		assert_nothing_to_post(here);
+		run(here, ROUND_LOOK, now);
+	}
+	post(here, 10, 200);
+	run(here, ROUND_LOOK, now + 1);
+	assert_int_equal(owed(), 0);
+}
+
+static void
+after_72_hours_a_message_is_kept_and_tried_no_more(void **state)
+{
+	int64_t now = t0;
+
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	for (int64_t number = 1; number <= 19; number++) {
+		while (now < t0 + 73 * HOUR) {
+			struct task *t;
+
+			run(here, ROUND_LOOK, now);
+			t = round_take(here);
+			if (t == NULL) {
+				now = round_due_ms(here) > now ? round_due_ms(here) : now + SECOND;
+				now += now - t0 > HOUR ? 10 * MINUTE : 0;
+				continue;
+			}
+			assert_int_equal(t->try.number, number);
+			t->try.ended = true;
+			t->try.status = 500;
+			round_finish(here, t);
+			break;
+		}
+	}
+	run(here, ROUND_LOOK, t0 + 100 * HOUR);
+	assert_nothing_to_post(here);
+	assert_int_equal(owed(), 1);
+}
+
+static void
+a_failing_message_delays_no_other(void **state)
+{
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	run(here, ROUND_LOOK, t0);
+	owe("payment.approved", "reservation", "T2", t0 + 1);	/* T1 is still being posted */
+	run(here, ROUND_LOOK, t0 + 1);
+	post(here, 1, 503);	/* T1 */
+	post(here, 1, 200);	/* T2 */
+	run(here, ROUND_LOOK, t0 + 2);
+	assert_nothing_to_post(here);
+	owe("payment.approved", "reservation", "T3", t0 + 3);
+	run(here, ROUND_LOOK, t0 + 3);
+	post(here, 1, 200);
+	run(here, ROUND_LOOK, t0 + 4);
+	assert_int_equal(owed(), 1);
+}
+
+static void
+a_peer_that_hangs_keeps_no_place_from_the_other(void **state)
+{
+	char tid[16];
+	struct task *hanging[4];
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		snprintf(tid, sizeof(tid), "T%d", i);
+		owe("payment.approved", "reservation", tid, t0 + i);
+	}
+	owe("queue.removed", "gateway", "T9", t0 + 9);
+	run(here, ROUND_LOOK, t0 + 10);
+	for (int i = 0; i < 4; i++) {	/* parallel = 4 */
+		hanging[i] = round_take(here);
+		assert_non_null(hanging[i]);
+		assert_string_equal(hanging[i]->message.peer, "reservation");
+	}
+	post(here, 1, 200);	/* the gateway's */
+	assert_nothing_to_post(here);
+	run(here, ROUND_LOOK_WHEN_DUE, t0 + 11);
+	assert_nothing_to_post(here);
+	hanging[0]->try.ended = true;	/* one ends: the next round looks, though nothing is due by time */
+	round_finish(here, hanging[0]);
+	run(here, ROUND_LOOK_WHEN_DUE, t0 + 12);
+	post(here, 1, 200);
+	assert_nothing_to_post(here);
+	for (int i = 1; i < 4; i++)
+		task_free(&hanging[i]);
+}
+
+static void
+what_was_tried_least_goes_first(void **state)
+{
+	char tid[16];
+	struct task *t;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		snprintf(tid, sizeof(tid), "T%d", i);
+		owe("payment.approved", "reservation", tid, t0 + i);
+	}
+	run(here, ROUND_LOOK, t0 + 10);
+	for (int i = 0; i < 4; i++)
+		post(here, 1, 503);
+	run(here, ROUND_WRITE_ENDS, t0 + 11);
+	owe("payment.approved", "reservation", "T9", t0 + 12);
+	run(here, ROUND_LOOK, t0 + 10 * SECOND);
+	t = round_take(here);
+	assert_string_equal(t->message.tid, "T9");
+	task_free(&t);
+}
+
+static void
+two_couriers_try_a_message_once(void **state)
+{
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	run(here, ROUND_LOOK, t0);
+	run(elsewhere, ROUND_LOOK, t0);
+	assert_nothing_to_post(elsewhere);
+	run(elsewhere, ROUND_LOOK, t0 + 6 * SECOND);	/* it may still run: 20 s */
+	assert_nothing_to_post(elsewhere);
+	post(here, 1, 503);
+	run(here, ROUND_WRITE_ENDS, t0 + 7 * SECOND);
+	run(elsewhere, ROUND_LOOK, t0 + 7 * SECOND);	/* now its end is known */
+	post(elsewhere, 2, 200);
+	run(elsewhere, ROUND_LOOK, t0 + 8 * SECOND);
+	run(here, ROUND_LOOK, t0 + 8 * SECOND);
+	assert_nothing_to_post(here);
+	assert_int_equal(owed(), 0);
+}
+
+static void
+whoever_looked_earlier_and_claims_later_finds_it_taken(void **state)
+{
+	(void)state;
+	conf.courier_parallel = 1;
+	owe("payment.approved", "reservation", "T1", t0);
+	owe("payment.approved", "reservation", "T2", t0 + 1);
+	run(elsewhere, ROUND_LOOK, t0 + 2);	/* claims T1; T2 waits for its place */
+	run(here, ROUND_LOOK, t0 + 3);
+	post(here, 1, 503);			/* T2 */
+	post(elsewhere, 1, 200);
+	run(elsewhere, ROUND_LOOK_WHEN_DUE, t0 + 4);
+	assert_nothing_to_post(elsewhere);
+}
+
+static void
+a_post_of_our_own_is_never_doubled(void **state)
+{
+	struct store_try *tries;
+	struct error err;
+	struct task *t;
+	size_t n;
+
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	run(here, ROUND_LOOK, t0);
+	t = round_take(here);
+	run(here, ROUND_LOOK, t0 + MINUTE);	/* as if the loop had stood still */
+	assert_nothing_to_post(here);
+	assert_true(store_try_list(store, t->try.message_id, &tries, &n, later_boot(), &err));
+	assert_int_equal(n, 1);
+	free(tries);
+	task_free(&t);
+}
+
+static void
+a_try_whose_courier_died_counts_as_failed_when_it_must_have_ended(void **state)
+{
+	struct task *t;
+
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	run(elsewhere, ROUND_LOOK, t0);
+	t = round_take(elsewhere);
+	assert_non_null(t);
+	task_free(&t);		/* and never heard of again */
+	run(here, ROUND_LOOK, t0 + 25 * SECOND - 1);
+	assert_nothing_to_post(here);
+	run(here, ROUND_LOOK, t0 + 25 * SECOND);
+	post(here, 2, 200);
+	run(here, ROUND_LOOK, t0 + 26 * SECOND);
+	assert_int_equal(owed(), 0);
+}
+
+static void
+an_acknowledged_message_whose_removal_was_lost_is_removed_not_sent(void **state)
+{
+	struct task *t;
+	struct error err;
+
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	run(elsewhere, ROUND_LOOK, t0);
+	t = round_take(elsewhere);
+	t->try.ended = t->try.acknowledged = true;
+	t->try.status = 200;
+	assert_true(store_try_finish(store, &t->try, later_boot(), &err));
+	task_free(&t);		/* dead before store_outbox_delete */
+	run(here, ROUND_LOOK, t0 + 5 * SECOND);
+	assert_nothing_to_post(here);
+	assert_int_equal(owed(), 0);
+}
+
+static void
+a_reservation_that_cannot_be_made_is_tried_no_more(void **state)
+{
+	static const int64_t statuses[] = { 409, 410, 422 };
+	char tid[16];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		snprintf(tid, sizeof(tid), "T%d", i);
+		owe("payment.approved", "reservation", tid, t0 + i);
+	}
+	owe("queue.removed", "gateway", "T9", t0 + 9);
+	run(here, ROUND_LOOK, t0 + 10);
+	for (int i = 0; i < 3; i++)
+		post(here, 1, statuses[i]);
+	post(here, 1, 409);	/* from the gateway it is a failure like any other */
+	run(here, ROUND_LOOK, t0 + 1 * MINUTE);
+	post(here, 2, 200);
+	assert_nothing_to_post(here);
+	run(here, ROUND_LOOK, t0 + 9 * HOUR);
+	assert_nothing_to_post(here);
+	run(elsewhere, ROUND_LOOK, t0 + 9 * HOUR);	/* also after a restart */
+	assert_nothing_to_post(elsewhere);
+	assert_int_equal(owed(), 3);
+}
+
+static void
+a_peer_without_url_keeps_its_messages(void **state)
+{
+	(void)state;
+	conf.gateway.url[0] = '\0';
+	owe("queue.removed", "gateway", "T1", t0);
+	owe("payment.approved", "reservation", "T1", t0);
+	owe("x", "nobody", "T1", t0);
+	run(here, ROUND_LOOK, t0);
+	post(here, 1, 200);
+	assert_nothing_to_post(here);
+	run(here, ROUND_LOOK, t0 + 1);
+	assert_int_equal(owed(), 2);
+}
+
+static void
+nothing_is_delivered_before_queue_and_database_are_known_to_belong_together(void **state)
+{
+	struct round *stranger = round_new(&conf, store, "stranger");
+
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	run(stranger, ROUND_LOOK, t0);		/* no queue has answered */
+	assert_nothing_to_post(stranger);
+	assert_false(round_is_verified(stranger));
+	run(here, ROUND_LOOK, t0);
+	assert_true(round_is_verified(here));
+	post(here, 1, 503);
+	round_greet(stranger, "ffffffffffffffffffffffffffffffff");	/* another site's */
+	run(stranger, ROUND_LOOK, t0 + HOUR);
+	assert_nothing_to_post(stranger);
+	assert_false(round_is_verified(stranger));
+	round_free(&stranger);
+}
+
+int
+main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(a_new_message_is_tried_at_once_and_gone_when_acknowledged),
+		TEST(a_failing_message_is_tried_by_the_schedule),
+		TEST(after_72_hours_a_message_is_kept_and_tried_no_more),
+		TEST(a_failing_message_delays_no_other),
+		TEST(a_peer_that_hangs_keeps_no_place_from_the_other),
+		TEST(what_was_tried_least_goes_first),
+		TEST(two_couriers_try_a_message_once),
+		TEST(whoever_looked_earlier_and_claims_later_finds_it_taken),
+		TEST(a_post_of_our_own_is_never_doubled),
+		TEST(a_try_whose_courier_died_counts_as_failed_when_it_must_have_ended),
+		TEST(an_acknowledged_message_whose_removal_was_lost_is_removed_not_sent),
+		TEST(a_reservation_that_cannot_be_made_is_tried_no_more),
+		TEST(a_peer_without_url_keeps_its_messages),
+		TEST(nothing_is_delivered_before_queue_and_database_are_known_to_belong_together),
+	};
+
+	log_open("test", LOG_LEVEL_ERROR);	/* undelivered and unbookable are meant to be told */
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
