@@ -59,6 +59,7 @@ What to try next (tokens and ports are of this run):
 
 def main():
     build, once = sys.argv[1], "--once" in sys.argv[2:]
+    signal.signal(signal.SIGINT, signal.default_int_handler)     # a shell's background job would ignore it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with Stack(build, say=lambda line: print(line, flush=True)) as stack:
