@@ -94,8 +94,8 @@ a_payment_is_exactly_the_sites_schema(void **state)
 {
 	struct store *s = *state;
 	static const char *const members[] = { "_id:07", "aid:02", "amount:03", "approved_at:09", "cid:02", "created_at:09", "item_name:02",
-		"partner_order_id:02", "partner_user_id:02", "payment_method_type:02", "quantity:12", "tid:02", "userId:02" };
-	static const char *const amounts[] = { "discount:12", "point:12", "tax_free:12", "total:12", "vat:12" };
+		"partner_order_id:02", "partner_user_id:02", "payment_method_type:02", "quantity:10", "tid:02", "userId:02" };
+	static const char *const amounts[] = { "discount:10", "point:10", "tax_free:10", "total:10", "vat:10" };
 	struct payment p = a_payment("S1");
 	bson_t *doc, amount;
 	bson_iter_t it;
