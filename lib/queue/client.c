@@ -107,15 +107,14 @@ read_line(struct client *c, struct buf *line, int64_t until_boot_ms, struct erro
 		}
 		if (c->in.len >= PROTO_LINE_MAX)
 			return give_up(c, err, "answers with an endless line");
+		if (!wait_for(c, POLLIN, until_boot_ms, err))	/* an answer is never there at once */
+			return false;
 		n = recv(c->fd, chunk, sizeof(chunk), 0);
 		if (n > 0)
 			buf_add(&c->in, chunk, (size_t)n);
 		else if (n == 0)
 			return give_up(c, err, "closed the connection");
-		else if (errno == EAGAIN) {
-			if (!wait_for(c, POLLIN, until_boot_ms, err))
-				return false;
-		} else if (errno != EINTR)
+		else if (errno != EAGAIN && errno != EINTR)
 			return give_up(c, err, strerror(errno));
 		if (c->in.bad)
 			return give_up(c, err, "no memory for its answer");
@@ -162,15 +161,6 @@ dial(struct client *c, int64_t until_boot_ms, struct error *err)
 	return greet(c, until_boot_ms, err);
 }
 
-/* An idle connection has nothing to read: else it is closed, or somebody talks out of turn. */
-static bool
-is_idle(const struct client *c)
-{
-	struct pollfd p = { .fd = c->fd, .events = POLLIN };
-
-	return c->fd >= 0 && c->in.len == 0 && poll(&p, 1, 0) == 0;
-}
-
 static bool
 is_expected(struct client *c, struct error *err)
 {
@@ -186,14 +176,11 @@ is_expected(struct client *c, struct error *err)
 static bool
 send_request(struct client *c, const struct buf *line, int64_t until_boot_ms, struct error *err)
 {
-	bool pooled = is_idle(c);
+	bool pooled = c->fd >= 0;	/* where the daemon has closed it meanwhile, the first send fails */
 	struct error first;	/* why the idle connection was no good: nobody's error if a fresh one is */
 
-	if (!pooled) {
-		hang_up(c);
-		if (!dial(c, until_boot_ms, err))
-			return false;
-	}
+	if (!pooled && !dial(c, until_boot_ms, err))
+		return false;
 	if (!is_expected(c, err))
 		return false;
 	if (send_line(c, line->data, line->len, until_boot_ms, pooled ? &first : err))
