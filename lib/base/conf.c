@@ -327,7 +327,7 @@ static const struct key keys[] = {
 	{ "fcgi", "socket",          set_path,   AT(conf, fcgi_socket) },
 	{ "fcgi", "workers",         set_int,    AT(conf, workers), 1, 1000, 1, "8" },
 	{ "fcgi", "prefix",          set_prefix, AT(conf, prefix) },
-	{ "fcgi", "deadline",        set_int,    AT(conf, deadline_ms), 2000, 30000, 1, "13000" },
+	{ "fcgi", "deadline",        set_int,    AT(conf, deadline_ms), 5000, 30000, 1, "13000" },
 
 	{ "queue", "socket",             set_path, AT(conf, queue_socket), .required = true },
 	{ "queue", "dir",                set_path, AT(conf, queue_dir), .required = true },

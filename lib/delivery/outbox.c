@@ -43,6 +43,12 @@ add_data(struct buf *b, const struct kind *k, const struct outbox_facts *f)
 	buf_add_char(b, '}');
 }
 
+void
+outbox_id(enum outbox_kind kind, const char *tid, char out[160])
+{
+	snprintf(out, 160, "%s.%s", kinds[kind].type, tid);
+}
+
 bool
 outbox_message(enum outbox_kind kind, const struct outbox_facts *f, int64_t at_wall_ms, struct store_message *out, struct error *err)
 {
@@ -52,7 +58,7 @@ outbox_message(enum outbox_kind kind, const struct outbox_facts *f, int64_t at_w
 	assert(kind < OUTBOX__MAX && strlen(f->tid) < sizeof(out->tid));
 	assert(!(k->members & HAS_PAYMENT) || f->payment != NULL);
 	*out = (struct store_message){ .at_ms = at_wall_ms };
-	snprintf(out->id, sizeof(out->id), "%s.%s", k->type, f->tid);
+	outbox_id(kind, f->tid, out->id);
 	snprintf(out->type, sizeof(out->type), "%s", k->type);
 	snprintf(out->peer, sizeof(out->peer), "%s", k->peer);
 	memcpy(out->tid, f->tid, strlen(f->tid) + 1);

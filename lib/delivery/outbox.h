@@ -22,6 +22,9 @@ struct outbox_facts {
 	const struct payment *payment;	/* NULL: nothing was captured */
 };
 
+/* "<type>.<tid>" */
+void outbox_id(enum outbox_kind kind, const char *tid, char out[160]);
+
 /* *out: store_message_clear by the caller; tries and last_try_ms are 0. id is "<type>.<tid>". ERR_INTERNAL: no memory. */
 bool outbox_message(enum outbox_kind kind, const struct outbox_facts *f, int64_t at_wall_ms, struct store_message *out, struct error *err)
 	__attribute__((warn_unused_result));

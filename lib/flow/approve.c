@@ -1,7 +1,7 @@
 /* approvePayment: the user has confirmed. The same call gets the same answer for ever, and one order is captured once.
  *
- * Order of work (contract section 4): replay key -> the hold -> the order's chain to its end -> the queue says yes to number n -> work item in `open` ->
- * replay key and `approving` at order#n -> KakaoPay -> outcome at order#n+1 -> payments -> queue told -> delivery -> answer. Each step may be repeated; a crash
+ * Order of work (contract section 4): replay key -> the hold -> the order's chain to its end -> the queue says yes to number n -> replay key and work item in
+ * `open` -> `approving` at order#n -> KakaoPay -> outcome at order#n+1 -> payments -> queue told -> delivery -> answer. Each step may be repeated; a crash
  * anywhere leaves a record from which the next call goes on. */
 #include "config.h"
 
@@ -135,33 +135,6 @@ answer_recording(struct approval *ap, const char *tid, const struct error *err)
 	return DONE;
 }
 
-/* What a crash or an absence left undone after a final outcome: the queue not told, the payment not stored. False: the store went away again. */
-static bool
-mend(struct approval *ap, const struct flow_attempt *at, const struct order_state *st, struct error *err)
-{
-	const struct ledger_event *e = st->captured != NULL ? st->captured : st->last;
-	struct flow_attempt live = *at;
-	struct payment stored;
-	bool found = true, told = true;
-
-	if (st->removed != NULL || ap->f->gate != FR_OK)
-		return true;
-	if (st->captured != NULL && !store_payment_get(ap->f->store, at->tid, &stored, &found, ap->c->deadline_boot_ms, err))
-		return false;
-	error_clear(err);
-	if (queue_find_tid(ap->f->queue, at->tid, ap->c->deadline_boot_ms, &ap->qa, err) && ap->qa.code == HA_OK) {
-		enum hold_state s = ap->qa.hold.state;
-
-		told = s != HOLD_APPROVING && s != HOLD_UNKNOWN;
-		live.hold_id = ap->qa.hold.id;
-		live.token = ap->qa.hold.token;
-	}
-	if (found && told)
-		return true;
-	log_event(LOG_LEVEL_WARN, "mended", KV_BOOL("stored", found), KV_BOOL("queue_told", told), KV_STR("order", at->a.partner_order_id));
-	return flow_finish_outcome(ap->f, ap->c, &live, e->n, e->kind, st->captured != NULL ? &e->payment : NULL, err);
-}
-
 /* The final answer of the attempt that this very call, made before, was about. False: it has none yet. */
 static bool
 answer_replay(struct approval *ap, const char *cid)
@@ -180,7 +153,7 @@ answer_replay(struct approval *ap, const char *cid)
 		flow_answer_store_error(ap->out, FC_UNKNOWN, &err);
 		return true;
 	}
-	if (!mend(ap, &at, &st, &err) && st.captured != NULL)
+	if (!flow_mend(ap->f, ap->c, &ap->chain, &at, &st, &err) && st.captured != NULL)
 		answer_recording(ap, tid, &err);
 	else if (st.captured != NULL)
 		answer_captured(ap, &at, &st.captured->payment, st.captured->kind == LK_REVIEW ? AS_REVIEW : AS_APPROVED, true);
@@ -257,6 +230,18 @@ answer_outcome(struct approval *ap, const struct outcome *o)
 	}
 }
 
+/* This call ends without a word in the ledger: whoever comes next need not wait for it. */
+static void
+tell_unfinished(struct approval *ap)
+{
+	struct queue_answer qa;
+	struct error err;
+
+	error_clear(&err);
+	if (!queue_outcome(ap->f->queue, ap->at.hold_id, ap->at.token, HO_UNKNOWN, 0, clock_boot_ms() + FLOW_SPARE_MS, &qa, &err))
+		log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", "unknown"), KV_INT("hold", ap->at.hold_id), KV_ERR(&err));
+}
+
 /* Writes the outcome at order#n and does all that follows from it. Where money was taken it has a little time beyond the request's. */
 static enum next
 conclude(struct approval *ap, int64_t n, struct outcome *o)
@@ -271,6 +256,8 @@ conclude(struct approval *ap, int64_t n, struct outcome *o)
 	if (o->captured && late.deadline_boot_ms < clock_boot_ms() + FLOW_SPARE_MS)
 		late.deadline_boot_ms = clock_boot_ms() + FLOW_SPARE_MS;
 	if (!flow_put_event(ap->f, &late, &ap->at, &e, &how, &err)) {
+		if (o->captured || o->kind == LK_UNKNOWN || o->kind == LK_REVIEW)
+			tell_unfinished(ap);
 		if (o->captured)
 			return answer_recording(ap, ap->at.tid, &err);
 		return o->kind == LK_UNKNOWN || o->kind == LK_REVIEW ? answer_unknown(ap, AS_UNKNOWN) : store_failed(ap, charged_before(ap), &err);
@@ -354,27 +341,20 @@ return_grant(struct approval *ap, enum hold_outcome how)
 		log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", hold_outcome_name(how)), KV_INT("hold", ap->at.hold_id), KV_ERR(&err));
 }
 
-/* The work item, the replay key and `approving` at order#n. False: *next says how the call goes on, and nothing may be sent. */
+/* The replay key, the work item and `approving` at order#n. False: *next says how the call goes on, and nothing may be sent. */
 static bool
 record_intent(struct approval *ap, int64_t n, enum next *next)
 {
-	struct store_open open = { .at_ms = clock_wall_ms(), .hold_id = ap->at.hold_id };
 	struct store_replay replay = { .n = n };
 	struct flow_event e = { .n = n, .kind = LK_APPROVING, .key = ap->key, .deadline_boot_ms = ap->c->deadline_boot_ms };
 	enum store_put how = STORE_OURS;
 	struct error err;
 
 	error_clear(&err);
-	snprintf(open.tid, sizeof(open.tid), "%s", ap->at.tid);
-	snprintf(open.cid, sizeof(open.cid), "%s", ap->at.a.cid);
-	snprintf(open.partner_order_id, sizeof(open.partner_order_id), "%s", ap->at.a.partner_order_id);
-	snprintf(open.user_id, sizeof(open.user_id), "%s", ap->at.a.user_id);
-	snprintf(open.room_id, sizeof(open.room_id), "%s", ap->at.a.room_id);
 	snprintf(replay.key, sizeof(replay.key), "%s", ap->key);
 	snprintf(replay.cid, sizeof(replay.cid), "%s", ap->at.a.cid);
 	snprintf(replay.partner_order_id, sizeof(replay.partner_order_id), "%s", ap->at.a.partner_order_id);
-	if (!store_open_put(ap->f->store, &open, ap->early.deadline_boot_ms, &err) ||
-	    !store_replay_put(ap->f->store, &replay, &how, ap->early.deadline_boot_ms, &err)) {
+	if (!store_replay_put(ap->f->store, &replay, &how, ap->early.deadline_boot_ms, &err)) {
 		return_grant(ap, HO_RESTORED);
 		*next = store_failed(ap, charged_before(ap), &err);
 		return false;
@@ -382,6 +362,11 @@ record_intent(struct approval *ap, int64_t n, enum next *next)
 	if (how == STORE_TAKEN) {	/* this token was used for another order: it cannot be this one's */
 		return_grant(ap, HO_REFUSED);
 		*next = done(ap, FR_TOKEN_REFUSED, charged_before(ap), 0);
+		return false;
+	}
+	if (!flow_put_work(ap->f, &ap->early, &ap->at, &err)) {
+		return_grant(ap, HO_RESTORED);
+		*next = store_failed(ap, charged_before(ap), &err);
 		return false;
 	}
 	if (!flow_put_event(ap->f, &ap->early, &ap->at, &e, &how, &err)) {
@@ -442,8 +427,8 @@ settle_first(struct approval *ap, int64_t n)
 		const char *mine = order_tid_of_key(&ap->chain, ap->key);
 		enum next next = conclude(ap, n, &o);
 
-		/* A capture that another pg_token made is not this call's. */
-		return o.captured && (mine == NULL || strcmp(mine, ap->at.tid) != 0) ? AGAIN : next;
+		/* A capture that another pg_token made is not this call's; one that is not recorded yet is for anybody to try again. */
+		return o.captured && ap->out->result == FR_OK && (mine == NULL || strcmp(mine, ap->at.tid) != 0) ? AGAIN : next;
 	}
 	if (v == FV_PENDING && clock_boot_ms() < ap->at.window_boot_ms)
 		return send_approve(ap, n);
@@ -455,6 +440,15 @@ settle_first(struct approval *ap, int64_t n)
 }
 
 /* ---- the story */
+
+/* The ledger cannot be read, which may have taken its time: what the queue knows by now. */
+static enum flow_charged
+charged_by_queue(struct approval *ap)
+{
+	if (!queue_find_tid(ap->f->queue, ap->at.tid, ap->c->deadline_boot_ms, &ap->qa, NULL) || ap->qa.code != HA_OK)
+		return FC_UNKNOWN;
+	return ap->qa.hold.state == HOLD_READY && ap->qa.hold.token == 0 ? FC_FALSE : FC_UNKNOWN;
+}
 
 /* The queue said something else than yes. */
 static enum next
@@ -477,9 +471,12 @@ not_granted(struct approval *ap, int64_t n)
 			snprintf(ap->out->detail, sizeof(ap->out->detail), "the order's ledger ends at %zu, the queue remembers more: an older database?",
 			    ap->chain.n);
 		break;
+	case HA_BUSY:		/* it may have gone on since the ledger was read */
+		if (ap->qa.hold.state != HOLD_READY && ap->qa.hold.state != HOLD_EXPIRED)
+			break;
+		/* fallthrough */
 	case HA_EXPIRED:
 	case HA_FENCED:
-	case HA_BUSY:
 	case HA_TOO_MANY_REFUSED:
 		charged = charged_before(ap);
 		break;
@@ -490,18 +487,26 @@ not_granted(struct approval *ap, int64_t n)
 	return DONE;
 }
 
-/* The order is captured: what is not yet told is told, and this call is late. */
+/* This attempt has its end, and this call is late: what is not yet told is told. */
 static void
-answer_paid(struct approval *ap, const char *tid)
+mend_ended(struct approval *ap, const char *tid)
 {
 	struct flow_attempt at;
 	struct order_state st;
 	struct error err;
 
 	error_clear(&err);
-	if (!order_state(&ap->chain, tid, &st, &err) || !flow_attempt_of_chain(&ap->chain, tid, &at, &err) || !mend(ap, &at, &st, &err))
+	if (!order_state(&ap->chain, tid, &st, &err) || !flow_attempt_of_chain(&ap->chain, tid, &at, &err) || !flow_mend(ap->f, ap->c, &ap->chain, &at, &st, &err))
 		log_event(LOG_LEVEL_WARN, "not_mended", KV_ERR(&err));
-	flow_answer_set(ap->out, FR_ORDER_PAID, FC_TRUE, 0);
+}
+
+/* The queue remembers more of this order than the ledger tells: then the ledger proves nothing. */
+static bool
+is_behind(const struct approval *ap)
+{
+	const struct queue_hold *h = &ap->qa.hold;
+
+	return h->state == HOLD_APPROVED || (h->state != HOLD_APPROVING && (int64_t)ap->chain.n < h->last_n);
 }
 
 /* The hold and the chain say that there is nothing to send: *out says so. False: there is. */
@@ -515,21 +520,25 @@ is_over(struct approval *ap)
 	error_clear(&err);
 	if (!order_state(&ap->chain, NULL, &whole, &err) || !order_state(&ap->chain, h->tid, &own, &err))
 		store_failed(ap, FC_UNKNOWN, &err);
-	else if (whole.captured != NULL)
-		answer_paid(ap, whole.captured->tid);
-	else if (own.state == AS_DECLINED)
-		answer_declined(ap, h->tid, &own.last->provider, false);
-	else if (h->state == HOLD_REMOVED || h->state == HOLD_FENCED || h->state == HOLD_DECLINED)
+	else if (whole.captured != NULL) {
+		mend_ended(ap, whole.captured->tid);
+		done(ap, FR_ORDER_PAID, FC_TRUE, 0);
+	} else if (is_behind(ap)) {
+		snprintf(ap->out->detail, sizeof(ap->out->detail), "the order's ledger ends at %zu, the queue remembers %" PRId64 ": an older database?",
+		    ap->chain.n, h->last_n);
+		done(ap, FR_STORE_UNAVAILABLE, FC_UNKNOWN, FLOW_RETRY_MS);
+	} else if (own.state == AS_DECLINED) {
+		mend_ended(ap, own.last->tid);
+		answer_declined(ap, own.last->tid, &own.last->provider, false);
+	} else if (h->state == HOLD_REMOVED || h->state == HOLD_FENCED || h->state == HOLD_DECLINED)
 		done(ap, FR_EXPIRED, FC_FALSE, 0);
 	else if (h->state == HOLD_HELD)		/* its ready call is under way: nobody can have paid for it */
 		done(ap, FR_IN_PROGRESS, FC_FALSE, FLOW_RETRY_MS);
 	else if (own.state == AS_REVIEW)
 		answer_unknown(ap, AS_REVIEW);
-	else if (h->state == HOLD_APPROVED || (h->state != HOLD_APPROVING && (int64_t)ap->chain.n < h->last_n)) {
-		snprintf(ap->out->detail, sizeof(ap->out->detail), "the order's ledger ends at %zu, the queue remembers %" PRId64 ": an older database?",
-		    ap->chain.n, h->last_n);
-		done(ap, FR_STORE_UNAVAILABLE, FC_UNKNOWN, FLOW_RETRY_MS);
-	} else
+	else if (!order_may_begin(&ap->chain, h->tid))	/* another attempt of the order is perhaps charged */
+		done(ap, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
+	else
 		return false;
 	return true;
 }
@@ -544,7 +553,7 @@ approve_hold(struct approval *ap)
 	if (!flow_attempt_of_hold(&ap->qa.hold, &ap->at, &err))
 		return queue_failed(ap, &err);
 	if (!read_chain(ap, ap->at.a.cid, ap->at.a.partner_order_id, &err))
-		return store_failed(ap, ap->qa.hold.state == HOLD_READY && ap->qa.hold.token == 0 ? FC_FALSE : FC_UNKNOWN, &err);
+		return store_failed(ap, charged_by_queue(ap), &err);
 	if (answer_replay(ap, ap->at.a.cid) || is_over(ap))
 		return DONE;
 	ap->unsettled = flow_chain_has_unsettled_send(&ap->chain, ap->at.tid);
@@ -590,6 +599,7 @@ flow_approve(struct flow *f, const struct flow_call *c, const char *user_id, con
 		.out = out };
 	struct error err;
 	enum next next = AGAIN;
+	bool answered = false;
 
 	flow_answer_begin(out);
 	error_clear(&err);
@@ -600,7 +610,12 @@ flow_approve(struct flow *f, const struct flow_call *c, const char *user_id, con
 	}
 	for (int i = 0; next == AGAIN && i < ROUNDS_MAX && clock_boot_ms() < ap.early.deadline_boot_ms; i++)
 		next = approve_once(&ap);
-	if (next == AGAIN)
+	/* Too late to begin anything; but the one that this call waited for may have ended. */
+	ap.early.deadline_boot_ms = c->deadline_boot_ms;
+	if (next == AGAIN && !(look_up_replay(&ap, &answered, &err) && answered))
 		flow_answer_set(out, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
+	/* A call that stood still: another one may have taken over since. Only what can never change is still known. */
+	if (out->charged == FC_FALSE && out->result != FR_DECLINED && out->result != FR_EXPIRED && clock_boot_ms() >= c->deadline_boot_ms)
+		out->charged = FC_UNKNOWN;
 	ledger_chain_clear(&ap.chain);
 }

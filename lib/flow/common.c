@@ -122,6 +122,16 @@ flow_attempt_of_chain(const struct ledger_chain *c, const char *tid, struct flow
 	return error_set(err, ERR_NOT_FOUND, "the chain does not speak of this tid");
 }
 
+/* Somebody once had to write that its end is not known: the gateway is told when it is. */
+static bool
+was_unknown(const struct ledger_chain *c, const char *tid)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->ev[i].kind == LK_UNKNOWN && strcmp(c->ev[i].tid, tid) == 0)
+			return true;
+	return false;
+}
+
 bool
 flow_chain_has_unsettled_send(const struct ledger_chain *c, const char *tid)
 {
@@ -265,25 +275,106 @@ state_after(enum ledger_kind kind)
 }
 
 bool
+flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err)
+{
+	struct store_open open = { .at_ms = clock_wall_ms(), .hold_id = at->hold_id };
+
+	snprintf(open.tid, sizeof(open.tid), "%s", at->tid);
+	snprintf(open.cid, sizeof(open.cid), "%s", at->a.cid);
+	snprintf(open.partner_order_id, sizeof(open.partner_order_id), "%s", at->a.partner_order_id);
+	snprintf(open.user_id, sizeof(open.user_id), "%s", at->a.user_id);
+	snprintf(open.room_id, sizeof(open.room_id), "%s", at->a.room_id);
+	return store_open_put(f->store, &open, c->deadline_boot_ms, err);
+}
+
+/*
+ * The attempt is what it was before. Its work item goes first: once the queue is told, the next approve may put its own there, under the same key. While the
+ * queue is not told there is work.
+ */
+static bool
+finish_ready_again(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int64_t n, enum ledger_kind kind, struct error *err)
+{
+	bool done = store_open_delete(f->store, at->tid, c->deadline_boot_ms, err);
+
+	if (at->hold_id == 0 || f->queue == NULL || tell_queue(f, c, at, n, kind) || !done)
+		return done;
+	return flow_put_work(f, c, at, err);
+}
+
+bool
 flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int64_t n, enum ledger_kind kind, const struct payment *payment,
 	struct error *err)
 {
 	bool captured = payment != NULL && (kind == LK_APPROVED || kind == LK_REVIEW);
-	bool final = captured || kind == LK_DECLINED;
+	bool told = true;
 	enum store_put how;
 
+	if (kind == LK_REFUSED || kind == LK_NOT_EXECUTED || kind == LK_ABANDONED)
+		return finish_ready_again(f, c, at, n, kind, err);
 	if (captured && !store_payment_put(f->store, payment, &how, c->deadline_boot_ms, err))
 		return error_wrap(err, "payments");
 	if (at->hold_id != 0 && f->queue != NULL)
-		(void)tell_queue(f, c, at, n, kind);
+		told = tell_queue(f, c, at, n, kind);
 	if (kind == LK_APPROVED && captured && !flow_owe(f, c, at, OUTBOX_PAYMENT_APPROVED, AS_APPROVED, payment, err))
 		return false;
-	if (final && at->was_unknown && !flow_owe(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment, err))
+	if ((captured || kind == LK_DECLINED) && at->was_unknown &&
+	    !flow_owe(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment, err))
 		return false;
-	/* Work is left while the end is not known, and until the hold of a payment is removed. */
-	if (!captured && kind != LK_UNKNOWN && kind != LK_REVIEW && !store_open_delete(f->store, at->tid, c->deadline_boot_ms, err))
-		return error_wrap(err, "open");
+	/* Work is left while the end is not known, until the hold of a payment is removed, and while the queue is not told. */
+	return kind != LK_DECLINED || !told || store_open_delete(f->store, at->tid, c->deadline_boot_ms, err);
+}
+
+/* True where the message was put into the outbox for certain: it was tried. */
+static bool
+is_owed(struct flow *f, const struct flow_call *c, const char *tid, enum outbox_kind kind, bool *owed, struct error *err)
+{
+	struct store_try *tries = NULL;
+	char id[sizeof(tries->message_id)];
+	size_t n = 0;
+
+	outbox_id(kind, tid, id);
+	if (!store_try_list(f->store, id, &tries, &n, c->deadline_boot_ms, err))
+		return error_wrap(err, "%s", id);
+	free(tries);
+	*owed = n > 0;
 	return true;
+}
+
+static bool
+is_all_owed(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct order_state *st, bool *owed, struct error *err)
+{
+	*owed = true;
+	if (st->captured != NULL && st->captured->kind == LK_APPROVED && !is_owed(f, c, at->tid, OUTBOX_PAYMENT_APPROVED, owed, err))
+		return false;
+	return !*owed || !at->was_unknown || is_owed(f, c, at->tid, OUTBOX_PAYMENT_RESOLVED, owed, err);
+}
+
+bool
+flow_mend(struct flow *f, const struct flow_call *c, const struct ledger_chain *chain, const struct flow_attempt *at, const struct order_state *st,
+	struct error *err)
+{
+	const struct ledger_event *e = st->captured != NULL ? st->captured : st->last;
+	struct flow_attempt live = *at;
+	struct queue_answer qa;
+	struct payment payment;
+	bool stored = true, told = true, owed;
+
+	if (st->removed != NULL || f->gate != FR_OK)
+		return true;
+	live.was_unknown = was_unknown(chain, at->tid);
+	if ((st->captured != NULL && !store_payment_get(f->store, at->tid, &payment, &stored, c->deadline_boot_ms, err)) ||
+	    !is_all_owed(f, c, &live, st, &owed, err))
+		return false;
+	if (queue_find_tid(f->queue, at->tid, c->deadline_boot_ms, &qa, NULL) && qa.code == HA_OK) {
+		told = qa.hold.state != HOLD_APPROVING && qa.hold.state != HOLD_UNKNOWN;
+		live.hold_id = qa.hold.id;
+		live.token = qa.hold.token;
+	}
+	if (stored && told && owed)
+		return true;
+	if (!stored || !told)
+		log_event(LOG_LEVEL_WARN, "mended", KV_BOOL("stored", stored), KV_BOOL("queue_told", told), KV_STR("order", at->a.partner_order_id));
+	return flow_finish_outcome(f, c, &live, e->n, e->kind, st->captured != NULL ? &e->payment : NULL, err);
 }
 
 bool

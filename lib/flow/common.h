@@ -54,14 +54,25 @@ struct flow_event {
 };
 bool flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct flow_event *e, enum store_put *how, struct error *err);
 
+/* The work item of an attempt that is about to be sent, or of which something is left to do. */
+bool flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err);
+
 /* After the outcome stands in the ledger at order#n: payments, queue, deliveries, work item; in this order, each repeatable. How far it came is told by false:
- * ERR_UNAVAILABLE or ERR_UNCERTAIN of the store. A queue that cannot be told is logged: the ledger is ahead of it, and whoever asks next tells it. */
+ * ERR_UNAVAILABLE or ERR_UNCERTAIN of the store. A queue that cannot be told is logged, and the work item stays: the ledger is ahead of the queue, and whoever
+ * comes next tells it. */
 bool flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int64_t n, enum ledger_kind kind,
 	const struct payment *payment, struct error *err);
 
 /* Owes a message and wakes the courier. */
 bool flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int kind /* enum outbox_kind */, enum attempt_state state,
 	const struct payment *payment, struct error *err);
+
+/*
+ * What a crash or an absence left undone after a final outcome: the payment not stored, the queue not told, a message not owed. `at` and `st` are of the
+ * attempt that has it. Nothing where its hold was removed: that is done after this. False: the store went away again.
+ */
+bool flow_mend(struct flow *f, const struct flow_call *c, const struct ledger_chain *chain, const struct flow_attempt *at, const struct order_state *st,
+	struct error *err);
 
 /* Does KakaoPay speak of what was asked? Ids, quantity, total, tax-free and, where it was asked for, VAT. why: the first difference. */
 bool flow_payment_matches(const struct flow_attempt *at, const struct payment *p, char why[200]);

@@ -139,7 +139,7 @@ ledger_allows(struct flow *f, const struct flow_call *c, const struct attempt *a
 	} else if ((int64_t)chain.n < last_n) {
 		flow_answer_set(out, FR_STORE_UNAVAILABLE, FC_UNKNOWN, FLOW_RETRY_MS);
 		snprintf(out->detail, sizeof(out->detail), "the order's ledger ends at %zu, the queue remembers %" PRId64 ": an older database?", chain.n, last_n);
-	} else if (st.state == AS_APPROVING || st.state == AS_UNKNOWN || st.state == AS_REVIEW) {
+	} else if (!order_may_begin(&chain, NULL)) {
 		flow_answer_set(out, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
 	} else {
 		allowed = true;
@@ -163,10 +163,36 @@ open_payment(struct flow *f, const struct flow_call *c, const struct flow_ready_
 	out->has_provider = out->provider.http != 0;
 	if (o == KO_OK)
 		return true;
-	/* A tid that we do not know can never be approved: whatever happened, nothing was charged and nothing will be. */
+	/* A tid that we do not know can never be approved: whatever happened, nothing was charged by it and nothing will be. */
 	flow_answer_set(out, o == KO_NOT_SENT ? FR_PROVIDER_UNREACHABLE : FR_PROVIDER_ERROR, FC_FALSE, 0);
 	snprintf(out->detail, sizeof(out->detail), "ready: %s, http %d, code %" PRId64, kakaopay_outcome_name(o), out->provider.http, out->provider.code);
 	return false;
+}
+
+/*
+ * Nothing comes of our ready call; the ledger knew of no capture before it. But the attempt that it was to replace may have been approved meanwhile: what the
+ * queue now knows of the order.
+ */
+static enum flow_charged
+charged_meanwhile(struct flow *f, const struct flow_call *c, const struct attempt *a)
+{
+	struct queue_answer qa;
+
+	if (!queue_find_order(f->queue, a->cid, a->partner_order_id, c->deadline_boot_ms, &qa, NULL))
+		return FC_UNKNOWN;
+	if (qa.code == HA_ORDER_PAID || (qa.code == HA_OK && qa.hold.state == HOLD_APPROVED))
+		return FC_TRUE;
+	if (qa.code != HA_OK)
+		return FC_FALSE;
+	switch (qa.hold.state) {
+	case HOLD_HELD:
+	case HOLD_READY:
+	case HOLD_EXPIRED:
+	case HOLD_DECLINED:
+		return FC_FALSE;
+	default:		/* one that was never approving was never charged; of the others the ledger would have to tell */
+		return qa.hold.token == 0 ? FC_FALSE : FC_UNKNOWN;
+	}
 }
 
 /* We hold the time: look into the ledger, ask KakaoPay, tell the queue. */
@@ -181,31 +207,39 @@ open_held(struct flow *f, const struct flow_call *c, const struct flow_ready_req
 	bool paid = false;
 
 	error_clear(&err);
-	if (!ledger_allows(f, c, &rq->attempt, qa->hold.last_n, &paid, out) || !open_payment(f, c, rq, &opened, out)) {
+	if (!ledger_allows(f, c, &rq->attempt, qa->hold.last_n, &paid, out)) {
 		give_up(f, c, id, paid, out);
+		return;
+	}
+	if (!open_payment(f, c, rq, &opened, out)) {
+		out->charged = charged_meanwhile(f, c, &rq->attempt);
+		give_up(f, c, id, false, out);
 		return;
 	}
 	now = clock_now();
 	if (!keep_answer(&opened, now.wall_ms - now.boot_ms, kept, &err)) {
-		flow_answer_queue_error(out, FC_FALSE, &err);
+		flow_answer_queue_error(out, charged_meanwhile(f, c, &rq->attempt), &err);
 		give_up(f, c, id, false, out);
 		return;
 	}
 	if (!queue_ready(f->queue, id, opened.tid, kept, c->deadline_boot_ms, qa, &err))
-		flow_answer_queue_error(out, FC_FALSE, &err);
+		flow_answer_queue_error(out, charged_meanwhile(f, c, &rq->attempt), &err);
 	else if (qa->code == HA_OK)
 		answer_ready(out, &qa->hold, false);
 	else
-		flow_answer_refusal(out, qa, FC_UNKNOWN);
+		flow_answer_refusal(out, qa, charged_meanwhile(f, c, &rq->attempt));
 }
 
 /* Of the order's attempts, as far as the hold in the way tells. */
 static enum flow_charged
-charged_by(const struct queue_answer *qa)
+charged_by(const struct queue_answer *qa, const struct attempt *a)
 {
+	const struct queue_hold *h = &qa->hold;
+	bool own = h->id != 0 && strcmp(h->cid, a->cid) == 0 && strcmp(h->order, a->partner_order_id) == 0;
+
 	if (qa->code == HA_ORDER_PAID)
 		return FC_TRUE;
-	if (qa->code == HA_IN_PROGRESS && (qa->hold.id == 0 || (qa->hold.state != HOLD_HELD && qa->hold.state != HOLD_READY)))
+	if (qa->code == HA_IN_PROGRESS && (!own || (h->state != HOLD_HELD && h->state != HOLD_READY)))
 		return FC_UNKNOWN;
 	return FC_FALSE;
 }
@@ -243,6 +277,6 @@ flow_ready(struct flow *f, const struct flow_call *c, const struct flow_ready_re
 	else if (qa.code == HA_REPLAY)
 		answer_ready(out, &qa.hold, true);
 	else if (qa.failure[0] == '\0' || !answer_leaders_failure(out, qa.failure))
-		flow_answer_refusal(out, &qa, charged_by(&qa));
+		flow_answer_refusal(out, &qa, charged_by(&qa, &rq->attempt));
 	buf_clear(&attempt);
 }

@@ -1,8 +1,10 @@
 /* removePaymentInQueue. Asked by reservation: the payment's reservation is in the calendar, its hold is dropped, gateway is told. Asked by gateway: the user gave
  * up, the attempt can never be approved.
- * Order of work for a payment: `removed` in the ledger -> delivery to gateway -> work item -> the queue, last: until then a repeat does all of it again. */
+ * Order of work for a payment: `removed` in the ledger -> delivery to gateway -> the queue -> work item, last: until then somebody knows that something is left
+ * to do, also where no repeat comes. */
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,6 +23,8 @@ struct removal {
 	size_t n_cids;
 	struct queue_answer qa;
 	bool has_hold;			/* qa.hold is it */
+	bool place_is_unpaid;		/* the open hold in its place is no payment */
+	enum flow_result gate;		/* FR_OK: the queue was asked, and it is this site's */
 	struct ledger_chain chain;
 	struct flow_attempt at;
 	struct flow_answer *out;
@@ -51,9 +55,9 @@ queue_failed(struct removal *r, const struct error *err)
 }
 
 static enum next
-gated(struct removal *r, enum flow_charged charged)
+gated(struct removal *r, enum flow_result gate, enum flow_charged charged)
 {
-	flow_answer_set(r->out, r->f->gate, charged, FLOW_RETRY_MS);
+	flow_answer_set(r->out, gate, charged, FLOW_RETRY_MS);
 	return DONE;
 }
 
@@ -101,6 +105,15 @@ read_chain(struct removal *r, const char *cid, const char *order, struct error *
 	return store_ledger_chain(r->f->store, cid, order, &r->chain, r->c->deadline_boot_ms, err);
 }
 
+/* The queue remembers more of this order than the ledger tells: then the ledger proves nothing. */
+static bool
+check_not_behind(const struct removal *r, struct error *err)
+{
+	return !r->has_hold || (int64_t)r->chain.n >= r->qa.hold.last_n ||
+	    error_set(err, ERR_UNAVAILABLE, "the order's ledger ends at %zu, the queue remembers %" PRId64 ": an older database?", r->chain.n,
+	    r->qa.hold.last_n);
+}
+
 /* ---- reservation */
 
 struct payment_name {
@@ -116,6 +129,8 @@ find_in_queue(struct removal *r, struct payment_name *name, struct error *err)
 	const struct queue_hold *h = &r->qa.hold;
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		if (ways[i] == FIND_PLACE && r->place_is_unpaid)
+			continue;
 		if (!find_hold(r, ways[i], err))
 			return false;
 		if (r->has_hold && (r->tid != NULL || ways[i] != FIND_PLACE || h->state == HOLD_APPROVING || h->state == HOLD_UNKNOWN)) {
@@ -167,6 +182,18 @@ drop_hold(struct removal *r, const struct order_state *st, int64_t n, struct err
 	return true;
 }
 
+/* The answer again. Of what follows from a removal only the work item may be left, which is no reason to fail. */
+static enum next
+repeat_removal(struct removal *r, const struct payment *payment)
+{
+	struct error err;
+
+	error_clear(&err);
+	if (r->gate == FR_OK && !store_open_delete(r->f->store, r->at.tid, r->c->deadline_boot_ms, &err))
+		log_event(LOG_LEVEL_WARN, "work_item_left", KV_ERR(&err));
+	return answer_removed(r, AS_APPROVED, payment, true);
+}
+
 /* All that follows from `removed` at order#n. */
 static enum next
 finish_removal(struct removal *r, const struct order_state *st, int64_t n, bool replayed)
@@ -175,14 +202,25 @@ finish_removal(struct removal *r, const struct order_state *st, int64_t n, bool 
 	struct error err;
 
 	error_clear(&err);
-	if (replayed && (!r->has_hold || r->qa.hold.state == HOLD_REMOVED))	/* all of it was done */
-		return answer_removed(r, AS_APPROVED, payment, true);
-	if (!flow_owe(r->f, r->c, &r->at, OUTBOX_QUEUE_REMOVED, AS_APPROVED, payment, &err) ||
-	    !store_open_delete(r->f->store, r->at.tid, r->c->deadline_boot_ms, &err))
+	if (replayed && (!r->has_hold || r->qa.hold.state == HOLD_REMOVED))
+		return repeat_removal(r, payment);
+	if (!flow_owe(r->f, r->c, &r->at, OUTBOX_QUEUE_REMOVED, AS_APPROVED, payment, &err))
 		return store_failed(r, &err);
 	if (!drop_hold(r, st, n, &err))
 		return queue_failed(r, &err);
+	if (!store_open_delete(r->f->store, r->at.tid, r->c->deadline_boot_ms, &err))
+		return store_failed(r, &err);
 	return answer_removed(r, AS_APPROVED, payment, replayed);
+}
+
+/* What was found is nothing to remove. An approve that is under way hides no earlier answer. */
+static enum next
+no_payment(struct removal *r)
+{
+	if (!r->has_hold || r->tid != NULL || r->place_is_unpaid)
+		return never_there(r);
+	r->place_is_unpaid = true;
+	return AGAIN;
 }
 
 static enum next
@@ -195,16 +233,20 @@ remove_payment(struct removal *r)
 	enum store_put how;
 
 	error_clear(&err);
-	if (r->f->gate == FR_OK && !find_in_queue(r, &name, &err))
-		return queue_failed(r, &err);
+	r->gate = r->f->gate;
+	if (r->gate == FR_OK && !find_in_queue(r, &name, &err)) {
+		if (err.code != ERR_CONFLICT || r->tid == NULL)
+			return queue_failed(r, &err);
+		r->gate = FR_NOT_READY;	/* another queue: of what was removed the ledger tells all the same */
+	}
 	if (name.tid[0] == '\0' && r->tid != NULL && !find_in_store(r, &name, &err))
 		return store_failed(r, &err);
 	if (name.tid[0] == '\0')
-		return r->f->gate == FR_OK ? never_there(r) : gated(r, FC_UNKNOWN);
-	if (!read_chain(r, name.cid, name.order, &err) || !order_state(&r->chain, name.tid, &st, &err))
+		return r->gate == FR_OK ? never_there(r) : gated(r, r->gate, FC_UNKNOWN);
+	if (!read_chain(r, name.cid, name.order, &err) || !order_state(&r->chain, name.tid, &st, &err) || !check_not_behind(r, &err))
 		return store_failed(r, &err);
 	if (st.captured == NULL)
-		return never_there(r);
+		return no_payment(r);
 	if (!flow_attempt_of_chain(&r->chain, name.tid, &r->at, &err))
 		return store_failed(r, &err);
 	if (!is_meant(r, name.cid, r->at.a.user_id, r->at.a.room_id))
@@ -212,9 +254,11 @@ remove_payment(struct removal *r)
 	if (st.removed != NULL)
 		return finish_removal(r, &st, st.removed->n, true);
 	if (st.state == AS_REVIEW)		/* an operator decides first */
-		return never_there(r);
-	if (r->f->gate != FR_OK)
-		return gated(r, FC_TRUE);
+		return no_payment(r);
+	if (r->gate != FR_OK)
+		return gated(r, r->gate, FC_TRUE);
+	if (!flow_mend(r->f, r->c, &r->chain, &r->at, &st, &err))	/* nobody looks at it again once it is removed */
+		return store_failed(r, &err);
 	e.n = (int64_t)r->chain.n + 1;
 	if (!flow_put_event(r->f, r->c, &r->at, &e, &how, &err))
 		return store_failed(r, &err);
@@ -235,6 +279,8 @@ read_attempt(struct removal *r, bool *captured, struct error *err)
 	if (r->qa.hold.token == 0 || *captured)
 		return true;
 	if (!read_chain(r, r->qa.hold.cid, r->qa.hold.order, err) || !order_state(&r->chain, r->qa.hold.tid, &st, err))
+		return false;
+	if (st.captured == NULL && !check_not_behind(r, err))
 		return false;
 	*captured = st.captured != NULL;
 	return true;
@@ -269,7 +315,7 @@ remove_attempt(struct removal *r)
 
 	error_clear(&err);
 	if (r->f->gate != FR_OK)
-		return gated(r, FC_UNKNOWN);
+		return gated(r, r->f->gate, FC_UNKNOWN);
 	if (!find_hold(r, FIND_PLACE, &err))
 		return queue_failed(r, &err);
 	if (!r->has_hold)
@@ -287,6 +333,8 @@ remove_attempt(struct removal *r)
 		return queue_failed(r, &err);
 	if (r->qa.code == HA_OK || r->qa.code == HA_REPLAY)
 		return answer_removed(r, AS_READY, NULL, r->qa.code == HA_REPLAY);
+	if (r->qa.code == HA_NO_HOLD)		/* its ready call failed meanwhile */
+		return never_there(r);
 	flow_answer_refusal(r->out, &r->qa, r->qa.code == HA_ORDER_PAID ? FC_TRUE : FC_UNKNOWN);
 	return DONE;
 }
@@ -302,6 +350,6 @@ flow_remove(struct flow *f, const struct flow_call *c, bool by_reservation, cons
 	for (int i = 0; next == AGAIN && i < ROUNDS_MAX && clock_boot_ms() < c->deadline_boot_ms; i++)
 		next = by_reservation ? remove_payment(&r) : remove_attempt(&r);
 	if (next == AGAIN)
-		flow_answer_set(out, FR_IN_PROGRESS, FC_TRUE, FLOW_RETRY_MS);
+		flow_answer_set(out, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
 	ledger_chain_clear(&r.chain);
 }

@@ -262,6 +262,23 @@ order_state(const struct ledger_chain *c, const char *tid, struct order_state *o
 	return ok;
 }
 
+bool
+order_may_begin(const struct ledger_chain *c, const char *tid)
+{
+	struct life *lives = calloc(c->n + 1, sizeof(*lives));
+	const struct life *last = NULL;
+	size_t n = 0;
+	bool may = lives != NULL && walk(c, lives, &n, &last, NULL);
+
+	if (may) {
+		const struct life *self = tid == NULL ? NULL : life_of(lives, &n, tid);
+
+		may = may_begin(lives, n, self);
+	}
+	free(lives);
+	return may;
+}
+
 /* The event that ended the approving at c->ev[i]; NULL: none yet. */
 static const struct ledger_event *
 end_of_send(const struct ledger_chain *c, size_t i)

@@ -77,6 +77,9 @@ struct order_state {
 };
 /* Of the whole order, or of one tid (tid != NULL). Pointers into the chain. ERR_INTERNAL where the chain makes no legal life. */
 bool order_state(const struct ledger_chain *c, const char *tid, struct order_state *out, struct error *err);
+/* May an approving of this tid be written (NULL: of one that the chain does not have)? False where another attempt of the order is open, charged, or perhaps
+ * charged: the chain would make no legal life any more. */
+bool order_may_begin(const struct ledger_chain *c, const char *tid);
 /* The attempt that a call under this replay key was about: the tid of the last approving with it, but for one that certainly came to nothing (token refused, not
  * executed): then the key has no part in what became of the tid later. NULL: none. */
 const char *order_tid_of_key(const struct ledger_chain *c, const char *key);

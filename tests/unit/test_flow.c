@@ -1,6 +1,6 @@
 /* The three queries over the memory queue, the memory store and a KakaoPay of this file that keeps the truth: what it took, and how often it was asked. Every
  * write to the store and every word to the queue can fail from a given step on (the linker puts our wrappers before the real functions), which is what a crash
- * at that step leaves behind. */
+ * at that step leaves behind. And at every step another request can come in between: its whole call runs inside of the first one's step. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -17,17 +17,35 @@
 
 /* ---- KakaoPay, as this file plays it */
 
+enum { TIDS = 16 };
+
 static struct kakao {
 	enum kakaopay_outcome answer;	/* what approve says */
 	bool commits;			/* and whether it takes the money */
 	int64_t code;
 	enum kakaopay_outcome ready_answer;
 	bool inquiry_silent, strange, wrong_total;
+	bool inquiry_lags;		/* what was taken is not seen yet */
 	enum kakaopay_status pending_as;	/* what the inquiry says while nothing was taken */
 	int readies, approves, inquiries, captures;
 	struct kakaopay_approve last;
-	bool captured;
+	bool checks_token;		/* the token of T1 is "T1", any other is refused */
+	bool captured[TIDS];		/* by the number in the tid */
+	char order[TIDS][ORDER_CAP];
 } kakao;
+
+static void visit(void);		/* here something may come in between */
+static bool kakao_is_asked;	/* an approve of the first call is with KakaoPay */
+static void check_may_capture(const char *tid);
+
+static size_t
+number_of(const char *tid)
+{
+	size_t n = (size_t)atoi(tid + 1);
+
+	assert_true(tid[0] == 'T' && n > 0 && n < TIDS);
+	return n;
+}
 
 const char *
 kakaopay_outcome_name(enum kakaopay_outcome o)
@@ -37,13 +55,13 @@ kakaopay_outcome_name(enum kakaopay_outcome o)
 }
 
 static void
-made_payment(struct payment *p)
+made_payment(struct payment *p, const char *tid)
 {
 	memset(p, 0, sizeof(*p));
 	strcpy(p->aid, "A1");
-	strcpy(p->tid, "T1");
+	snprintf(p->tid, sizeof(p->tid), "%s", tid);
 	strcpy(p->cid, "TC0ONETIME");
-	strcpy(p->partner_order_id, "order-1");
+	strcpy(p->partner_order_id, kakao.order[number_of(tid)]);
 	strcpy(p->partner_user_id, "p-1");
 	strcpy(p->item_name, "room");
 	strcpy(p->payment_method_type, "MONEY");
@@ -59,15 +77,16 @@ kakaopay_ready(struct kakaopay *k, const struct kakaopay_ready *rq, int64_t dead
     struct provider_answer *pa, struct error *err)
 {
 	(void)k;
-	(void)rq;
 	(void)deadline_boot_ms;
 	(void)err;
 	memset(pa, 0, sizeof(*pa));
 	memset(out, 0, sizeof(*out));
 	kakao.readies++;
 	snprintf(out->tid, sizeof(out->tid), "T%d", kakao.readies);
+	snprintf(kakao.order[number_of(out->tid)], sizeof(kakao.order[0]), "%s", rq->partner_order_id);
 	strcpy(out->next_redirect_pc_url, "https://pay.example/pc");
 	*o = kakao.ready_answer;
+	visit();
 	return true;
 }
 
@@ -75,23 +94,33 @@ bool
 kakaopay_approve(struct kakaopay *k, const struct kakaopay_approve *rq, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct payment *out,
     struct provider_answer *pa, struct error *err)
 {
+	size_t n = number_of(rq->tid);
+	struct provider_answer said = { .http = 400, .code = -708 };
+
 	(void)k;
-	(void)deadline_boot_ms;
 	(void)err;
+	visit();
+	*o = KO_NOT_SENT;
+	*pa = (struct provider_answer){ 0 };
+	if (clock_boot_ms() >= deadline_boot_ms || clock_boot_ms() >= rq->window_boot_ms)
+		return true;
 	kakao.approves++;
 	kakao.last = *rq;
-	memset(pa, 0, sizeof(*pa));
-	pa->http = kakao.answer == KO_OK ? 200 : 400;
-	pa->code = kakao.code;
-	if (kakao.commits) {
-		if (kakao.captured)	/* KakaoPay itself takes a tid once */
-			kakao.answer = KO_INQUIRE;
-		else
+	*o = KO_TOKEN_REFUSED;
+	if (!kakao.checks_token || strcmp(rq->pg_token, rq->tid) == 0) {
+		said = (struct provider_answer){ .http = kakao.answer == KO_OK ? 200 : 400, .code = kakao.code };
+		*o = kakao.commits && kakao.captured[n] ? KO_INQUIRE : kakao.answer;	/* KakaoPay itself takes a tid once */
+		if (kakao.commits && !kakao.captured[n]) {
+			check_may_capture(rq->tid);
 			kakao.captures++;
-		kakao.captured = true;
+			kakao.captured[n] = true;
+		}
 	}
-	*o = kakao.answer;
-	made_payment(out);
+	*pa = said;
+	made_payment(out, rq->tid);
+	kakao_is_asked = true;
+	visit();
+	kakao_is_asked = false;
 	return true;
 }
 
@@ -101,35 +130,72 @@ kakaopay_order(struct kakaopay *k, const char *cid, const char *tid, int64_t dea
 {
 	(void)k;
 	(void)cid;
-	(void)tid;
 	(void)deadline_boot_ms;
 	(void)err;
+	visit();
 	kakao.inquiries++;
 	memset(pa, 0, sizeof(*pa));
 	memset(out, 0, sizeof(*out));
 	*o = kakao.inquiry_silent ? KO_UNKNOWN : KO_OK;
-	out->status = kakao.strange ? KS_STRANGE : kakao.captured ? KS_PAID : kakao.pending_as;
-	made_payment(&out->payment);
+	out->status = kakao.strange ? KS_STRANGE : kakao.captured[number_of(tid)] && !kakao.inquiry_lags ? KS_PAID : kakao.pending_as;
+	made_payment(&out->payment, tid);
 	return true;
 }
 
-/* ---- steps that fail: from step `fail_from` on, `fail_count` of them */
+/* ---- steps: from step `fail_from` on, `fail_count` of them fail; before step `intrude_at` somebody else's call runs */
 
-static int step, fail_from, fail_count;
+static int step, fail_from, fail_count, intrude_at;
+static void (*intrude)(void);
+static bool inside;		/* the intruder's own steps are not counted, and do not fail */
+static bool first_is_dead;	/* its guard ended it while it stood still */
+static bool deaf;		/* the queue hears no outcome and no removal */
+
+static void
+visit(void)
+{
+	if (inside || ++step != intrude_at)
+		return;
+	inside = true;
+	intrude();
+	inside = false;
+}
 
 static bool
 fails(struct error *err)
 {
-	step++;
-	if (fail_from == 0 || step < fail_from || step >= fail_from + fail_count)
+	visit();
+	if (!inside && first_is_dead)
+		return !error_set(err, ERR_UNAVAILABLE, "dead");
+	if (inside || fail_from == 0 || step < fail_from || step >= fail_from + fail_count)
 		return false;
 	return !error_set(err, ERR_UNAVAILABLE, "step %d fails", step);
 }
 
-#define WRAP(name, params, ...) \
+/* One that stands still between its last look at the clock and the write. */
+static bool
+goes_on(struct error *err)
+{
+	visit();
+	return inside || !first_is_dead || error_set(err, ERR_UNAVAILABLE, "dead");
+}
+
+/* The store begins nothing after the deadline, and the queue grants nothing. What else is said to the queue then is heard, but nobody waits for the answer. */
+#define WRAP_AS(name, params, last, ...) \
 	bool __real_##name params; \
 	bool __wrap_##name params; \
-	bool __wrap_##name params { return !fails(err) && __real_##name(__VA_ARGS__); }
+	bool __wrap_##name params { \
+		return !fails(err) && (clock_boot_ms() < d || error_set(err, ERR_UNAVAILABLE, "too late")) && (last) && __real_##name(__VA_ARGS__); \
+	}
+#define WRAP(name, params, ...) WRAP_AS(name, params, goes_on(err), __VA_ARGS__)
+#define WRAP_GRANT(name, params, ...) WRAP_AS(name, params, true, __VA_ARGS__)
+#define WRAP_QUEUE(name, params, ...) \
+	bool __real_##name params; \
+	bool __wrap_##name params; \
+	bool __wrap_##name params { \
+		if (deaf && (strcmp(#name, "queue_outcome") == 0 || strcmp(#name, "queue_remove") == 0)) \
+			return error_set(err, ERR_UNAVAILABLE, "not heard"); \
+		return !fails(err) && __real_##name(__VA_ARGS__) && (clock_boot_ms() < d || error_set(err, ERR_UNAVAILABLE, "too late")); \
+	}
 
 WRAP(store_ledger_put, (struct store *s, const struct ledger_event *e, enum store_put *how, int64_t d, struct error *err), s, e, how, d, err)
 WRAP(store_ledger_chain, (struct store *s, const char *c, const char *o, struct ledger_chain *out, int64_t d, struct error *err), s, c, o, out, d, err)
@@ -139,12 +205,12 @@ WRAP(store_payment_put, (struct store *s, const struct payment *p, enum store_pu
 WRAP(store_open_put, (struct store *s, const struct store_open *o, int64_t d, struct error *err), s, o, d, err)
 WRAP(store_open_delete, (struct store *s, const char *t, int64_t d, struct error *err), s, t, d, err)
 WRAP(store_outbox_put, (struct store *s, const struct store_message *m, enum store_put *how, int64_t d, struct error *err), s, m, how, d, err)
-WRAP(queue_hold, (struct queue *q, const struct hold_request *r, int64_t d, struct queue_answer *a, struct error *err), q, r, d, a, err)
-WRAP(queue_ready, (struct queue *q, uint64_t id, const char *t, const char *w, int64_t d, struct queue_answer *a, struct error *err), q, id, t, w, d, a, err)
-WRAP(queue_approve, (struct queue *q, uint64_t id, int64_t n, const char *k, int64_t d, struct queue_answer *a, struct error *err), q, id, n, k, d, a, err)
-WRAP(queue_outcome, (struct queue *q, uint64_t id, uint64_t t, enum hold_outcome o, int64_t n, int64_t d, struct queue_answer *a, struct error *err),
+WRAP_GRANT(queue_hold, (struct queue *q, const struct hold_request *r, int64_t d, struct queue_answer *a, struct error *err), q, r, d, a, err)
+WRAP_QUEUE(queue_ready, (struct queue *q, uint64_t id, const char *t, const char *w, int64_t d, struct queue_answer *a, struct error *err), q, id, t, w, d, a, err)
+WRAP_GRANT(queue_approve, (struct queue *q, uint64_t id, int64_t n, const char *k, int64_t d, struct queue_answer *a, struct error *err), q, id, n, k, d, a, err)
+WRAP_QUEUE(queue_outcome, (struct queue *q, uint64_t id, uint64_t t, enum hold_outcome o, int64_t n, int64_t d, struct queue_answer *a, struct error *err),
     q, id, t, o, n, d, a, err)
-WRAP(queue_remove, (struct queue *q, uint64_t id, bool r, int64_t n, int64_t d, struct queue_answer *a, struct error *err), q, id, r, n, d, a, err)
+WRAP_QUEUE(queue_remove, (struct queue *q, uint64_t id, bool r, int64_t n, int64_t d, struct queue_answer *a, struct error *err), q, id, r, n, d, a, err)
 
 /* ---- the site */
 
@@ -192,7 +258,8 @@ set_up(void **state)
 	memset(&kakao, 0, sizeof(kakao));
 	kakao.commits = true;
 	kakao.pending_as = KS_PENDING;
-	step = fail_from = fail_count = 0;
+	step = fail_from = fail_count = intrude_at = 0;
+	deaf = inside = first_is_dead = false;
 	time_shift_ms = 0;
 	memset(&conf, 0, sizeof(conf));
 	conf.n_merchants = 1;
@@ -214,46 +281,67 @@ tear_down(void **state)
 	return 0;
 }
 
+static const char *const room_a = "00000000000000000000000a", *const room_b = "00000000000000000000000b";
+
 static enum flow_result
-ready(const char *order, int start)
+ready_for(struct flow_answer *to, const char *user, const char *room, const char *order, int start)
 {
-	static struct flow_ready_request rq;
+	struct flow_ready_request rq;
 	struct flow_call c = call();
 
 	memset(&rq, 0, sizeof(rq));
 	strcpy(rq.attempt.cid, "TC0ONETIME");
 	strcpy(rq.attempt.partner_order_id, order);
 	strcpy(rq.attempt.partner_user_id, "p-1");
-	strcpy(rq.attempt.user_id, "u-1");
-	strcpy(rq.attempt.room_id, "00000000000000000000000a");
+	strcpy(rq.attempt.user_id, user);
+	strcpy(rq.ready.partner_order_id, order);
+	strcpy(rq.attempt.room_id, room);
 	strcpy(rq.attempt.item_name, "room");
 	rq.attempt.quantity = 1;
 	rq.attempt.total_amount = 2200;
 	rq.attempt.vat_amount = -1;
-	strcpy(rq.attempt.reservation_info, "{\"roomId\":\"00000000000000000000000a\"}");
+	snprintf(rq.attempt.reservation_info, sizeof(rq.attempt.reservation_info), "{\"roomId\":\"%s\"}", room);
 	snprintf(rq.fingerprint, sizeof(rq.fingerprint), "%s-%d", order, start);
 	assert_true(interval_make(1, start * 60, start * 60 + 120, &rq.set.iv[0]));
 	rq.set.n = 1;
-	flow_ready(&flow, &c, &rq, &out);
-	return out.result;
+	flow_ready(&flow, &c, &rq, to);
+	return to->result;
+}
+
+static enum flow_result
+ready(const char *order, int start)
+{
+	return ready_for(&out, "u-1", room_a, order, start);
+}
+
+static enum flow_result
+approve_for(struct flow_answer *to, const char *token)
+{
+	struct flow_call c = call();
+
+	flow_approve(&flow, &c, "u-1", room_a, token, cids, 1, to);
+	return to->result;
 }
 
 static enum flow_result
 approve(const char *token)
 {
+	return approve_for(&out, token);
+}
+
+static enum flow_result
+remove_for(struct flow_answer *to, bool by_reservation, const char *tid)
+{
 	struct flow_call c = call();
 
-	flow_approve(&flow, &c, "u-1", "00000000000000000000000a", token, cids, 1, &out);
-	return out.result;
+	flow_remove(&flow, &c, by_reservation, "u-1", room_a, tid, cids, 1, to);
+	return to->result;
 }
 
 static enum flow_result
 remove_it(bool by_reservation, const char *tid)
 {
-	struct flow_call c = call();
-
-	flow_remove(&flow, &c, by_reservation, "u-1", "00000000000000000000000a", tid, cids, 1, &out);
-	return out.result;
+	return remove_for(&out, by_reservation, tid);
 }
 
 static enum hold_state
@@ -297,20 +385,50 @@ stored(const char *tid)
 }
 
 static enum ledger_kind
-last_kind(size_t *n)
+last_kind_of(const char *order, size_t *n)
 {
 	struct ledger_chain chain = { 0 };
 	enum ledger_kind kind = LK__MAX;
 	struct error err;
 
 	error_clear(&err);
-	assert_true(__real_store_ledger_chain(flow.store, "TC0ONETIME", "order-1", &chain, clock_boot_ms() + 1000, &err));
+	assert_true(__real_store_ledger_chain(flow.store, "TC0ONETIME", order, &chain, clock_boot_ms() + 1000, &err));
 	if (chain.n > 0)
 		kind = chain.ev[chain.n - 1].kind;
 	if (n != NULL)
 		*n = chain.n;
 	ledger_chain_clear(&chain);
 	return kind;
+}
+
+static enum ledger_kind
+last_kind(size_t *n)
+{
+	return last_kind_of("order-1", n);
+}
+
+static bool
+has_event(enum ledger_kind kind)
+{
+	struct ledger_chain chain = { 0 };
+	struct error err;
+	bool has = false;
+
+	error_clear(&err);
+	assert_true(__real_store_ledger_chain(flow.store, "TC0ONETIME", "order-1", &chain, clock_boot_ms() + 1000, &err));
+	for (size_t i = 0; i < chain.n; i++)
+		has = has || chain.ev[i].kind == kind;
+	ledger_chain_clear(&chain);
+	return has;
+}
+
+/* Nothing is captured but under a grant, and after it was written down. */
+static void
+check_may_capture(const char *tid)
+{
+	if (hold_state_of(tid) != HOLD_APPROVING || last_kind_of(kakao.order[number_of(tid)], NULL) != LK_APPROVING)
+		fail_msg("%s is captured while its hold is %s and the ledger says %s", tid, hold_state_name(hold_state_of(tid)),
+		    ledger_kind_name(last_kind_of(kakao.order[number_of(tid)], NULL)));
 }
 
 static size_t
@@ -536,7 +654,7 @@ after_an_unknown_end_no_refusal_proves_anything(void **state)
 		assert_int_equal(kakao.approves, 2);
 		assert_int_equal(hold_state_of("T1"), HOLD_UNKNOWN);
 		/* and when the inquiry at last shows the first send's capture, it is found, not made again */
-		kakao.captured = true;
+		kakao.captured[1] = true;
 		assert_int_equal(approve("tok"), FR_OK);
 		assert_int_equal(out.charged, FC_TRUE);
 		assert_int_equal(kakao.approves, 2);
@@ -618,6 +736,300 @@ a_wrong_token_never_gets_the_right_ones_answer(void **state)
 	assert_int_equal(kakao.approves, 2);
 }
 
+/* ---- the ledger and the queue do not tell the same */
+
+static struct store *lost;	/* what a restore put away */
+
+static void
+restore_an_empty_backup(void)
+{
+	lost = flow.store;
+	flow.store = store_open_memory();
+	assert_non_null(flow.store);
+}
+
+static void
+a_database_older_than_the_queue_proves_nothing(void **state)
+{
+	for (int removed = 0; removed < 2; removed++) {
+		tear_down(state);
+		assert_int_equal(set_up(state), 0);
+		assert_int_equal(ready("order-1", 10), FR_OK);
+		assert_int_equal(approve("tok"), FR_OK);
+		if (removed)
+			assert_int_equal(remove_it(true, "T1"), FR_OK);
+		restore_an_empty_backup();
+		assert_int_equal(approve("tok"), FR_STORE_UNAVAILABLE);
+		assert_int_equal(out.charged, FC_UNKNOWN);
+		assert_int_equal(remove_it(true, "T1"), FR_STORE_UNAVAILABLE);
+		assert_int_equal(remove_it(true, NULL), FR_STORE_UNAVAILABLE);
+		assert_int_equal(remove_it(false, "T1"), removed ? FR_STORE_UNAVAILABLE : FR_ORDER_PAID);
+		store_free(&lost);
+	}
+}
+
+/* Nothing of our own writes this today; an inquiry long after a declined attempt may. */
+static void
+an_order_that_is_perhaps_charged_gets_no_second_attempt(void **state)
+{
+	struct ledger_event review = { .n = 3, .kind = LK_REVIEW, .at_ms = 1, .cid = "TC0ONETIME", .partner_order_id = "order-1", .tid = "T1",
+		.nonce = "0123456789abcdef" };
+	enum store_put how;
+	struct error err;
+
+	(void)state;
+	error_clear(&err);
+	kakao.answer = KO_DECLINED;
+	kakao.commits = false;
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	assert_int_equal(approve("tok"), FR_DECLINED);
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	assert_true(store_ledger_put(flow.store, &review, &how, clock_boot_ms() + 1000, &err));
+	kakao.answer = KO_OK;
+	kakao.commits = true;
+	assert_int_equal(approve("tok2"), FR_IN_PROGRESS);
+	assert_int_equal(out.charged, FC_UNKNOWN);
+	assert_int_equal(kakao.captures, 0);
+	assert_int_equal(ready("order-1", 14), FR_IN_PROGRESS);
+	assert_int_equal(out.charged, FC_UNKNOWN);
+}
+
+/* The queue hears nothing of how it ended. */
+static void
+an_end_that_the_queue_did_not_hear_is_told_later(void **state)
+{
+	static const char *const tokens[] = { "tok", "another" };
+
+	for (size_t i = 0; i < 2; i++) {
+		tear_down(state);
+		assert_int_equal(set_up(state), 0);
+		kakao.answer = KO_DECLINED;
+		kakao.commits = false;
+		assert_int_equal(ready("order-1", 10), FR_OK);
+		deaf = true;
+		assert_int_equal(approve("tok"), FR_DECLINED);
+		deaf = false;
+		assert_int_equal(hold_state_of("T1"), HOLD_APPROVING);
+		assert_int_equal(open_items(), 1);	/* so that somebody knows, also if no call comes */
+		assert_int_equal(approve(tokens[i]), FR_DECLINED);
+		assert_int_equal(hold_state_of("T1"), HOLD_DECLINED);
+		assert_int_equal(open_items(), 0);
+	}
+}
+
+static void
+a_removal_that_the_queue_did_not_hear_leaves_its_work_item(void **state)
+{
+	(void)state;
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	assert_int_equal(approve("tok"), FR_OK);
+	deaf = true;
+	assert_int_equal(remove_it(true, "T1"), FR_QUEUE_UNAVAILABLE);
+	deaf = false;
+	assert_int_equal(last_kind(NULL), LK_REMOVED);
+	assert_int_equal(hold_state_of("T1"), HOLD_APPROVED);
+	assert_int_equal(open_items(), 1);
+	assert_int_equal(remove_it(true, "T1"), FR_OK);
+	assert_int_equal(open_items(), 0);
+}
+
+static void
+another_queue_does_not_end_the_work_on_this_ones_hold(void **state)
+{
+	(void)state;
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	assert_int_equal(approve("tok"), FR_OK);
+	deaf = true;
+	assert_int_equal(remove_it(true, "T1"), FR_QUEUE_UNAVAILABLE);
+	deaf = false;
+	queue_expect(flow.queue, "ffffffffffffffffffffffffffffffff");
+	assert_int_equal(remove_it(true, "T1"), FR_OK);	/* the ledger alone tells */
+	assert_true(out.removed && out.replayed);
+	assert_int_equal(open_items(), 1);
+}
+
+static void
+a_token_used_for_another_order_leaves_no_work(void **state)
+{
+	(void)state;
+	kakao.answer = KO_TOKEN_REFUSED;
+	kakao.commits = false;
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	assert_int_equal(approve("tok"), FR_TOKEN_REFUSED);
+	assert_int_equal(ready("order-2", 14), FR_OK);
+	assert_int_equal(approve("tok"), FR_TOKEN_REFUSED);
+	assert_int_equal(open_items(), 0);
+}
+
+static void
+an_approve_under_way_hides_no_earlier_removal(void **state)
+{
+	(void)state;
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	assert_int_equal(approve("tok"), FR_OK);
+	assert_int_equal(remove_it(true, NULL), FR_OK);
+	assert_string_equal(out.tid, "T1");
+	kakao.answer = KO_UNKNOWN;
+	kakao.commits = false;
+	assert_int_equal(ready("order-2", 14), FR_OK);
+	assert_int_equal(approve("tok2"), FR_UNKNOWN);
+	assert_int_equal(remove_it(true, NULL), FR_OK);
+	assert_true(out.removed && out.replayed);
+	assert_string_equal(out.tid, "T1");
+}
+
+static void
+fail_the_ready_call(void)
+{
+	struct error err;
+
+	error_clear(&err);
+	assert_true(queue_fail(flow.queue, 1, false, "", clock_boot_ms() + 1000, &err));
+}
+
+static void
+a_hold_that_goes_before_its_removal_was_never_there(void **state)
+{
+	struct hold_request rq = { .cid = "TC0ONETIME", .order = "order-1", .user = "u-1", .room = room_a, .fingerprint = "f", .ttl_ms = 600000,
+		.call_ms = 10000, .attempt = "{\"cid\":\"TC0ONETIME\",\"partner_order_id\":\"order-1\",\"partner_user_id\":\"p\",\"user_id\":\"u-1\","
+		"\"room_id\":\"00000000000000000000000a\",\"item_name\":\"i\",\"quantity\":1,\"total_amount\":1,\"tax_free_amount\":0,"
+		"\"reservation_info\":{}}" };
+	struct queue_answer qa;
+	struct error err;
+
+	(void)state;
+	error_clear(&err);
+	assert_true(interval_make(1, 600, 720, &rq.set.iv[0]));
+	rq.set.n = 1;
+	assert_true(queue_hold(flow.queue, &rq, clock_boot_ms() + 1000, &qa, &err));
+	assert_int_equal(qa.code, HA_OK);
+	step = 0;
+	intrude_at = 1;		/* before queue_remove */
+	intrude = fail_the_ready_call;
+	assert_int_equal(remove_it(false, NULL), FR_OK);
+	assert_false(out.removed);
+}
+
+/* ---- two at once */
+
+static void
+take_the_first_number(void)
+{
+	struct ledger_event abandoned = { .n = 1, .kind = LK_ABANDONED, .at_ms = 1, .cid = "TC0ONETIME", .partner_order_id = "order-1", .tid = "T1",
+		.nonce = "0123456789abcdef" };
+	enum store_put how;
+	struct error err;
+
+	error_clear(&err);
+	assert_true(__real_store_ledger_put(flow.store, &abandoned, &how, clock_boot_ms() + 1000, &err));
+}
+
+static void
+who_finds_its_number_taken_sends_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	step = 0;
+	intrude_at = 8;		/* replay and chain read twice, queue, replay key twice, work item */
+	intrude = take_the_first_number;
+	assert_int_equal(approve("tok"), FR_IN_PROGRESS);
+	assert_int_equal(out.charged, FC_UNKNOWN);
+	assert_true(out.retry_ms > 0);
+	assert_int_equal(kakao.approves, 0);
+	assert_int_equal(approve("tok"), FR_IN_PROGRESS);	/* the other has the grant until its deadline */
+	time_shift_ms += 20000;
+	assert_int_equal(approve("tok"), FR_OK);
+	assert_int_equal(kakao.captures, 1);
+}
+
+static void
+a_grant_under_which_nothing_is_sent_is_given_back_at_once(void **state)
+{
+	for (int from = 6; from <= 10; from += 2) {	/* the replay key, the work item, `approving` */
+		tear_down(state);
+		assert_int_equal(set_up(state), 0);
+		assert_int_equal(ready("order-1", 10), FR_OK);
+		step = 0;
+		fail_from = from;
+		fail_count = 1;
+		assert_int_equal(approve("tok"), FR_STORE_UNAVAILABLE);
+		fail_from = 0;
+		assert_int_equal(out.charged, FC_FALSE);
+		assert_int_equal(hold_state_of("T1"), HOLD_READY);
+		assert_int_equal(approve("tok"), FR_OK);
+	}
+}
+
+static struct flow_answer other;
+
+static void
+approve_the_old_one(void)
+{
+	assert_int_equal(approve_for(&other, "tok"), FR_OK);
+}
+
+static void
+a_ready_that_fails_after_the_old_one_was_approved_says_so(void **state)
+{
+	static const enum kakaopay_outcome ends[] = { KO_NOT_SENT, KO_UNKNOWN, KO_OK };
+
+	for (size_t i = 0; i < 3; i++) {
+		tear_down(state);
+		assert_int_equal(set_up(state), 0);
+		assert_int_equal(ready("order-1", 10), FR_OK);
+		kakao.ready_answer = ends[i];
+		step = 0;
+		intrude_at = 4;		/* queue_hold, store_ledger_chain twice, KakaoPay */
+		intrude = approve_the_old_one;
+		ready("order-1", 12);
+		assert_int_equal(out.result, ends[i] == KO_OK ? FR_IN_PROGRESS : ends[i] == KO_NOT_SENT ? FR_PROVIDER_UNREACHABLE : FR_PROVIDER_ERROR);
+		assert_int_equal(out.charged, FC_TRUE);
+		assert_int_equal(hold_state_of("T1"), HOLD_APPROVED);
+		assert_int_equal(kakao.captures, 1);
+	}
+}
+
+static void
+open_the_unknown_order_where_another_is_being_opened(void)
+{
+	assert_int_equal(ready_for(&other, "u-1", room_b, "order-1", 10), FR_IN_PROGRESS);
+	assert_int_equal(other.charged, FC_UNKNOWN);
+}
+
+static void
+another_orders_hold_in_the_way_tells_nothing_of_this_one(void **state)
+{
+	(void)state;
+	kakao.answer = KO_UNKNOWN;
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	kakao.inquiry_silent = true;
+	assert_int_equal(approve("tok"), FR_UNKNOWN);	/* captured, in truth */
+	step = 0;
+	intrude_at = 4;
+	intrude = open_the_unknown_order_where_another_is_being_opened;
+	assert_int_equal(ready_for(&out, "u-1", room_b, "order-2", 10), FR_OK);
+}
+
+static void
+approve_meanwhile_until_late(void)
+{
+	assert_int_equal(approve_for(&other, "tok"), FR_OK);
+	time_shift_ms += 11500;
+}
+
+static void
+a_double_click_that_waited_long_still_gets_the_answer(void **state)
+{
+	(void)state;
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	step = 0;
+	intrude_at = 5;		/* store_replay_get and store_ledger_chain twice, queue_approve */
+	intrude = approve_meanwhile_until_late;
+	assert_int_equal(approve("tok"), FR_OK);
+	assert_true(out.replayed);
+	assert_int_equal(kakao.approves, 1);
+}
+
 /* ---- every step fails, once or for the rest of the call */
 
 static void
@@ -656,6 +1068,9 @@ try_every_step(void **state, int count, bool commits, enum kakaopay_outcome answ
 			fail_msg("step %d of %d fails: result %d (%s), %d captures, stored %d, hold %s", from, steps, (int)out.result, out.detail,
 			    kakao.captures, stored("T1"), hold_state_name(hold_state_of("T1")));
 		assert_int_equal(out.charged, FC_TRUE);
+		assert_int_equal(messages("payment.approved"), 1);
+		if (has_event(LK_UNKNOWN))
+			assert_int_equal(messages("payment.resolved"), 1);
 	}
 }
 
@@ -680,7 +1095,7 @@ a_crash_at_any_step_of_an_unknown_one_loses_nothing(void **state)
 static void
 a_removal_that_breaks_off_is_finished_by_its_repeat(void **state)
 {
-	for (int from = 1; from <= 6; from++) {
+	for (int from = 1; from <= 12; from++) {
 		tear_down(state);
 		assert_int_equal(set_up(state), 0);
 		assert_int_equal(ready("order-1", 10), FR_OK);
@@ -695,6 +1110,262 @@ a_removal_that_breaks_off_is_finished_by_its_repeat(void **state)
 		assert_int_equal(hold_state_of("T1"), HOLD_REMOVED);
 		assert_int_equal(messages("queue.removed"), 1);
 		assert_int_equal(open_items(), 0);
+	}
+}
+
+/* ---- every step of one call, with every other call in between */
+
+enum deed { APPROVE, APPROVE_WRONGLY, OPEN_AGAIN, OPEN_ANOTHER_TIME, OPEN_ANOTHER_ORDER, OPEN_BY_ANOTHER_USER, GIVE_UP, REMOVE_OLDEST, REMOVE_TID, DEED__MAX };
+
+static const char *const deed_names[] = { "approve", "approve wrongly", "open again", "open another time", "open another order", "open by another user", "give up",
+	"remove the oldest", "remove by tid" };
+
+struct scene {
+	enum deed first, second;
+	int before;			/* 0: opened; 1: unknown and captured; 2: unknown and not; 3: paid; 4: paid and removed */
+	enum kakaopay_outcome answer;
+	bool commits, silent, lags;
+	int pause_ms;			/* the first stands still so long, then the second comes */
+	int at;				/* the step */
+	int fail_from, fail_count;	/* steps of the first that fail */
+};
+
+static struct scene scene;
+static bool said_never;		/* somebody was told 402 or 410 for T1 */
+static bool under_way;		/* the first approve was granted when the second call came */
+static bool said_false;		/* somebody was told then that order-1 is not charged */
+static char story[400];
+
+static int
+captures_of(const char *order)
+{
+	int n = 0;
+
+	for (size_t i = 1; i < TIDS; i++)
+		n += kakao.captured[i] && strcmp(kakao.order[i], order) == 0;
+	return n;
+}
+
+/* In its user's place: then an approve is about this order. */
+static bool
+is_open(const char *order)
+{
+	static struct queue_answer qa;
+
+	return queue_find(flow.queue, FIND_PLACE, "u-1", room_a, clock_boot_ms() + 1000, &qa, NULL) && qa.code == HA_OK && strcmp(qa.hold.order, order) == 0;
+}
+
+static void
+wrong(const char *what, const struct flow_answer *a)
+{
+	fail_msg("%s: %s (result %d, charged %d, %s)", story, what, a == NULL ? -1 : (int)a->result, a == NULL ? -1 : (int)a->charged,
+	    a == NULL ? "" : a->detail);
+}
+
+static void
+do_deed(enum deed d, struct flow_answer *a)
+{
+	static const struct flow_answer nothing;
+	const char *order = d == OPEN_ANOTHER_ORDER ? "order-2" : d == OPEN_BY_ANOTHER_USER ? "order-3" : "order-1";
+	bool is_approve = d == APPROVE || d == APPROVE_WRONGLY;
+
+	*a = nothing;
+	switch (d) {
+	case APPROVE: approve_for(a, "T1"); break;
+	case APPROVE_WRONGLY: approve_for(a, "wrong"); break;
+	case OPEN_AGAIN: ready_for(a, "u-1", room_a, order, 10); break;
+	case OPEN_ANOTHER_TIME: ready_for(a, "u-1", room_a, order, 11); break;
+	case OPEN_ANOTHER_ORDER: ready_for(a, "u-1", room_a, order, 14); break;
+	case OPEN_BY_ANOTHER_USER: ready_for(a, "u-2", room_a, order, 10); break;
+	case GIVE_UP: remove_for(a, false, NULL); break;
+	case REMOVE_OLDEST: remove_for(a, true, NULL); break;
+	case REMOVE_TID: remove_for(a, true, "T1"); break;
+	case DEED__MAX: break;
+	}
+	if (first_is_dead && !inside)
+		return;		/* nobody hears it */
+	if (a->result == FR_INTERNAL)
+		wrong("an internal error", a);
+	if (a->charged == FC_TRUE && captures_of(order) == 0)
+		wrong("charged is true without a capture", a);
+	if (a->charged == FC_FALSE && captures_of(order) > 0 && !(is_approve && is_open("order-2")))
+		wrong("charged is false after a capture", a);
+	if (is_approve && a->result == FR_OK && (a->charged != FC_TRUE || !stored("T1")))
+		wrong("approved, and not stored", a);
+	if (d == APPROVE_WRONGLY && a->result == FR_OK && !has_event(LK_UNKNOWN))
+		wrong("the wrong token has the right one's answer", a);
+	if (a->charged == FC_FALSE && inside && under_way && strcmp(order, "order-1") == 0)
+		said_false = true;
+	if (is_approve && (a->result == FR_DECLINED || a->result == FR_EXPIRED) && strcmp(a->tid, "") != 0)
+		said_never = strcmp(a->tid, "T1") == 0;
+	if (d >= GIVE_UP && a->result == FR_OK && a->removed && a->has_payment && captures_of("order-1") == 0)
+		wrong("a payment is removed that there is not", a);
+}
+
+static void
+second_comes(void)
+{
+	static struct flow_answer a;
+
+	time_shift_ms += scene.pause_ms;
+	/* KakaoPay's answer was waited for when it stood still so long: the guard's timer has gone off */
+	first_is_dead = scene.pause_ms >= 14000 && kakao_is_asked;
+	under_way = hold_state_of("T1") == HOLD_APPROVING;
+	do_deed(scene.second, &a);
+}
+
+/* The world after both: what any later call finds. */
+static void
+check_end(void)
+{
+	static struct flow_answer a;
+	size_t n;
+
+	if (captures_of("order-1") > 1 || captures_of("order-2") > 0 || captures_of("order-3") > 0)
+		wrong("captured more than once, or the wrong order", NULL);
+	time_shift_ms += 20000;
+	kakao.inquiry_silent = kakao.inquiry_lags = false;
+	kakao.answer = KO_OK;
+	kakao.commits = true;
+	for (int i = 0; i < 3; i++) {
+		do_deed(APPROVE, &a);
+		if (a.result == FR_OK || a.result == FR_DECLINED || a.result == FR_EXPIRED)
+			break;
+		time_shift_ms += 20000;
+	}
+	if (said_never && kakao.captured[1])
+		wrong("captured after a final refusal", NULL);
+	if (captures_of("order-1") > 1)
+		wrong("captured twice in the end", &a);
+	if (!kakao.captured[1])
+		return;
+	if (!stored("T1") || messages("payment.approved") != 1 || (a.result != FR_OK && a.result != FR_ORDER_PAID))
+		wrong("a capture that is not stored, owed or answered", &a);
+	if (hold_state_of("T1") != HOLD_APPROVED && hold_state_of("T1") != HOLD_REMOVED)
+		wrong(hold_state_name(hold_state_of("T1")), NULL);
+	if (remove_for(&a, true, "T1") != FR_OK || !a.removed || remove_for(&a, true, "T1") != FR_OK || !a.removed || !a.replayed)
+		wrong("cannot be removed", &a);
+	if (hold_state_of("T1") != HOLD_REMOVED || messages("queue.removed") != 1 || open_items() > 1)
+		wrong("not removed", &a);
+	last_kind(&n);
+	if (n > 40)
+		wrong("a long chain", NULL);
+}
+
+static void
+begin_scene(void **state)
+{
+	tear_down(state);
+	assert_int_equal(set_up(state), 0);
+	first_is_dead = said_never = said_false = false;
+	kakao.checks_token = true;
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	if (scene.before == 1 || scene.before == 2) {
+		kakao.answer = KO_UNKNOWN;
+		kakao.commits = scene.before == 1;
+		kakao.inquiry_silent = true;
+		assert_int_equal(approve("T1"), FR_UNKNOWN);
+		kakao.inquiry_silent = false;
+	}
+	if (scene.before >= 3)
+		assert_int_equal(approve("T1"), FR_OK);
+	if (scene.before == 4)
+		assert_int_equal(remove_it(true, "T1"), FR_OK);
+	kakao.answer = scene.answer;
+	kakao.commits = scene.commits;
+	kakao.inquiry_silent = scene.silent;
+	kakao.inquiry_lags = scene.lags;
+	kakao_is_asked = false;
+	step = 0;
+}
+
+/* False: the first has no such step. */
+static bool
+play(void **state)
+{
+	static struct flow_answer a;
+	bool reached;
+	int before;
+
+	snprintf(story, sizeof(story), "%s, before step %d: %d ms, %s; begun %d, KakaoPay %d/%d/%d/%d, from step %d on %d fail", deed_names[scene.first], scene.at,
+	    scene.pause_ms, deed_names[scene.second], scene.before, (int)scene.answer, scene.commits, scene.silent, scene.lags, scene.fail_from, scene.fail_count);
+	begin_scene(state);
+	before = kakao.captures;
+	intrude_at = scene.at;
+	intrude = second_comes;
+	fail_from = scene.fail_from;
+	fail_count = scene.fail_count;
+	do_deed(scene.first, &a);
+	reached = step >= scene.at;
+	intrude_at = fail_from = 0;
+	first_is_dead = false;
+	if (said_false && kakao.captures > before && captures_of("order-1") > 0 && scene.second != APPROVE)
+		wrong("told that nothing is charged, and then an approve that was under way captured", NULL);
+	check_end();
+	return reached;
+}
+
+static const struct { enum kakaopay_outcome answer; bool commits, silent, lags; } ends[] = {
+	{ KO_OK, true, false, false }, { KO_UNKNOWN, true, true, false }, { KO_UNKNOWN, false, true, false }, { KO_UNKNOWN, true, false, false },
+	{ KO_UNKNOWN, true, false, true }, { KO_DECLINED, false, false, false }, { KO_NOT_EXECUTED, false, false, false }, { KO_NOT_SENT, false, false, false },
+};
+static const int pauses[] = { 0, 20000, 9000, 700000 };
+
+enum { ENDS = sizeof(ends) / sizeof(ends[0]), PAUSES = sizeof(pauses) / sizeof(pauses[0]), BEFORE = 5 };
+
+static void
+set_scene(enum deed first, enum deed second, int before, int end, int pause)
+{
+	scene = (struct scene){ .first = first, .second = second, .before = before, .answer = ends[end].answer, .commits = ends[end].commits,
+		.silent = ends[end].silent, .lags = ends[end].lags, .pause_ms = pauses[pause], .at = 1 };
+}
+
+/* $ROOMPAY_SCENES: all of them, and so many by chance; else a part of them, for a second under valgrind is long. */
+static int
+scenes_wanted(void)
+{
+	const char *times = getenv("ROOMPAY_SCENES");
+
+	return times == NULL ? 0 : atoi(times);
+}
+
+/* Those pairs of which one approves; the others move no money. */
+static void
+at_every_step_every_other_call_may_come_in_between(void **state)
+{
+	int scenes = 0, stride = scenes_wanted() > 0 ? 1 : 29;	/* has no divisor in common with any of the numbers */
+
+	for (int i = 0; i < DEED__MAX * DEED__MAX * BEFORE * ENDS * 2; i += stride) {
+		enum deed first = (enum deed)(i % DEED__MAX), second = (enum deed)(i / DEED__MAX % DEED__MAX);
+
+		if (first > APPROVE_WRONGLY && second > APPROVE_WRONGLY)
+			continue;
+		set_scene(first, second, i / DEED__MAX / DEED__MAX % BEFORE, i / DEED__MAX / DEED__MAX / BEFORE % ENDS,
+		    i / DEED__MAX / DEED__MAX / BEFORE / ENDS);
+		for (; play(state); scene.at++)
+			scenes++;
+	}
+	assert_true(scenes > 500);
+}
+
+static unsigned
+roll(unsigned sides)
+{
+	static uint64_t seed = 20240305;
+
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(seed >> 33) % sides;
+}
+
+static void
+steps_may_fail_at_the_same_time(void **state)
+{
+	for (int i = scenes_wanted() > 0 ? scenes_wanted() : 300; i > 0; i--) {
+		set_scene((enum deed)roll(DEED__MAX), (enum deed)roll(DEED__MAX), (int)roll(BEFORE), (int)roll(ENDS), (int)roll(PAUSES));
+		scene.at = 1 + (int)roll(26);
+		scene.fail_from = 1 + (int)roll(26);
+		scene.fail_count = roll(2) == 0 ? 1 : 1000;
+		play(state);
 	}
 }
 
@@ -717,10 +1388,25 @@ main(void)
 		T(a_declined_attempt_stays_declined),
 		T(a_token_of_another_order_is_refused_unsent),
 		T(a_wrong_token_never_gets_the_right_ones_answer),
+		T(a_database_older_than_the_queue_proves_nothing),
+		T(an_order_that_is_perhaps_charged_gets_no_second_attempt),
+		T(an_end_that_the_queue_did_not_hear_is_told_later),
+		T(a_removal_that_the_queue_did_not_hear_leaves_its_work_item),
+		T(another_queue_does_not_end_the_work_on_this_ones_hold),
+		T(a_token_used_for_another_order_leaves_no_work),
+		T(an_approve_under_way_hides_no_earlier_removal),
+		T(a_hold_that_goes_before_its_removal_was_never_there),
+		T(who_finds_its_number_taken_sends_nothing),
+		T(a_grant_under_which_nothing_is_sent_is_given_back_at_once),
+		T(a_ready_that_fails_after_the_old_one_was_approved_says_so),
+		T(another_orders_hold_in_the_way_tells_nothing_of_this_one),
+		T(a_double_click_that_waited_long_still_gets_the_answer),
 		T(a_step_that_fails_once_loses_nothing),
 		T(a_crash_at_any_step_loses_nothing),
 		T(a_crash_at_any_step_of_an_unknown_one_loses_nothing),
 		T(a_removal_that_breaks_off_is_finished_by_its_repeat),
+		T(at_every_step_every_other_call_may_come_in_between),
+		T(steps_may_fail_at_the_same_time),
 	};
 
 	log_open("test", LOG_LEVEL_ERROR);

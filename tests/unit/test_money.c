@@ -387,6 +387,47 @@ an_order_is_captured_once(void **state)
 	check_rows(rows, COUNT(rows));
 }
 
+/* What order_may_begin allows is what order_state takes. */
+static void
+an_attempt_may_begin_where_its_approving_is_legal(void **state)
+{
+	static const struct { const char *chain, *tid; bool may; } rows[] = {
+		{ "", NULL, true },
+		{ "", "A", true },
+		{ "approving", "A", true },
+		{ "approving", "B", false },
+		{ "approving", NULL, false },
+		{ "approving unknown", "A", true },
+		{ "approving unknown", "B", false },
+		{ "approving refused", "B", true },
+		{ "approving declined", NULL, true },
+		{ "approving declined B:approving", "B", true },
+		{ "approving declined B:approving", NULL, false },
+		{ "approving declined review", "B", false },
+		{ "approving declined B:approving B:refused review", "B", false },
+		{ "approving approved", "B", false },
+		{ "approving approved removed", NULL, false },
+		{ "approving approved refunded", NULL, false },
+		{ "abandoned", "B", true },
+		{ "approved", NULL, false },	/* damage */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct ledger_chain c = chain(rows[i].chain);
+		struct ledger_event *e = &c.ev[c.n];
+		struct order_state s;
+
+		if (order_may_begin(&c, rows[i].tid) != rows[i].may)
+			fail_msg("%s, then %s", rows[i].chain, rows[i].tid == NULL ? "a new one" : rows[i].tid);
+		e->kind = LK_APPROVING;
+		e->n = (int64_t)++c.n;
+		strcpy(e->tid, rows[i].tid == NULL ? "N" : rows[i].tid);
+		assert_int_equal(order_state(&c, NULL, &s, NULL), rows[i].may);
+		ledger_chain_clear(&c);
+	}
+}
+
 /* For each state a chain that leads to it, and the kinds that may follow: every pair of state and kind is tried. */
 static void
 every_other_step_is_refused(void **state)
@@ -478,6 +519,7 @@ main(void)
 		cmocka_unit_test(kinds_and_states_have_words_of_their_own),
 		cmocka_unit_test(an_attempt_lives_as_the_table_says),
 		cmocka_unit_test(an_order_is_captured_once),
+		cmocka_unit_test(an_attempt_may_begin_where_its_approving_is_legal),
 		cmocka_unit_test(every_other_step_is_refused),
 		cmocka_unit_test(a_chain_with_a_gap_is_refused),
 		cmocka_unit_test(a_replay_key_leads_to_its_attempt),
