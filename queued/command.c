@@ -318,7 +318,7 @@ expire(struct commands *c, struct now now)
 	if (!journal_has_spare(c->journal) && journal_left(c->journal) < OUTCOME_ROOM)
 		return now.boot_ms + SPARE_AGAIN_MS;
 	do {
-		buf_reset(&record);
+		buf_clear(&record);
 		if (!hold_table_expire(c->table, now, &record, &next_boot_ms, &err)) {
 			fail(c, &err);
 			break;

@@ -36,7 +36,7 @@ expire(struct memory *m, struct now now, struct error *err)
 	bool done;
 
 	do {
-		buf_reset(&record);
+		buf_clear(&record);
 		done = hold_table_expire(m->table, now, &record, &next_boot_ms, err) &&
 		    apply(m, &record, err);
 	} while (done && record.len > 0);
