@@ -79,7 +79,12 @@ buf_add_str(struct buf *b, const char *s)
 void
 buf_add_char(struct buf *b, char c)
 {
-	buf_add(b, &c, 1);
+	if (b->bad || b->len + 1 >= b->cap || b->len == b->limit) {	/* limit 0 is none: then only the first byte comes this way */
+		buf_add(b, &c, 1);
+		return;
+	}
+	b->data[b->len++] = c;
+	b->data[b->len] = '\0';
 }
 
 void

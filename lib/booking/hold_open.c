@@ -160,15 +160,18 @@ find_conflicts_in(const struct asking *q, const struct week *w, struct interval 
 static void
 list_conflicts(const struct conflicts *c, struct interval_set *out)
 {
-	int start;
+	const bool *begin, *end, *week_end = c->minute + WEEK_MINUTES;
 
 	out->n = 0;
-	for (int m = 0; m < WEEK_MINUTES && out->n < INTERVALS_MAX; m++) {
-		if (!c->minute[m])
-			continue;
-		for (start = m; m + 1 < WEEK_MINUTES && c->minute[m + 1] && (m + 1) % DAY_MINUTES != 0; m++)
-			;
-		out->iv[out->n++] = (struct interval){ (int16_t)start, (int16_t)(m + 1) };
+	for (const bool *m = c->minute; m < week_end && out->n < INTERVALS_MAX; m = end) {
+		begin = memchr(m, true, (size_t)(week_end - m));
+		if (begin == NULL)
+			return;
+		end = c->minute + ((begin - c->minute) / DAY_MINUTES + 1) * DAY_MINUTES;
+		m = memchr(begin, false, (size_t)(end - begin));
+		if (m != NULL)
+			end = m;
+		out->iv[out->n++] = (struct interval){ (int16_t)(begin - c->minute), (int16_t)(end - c->minute) };
 	}
 }
 

@@ -214,15 +214,29 @@ scan_utf8(struct scan *s, struct buf *name)
 	return true;
 }
 
+static bool
+is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 /* name: gets the decoded text, may be NULL. */
 static bool
 scan_string(struct scan *s, struct buf *name)
 {
 	if (!take(s, '"'))
 		return fault(s, "a string is missing");
-	while (s->p < s->end) {
-		unsigned char c = (unsigned char)*s->p;
+	for (;;) {
+		const char *plain = s->p;
+		unsigned char c;
 
+		while (s->p < s->end && is_plain((unsigned char)*s->p))
+			s->p++;
+		if (name != NULL)
+			buf_add(name, plain, (size_t)(s->p - plain));
+		if (s->p == s->end)
+			break;
+		c = (unsigned char)*s->p;
 		if (c == '"') {
 			s->p++;
 			return true;
@@ -233,14 +247,8 @@ scan_string(struct scan *s, struct buf *name)
 			s->p++;
 			if (!scan_escape(s, name))
 				return false;
-		} else if (c >= 0x80) {
-			if (!scan_utf8(s, name))
-				return false;
-		} else {
-			if (name != NULL)
-				buf_add_char(name, (char)c);
-			s->p++;
-		}
+		} else if (!scan_utf8(s, name))
+			return false;
 	}
 	return fault(s, "a string does not end");
 }
