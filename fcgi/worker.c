@@ -217,7 +217,6 @@ start(const struct conf *conf, int listen_fd, struct error *err)
 	mallopt(M_TRIM_THRESHOLD, 128 * 1024);
 	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "100", 1);
 	setenv("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT", "500", 1);
-	setenv("MONGOC_DISABLE_SHM", "1", 1);	/* a killed worker would leave its counters in /dev/shm */
 	if (flags < 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return error_sys(err, ERR_INTERNAL, "listening socket");
 	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, listen_fd, 0) != 0)

@@ -1,6 +1,7 @@
 """The booking site as the tests see it: its gateway and reservation service talk to roompay, its users talk to KakaoPay."""
 import http.client
 import json
+import re
 import secrets
 import threading
 import time
@@ -9,6 +10,36 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 CID = "TC0ONETIME"
+
+# The contract's table of errors. code: status, whether Retry-After is told, what `charged` may say (None: absent).
+PROBLEMS = {
+    "malformed-json": (400, False, {None}),
+    "unauthenticated": (401, False, {None}),
+    "forbidden": (403, False, {None}),
+    "no-route": (404, False, {None}),
+    "no-hold": (404, False, {None}),
+    "method-not-allowed": (405, False, {None}),
+    "too-large": (413, False, {None}),
+    "unsupported-media-type": (415, False, {None}),
+    "invalid-fields": (422, False, {None}),
+    "unknown-merchant": (422, False, {None}),
+    "slot-held": (409, True, {None}),
+    "slot-sold": (409, True, {None}),
+    "order-already-paid": (409, False, {True}),
+    "payment-in-progress": (409, True, {True, False, "unknown"}),
+    "payment-declined": (402, False, {False}),
+    "token-refused": (409, False, {False, "unknown"}),
+    "hold-expired": (410, False, {False, "unknown"}),
+    "too-many-holds": (429, True, {None}),
+    "too-many-requests": (429, True, {None}),
+    "provider-unreachable": (502, False, {False, "unknown"}),
+    "provider-error": (502, False, {False, "unknown"}),
+    "provider-busy": (503, True, {True, False, "unknown"}),
+    "queue-unavailable": (503, True, {True, False, "unknown"}),
+    "store-unavailable": (503, True, {True, False, "unknown"}),
+    "not-ready": (503, True, {True, False, "unknown"}),
+    "internal-error": (500, False, {True, False, "unknown"}),
+}
 
 
 @dataclass
@@ -35,6 +66,44 @@ class Answer:
         return f"<{self.status} {self.code or ''} {self.raw[:600]!r} in {self.seconds:.3f} s>"
 
 
+def check_problem(a, about_orders=True):
+    """An answer of roompay's that is no success has the shape of RFC 9457 and of the contract's table."""
+    p, code = a.body, a.code
+    assert a.headers["content-type"].startswith("application/problem+json"), a
+    assert code in PROBLEMS, a
+    status, retry, charged = PROBLEMS[code]
+    assert p["type"] == "urn:roompay:problem:" + code and p["status"] == a.status == status, a
+    assert p["title"] and p["detail"] and a.headers["content-language"] in ("ko", "en"), a
+    assert p["requestId"] == a.headers["x-request-id"], a
+    assert p.get("charged") in (charged if about_orders else {None}) and p.get("charged", "") is not None, a
+    assert ("retry-after" in a.headers) == retry, a
+    assert ("errors" in p) == (code == "invalid-fields") and ("conflicts" in p) == (code in ("slot-held", "slot-sold")), a
+    if code == "invalid-fields":
+        assert p["errors"] and all(set(e) == {"pointer", "code", "detail"} and all(e.values()) for e in p["errors"]), a
+        assert all(e["pointer"].startswith("/") for e in p["errors"]), a
+    if code in ("slot-held", "slot-sold"):
+        assert p["conflicts"] and all(set(c) <= {"day", "startTime", "endTime", "state"} for c in p["conflicts"]), a
+    if code == "payment-declined":
+        assert type(p["provider"]["code"]) is int and type(p["provider"]["message"]) is str, a
+    assert "www-authenticate" in a.headers if code == "unauthenticated" else True, a
+    assert "allow" in a.headers if code == "method-not-allowed" else True, a
+
+
+def check_answer(a, path, sent_id=None):
+    """Every answer of roompay's that the tests see goes through here."""
+    assert 1 <= len(a.headers["x-request-id"]) <= 64 and a.headers["cache-control"] == "no-store", a
+    assert sent_id is None or a.headers["x-request-id"] == sent_id, a
+    if "retry-after" in a.headers:
+        assert int(a.headers["retry-after"]) >= 1, a
+    if path.endswith("/readyz") and a.status in (200, 503):      # health, not a problem
+        assert a.body["ready"] is (a.status == 200), a
+    elif a.status >= 400:
+        check_problem(a, about_orders=not path.endswith("/queue"))
+    elif a.status == 202:
+        assert "retry-after" in a.headers and a.body["tid"], a
+        assert (a.body["state"], a.body["charged"]) in [("unknown", "unknown"), ("recording", True)], a
+
+
 def http_call(method, url, body=None, headers=None, timeout=40):
     """One request on a fresh connection. body: bytes, or anything that json.dumps takes."""
     parts = urllib.parse.urlsplit(url)
@@ -48,9 +117,13 @@ def http_call(method, url, body=None, headers=None, timeout=40):
         conn.request(method, parts.path + ("?" + parts.query if parts.query else ""), body, headers)
         r = conn.getresponse()
         raw = r.read()
-        return Answer(r.status, {k.lower(): v for k, v in r.getheaders()}, raw, time.monotonic() - began)
+        a = Answer(r.status, {k.lower(): v for k, v in r.getheaders()}, raw, time.monotonic() - began)
     finally:
         conn.close()
+    if "x-request-id" in a.headers:     # roompay's, not the simulator's or the web server's own
+        given = headers.get("X-Request-Id", "")
+        check_answer(a, parts.path, given if re.fullmatch("[A-Za-z0-9._-]{1,64}", given) else None)
+    return a
 
 
 def new_id():
@@ -129,20 +202,31 @@ class Site:
         self.tokens = stack.tokens          # name of the caller -> bearer token
         self.sim = Simulator(stack.sim_url)
         self.db = stack.database()          # a PyMongo database: shares no code with us
+        self.pg_tokens, self.urls, self.user_tokens = set(), set(), set()      # seen by us, and to be seen by nobody else
 
     # -- what the gateway sends
 
-    def ask(self, path, body, caller="gateway", **headers):
+    def ask(self, path, body, caller="gateway", method="POST", **headers):
         headers = {k.replace("_", "-"): v for k, v in headers.items()}
         if caller is not None:
             headers["Authorization"] = "Bearer " + self.tokens[caller]
-        return http_call("POST", self.base + path, body, headers)
+        a = http_call(method, self.base + path, body, headers)
+        assert "x-request-id" in a.headers or a.headers["content-type"].startswith("text/html"), a     # ours, or the web server's own
+        self._note_secrets(body, a)
+        return a
 
     def get(self, path, caller="operator", **headers):
-        headers = {k.replace("_", "-"): v for k, v in headers.items()}
-        if caller is not None:
-            headers["Authorization"] = "Bearer " + self.tokens[caller]
-        return http_call("GET", self.base + path, None, headers)
+        return self.ask(path, None, caller, "GET", **headers)
+
+    def _note_secrets(self, body, a):
+        if isinstance(body, dict):
+            token = body.get("pg_token")
+            self.pg_tokens |= {token} if isinstance(token, str) and len(set(token)) > 6 else set()
+            user_token = body.get("userInfo", {}).get("kakaoAccessToken")
+            self.user_tokens |= {user_token} if isinstance(user_token, str) and len(set(user_token)) > 6 else set()
+            self.urls |= {v for k, v in body.get("paymentInfo", {}).items() if k.endswith("_url") and isinstance(v, str) and len(v) > 12}
+        if isinstance(a.body, dict):
+            self.urls |= {v for k, v in a.body.items() if k.startswith("next_redirect_") or k.endswith("_app_scheme")} - {""}
 
     @staticmethod
     def booking(user="u-1", room=None, order=None, day=(1,), start=(10,), end=(12,), total=2200, cid=CID, **info):

@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+import leaks
 from booking_site import Site
 from stack import Stack
 
@@ -15,7 +16,10 @@ MANY = {"queue": {"max_holds_per_user": 1000}}      # tests that share a site sh
 
 def make(**options):
     with Stack(BUILD, **options) as stack:
-        yield Site(stack)
+        site = Site(stack)
+        yield site
+        site.db.client.close()      # else the store waits for it before it ends
+        assert leaks.in_logs(site) == []
 
 
 @pytest.fixture(scope="session")

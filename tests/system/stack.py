@@ -22,6 +22,7 @@ from booking_site import http_call
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PREFIX = "/pay"
+ELSEWHERE = "/elsewhere"
 
 
 class StackError(Exception):
@@ -61,21 +62,32 @@ def is_alive(pid):
 
 
 class Peer:
-    """A stand-in for a service that gets deliveries: checks the Standard Webhooks signature, keeps what it got, and can be told to fail."""
+    """A stand-in for a service that gets deliveries: checks the Standard Webhooks signature, keeps what it got, and can be told to fail, to hang
+    or to send the courier elsewhere."""
 
     def __init__(self, name, on_message=None):
         self.name, self.on_message = name, on_message
         self.key = secrets.token_bytes(32)
         self.received, self.attempts, self.bad = [], [], []
-        self._fail, self._lock = [], threading.Lock()
+        self.strayed = []                       # who followed a redirect
+        self._fail, self._hang, self._lock = [], {}, threading.Lock()
         peer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if self.path == ELSEWHERE:
+                    return self.do_GET()
                 status = peer.take(self.headers, body)
                 self.send_response(status)
+                if 300 <= status < 400:
+                    self.send_header("Location", ELSEWHERE)
                 self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def do_GET(self):
+                peer.strayed.append((self.command, self.path))
+                self.send_response(204)
                 self.end_headers()
 
             def log_message(self, *args):
@@ -90,6 +102,11 @@ class Peer:
         with self._lock:
             self._fail = [status] * times
 
+    def hang(self, tid, seconds):
+        """Deliveries about this payment get no answer for so long."""
+        with self._lock:
+            self._hang[tid] = seconds
+
     def take(self, headers, body):
         msg_id, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         want = base64.b64encode(hmac.new(self.key, f"{msg_id}.{stamp}.".encode() + body, hashlib.sha256).digest()).decode()
@@ -101,7 +118,9 @@ class Peer:
         with self._lock:
             status = self._fail.pop(0) if self._fail else 204
             self.attempts.append({"id": msg_id, "type": message["type"], "tid": message["data"].get("tid"), "status": status,
-                                  "at": time.time()})
+                                  "at": time.time(), "body": body})
+            hang = self._hang.get(message["data"].get("tid"), 0)
+        time.sleep(hang)
         if status == 204:
             if self.on_message is not None:
                 status = self.on_message(message)
@@ -114,12 +133,15 @@ class Peer:
 
 
 class Stack:
-    """with Stack(build_dir, workers=8, mode="spawn-fcgi", conf={"queue": {"sold_guard": 5}}, auto_remove=True) as stack: ..."""
+    """with Stack(build_dir, workers=8, mode="spawn-fcgi", conf={"queue": {"sold_guard": 5}}, auto_remove=True) as stack: ...
+    mode: spawn-fcgi (workers without a master; their logs are lost) or master. prefix: what stands before /payReady. merchants: cid -> KakaoPay mode."""
 
-    def __init__(self, build, workers=8, mode="spawn-fcgi", conf=None, auto_remove=True, null_app=False, say=lambda line: None):
+    def __init__(self, build, workers=8, mode="spawn-fcgi", conf=None, auto_remove=True, null_app=False, prefix=PREFIX, merchants=None,
+                 say=lambda line: None):
         self.build = pathlib.Path(build).resolve()
         self.workers, self.mode, self.more_conf, self.say = workers, mode, conf or {}, say
-        self.null_app = null_app
+        self.null_app, self.prefix = null_app, prefix
+        self.merchants = {"TC0ONETIME": "secret_key", "TCSUBSCRIP": "secret_key", **(merchants or {})}
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="roompay-"))
         self.processes, self.pids = {}, {}      # what we are the parent of; what spawn-fcgi left behind
         self.null = []
@@ -129,7 +151,7 @@ class Stack:
         self.queue_socket, self.fcgi_socket = str(self.dir / "queue.sock"), str(self.dir / "fcgi.sock")
         self.web_address = ("127.0.0.1", free_port())
         self.web_url = f"http://127.0.0.1:{self.web_address[1]}"
-        self.base_url = self.web_url + PREFIX
+        self.base_url = self.web_url + prefix
         self.null_url = self.web_url + "/null"
         self.sim_port, self.store_port = free_port(), free_port()
         self.sim_url = f"http://127.0.0.1:{self.sim_port}"
@@ -153,29 +175,33 @@ class Stack:
             (self.dir / d).mkdir()
         self.kakaopay_key = "DEV" + secrets.token_hex(19)[:37].upper()
         self.admin_key = secrets.token_hex(16)
+        self.replay_key = secrets.token_hex(32)
         key_file = self._secret("kakaopay-key", self.kakaopay_key)
-        self._secret("admin-key", self.admin_key)
+        admin_key_file = self._secret("admin-key", self.admin_key)
 
         def whsec(peer):
             return self._secret(peer.name + "-webhook", "whsec_" + base64.b64encode(peer.key).decode())
         both = "TC0ONETIME, TCSUBSCRIP"
         callers = {"gateway": ("gateway", "TC0ONETIME"), "reservation": ("reservation", both), "operator": ("operator", both),
                    "refund": ("refund", both), "other": ("gateway", "TCSUBSCRIP")}
-        merchant = {"mode": "secret_key", "key_file": key_file, "base_url": self.sim_url}
+
+        def merchant(cid):
+            mode = self.merchants[cid]
+            return {"mode": mode, "key_file": key_file if mode == "secret_key" else admin_key_file, "base_url": self.sim_url}
         store = {"database": self.database_name}
         if "@" in self.mongo_uri:
             store["uri_file"] = self._secret("store-uri", self.mongo_uri)
         else:
             store["uri"] = self.mongo_uri
         conf = {
-            "site": {"replay_key_file": self._secret("replay-key", secrets.token_hex(32))},
-            "fcgi": {"socket": self.fcgi_socket, "workers": self.workers, "prefix": PREFIX},
+            "site": {"replay_key_file": self._secret("replay-key", self.replay_key)},
+            "fcgi": {"socket": self.fcgi_socket, "workers": self.workers, "prefix": self.prefix},
             "queue": {"socket": self.queue_socket, "dir": self.dir / "queue"},
             "store": store,
             "deliver reservation": {"url": self.reservation.url, "key_file": whsec(self.reservation)},
             "deliver gateway": {"url": self.gateway.url, "key_file": whsec(self.gateway)},
-            "merchant TC0ONETIME": dict(merchant),
-            "merchant TCSUBSCRIP": dict(merchant),
+            "merchant TC0ONETIME": merchant("TC0ONETIME"),
+            "merchant TCSUBSCRIP": merchant("TCSUBSCRIP"),
         }
         for name, (roles, cids) in callers.items():
             conf["caller " + name] = {"roles": roles, "cids": cids,
@@ -184,7 +210,7 @@ class Stack:
             conf.setdefault(section, {}).update(keys)
         self.conf_path = self.dir / "roompay.conf"
         self.conf_path.write_text("".join(f"[{s}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()) + "\n" for s, keys in conf.items()))
-        fronts = {PREFIX: self.fcgi_socket}
+        fronts = {self.prefix or "/": self.fcgi_socket}
         if self.null_app:
             fronts["/null"] = str(self.dir / "null.sock")
         rows = ",\n".join(f'  "{p}" => (( "socket" => "{s}", "check-local" => "disable" ))' for p, s in fronts.items())
@@ -233,8 +259,8 @@ class Stack:
         self._spawn("queued", self.build / "queued/roompay-queued", "-c", self.conf_path)
         self._up("queued", lambda: connects(socket.AF_UNIX, self.queue_socket))
 
-    def _start_courier(self):
-        self._spawn("courier", self.build / "courier/roompay-courier", "-c", self.conf_path)
+    def _start_courier(self, name="courier"):
+        self._spawn(name, self.build / "courier/roompay-courier", "-c", self.conf_path)
 
     def _spawn_fcgi(self, name, sock, count, *argv):
         """spawn-fcgi leaves its children to init: we keep their numbers. stderr goes to our log."""
@@ -344,6 +370,16 @@ class Stack:
 
     def null_pids(self):
         return self.null
+
+    def pids_of(self, name):
+        """All processes behind this name, those of a master included."""
+        return self._targets(name) + (self.worker_pids() if name == "workers" and self.mode != "spawn-fcgi" else [])
+
+    def secrets(self):
+        """What nobody but its owner may ever see: its name -> as it may be written somewhere."""
+        both = {"webhook key of " + p.name: base64.b64encode(p.key).decode() for p in (self.reservation, self.gateway)}
+        return {**{"token of " + name: t for name, t in self.tokens.items()}, **both, "secret key": self.kakaopay_key,
+                "admin key": self.admin_key, "replay key": self.replay_key}
 
     # -- what others see
 

@@ -89,6 +89,6 @@ def test_everything_is_remembered_through_kill_of_all(fresh):
     done, t2, paid = fresh.paid(user="paid")
     fresh.stack.kill_all()
     fresh.stack.start_all()
-    assert fresh.ready(user="b", room=room).code == "slot-held"
-    assert fresh.approve("paid", done["reservationInfo"]["roomId"], t2).body == paid.body
+    eventually(lambda: fresh.ready(user="b", room=room).code == "slot-held", seconds=3)
+    assert eventually(lambda: [a.body for a in [fresh.approve("paid", done["reservationInfo"]["roomId"], t2)] if a.status == 200], seconds=3)[0] == paid.body
     works_again(fresh, body, user, room, token)

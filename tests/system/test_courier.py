@@ -1,0 +1,150 @@
+"""Deliveries: signed, each message under its one id and on its own schedule, first tried at once, owed until they are acknowledged."""
+import statistics
+import threading
+import time
+
+import pytest
+
+from booking_site import at_once, eventually, new_id
+from conftest import MANY, make
+
+HANGS_S = 30
+
+
+@pytest.fixture(scope="module")
+def cut_off():
+    """A site whose courier was killed in the middle of a post, and the tid of that message. Its story takes half a minute: it begins before the
+    other tests of this file and is looked at by the last one."""
+    for site in make(workers=8, auto_remove=False, conf=MANY):
+        body, ready = site.opened(user="u-" + new_id())
+        tid = ready.body["tid"]
+        site.stack.reservation.hang(tid, HANGS_S)
+        site.approve(body["userInfo"]["userId"], body["reservationInfo"]["roomId"], site.sim.pay(tid))
+        eventually(lambda: attempts(site, tid))
+        site.stack.kill("courier")
+        site.stack.reservation.hang(tid, 0)
+        site.stack.start("courier")
+        yield site, tid
+
+
+@pytest.fixture
+def site(cut_off):
+    return cut_off[0]
+
+
+def attempts(site, tid):
+    return [a for a in list(site.stack.reservation.attempts) if a["tid"] == tid]
+
+
+def delivered(site, tid):
+    return [m for m in list(site.stack.reservation.received) if m["data"]["tid"] == tid]
+
+
+def pay(site, **peer_does):
+    """A payment; before its capture the reservation service is told how to behave. Its tid."""
+    body, ready = site.opened(user="u-" + new_id())
+    tid = ready.body["tid"]
+    if "hang" in peer_does:
+        site.stack.reservation.hang(tid, peer_does["hang"])
+    if "fail" in peer_does:
+        site.stack.reservation.fail(peer_does["fail"], 1)
+    a = site.approve(body["userInfo"]["userId"], body["reservationInfo"]["roomId"], site.sim.pay(tid))
+    assert a.status == 200, a
+    return tid
+
+
+def test_the_first_try_comes_at_once(site):
+    late = []
+    for _ in range(20):
+        tid = pay(site)
+        answered = time.time()
+        late.append(eventually(lambda: attempts(site, tid), every=0.005)[0]["at"] - answered)
+    assert statistics.median(late) < 0.1 and max(late) < 2, late
+
+
+def test_a_message_is_what_standard_webhooks_say(site):
+    tid = pay(site)
+    message, = eventually(lambda: delivered(site, tid))
+    assert site.stack.reservation.bad == [] and site.stack.gateway.bad == []       # every signature so far was right
+    assert set(message) == {"id", "at", "type", "timestamp", "data"} and message["type"] == "payment.approved"
+    assert set(message["data"]) == {"userId", "roomId", "tid", "reservationInfo", "payment"}
+    assert message["timestamp"].endswith("Z") and message["data"]["payment"]["tid"] == tid
+
+
+def test_a_message_that_is_not_taken_is_sent_again_and_delays_no_other(site):
+    refused = pay(site, fail=503)
+    eventually(lambda: attempts(site, refused))
+    strays = pay(site, fail=302)
+    eventually(lambda: attempts(site, strays))
+    hangs = pay(site, hang=3)
+    eventually(lambda: attempts(site, hangs))
+    began = time.time()
+    for _ in range(5):
+        tid = pay(site)
+        eventually(lambda: delivered(site, tid), seconds=1)
+    assert not delivered(site, hangs) and time.time() - began < 2
+    for tid in (refused, strays):
+        eventually(lambda: delivered(site, tid), seconds=8)
+        one, two = attempts(site, tid)
+        assert one["id"] == two["id"] and one["body"] == two["body"] and 4.9 < two["at"] - one["at"] < 7, (one, two)
+    assert site.stack.reservation.strayed == []
+    assert len(delivered(site, hangs)) == 1 and len(attempts(site, hangs)) == 1
+    eventually(lambda: site.db.outbox.count_documents({"tid": {"$in": [refused, strays, hangs]}}) == 0)
+    tries = [d for d in site.db.deliveries.find() if refused in str(d["_id"])]
+    assert len(tries) == 2, tries
+
+
+def test_what_is_owed_while_no_courier_is_there_is_sent_when_it_comes(site):
+    site.stack.kill("courier")
+    tids = [pay(site) for _ in range(5)]
+    time.sleep(0.3)
+    assert not any(attempts(site, t) for t in tids)
+    site.stack.start("courier")
+    for tid in tids:
+        eventually(lambda: delivered(site, tid))
+    time.sleep(0.3)
+    assert all(len(attempts(site, t)) == 1 for t in tids)
+
+
+def test_two_couriers_deliver_each_message_once(site):
+    site.stack._start_courier("courier2")
+    try:
+        eventually(lambda: "event=verified" in site.stack.log_tail("courier2"))
+        tids = sum((at_once([lambda: pay(site)] * 4) for _ in range(8)), [])
+        for tid in tids:
+            eventually(lambda: delivered(site, tid))
+        time.sleep(0.5)
+        assert [len(attempts(site, t)) for t in tids] == [1] * 32
+        by = {d["by"] for d in site.db.deliveries.find() if any(t in str(d["_id"]) for t in tids)}
+        assert len(by) == 2, by      # both had work
+    finally:
+        site.stack.stop("courier2")
+
+
+def test_a_gateway_that_hangs_delays_nothing_for_reservation(site):
+    gate = threading.Event()
+    real = site.stack.gateway.take
+    site.stack.gateway.take = lambda headers, body: (gate.wait(10), real(headers, body))[1]
+    try:
+        tids = []
+        for _ in range(20):     # more than the posts that may be under way at a time
+            body, ready = site.opened(user="u-" + new_id())
+            user, room, tid = body["userInfo"]["userId"], body["reservationInfo"]["roomId"], ready.body["tid"]
+            assert site.approve(user, room, site.sim.pay(tid)).status == 200
+            assert site.remove(user, room, tid).body["removed"] is True
+            tids.append(tid)
+        last = pay(site)
+        eventually(lambda: delivered(site, last), seconds=1)
+    finally:
+        gate.set()
+        site.stack.gateway.take = real
+    for tid in tids:
+        eventually(lambda: [m for m in list(site.stack.gateway.received) if m["data"]["tid"] == tid])
+
+
+def test_a_courier_killed_in_the_middle_of_a_post_leaves_it_to_the_next(cut_off):
+    site, tid = cut_off
+    eventually(lambda: len(attempts(site, tid)) == 2, seconds=30, every=0.2)
+    one, two = attempts(site, tid)
+    assert one["id"] == two["id"] and 24.5 < two["at"] - one["at"] < 30, (one, two)     # 20 s that a post may take, then the first distance
+    eventually(lambda: delivered(site, tid))
