@@ -16,9 +16,14 @@
 void
 flow_answer_begin(struct flow_answer *out)
 {
-	memset(out, 0, sizeof(*out));
 	out->result = FR_INTERNAL;
 	out->charged = FC_UNKNOWN;
+	out->replayed = out->has_provider = out->removed = out->has_payment = false;
+	out->retry_ms = 0;
+	out->conflicts.n = 0;
+	out->provider = (struct provider_answer){ 0 };
+	out->state = AS_NONE;
+	out->tid[0] = out->reservation_info[0] = out->detail[0] = '\0';
 }
 
 void
@@ -263,7 +268,7 @@ flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attempt *a
 	/* Another's under the same id is the same message: told by its id alone. */
 	done = store_outbox_put(f->store, &m, &how, c->deadline_boot_ms, err);
 	store_message_clear(&m);
-	if (done && f->queue != NULL)
+	if (done && f->queue != NULL && f->gate == FR_OK)
 		queue_poke(f->queue, c->deadline_boot_ms, NULL);
 	return done || error_wrap(err, "outbox");
 }
@@ -359,13 +364,13 @@ flow_mend(struct flow *f, const struct flow_call *c, const struct ledger_chain *
 	struct payment payment;
 	bool stored = true, told = true, owed;
 
-	if (st->removed != NULL || f->gate != FR_OK)
+	if (st->removed != NULL || (f->gate != FR_OK && st->captured == NULL))
 		return true;
 	live.was_unknown = was_unknown(chain, at->tid);
 	if ((st->captured != NULL && !store_payment_get(f->store, at->tid, &payment, &stored, c->deadline_boot_ms, err)) ||
 	    !is_all_owed(f, c, &live, st, &owed, err))
 		return false;
-	if (queue_find_tid(f->queue, at->tid, c->deadline_boot_ms, &qa, NULL) && qa.code == HA_OK) {
+	if (f->gate == FR_OK && queue_find_tid(f->queue, at->tid, c->deadline_boot_ms, &qa, NULL) && qa.code == HA_OK) {
 		told = qa.hold.state != HOLD_APPROVING && qa.hold.state != HOLD_UNKNOWN;
 		live.hold_id = qa.hold.id;
 		live.token = qa.hold.token;

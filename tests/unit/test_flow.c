@@ -506,6 +506,34 @@ a_replay_needs_no_queue(void **state)
 }
 
 static void
+a_replay_that_says_paid_has_stored_it_also_without_the_queue(void **state)
+{
+	int paid = 0, steps;
+
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	step = 0;
+	approve("tok");
+	steps = step;
+	for (int from = 1; from <= steps; from++) {
+		tear_down(state);
+		assert_int_equal(set_up(state), 0);
+		assert_int_equal(ready("order-1", 10), FR_OK);
+		step = 0;
+		fail_from = from;
+		fail_count = 1000;
+		approve("tok");
+		fail_from = 0;
+		flow.gate = FR_QUEUE_UNAVAILABLE;
+		if (approve("tok") != FR_OK)
+			continue;
+		paid++;
+		assert_true(stored("T1"));
+		assert_int_equal(messages("payment.approved"), 1);
+	}
+	assert_true(paid > 2);
+}
+
+static void
 a_paid_order_is_never_opened_again(void **state)
 {
 	(void)state;
@@ -1377,6 +1405,7 @@ main(void)
 		T(a_payment_is_captured_stored_and_owed),
 		T(the_same_call_gets_the_same_answer_also_after_the_removal),
 		T(a_replay_needs_no_queue),
+		T(a_replay_that_says_paid_has_stored_it_also_without_the_queue),
 		T(a_paid_order_is_never_opened_again),
 		T(a_caller_of_another_cid_finds_nothing),
 		T(gateway_gives_up_an_attempt_for_good),
