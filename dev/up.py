@@ -41,19 +41,28 @@ def one_payment(site):
 
 
 NEXT = """
-What to try next (tokens and ports are of this run):
+What to try next ({when}):
 
   curl -s {base}/payReady -H 'Authorization: Bearer {gateway}' -H 'Content-Type: application/json' -d '{body}'
 
-  open next_redirect_pc_url in a browser and pay; the page sends you to approval_url?pg_token=...
+  open next_redirect_pc_url in a browser and pay: it is sent to approval_url?pg_token=..., a site that is not there; the token is in the address bar.
+  Without a browser, with the tid of the answer:
+  curl -s {sim}/control/pay -d '{{"tid":"..."}}'
 
   curl -s {base}/approvePayment -H 'Authorization: Bearer {gateway}' -H 'Content-Type: application/json' \\
     -d '{{"pg_token":"...","userId":"jisoo","roomId":"{room}"}}'
 
-  curl -s {base}/queue?roomId={room} -H 'Authorization: Bearer {operator}'
-  curl -s {sim}/control/captures
+  the stand-in for the reservation service removes the hold by itself; the same again gets the same answer:
+  curl -s {base}/removePaymentInQueue -H 'Authorization: Bearer {reservation}' -H 'Content-Type: application/json' \\
+    -d '{{"tid":"...","userId":"jisoo","roomId":"{room}"}}'
 
-  configuration {conf}; logs in {dir}
+  curl -s '{base}/queue?roomId={room}' -H 'Authorization: Bearer {operator}'
+  curl -s {base}/readyz -H 'Authorization: Bearer {operator}'
+  curl -s {sim}/control/captures
+{files}"""
+
+FILES = """
+  configuration {conf}; logs in {dir} (the workers' own lines are not kept: spawn-fcgi gives them /dev/null)
 """
 
 
@@ -67,8 +76,10 @@ def main():
             one_payment(site)
             body = site.booking(user="jisoo")
             print(NEXT.format(base=stack.base_url, sim=stack.sim_url, gateway=stack.tokens["gateway"], operator=stack.tokens["operator"],
-                              body=json.dumps(body, ensure_ascii=False), room=body["reservationInfo"]["roomId"],
-                              conf=stack.conf_path, dir=stack.dir), flush=True)
+                              reservation=stack.tokens["reservation"], body=json.dumps(body, ensure_ascii=False),
+                              room=body["reservationInfo"]["roomId"],
+                              when="with dev/up alone: this run is over" if once else "tokens and ports are of this run",
+                              files="" if once else FILES.format(conf=stack.conf_path, dir=stack.dir)), flush=True)
             if not once:
                 print("Ctrl-C stops everything.", flush=True)
                 try:

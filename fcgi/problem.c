@@ -77,16 +77,16 @@ static const struct problem_row rows[] = {
 		{ "카카오페이 응답을 기다리는 요청이 많습니다", "지금은 새 결제를 시작할 수 없습니다. 잠시 후 다시 시도해 주세요." },
 		{ "Too many calls wait for KakaoPay", "No further payment can be taken on right now. Try again shortly." } } },
 	[PROBLEM_QUEUE_UNAVAILABLE] = { "queue-unavailable", 503, true, 1000, {
-		{ "결제 대기열을 쓸 수 없습니다", "결제 대기열에 연결할 수 없습니다. 이 요청으로 결제된 금액은 없습니다." },
+		{ "결제 대기열을 사용할 수 없습니다", "결제 대기열에 연결할 수 없습니다. 이 요청으로 결제된 금액은 없습니다." },
 		{ "The queue is not available", "The payment queue cannot be reached. Nothing was charged by this request." } } },
 	[PROBLEM_STORE_UNAVAILABLE] = { "store-unavailable", 503, true, 1000, {
-		{ "결제 기록을 쓸 수 없습니다", "결제 기록 저장소에 연결할 수 없습니다. 이 요청으로 결제된 금액은 없습니다." },
+		{ "결제 기록 저장소를 사용할 수 없습니다", "결제 기록 저장소에 연결할 수 없습니다. 이 요청으로 결제된 금액은 없습니다." },
 		{ "The store is not available", "The store of payments cannot be reached. Nothing was charged by this request." } } },
 	[PROBLEM_NOT_READY] = { "not-ready", 503, true, 5000, {
 		{ "아직 준비되지 않았습니다", "결제 대기열과 결제 기록을 확인하고 있습니다. 이 요청으로 결제된 금액은 없습니다." },
 		{ "Not ready", "Queue and store are not confirmed to belong together yet. Nothing was charged by this request." } } },
 	[PROBLEM_INTERNAL_ERROR] = { "internal-error", 500, true, 0, {
-		{ "내부 오류입니다", "처리 중 오류가 발생했습니다. 문의할 때 requestId를 알려 주세요." },
+		{ "내부 오류가 발생했습니다", "처리하는 중에 오류가 발생했습니다. 문의할 때 requestId를 알려 주세요." },
 		{ "Internal error", "Something went wrong on our side. Name the requestId when you ask about it." } } },
 };
 static_assert(sizeof(rows) / sizeof(rows[0]) == PROBLEM__MAX, "a row for each problem");
@@ -116,14 +116,14 @@ static const enum problem of_result[] = {
 static_assert(sizeof(of_result) / sizeof(of_result[0]) == FR__MAX, "a problem for each result");
 
 static const char *const field_texts[][LANGUAGE__MAX] = {
-	[FIELD_REQUIRED] = { "꼭 필요한 항목입니다.", "This member is required." },
+	[FIELD_REQUIRED] = { "필수 항목입니다.", "This member is required." },
 	[FIELD_TYPE] = { "JSON 자료형이 맞지 않습니다.", "This is not of the JSON type asked for." },
 	[FIELD_TOO_SHORT] = { "너무 짧습니다.", "This is too short." },
 	[FIELD_TOO_LONG] = { "너무 깁니다.", "This is too long." },
 	[FIELD_OUT_OF_RANGE] = { "허용된 범위를 벗어났습니다.", "This is outside of the range allowed." },
 	[FIELD_CHARACTER] = { "쓸 수 없는 문자가 있습니다.", "This has a character that may not stand here." },
 	[FIELD_FORMAT] = { "형식이 맞지 않습니다.", "This does not have the form asked for." },
-	[FIELD_WORD] = { "허용된 낱말이 아닙니다.", "This is not one of the words allowed." },
+	[FIELD_WORD] = { "허용된 값이 아닙니다.", "This is not one of the words allowed." },
 	[FIELD_UNKNOWN] = { "알 수 없는 항목입니다.", "There is no such member." },
 	[FIELD_NOT_ALLOWED] = { "요청으로 보낼 수 없는 항목입니다.", "This member is never taken from a request." },
 	[FIELD_BOTH] = { "같은 값을 두 가지 이름으로 보냈습니다.", "The same value was sent under two names." },
@@ -132,7 +132,7 @@ static const char *const field_texts[][LANGUAGE__MAX] = {
 	[FIELD_URL_HOST] = { "허용되지 않은 호스트입니다.", "This host is not on the list of allowed ones." },
 	[FIELD_FRACTION] = { "분 단위로 나누어떨어져야 합니다.", "This is not a whole number of minutes." },
 	[FIELD_LENGTHS] = { "배열의 길이가 day와 다릅니다.", "This array is not as long as that of the days." },
-	[FIELD_ORDER] = { "시작은 끝보다 앞서야 합니다. 자정을 넘는 예약은 24시에 끝나는 구간과 다음 날 0시에 시작하는 구간, 두 개로 보내 주세요.",
+	[FIELD_ORDER] = { "시작 시각은 종료 시각보다 빨라야 합니다. 자정을 넘는 예약은 24시에 끝나는 구간과 다음 날 0시에 시작하는 구간, 두 개로 나누어 보내 주세요.",
 		"Start must be before end. A booking past midnight is two intervals: one that ends at 24:00, one of the next day that starts at 0:00." },
 	[FIELD_OVERLAP] = { "같은 요청의 다른 구간과 겹칩니다.", "This interval overlaps another one of the same request." },
 };

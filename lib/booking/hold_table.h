@@ -1,7 +1,7 @@
 /*
- * All holds of all rooms, and what is remembered of orders: the rules of contract section 5 as one pure module.
+ * All holds of all rooms, and what is remembered of orders: the rules of the queue (doc/protocol.txt, section 1) as one pure module.
  * Commands and time in; answers and records out. No I/O, no clock, no waiting: a caller that must wait gets HA_WAIT and asks
- * again when the hold it waits for has changed (hold_table_changes).
+ * again when the hold it waits for has changed (struct hold_changes).
  *
  * A command never changes the table itself. It decides, and where the answer changes anything it gives one *record* (bytes).
  * hold_table_apply(record) changes the table. The daemon's order is: decide -> journal append -> apply -> sync -> answer; a restart

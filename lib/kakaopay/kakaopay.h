@@ -1,6 +1,6 @@
 /*
- * KakaoPay's four calls as structs. What an answer means is data (contract section 4): an outcome, never only an HTTP status.
- * src: kakaopay-api.md sections 1-4 in the project's notes; doc/kakaopay.txt in this tree.
+ * KakaoPay's four calls as structs. What an answer means is data (doc/kakaopay.txt, sections 3 and 4): an outcome, never only an HTTP status.
+ * src: KakaoPay's documents, as doc/kakaopay.txt tells them; tests/data/kakaopay-*.json.
  */
 #pragma once
 

@@ -25,8 +25,8 @@ struct payment {
 	int64_t created_at_ms, approved_at_ms;	/* UTC */
 };
 
-/* round half up of (total - tax_free) / 11. src: kakaopay-api section 2 */
+/* round half up of (total - tax_free) / 11. src: KakaoPay's default of vat_amount */
 int64_t amount_vat(int64_t total, int64_t tax_free);
 
-/* The JSON object of answers and messages: the seed's members, times RFC 3339 UTC; aid left out where it is not known. */
+/* The JSON object of answers and messages: the members of the site's PaymentSchema, times RFC 3339 UTC; aid left out where it is not known. */
 void payment_format(const struct payment *p, struct buf *out);
