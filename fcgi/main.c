@@ -15,6 +15,7 @@
 
 #include "base/conf.h"
 #include "base/log.h"
+#include "fcgi/handlers.h"
 #include "fcgi/master.h"
 #include "fcgi/worker.h"
 
@@ -217,6 +218,21 @@ serve(const struct options *o)
 	return status;
 }
 
+/* What a worker makes of it is right, too: the store's URI, the keys. Nothing is connected. */
+static int
+check(struct conf *conf)
+{
+	static struct edge edge;
+	struct error err = { 0 };
+	bool right = edge_init(&edge, conf, &err);
+
+	if (!right)
+		fprintf(stderr, "%s\n", err.msg);
+	edge_clear(&edge);
+	conf_clear(conf);
+	return right ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -234,10 +250,8 @@ main(int argc, char **argv)
 			fprintf(stderr, "%s\n", err.msg);
 		return o.check ? EXIT_FAILURE : fail(&err);
 	}
-	if (o.check) {
-		conf_clear(&confs[0]);
-		return EXIT_SUCCESS;
-	}
+	if (o.check)
+		return check(&confs[0]);
 	log_open("roompay.fcgi", confs[0].log_level);
 	return serve(&o);
 }

@@ -206,7 +206,7 @@ prepare_signals(void)
 int
 main(int argc, char **argv)
 {
-	struct arguments args = { .config = SYSCONFDIR "/roompay.conf" };
+	struct arguments args = { .config = SYSCONFDIR "/roompay/roompay.conf" };
 	enum exit_code code;
 	struct conf conf;
 	struct error err;

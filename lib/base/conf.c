@@ -555,6 +555,19 @@ check_required(struct reading *r)
 }
 
 static void
+mistake_of_caller(struct reading *r, const char *name, const char *key, const char *why)
+{
+	char title[sizeof(r->titles[0].text)];
+	int line = 0;
+
+	snprintf(title, sizeof(title), "caller %s", name);
+	for (size_t i = 0; i < r->n_titles; i++)
+		if (strcmp(r->titles[i].text, title) == 0)
+			line = r->titles[i].line;
+	mistake(r, line, title, key, why);
+}
+
+static void
 check_whole(struct reading *r)
 {
 	struct conf *c = r->conf;
@@ -572,7 +585,7 @@ check_whole(struct reading *r)
 	for (size_t i = 0; i < c->n_callers; i++)
 		for (size_t j = 0; j < c->callers[i].n_cids; j++)
 			if (conf_merchant(c, c->callers[i].cids[j]) == NULL)
-				mistake(r, 0, c->callers[i].name, "cids", "names a cid without a [merchant] section");
+				mistake_of_caller(r, c->callers[i].name, "cids", "names a cid without a [merchant] section");
 }
 
 /* What was left open follows from the rest. */

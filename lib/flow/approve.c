@@ -1,6 +1,6 @@
 /* approvePayment: the user has confirmed. The same call gets the same answer for ever, and one order is captured once.
  *
- * Order of work (contract section 4): replay key -> the hold -> the order's chain to its end -> the queue says yes to number n -> replay key and work item in
+ * Order of work: replay key -> the hold -> the order's chain to its end -> the queue says yes to number n -> replay key and work item in
  * `open` -> `approving` at order#n -> KakaoPay -> outcome at order#n+1 -> payments -> queue told -> delivery -> answer. Each step may be repeated; a crash
  * anywhere leaves a record from which the next call goes on. */
 #include "config.h"

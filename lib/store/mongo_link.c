@@ -33,9 +33,9 @@ struct mongo_link {
 };
 
 /*
- * libmongoc puts counters into /dev/shm/mongoc-PID when it is loaded, before main can say that nobody
- * wants them ($MONGOC_DISABLE_SHM), and kill -9 leaves the file there. Its name goes at once; the memory
- * stays as long as the process.
+ * libmongoc puts counters into /dev/shm/mongoc-PID: 1.23 when it is loaded, before main can say that nobody
+ * wants them ($MONGOC_DISABLE_SHM), newer ones in mongoc_init. kill -9 would leave the file there. Its name
+ * goes at once; the memory stays as long as the process.
  */
 static void __attribute__((constructor))
 forget_counters(void)
@@ -140,6 +140,7 @@ mongo_link_open(const char *text, const char *database, struct error *err)
 		return NULL;
 	}
 	mongoc_init();
+	forget_counters();
 	l->uri = parse_uri(text, err);
 	if (l->uri == NULL) {
 		mongo_link_free(&l);

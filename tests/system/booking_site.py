@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 CID = "TC0ONETIME"
 
-# The contract's table of errors. code: status, whether Retry-After is told, what `charged` may say (None: absent).
+# The table of errors in doc/http.txt. code: status, whether Retry-After is told, what `charged` may say (None: absent).
 PROBLEMS = {
     "malformed-json": (400, False, {None}),
     "unauthenticated": (401, False, {None}),
@@ -67,7 +67,7 @@ class Answer:
 
 
 def check_problem(a, about_orders=True):
-    """An answer of roompay's that is no success has the shape of RFC 9457 and of the contract's table."""
+    """An answer of roompay's that is no success has the shape of RFC 9457 and of the table in doc/http.txt."""
     p, code = a.body, a.code
     assert a.headers["content-type"].startswith("application/problem+json"), a
     assert code in PROBLEMS, a
@@ -230,7 +230,7 @@ class Site:
 
     @staticmethod
     def booking(user="u-1", room=None, order=None, day=(1,), start=(10,), end=(12,), total=2200, cid=CID, **info):
-        """A payReady body as the seed writes it."""
+        """A payReady body as the site writes it."""
         return {
             "userInfo": {"userId": user},
             "paymentInfo": {

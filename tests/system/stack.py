@@ -293,7 +293,8 @@ class Stack:
     ORDER = ("store", "sim", "queued", "workers", "web", "courier")
 
     def start(self, name):
-        self.say(f"starting {name}")
+        if name != "store" or self.store_is_ours:
+            self.say(f"starting {name}")
         getattr(self, "_start_" + name)()
 
     def _targets(self, name):

@@ -3,7 +3,7 @@ import datetime
 
 from booking_site import Site, at_once, eventually, new_id
 
-SEED = {"_id", "aid", "amount", "approved_at", "cid", "created_at", "item_name", "partner_order_id", "partner_user_id",
+MEMBERS = {"_id", "aid", "amount", "approved_at", "cid", "created_at", "item_name", "partner_order_id", "partner_user_id",
         "payment_method_type", "quantity", "tid", "userId"}
 
 
@@ -27,10 +27,10 @@ def test_a_payment_is_captured_stored_and_told(site):
     assert len(site.payments(order_of(body))) == 1
 
 
-def test_a_reader_that_shares_no_code_finds_the_seeds_document(site):
+def test_a_reader_that_shares_no_code_finds_the_sites_document(site):
     body, token, a = site.paid(user="reader")
     doc, = site.payments(order_of(body))
-    assert set(doc) == SEED
+    assert set(doc) == MEMBERS
     assert type(doc["amount"]) is dict and set(doc["amount"]) == {"discount", "point", "tax_free", "total", "vat"}
     assert all(type(v) is int for v in doc["amount"].values()) and type(doc["quantity"]) is int
     assert isinstance(doc["approved_at"], datetime.datetime) and isinstance(doc["created_at"], datetime.datetime)

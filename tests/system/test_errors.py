@@ -1,4 +1,4 @@
-"""The contract's error table: every row, every wrong field at once, in Korean and English."""
+"""The error table of doc/http.txt: every row, every wrong field at once, in Korean and English."""
 import json
 
 import pytest
@@ -98,7 +98,7 @@ def test_past_midnight_is_two_intervals_and_says_so(site):
     assert "24" in a.raw.decode(), a
 
 
-def test_other_spellings_of_this_contract(site):
+def test_other_spellings_that_clients_use(site):
     body = Site.booking(day=[1, 2], start=[9, 9], end=[10, 10])
     r = body["reservationInfo"]
     r["days"], r["startTime"], r["endTime"] = r.pop("day"), 9, 10

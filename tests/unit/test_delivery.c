@@ -81,7 +81,7 @@ a_key_that_is_not_one_is_refused_and_not_told(void **state)
 
 /* Tries made when each is due to the moment, from the first on. */
 static void
-the_schedule_is_the_contracts(void **state)
+the_schedule_row_by_row(void **state)
 {
 	static const int64_t s = 1000, min = 60 * s, h = 60 * min;
 	const int64_t steps[] = { 5 * s, 30 * s, 2 * min, 10 * min, 30 * min, h, 3 * h, 6 * h, 6 * h, 6 * h, 6 * h, 6 * h, 6 * h, 6 * h, 6 * h, 6 * h, 6 * h,
@@ -153,7 +153,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signatures_are_those_of_others),
 		cmocka_unit_test(a_key_that_is_not_one_is_refused_and_not_told),
-		cmocka_unit_test(the_schedule_is_the_contracts),
+		cmocka_unit_test(the_schedule_row_by_row),
 		cmocka_unit_test(each_kind_has_its_members_peer_and_id),
 	};
 

@@ -50,7 +50,7 @@ every_problem_has_a_code_a_status_and_words_in_both_languages(void **state)
 }
 
 static void
-the_contracts_table_row_by_row(void **state)
+the_table_row_by_row(void **state)
 {
 	static const struct { enum problem p; int status; const char *code; bool says_charged, retry; } rows[] = {
 		{ PROBLEM_MALFORMED_JSON, 400, "malformed-json", false, false },
@@ -165,7 +165,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_problem_has_a_code_a_status_and_words_in_both_languages),
-		cmocka_unit_test(the_contracts_table_row_by_row),
+		cmocka_unit_test(the_table_row_by_row),
 		cmocka_unit_test(every_end_of_a_flow_has_its_answer),
 		cmocka_unit_test(every_wrong_field_has_words_in_both_languages),
 		cmocka_unit_test(the_language_that_the_header_likes_best),
