@@ -49,6 +49,15 @@ problem(struct call *c, enum problem p)
 	reply_problem(c->reply, &c->to, p, NULL, NULL);
 }
 
+static void
+explain(struct call *c, const char *why)
+{
+	size_t len = strnlen(why, sizeof(c->why) - 1);
+
+	memcpy(c->why, why, len);
+	c->why[len] = '\0';
+}
+
 /* True when the body became what was asked for; else the problem is the reply. */
 static bool
 accept(struct call *c, enum request_verdict v, const struct field_errors *errors, const struct error *err)
@@ -57,7 +66,7 @@ accept(struct call *c, enum request_verdict v, const struct field_errors *errors
 	case REQUEST_OK:
 		return true;
 	case REQUEST_MALFORMED:
-		snprintf(c->why, sizeof(c->why), "%s", err->msg);
+		explain(c, err->msg);
 		problem(c, PROBLEM_MALFORMED_JSON);
 		return false;
 	case REQUEST_WRONG_FIELDS:
@@ -67,7 +76,7 @@ accept(struct call *c, enum request_verdict v, const struct field_errors *errors
 	case REQUEST_NO_MEMORY:
 		break;
 	}
-	snprintf(c->why, sizeof(c->why), "out of memory");
+	explain(c, "out of memory");
 	problem(c, PROBLEM_INTERNAL_ERROR);
 	return false;
 }
@@ -107,7 +116,7 @@ handle_ready(struct call *c)
 	if (accept(c, v, &errors, &err) && merchant_allows(c, rq->attempt.cid)) {
 		flow_ready(flow_of(c), &c->flow_call, rq, a);
 		reply_ready(c->reply, &c->to, &rq->attempt, a);
-		snprintf(c->why, sizeof(c->why), "%s", a->detail);
+		explain(c, a->detail);
 	}
 	request_ready_clear(&c->e->ready);
 	field_errors_clear(&errors);
@@ -126,7 +135,7 @@ handle_approve(struct call *c)
 	if (accept(c, request_read_approve(c->in->body, c->in->body_len, &rq, &errors, &err), &errors, &err)) {
 		flow_approve(flow_of(c), &c->flow_call, rq.user_id, rq.room_id, rq.pg_token, cids, n_cids, a);
 		reply_approve(c->reply, &c->to, a);
-		snprintf(c->why, sizeof(c->why), "%s", a->detail);
+		explain(c, a->detail);
 	}
 	secret_wipe(&rq, sizeof(rq));
 	field_errors_clear(&errors);
@@ -147,7 +156,7 @@ handle_remove(struct call *c)
 	if (accept(c, request_read_remove(c->in->body, c->in->body_len, &rq, &errors, &err), &errors, &err)) {
 		flow_remove(flow_of(c), &c->flow_call, by_reservation, rq.user_id, rq.room_id, rq.tid[0] != '\0' ? rq.tid : NULL, cids, n_cids, a);
 		reply_remove(c->reply, &c->to, a);
-		snprintf(c->why, sizeof(c->why), "%s", a->detail);
+		explain(c, a->detail);
 	}
 	field_errors_clear(&errors);
 }
@@ -167,13 +176,13 @@ list_room(struct call *c, const char *room)
 	struct error err = { 0 };
 
 	if (f->gate != FR_OK) {
-		snprintf(c->why, sizeof(c->why), "%s", c->e->gate.why);
+		explain(c, c->e->gate.why);
 		problem(c, problem_of_result(f->gate));
 	} else if (!queue_list(f->queue, room, &list, deadline, &err)) {
-		snprintf(c->why, sizeof(c->why), "%s", err.msg);
+		explain(c, err.msg);
 		problem(c, err.code == ERR_CONFLICT ? PROBLEM_NOT_READY : PROBLEM_QUEUE_UNAVAILABLE);
 	} else if (!reply_held(c->reply, &c->to, buf_str(&list), list.len)) {
-		snprintf(c->why, sizeof(c->why), "the queue's list makes no sense");
+		explain(c, "the queue's list makes no sense");
 		problem(c, PROBLEM_INTERNAL_ERROR);
 	}
 	buf_clear(&list);
@@ -235,7 +244,7 @@ handle_readyz(struct call *c)
 		buf_add_str(b, "null");
 	buf_add_char(b, '}');
 	if (!well)
-		snprintf(c->why, sizeof(c->why), "%s", !store ? store_err.msg : !queue ? queue_err.msg : c->e->gate.why);
+		explain(c, !store ? store_err.msg : !queue ? queue_err.msg : c->e->gate.why);
 }
 
 /* --- from bytes to a handler */
@@ -249,18 +258,28 @@ is_request_id(const char *text)
 	return len >= 1 && len < REQUEST_ID_CAP && strspn(text, allowed) == len;
 }
 
+/* No secret, only never the same twice: what is left when a process ends is lost. */
 static void
-take_request_id(char out[REQUEST_ID_CAP], const char *given)
+make_request_id(struct edge *e)
 {
-	unsigned char random[16] = { 0 };
+	enum { ID_BYTES = 16 };
 
-	if (is_request_id(given)) {
-		memcpy(out, given, strlen(given) + 1);
-		return;
+	if (e->random_left < ID_BYTES) {
+		if (getrandom(e->random, sizeof(e->random), 0) < 0)
+			e->random[0]++;	/* no kernel of ours does that; an id that was there is still an id */
+		e->random_left = sizeof(e->random);
 	}
-	if (getrandom(random, sizeof(random), 0) < 0)
-		random[0] = 0;	/* no kernel of ours does that; an id of zeros is still an id */
-	digest_hex(random, sizeof(random), out);
+	e->random_left -= ID_BYTES;
+	digest_hex(e->random + e->random_left, ID_BYTES, e->request_id);
+}
+
+static void
+take_request_id(struct edge *e, const char *given)
+{
+	if (is_request_id(given))
+		memcpy(e->request_id, given, strlen(given) + 1);
+	else
+		make_request_id(e);
 }
 
 /* application/json, with no charset or with UTF-8. */
@@ -326,7 +345,7 @@ edge_answer(struct edge *e, const struct http_request *in, struct buf *out)
 	const struct route *r = route_find(e->conf->prefix, in->script_name, in->path_info, in->request_uri);
 	struct call c = { .e = e, .in = in, .reply = &e->reply };
 
-	take_request_id(e->request_id, in->request_id);
+	take_request_id(e, in->request_id);
 	log_set_request(e->request_id);
 	c.to = (struct reply_to){ e->conf, e->request_id, language_choose(in->accept_language) };
 	c.flow_call = (struct flow_call){ e->request_id, in->boot_ms + e->conf->deadline_ms };

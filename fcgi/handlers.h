@@ -24,6 +24,8 @@ struct edge {
 	const struct conf *conf;
 	struct flow flow;
 	struct gate gate;
+	unsigned char random[1024];	/* for request ids: asked for in one go, used from the end */
+	size_t random_left;
 	/* of the request in hand */
 	char request_id[REQUEST_ID_CAP];
 	struct request_ready ready;

@@ -2,7 +2,6 @@
 
 #include "fcgi/reply.h"
 
-#include <inttypes.h>
 #include <json-c/json.h>
 
 #include "fcgi/schedule.h"
@@ -59,8 +58,15 @@ reply_format(const struct reply *r, const struct reply_to *to, struct buf *out)
 		    "\"charged\":\"unknown\",\"requestId\":\"%s\"}", to->request_id, to->request_id);
 		return;
 	}
-	buf_printf(out, "Status: %d %s\r\nContent-Length: %zu\r\nX-Request-Id: %s\r\nCache-Control: no-store\r\n", r->status, words_of(r->status),
-	    r->body.len, to->request_id);
+	buf_add_str(out, "Status: ");
+	buf_add_int(out, r->status);
+	buf_add_char(out, ' ');
+	buf_add_str(out, words_of(r->status));
+	buf_add_str(out, "\r\nContent-Length: ");
+	buf_add_int(out, (int64_t)r->body.len);
+	buf_add_str(out, "\r\nX-Request-Id: ");
+	buf_add_str(out, to->request_id);
+	buf_add_str(out, "\r\nCache-Control: no-store\r\n");
 	buf_add(out, buf_str(&r->headers), r->headers.len);
 	buf_add_str(out, "\r\n");
 	buf_add(out, buf_str(&r->body), r->body.len);
@@ -70,8 +76,11 @@ reply_format(const struct reply *r, const struct reply_to *to, struct buf *out)
 static void
 add_retry_after(struct reply *r, int64_t ms)
 {
-	if (ms > 0)
-		buf_printf(&r->headers, "Retry-After: %" PRId64 "\r\n", (ms + 999) / 1000);
+	if (ms <= 0)
+		return;
+	buf_add_str(&r->headers, "Retry-After: ");
+	buf_add_int(&r->headers, (ms + 999) / 1000);
+	buf_add_str(&r->headers, "\r\n");
 }
 
 static void
@@ -291,7 +300,7 @@ reply_held(struct reply *r, const struct reply_to *to, const char *list, size_t 
 	struct json_object *rows = NULL;
 	bool ok;
 
-	ok = strict_check(list, len, 4, NULL) && (rows = json_tokener_parse(list)) != NULL && json_object_is_type(rows, json_type_array);
+	ok = strict_parse(list, len, 4, &rows, NULL) && json_object_is_type(rows, json_type_array);
 	if (ok)
 		buf_add_char(&r->body, '[');
 	for (size_t i = 0; ok && i < json_object_array_length(rows); i++)

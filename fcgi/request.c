@@ -25,9 +25,9 @@ verdict(const struct field_errors *errors)
 }
 
 static enum request_verdict
-parse(const char *body, size_t len, struct json_object **tree, struct error *err)
+parsed(bool ok, const struct error *err)
 {
-	if (strict_parse_object(body, len, STRICT_DEPTH, tree, err))
+	if (ok)
 		return REQUEST_OK;
 	return err->code == ERR_INPUT ? REQUEST_MALFORMED : REQUEST_NO_MEMORY;
 }
@@ -294,12 +294,13 @@ fill_attempt(struct attempt *a, const struct kakaopay_ready *p)
 
 /* What the calendar needs goes through as it was sent. */
 static void
-keep_reservation_info(struct attempt *a, const char *body, size_t len, struct field_errors *errors)
+keep_reservation_info(struct attempt *a, struct strict_span sent, struct field_errors *errors)
 {
 	static struct buf text;	/* its memory is kept */
 
 	buf_reset(&text);
-	if (!strict_member_text(body, len, STRICT_DEPTH, "reservationInfo", &text))
+	strict_add_compact(&text, sent);
+	if (text.bad)
 		errors->bad = true;
 	else if (text.len > RESERVATION_INFO_MAX)
 		field_errors_add(errors, "", "reservationInfo", FIELD_TOO_LONG);
@@ -369,10 +370,11 @@ enum request_verdict
 request_read_ready(const struct conf *conf, const char *body, size_t len, struct request_ready *out, struct field_errors *errors, struct error *err)
 {
 	struct attempt *a = &out->rq.attempt;
+	struct strict_span reservation;
 	enum request_verdict v;
 
 	begin_ready(out);
-	v = parse(body, len, &out->tree, err);
+	v = parsed(strict_parse_object_and_find(body, len, STRICT_DEPTH, &out->tree, "reservationInfo", &reservation, err), err);
 	if (v != REQUEST_OK)
 		return v;
 	field_read(out->tree, "", body_rules, sizeof(body_rules) / sizeof(body_rules[0]), false, NULL, out, errors);
@@ -380,7 +382,7 @@ request_read_ready(const struct conf *conf, const char *body, size_t len, struct
 	read_user_info(out, json_object_object_get_ex(out->tree, "userId", NULL), conf, errors);
 	if (out->reservation_info != NULL) {
 		schedule_read(out->reservation_info, "/reservationInfo", conf, &out->rq.set, a->room_id, errors);
-		keep_reservation_info(a, body, len, errors);
+		keep_reservation_info(a, reservation, errors);
 	}
 	if (verdict(errors) != REQUEST_OK)
 		return verdict(errors);
@@ -432,7 +434,7 @@ static enum request_verdict
 read_flat(const char *body, size_t len, const struct field_rule *rules, size_t n_rules, void *form, struct field_errors *errors, struct error *err)
 {
 	struct json_object *tree = NULL;
-	enum request_verdict v = parse(body, len, &tree, err);
+	enum request_verdict v = parsed(strict_parse_object(body, len, STRICT_DEPTH, &tree, err), err);
 
 	if (v != REQUEST_OK)
 		return v;

@@ -34,7 +34,7 @@ buf_reset(struct buf *b)
 }
 
 static bool
-reserve(struct buf *b, size_t more)
+grow(struct buf *b, size_t more)
 {
 	size_t need, cap;
 	char *data;
@@ -44,8 +44,6 @@ reserve(struct buf *b, size_t more)
 		return false;
 	}
 	need = b->len + more + 1;
-	if (need <= b->cap)
-		return true;
 	cap = b->cap < 256 ? 256 : b->cap;
 	while (cap < need)
 		cap *= 2;
@@ -57,6 +55,15 @@ reserve(struct buf *b, size_t more)
 	b->data = data;
 	b->cap = cap;
 	return true;
+}
+
+/* Mostly there is room. */
+static inline bool
+reserve(struct buf *b, size_t more)
+{
+	if (!b->bad && more < b->cap - b->len && (b->limit == 0 || more <= b->limit - b->len))
+		return true;
+	return grow(b, more);
 }
 
 void
@@ -85,6 +92,20 @@ buf_add_char(struct buf *b, char c)
 	}
 	b->data[b->len++] = c;
 	b->data[b->len] = '\0';
+}
+
+void
+buf_add_int(struct buf *b, int64_t n)
+{
+	uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
+	char digits[20], *p = digits + sizeof(digits);
+
+	do
+		*--p = (char)('0' + left % 10);
+	while ((left /= 10) > 0);
+	if (n < 0)
+		*--p = '-';
+	buf_add(b, p, (size_t)(digits + sizeof(digits) - p));
 }
 
 void

@@ -22,6 +22,7 @@ void buf_reset(struct buf *b);		/* empties, keeps the memory */
 void buf_add(struct buf *b, const void *data, size_t len);
 void buf_add_str(struct buf *b, const char *s);
 void buf_add_char(struct buf *b, char c);
+void buf_add_int(struct buf *b, int64_t n);	/* decimal */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_drop_front(struct buf *b, size_t len);
 const char *buf_str(const struct buf *b);	/* "" when empty; borrowed */

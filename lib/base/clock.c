@@ -59,6 +59,14 @@ clock_boot_id(void)
 	return id;
 }
 
+static char *
+add_digits(char *to, int n, int value)
+{
+	for (int i = n - 1; i >= 0; i--, value /= 10)
+		to[i] = (char)('0' + value % 10);
+	return to + n;
+}
+
 void
 clock_format_iso(int64_t wall_ms, char out[CLOCK_ISO_CAP])
 {
@@ -73,8 +81,21 @@ clock_format_iso(int64_t wall_ms, char out[CLOCK_ISO_CAP])
 	}
 	t = (time_t)s;
 	gmtime_r(&t, &tm);
-	snprintf(out, CLOCK_ISO_CAP, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (tm.tm_year + 1900) % 10000,
-	    tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, ms);
+	out = add_digits(out, 4, (tm.tm_year + 1900) % 10000);
+	*out++ = '-';
+	out = add_digits(out, 2, tm.tm_mon + 1);
+	*out++ = '-';
+	out = add_digits(out, 2, tm.tm_mday);
+	*out++ = 'T';
+	out = add_digits(out, 2, tm.tm_hour);
+	*out++ = ':';
+	out = add_digits(out, 2, tm.tm_min);
+	*out++ = ':';
+	out = add_digits(out, 2, tm.tm_sec);
+	*out++ = '.';
+	out = add_digits(out, 3, ms);
+	*out++ = 'Z';
+	*out = '\0';
 }
 
 bool

@@ -18,9 +18,9 @@ int64_t clock_wall_ms(void);
 /* The kernel's boot id (36 characters), the same until the next boot; "" where the system has none. */
 const char *clock_boot_id(void);
 
-/* RFC 3339 UTC with milliseconds, as Date.prototype.toISOString: "2026-03-05T01:20:30.000Z" (24 characters). */
-enum { CLOCK_ISO_CAP = 72 };
+/* RFC 3339 UTC with milliseconds, as Date.prototype.toISOString: "2026-03-05T01:20:30.000Z" (24 characters). Years 0 to 9999. */
+enum { CLOCK_ISO_CAP = 25 };
 void clock_format_iso(int64_t wall_ms, char out[CLOCK_ISO_CAP]);
 
-/* KakaoPay's "YYYY-MM-DDTHH:MM:SS", KST without offset, to UTC milliseconds. src: kakaopay-api section 2. */
+/* KakaoPay's "YYYY-MM-DDTHH:MM:SS", KST without offset, to UTC milliseconds. src: KakaoPay's samples (tests/data). */
 bool clock_parse_kst(const char *text, int64_t *wall_ms);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,10 +20,20 @@ static const char *const level_names[] = {
 static const char *log_prog = "roompay";
 static const char *log_request;
 static enum log_level log_max = LOG_LEVEL_INFO;
+static pid_t own_pid;		/* 0: log_open was not called */
 
+static void
+learn_pid(void)
+{
+	own_pid = getpid();
+}
+
+/* The pid is asked for here and in each child, not for each line. */
 void
 log_open(const char *prog, enum log_level level)
 {
+	if (own_pid == 0 && pthread_atfork(NULL, NULL, learn_pid) == 0)
+		learn_pid();
 	log_prog = prog;
 	log_max = level;
 }
@@ -86,6 +97,27 @@ add_value(struct buf *b, const char *s)
 	buf_add_char(b, '"');
 }
 
+static void
+add_plain(struct buf *b, const char *key, const char *value)
+{
+	buf_add_str(b, key);
+	buf_add_char(b, '=');
+	buf_add_str(b, value);
+}
+
+static void
+add_kv(struct buf *b, const struct log_kv *kv)
+{
+	buf_add_char(b, ' ');
+	add_plain(b, kv->key, "");
+	if (kv->type == LOG_KV_STR)
+		add_value(b, kv->str);
+	else if (kv->type == LOG_KV_INT)
+		buf_add_int(b, kv->num);
+	else
+		buf_add_str(b, kv->num ? "true" : "false");
+}
+
 void
 log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs, size_t n)
 {
@@ -97,20 +129,18 @@ log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs,
 	if (level > log_max)
 		return;
 	clock_format_iso(clock_wall_ms(), ts);
-	buf_printf(&b, "ts=%s level=%s prog=%s pid=%d event=%s", ts, level_names[level], log_prog, (int)getpid(), event);
+	add_plain(&b, "ts", ts);
+	add_plain(&b, " level", level_names[level]);
+	add_plain(&b, " prog", log_prog);
+	add_plain(&b, " pid", "");
+	buf_add_int(&b, own_pid != 0 ? own_pid : getpid());
+	add_plain(&b, " event", event);
 	if (log_request != NULL) {
-		buf_add_str(&b, " req=");
+		add_plain(&b, " req", "");
 		add_value(&b, log_request);
 	}
-	for (size_t i = 0; i < n; i++) {
-		buf_printf(&b, " %s=", kvs[i].key);
-		if (kvs[i].type == LOG_KV_STR)
-			add_value(&b, kvs[i].str);
-		else if (kvs[i].type == LOG_KV_INT)
-			buf_printf(&b, "%lld", (long long)kvs[i].num);
-		else
-			buf_add_str(&b, kvs[i].num ? "true" : "false");
-	}
+	for (size_t i = 0; i < n; i++)
+		add_kv(&b, &kvs[i]);
 	b.bad = false;
 	b.limit = 0;
 	buf_add_char(&b, '\n');

@@ -118,7 +118,7 @@ answer_replay(struct asking *q)
 }
 
 struct conflicts {
-	bool minute[WEEK_MINUTES];	/* asked for, and guarded by others */
+	bool minute[WEEK_MINUTES];	/* guarded by others; only where it was asked for */
 	bool any;
 	int64_t retry_ms;		/* when the last of them may be over */
 };
@@ -156,22 +156,39 @@ find_conflicts_in(const struct asking *q, const struct week *w, struct interval 
 	}
 }
 
-/* Runs of minutes; none passes midnight. What does not fit into a set is left out: a request has at most INTERVALS_MAX intervals, and the caller asks again. */
 static void
-list_conflicts(const struct conflicts *c, struct interval_set *out)
+begin_conflicts(struct conflicts *c, const struct interval_set *asked)
 {
-	const bool *begin, *end, *week_end = c->minute + WEEK_MINUTES;
+	c->any = false;
+	c->retry_ms = 0;
+	for (size_t i = 0; i < asked->n; i++)
+		memset(&c->minute[asked->iv[i].start], false, (size_t)(asked->iv[i].end - asked->iv[i].start));
+}
 
+/* A run goes on where the one before ends, but never past midnight. */
+static void
+list_run(int16_t start, int16_t end, struct interval_set *out)
+{
+	if (out->n > 0 && out->iv[out->n - 1].end == start && start % DAY_MINUTES != 0)
+		out->iv[out->n - 1].end = end;
+	else if (out->n < INTERVALS_MAX)
+		out->iv[out->n++] = (struct interval){ start, end };
+}
+
+/* Runs of minutes. What does not fit into a set is left out: a request has at most INTERVALS_MAX intervals, and the caller asks again. */
+static void
+list_conflicts(const struct conflicts *c, const struct interval_set *asked, struct interval_set *out)
+{
 	out->n = 0;
-	for (const bool *m = c->minute; m < week_end && out->n < INTERVALS_MAX; m = end) {
-		begin = memchr(m, true, (size_t)(week_end - m));
-		if (begin == NULL)
-			return;
-		end = c->minute + ((begin - c->minute) / DAY_MINUTES + 1) * DAY_MINUTES;
-		m = memchr(begin, false, (size_t)(end - begin));
-		if (m != NULL)
-			end = m;
-		out->iv[out->n++] = (struct interval){ (int16_t)(begin - c->minute), (int16_t)(end - c->minute) };
+	for (size_t i = 0; i < asked->n; i++) {
+		const bool *begin, *end, *last = c->minute + asked->iv[i].end;
+
+		for (const bool *m = c->minute + asked->iv[i].start; m < last && (begin = memchr(m, true, (size_t)(last - m))) != NULL; m = end) {
+			end = memchr(begin, false, (size_t)(last - begin));
+			if (end == NULL)
+				end = last;
+			list_run((int16_t)(begin - c->minute), (int16_t)(end - c->minute), out);
+		}
 	}
 }
 
@@ -184,8 +201,8 @@ answer_slot(struct asking *q)
 
 	if (r == NULL)
 		return false;
-	memset(&held, 0, sizeof(held));
-	memset(&sold, 0, sizeof(sold));
+	begin_conflicts(&held, &q->rq->set);
+	begin_conflicts(&sold, &q->rq->set);
 	for (size_t i = 0; i < q->rq->set.n; i++) {
 		find_conflicts_in(q, &r->primary, q->rq->set.iv[i], &held, &sold);
 		find_conflicts_in(q, &r->replacing, q->rq->set.iv[i], &held, &sold);
@@ -194,7 +211,7 @@ answer_slot(struct asking *q)
 	if (!c->any)
 		return false;
 	decision_answer(&q->d, held.any ? HA_SLOT_HELD : HA_SLOT_SOLD, c->retry_ms);
-	list_conflicts(c, &q->d.out->conflicts);
+	list_conflicts(c, &q->rq->set, &q->d.out->conflicts);
 	q->d.t->stats.refused_slot++;
 	return true;
 }

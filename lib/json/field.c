@@ -117,23 +117,20 @@ field_errors_has(const struct field_errors *f, const char *pointer)
 	return false;
 }
 
+static bool
+is_continued(char c)
+{
+	return ((unsigned char)c & 0xc0) == 0x80;
+}
+
 size_t
 field_characters(const char *utf8)
 {
 	size_t n = 0;
 
 	for (; *utf8 != '\0'; utf8++)
-		n += ((unsigned char)*utf8 & 0xc0) != 0x80;
+		n += !is_continued(*utf8);
 	return n;
-}
-
-static bool
-has_control(const char *s)
-{
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			return true;
-	return false;
 }
 
 static enum field_code
@@ -141,22 +138,27 @@ read_str(const struct json_object *v, const struct field_rule *r, const void *ct
 {
 	struct json_object *value = (struct json_object *)(uintptr_t)v;	/* json-c's getters lack const */
 	enum field_code code;
+	bool control = false;
+	int64_t n = 0;
 	const char *text;
-	size_t n;
+	size_t len;
 
 	if (!json_object_is_type(v, json_type_string))
 		return FIELD_TYPE;
 	text = json_object_get_string(value);
-	n = field_characters(text);
-	if ((int64_t)n < r->min)
+	for (len = 0; text[len] != '\0'; len++) {
+		n += !is_continued(text[len]);
+		control = control || (unsigned char)text[len] < 0x20 || text[len] == 0x7f;
+	}
+	if (n < r->min)
 		return FIELD_TOO_SHORT;
-	if ((int64_t)n > r->max || strlen(text) >= r->cap)
+	if (n > r->max || len >= r->cap)
 		return FIELD_TOO_LONG;
-	if (has_control(text))
+	if (control)
 		return FIELD_CHARACTER;
 	code = r->check == NULL ? FIELD__OK : r->check(text, ctx);
 	if (code == FIELD__OK)
-		memcpy(out, text, strlen(text) + 1);
+		memcpy(out, text, len + 1);
 	return code;
 }
 
@@ -190,38 +192,78 @@ read_value(const struct json_object *v, const struct field_rule *r, const void *
 	return FIELD_TYPE;
 }
 
-static bool
-is_known(const char *name, const struct field_rule *rules, size_t n_rules)
+enum { RULES_MAX = 64 };
+
+/* The rule of a name, n_rules if there is none. Members mostly come in the order of the rules: look from `from` on, then before it. */
+static size_t
+rule_of(const char *name, const struct field_rule *rules, size_t n_rules, size_t from)
 {
-	for (size_t i = 0; i < n_rules; i++)
-		if (strcmp(name, rules[i].name) == 0)
-			return true;
-	return false;
+	for (size_t k = from; k < n_rules; k++)
+		if (strcmp(name, rules[k].name) == 0)
+			return k;
+	for (size_t k = 0; k < from; k++)
+		if (strcmp(name, rules[k].name) == 0)
+			return k;
+	return n_rules;
+}
+
+struct members {		/* of an object, by rule */
+	struct json_object *value[RULES_MAX];	/* NULL is null */
+	uint64_t there;
+	bool unknown;		/* there are others */
+};
+
+static void
+find_members(struct json_object *obj, const struct field_rule *rules, size_t n_rules, struct members *m)
+{
+	struct json_object_iterator i = json_object_iter_begin(obj), end = json_object_iter_end(obj);
+	size_t next = 0;
+
+	m->there = 0;
+	m->unknown = false;
+	for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
+		size_t k = rule_of(json_object_iter_peek_name(&i), rules, n_rules, next);
+
+		if (k == n_rules) {
+			m->unknown = true;
+			continue;
+		}
+		m->value[k] = json_object_iter_peek_value(&i);
+		m->there |= UINT64_C(1) << k;
+		next = k + 1;
+	}
+}
+
+static void
+add_unknown(struct json_object *obj, const char *at, const struct field_rule *rules, size_t n_rules, struct field_errors *errors)
+{
+	json_object_object_foreach(obj, name, value) {
+		(void)value;
+		if (rule_of(name, rules, n_rules, 0) == n_rules)
+			field_errors_add(errors, at, name, FIELD_UNKNOWN);
+	}
 }
 
 void
 field_read(const struct json_object *obj, const char *at, const struct field_rule *rules, size_t n_rules, bool open, const void *ctx,
     void *out, struct field_errors *errors)
 {
-	struct json_object_iterator i, end;
+	struct json_object *object = (struct json_object *)(uintptr_t)obj;	/* json-c's iterators lack const */
+	struct members m;
 
+	assert(n_rules <= RULES_MAX);
+	find_members(object, rules, n_rules, &m);
 	for (size_t k = 0; k < n_rules; k++) {
 		const struct field_rule *r = &rules[k];
-		struct json_object *v;
 		enum field_code code = r->required ? FIELD_REQUIRED : FIELD__OK;
 
 		assert(r->type != FIELD_INT || r->cap == sizeof(int64_t));
-		assert((r->type != FIELD_OBJECT && r->type != FIELD_ANY) || r->cap == sizeof(v));
-		if (json_object_object_get_ex(obj, r->name, &v))
-			code = read_value(v, r, ctx, (char *)out + r->offset);
+		assert((r->type != FIELD_OBJECT && r->type != FIELD_ANY) || r->cap == sizeof(object));
+		if (m.there >> k & 1)
+			code = read_value(m.value[k], r, ctx, (char *)out + r->offset);
 		if (code != FIELD__OK)
 			field_errors_add(errors, at, r->name, code);
 	}
-	if (open)
-		return;
-	i = json_object_iter_begin((struct json_object *)(uintptr_t)obj);
-	end = json_object_iter_end(obj);
-	for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i))
-		if (!is_known(json_object_iter_peek_name(&i), rules, n_rules))
-			field_errors_add(errors, at, json_object_iter_peek_name(&i), FIELD_UNKNOWN);
+	if (m.unknown && !open)
+		add_unknown(object, at, rules, n_rules, errors);
 }

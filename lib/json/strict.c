@@ -8,22 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct key {			/* decoded; in scan.names */
-	size_t at, len;
-};
-
 struct scan {
 	const char *begin, *p, *end;
 	int depth, max_depth;
 	const char *why;	/* first fault, NULL: none */
-	struct buf names;	/* decoded member names of the objects that are open */
-	struct key *keys;	/* theirs */
-	size_t n_keys, cap_keys;
-	const char *want;	/* member of the outermost object to be remembered */
-	const char *want_begin, *want_end;
+	struct buf names;	/* of the members whose values are being read, each with a NUL: a stack */
+	struct buf decoded;	/* a string that has escapes */
+	const char *want;	/* member of the outermost object to be remembered, NULL: none */
+	struct strict_span found;
 };
 
-static bool scan_value(struct scan *s);
+enum { ARRAY_BEGIN = 4 };	/* places in a new array: json-c would make 32, however many [] a text has */
+
+static const char no_memory[] = "out of memory";
+
+static bool scan_value(struct scan *s, struct json_object **out);
 
 static bool
 fault(struct scan *s, const char *why)
@@ -65,10 +64,38 @@ scan_digits(struct scan *s)
 	return true;
 }
 
+/* What does not fit becomes the largest or the smallest: no rule allows that. */
+static struct json_object *
+new_integer(const char *p, const char *end)
+{
+	bool negative = *p == '-';
+	uint64_t n = 0;
+
+	for (p += negative; p < end; p++)
+		if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n)) {
+			n = UINT64_MAX;
+			break;
+		}
+	if (n <= INT64_MAX)
+		return json_object_new_int64(negative ? -(int64_t)n : (int64_t)n);
+	return negative ? json_object_new_int64(INT64_MIN) : json_object_new_uint64(n);
+}
+
+/* json-c writes it again as it was sent. */
+static struct json_object *
+new_fraction(struct scan *s, const char *begin)
+{
+	buf_reset(&s->decoded);
+	buf_add(&s->decoded, begin, (size_t)(s->p - begin));
+	return s->decoded.bad ? NULL : json_object_new_double_s(strtod(s->decoded.data, NULL), s->decoded.data);
+}
+
 /* -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)? */
 static bool
-scan_number(struct scan *s)
+scan_number(struct scan *s, struct json_object **out)
 {
+	const char *begin = s->p, *end;
+
 	take(s, '-');
 	if (take(s, '0')) {
 		if (is_digit(s))
@@ -76,14 +103,17 @@ scan_number(struct scan *s)
 	} else if (!scan_digits(s)) {
 		return false;
 	}
+	end = s->p;
 	if (take(s, '.') && !scan_digits(s))
 		return false;
 	if (take(s, 'e') || take(s, 'E')) {
 		if (!take(s, '+'))
 			take(s, '-');
-		return scan_digits(s);
+		if (!scan_digits(s))
+			return false;
 	}
-	return true;
+	*out = s->p == end ? new_integer(begin, end) : new_fraction(s, begin);
+	return *out != NULL || fault(s, no_memory);
 }
 
 static bool
@@ -136,7 +166,7 @@ add_utf8(struct buf *out, uint32_t c)
 }
 
 static bool
-scan_unicode(struct scan *s, struct buf *name)
+scan_unicode(struct scan *s)
 {
 	uint32_t c, low;
 
@@ -155,13 +185,12 @@ scan_unicode(struct scan *s, struct buf *name)
 			return fault(s, "a high surrogate stands alone");
 		c = 0x10000 + ((c - 0xd800) << 10 | (low - 0xdc00));
 	}
-	if (name != NULL)
-		add_utf8(name, c);
+	add_utf8(&s->decoded, c);
 	return true;
 }
 
 static bool
-scan_escape(struct scan *s, struct buf *name)
+scan_escape(struct scan *s)
 {
 	static const char letters[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
 	const char *at;
@@ -169,19 +198,18 @@ scan_escape(struct scan *s, struct buf *name)
 	if (s->p == s->end)
 		return fault(s, "a string does not end");
 	if (take(s, 'u'))
-		return scan_unicode(s, name);
+		return scan_unicode(s);
 	at = *s->p == '\0' ? NULL : strchr(letters, *s->p);
 	if (at == NULL)
 		return fault(s, "an escape is not one of RFC 8259");
-	if (name != NULL)
-		buf_add_char(name, bytes[at - letters]);
+	buf_add_char(&s->decoded, bytes[at - letters]);
 	s->p++;
 	return true;
 }
 
 /* One character of more than one byte: RFC 3629, so neither overlong, nor a surrogate, nor above U+10FFFF. */
 static bool
-scan_utf8(struct scan *s, struct buf *name)
+scan_utf8(struct scan *s)
 {
 	const unsigned char *u = (const unsigned char *)s->p;
 	size_t left = (size_t)(s->end - s->p), len;
@@ -208,8 +236,6 @@ scan_utf8(struct scan *s, struct buf *name)
 	for (size_t i = 2; i < len; i++)
 		if (u[i] < 0x80 || u[i] > 0xbf)
 			return fault(s, "a string is not UTF-8");
-	if (name != NULL)
-		buf_add(name, s->p, len);
 	s->p += len;
 	return true;
 }
@@ -220,47 +246,79 @@ is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-/* name: gets the decoded text, may be NULL. */
+/* *out: as it stands in the text, or decoded where it has an escape; then until the next string is read. */
 static bool
-scan_string(struct scan *s, struct buf *name)
+scan_string(struct scan *s, struct strict_span *out)
 {
+	const char *from;	/* what is not decoded yet */
+
 	if (!take(s, '"'))
 		return fault(s, "a string is missing");
-	for (;;) {
-		const char *plain = s->p;
+	buf_reset(&s->decoded);
+	for (from = s->p;;) {
 		unsigned char c;
 
 		while (s->p < s->end && is_plain((unsigned char)*s->p))
 			s->p++;
-		if (name != NULL)
-			buf_add(name, plain, (size_t)(s->p - plain));
 		if (s->p == s->end)
-			break;
+			return fault(s, "a string does not end");
 		c = (unsigned char)*s->p;
-		if (c == '"') {
-			s->p++;
-			return true;
-		}
+		if (c == '"')
+			break;
 		if (c < 0x20)
 			return fault(s, "a string has a control character");
-		if (c == '\\') {
-			s->p++;
-			if (!scan_escape(s, name))
+		if (c != '\\') {
+			if (!scan_utf8(s))
 				return false;
-		} else if (!scan_utf8(s, name))
+			continue;
+		}
+		buf_add(&s->decoded, from, (size_t)(s->p - from));
+		s->p++;
+		if (!scan_escape(s))
 			return false;
+		from = s->p;
 	}
-	return fault(s, "a string does not end");
+	*out = (struct strict_span){ from, (size_t)(s->p - from) };
+	if (s->decoded.len > 0) {	/* there was one: every escape leaves a byte */
+		buf_add(&s->decoded, from, out->len);
+		*out = (struct strict_span){ s->decoded.data, s->decoded.len };
+	}
+	s->p++;
+	return !s->decoded.bad || fault(s, no_memory);
 }
 
 static bool
-scan_array(struct scan *s)
+scan_text_value(struct scan *s, struct json_object **out)
+{
+	struct strict_span text;
+
+	if (!scan_string(s, &text))
+		return false;
+	*out = json_object_new_string_len(text.at, (int)text.len);
+	return *out != NULL || fault(s, no_memory);
+}
+
+static bool
+scan_item(struct scan *s, struct json_object *array)
+{
+	struct json_object *value;
+
+	if (!scan_value(s, &value))
+		return false;
+	if (json_object_array_add(array, value) == 0)
+		return true;
+	json_object_put(value);
+	return fault(s, no_memory);
+}
+
+static bool
+scan_array(struct scan *s, struct json_object *array)
 {
 	skip_space(s);
 	if (take(s, ']'))
 		return true;
 	for (;;) {
-		if (!scan_value(s))
+		if (!scan_item(s, array))
 			return false;
 		skip_space(s);
 		if (take(s, ']'))
@@ -270,111 +328,104 @@ scan_array(struct scan *s)
 	}
 }
 
+/* Takes over value. */
 static bool
-push_key(struct scan *s, size_t at)
+add_member(struct scan *s, struct json_object *object, const char *name, struct json_object *value)
 {
-	if (s->n_keys == s->cap_keys) {
-		size_t cap = s->cap_keys == 0 ? 32 : 2 * s->cap_keys;
-		struct key *keys = reallocarray(s->keys, cap, sizeof(*keys));
+	int before = json_object_object_length(object);
 
-		if (keys == NULL)
-			return fault(s, "out of memory");
-		s->keys = keys;
-		s->cap_keys = cap;
+	if (json_object_object_add(object, name, value) != 0) {
+		json_object_put(value);
+		return fault(s, no_memory);
 	}
-	s->keys[s->n_keys++] = (struct key){ at, s->names.len - at };
-	return true;
-}
-
-static int
-compare_keys(const void *a, const void *b, void *ctx)
-{
-	const struct key *x = a, *y = b;
-	const char *names = ctx;
-
-	if (x->len != y->len)
-		return x->len < y->len ? -1 : 1;
-	return x->len == 0 ? 0 : memcmp(names + x->at, names + y->at, x->len);
-}
-
-/* The object whose names begin at key `first` is complete: none may be there twice. */
-static bool
-pop_keys(struct scan *s, size_t first)
-{
-	size_t n = s->n_keys - first;
-	struct key *k = s->keys + first;
-
-	if (s->names.bad)
-		return fault(s, "out of memory");
-	if (n == 0)
-		return true;
-	if (n > 1)
-		qsort_r(k, n, sizeof(*k), compare_keys, s->names.data);
-	for (size_t i = 1; i < n; i++)
-		if (compare_keys(&k[i - 1], &k[i], s->names.data) == 0)
-			return fault(s, "an object has a member twice");
-	s->n_keys = first;
-	return true;
+	return json_object_object_length(object) > before || fault(s, "an object has a member twice");
 }
 
 static bool
-scan_member(struct scan *s)
+scan_member_value(struct scan *s, struct json_object *object, size_t name)
 {
-	size_t at = s->names.len;
-	bool wanted;
+	bool wanted = s->want != NULL && s->depth == 1 && strcmp(s->names.data + name, s->want) == 0;
+	struct json_object *value;
+	const char *begin;
 
 	skip_space(s);
-	if (!scan_string(s, &s->names) || !push_key(s, at))
+	begin = s->p;
+	if (!scan_value(s, &value))
 		return false;
-	wanted = s->want != NULL && s->depth == 1 && !s->names.bad && s->names.len - at == strlen(s->want) &&
-	    strcmp(buf_str(&s->names) + at, s->want) == 0;
+	if (wanted)
+		s->found = (struct strict_span){ begin, (size_t)(s->p - begin) };
+	return add_member(s, object, s->names.data + name, value);
+}
+
+static bool
+scan_member(struct scan *s, struct json_object *object)
+{
+	size_t at = s->names.len;
+	struct strict_span name;
+
+	skip_space(s);
+	if (!scan_string(s, &name))
+		return false;
+	buf_add(&s->names, name.at, name.len);
+	buf_add(&s->names, "", 1);
+	if (s->names.bad)
+		return fault(s, no_memory);
 	skip_space(s);
 	if (!take(s, ':'))
 		return fault(s, "a member lacks :");
-	skip_space(s);
-	if (wanted)
-		s->want_begin = s->p;
-	if (!scan_value(s))
+	if (!scan_member_value(s, object, at))
 		return false;
-	if (wanted)
-		s->want_end = s->p;
+	s->names.len = at;
 	return true;
 }
 
 static bool
-scan_object(struct scan *s)
+scan_object(struct scan *s, struct json_object *object)
 {
-	size_t first = s->n_keys;
-
 	skip_space(s);
 	if (take(s, '}'))
 		return true;
 	for (;;) {
-		if (!scan_member(s))
+		if (!scan_member(s, object))
 			return false;
 		skip_space(s);
 		if (take(s, '}'))
-			return pop_keys(s, first);
+			return true;
 		if (!take(s, ','))
 			return fault(s, "an object lacks , or }");
 	}
 }
 
 static bool
-scan_nested(struct scan *s)
+scan_nested(struct scan *s, struct json_object **out)
 {
 	bool object = *s->p++ == '{', ok;
 
 	if (s->depth == s->max_depth)
 		return fault(s, "nested too deep");
+	*out = object ? json_object_new_object() : json_object_new_array_ext(ARRAY_BEGIN);
+	if (*out == NULL)
+		return fault(s, no_memory);
 	s->depth++;
-	ok = object ? scan_object(s) : scan_array(s);
+	ok = object ? scan_object(s, *out) : scan_array(s, *out);
 	s->depth--;
+	if (!ok)
+		json_object_put(*out);
 	return ok;
 }
 
 static bool
-scan_value(struct scan *s)
+scan_boolean(struct scan *s, bool value, struct json_object **out)
+{
+	if (!scan_word(s, value ? "true" : "false"))
+		return false;
+	*out = json_object_new_boolean(value);
+	return *out != NULL || fault(s, no_memory);
+}
+
+/* *out is the caller's where this is true; NULL is null. */
+static bool
+scan_value(struct scan *s, struct json_object **out)
 {
 	skip_space(s);
 	if (s->p == s->end)
@@ -382,85 +433,128 @@ scan_value(struct scan *s)
 	switch (*s->p) {
 	case '{':
 	case '[':
-		return scan_nested(s);
+		return scan_nested(s, out);
 	case '"':
-		return scan_string(s, NULL);
+		return scan_text_value(s, out);
 	case 't':
-		return scan_word(s, "true");
 	case 'f':
-		return scan_word(s, "false");
+		return scan_boolean(s, *s->p == 't', out);
 	case 'n':
+		*out = NULL;
 		return scan_word(s, "null");
 	default:
 		if (*s->p == '-' || is_digit(s))
-			return scan_number(s);
+			return scan_number(s, out);
 		return fault(s, "a value is missing");
 	}
 }
 
+/* want: member of the outermost object that *found shall be, NULL: none. */
 static bool
-scan_text(struct scan *s, const char *text, size_t len, int depth, const char *want, struct error *err)
+parse(const char *text, size_t len, int depth, const char *want, struct strict_span *found, struct json_object **out, struct error *err)
 {
+	struct scan s = { .begin = text, .p = text, .end = text + len, .max_depth = depth, .names = BUF_INIT, .decoded = BUF_INIT, .want = want };
+	struct json_object *value = NULL;
 	bool ok;
 
 	assert(depth >= 1 && depth <= 64);
-	*s = (struct scan){ .begin = text, .p = text, .end = text + len, .max_depth = depth, .names = BUF_INIT, .want = want };
-	ok = scan_value(s);
-	skip_space(s);
-	if (ok && s->p != s->end)
-		ok = fault(s, "something follows the value");
-	buf_clear(&s->names);
-	free(s->keys);
-	s->keys = NULL;
-	return ok || error_set(err, ERR_INPUT, "%s (at byte %zu)", s->why, (size_t)(s->p - s->begin));
+	ok = scan_value(&s, &value);
+	skip_space(&s);
+	if (ok && s.p != s.end) {
+		json_object_put(value);
+		ok = fault(&s, "something follows the value");
+	}
+	buf_clear(&s.names);
+	buf_clear(&s.decoded);
+	if (!ok)
+		return error_set(err, s.why == no_memory ? ERR_INTERNAL : ERR_INPUT, "%s (at byte %zu)", s.why, (size_t)(s.p - s.begin));
+	*found = s.found;
+	*out = value;
+	return true;
+}
+
+bool
+strict_parse(const char *text, size_t len, int depth, struct json_object **out, struct error *err)
+{
+	struct strict_span found;
+
+	return parse(text, len, depth, NULL, &found, out, err);
 }
 
 bool
 strict_check(const char *text, size_t len, int depth, struct error *err)
 {
-	struct scan s;
+	struct json_object *value = NULL;
 
-	return scan_text(&s, text, len, depth, NULL, err);
+	if (!strict_parse(text, len, depth, &value, err))
+		return false;
+	json_object_put(value);
+	return true;
+}
+
+bool
+strict_parse_object_and_find(const char *text, size_t len, int depth, struct json_object **out, const char *name, struct strict_span *found,
+    struct error *err)
+{
+	struct json_object *value = NULL;
+
+	if (!parse(text, len, depth, name, found, &value, err))
+		return false;
+	if (!json_object_is_type(value, json_type_object)) {
+		json_object_put(value);
+		return error_set(err, ERR_INPUT, "not an object");
+	}
+	*out = value;
+	return true;
 }
 
 bool
 strict_parse_object(const char *text, size_t len, int depth, struct json_object **out, struct error *err)
 {
-	struct json_tokener *tok;
-	struct json_object *o;
+	struct strict_span found;
 
-	if (!strict_check(text, len, depth, err))
-		return false;
-	tok = json_tokener_new_ex(depth + 2);	/* the scan has bounded the depth */
-	if (tok == NULL)
-		return error_set(err, ERR_INTERNAL, "out of memory");
-	json_tokener_set_flags(tok, JSON_TOKENER_STRICT);
-	o = json_tokener_parse_ex(tok, text, (int)len);
-	json_tokener_free(tok);
-	if (!json_object_is_type(o, json_type_object)) {
-		json_object_put(o);
-		return error_set(err, ERR_INPUT, "not an object");
+	return strict_parse_object_and_find(text, len, depth, out, NULL, &found, err);
+}
+
+/* From p on: where the string that begins there ends. */
+static const char *
+end_of_string(const char *p)
+{
+	for (p++; *p != '"'; p++)
+		if (*p == '\\')
+			p++;
+	return p + 1;
+}
+
+void
+strict_add_compact(struct buf *out, struct strict_span value)
+{
+	const char *end = value.at + value.len, *from = value.at;
+
+	for (const char *p = from; p < end;) {
+		if (*p == '"') {
+			p = end_of_string(p);
+		} else if (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n') {
+			buf_add(out, from, (size_t)(p - from));
+			from = ++p;
+		} else {
+			p++;
+		}
 	}
-	*out = o;
-	return true;
+	buf_add(out, from, (size_t)(end - from));
 }
 
 bool
 strict_member_text(const char *text, size_t len, int depth, const char *name, struct buf *out)
 {
-	struct scan s;
-	bool in_string = false;
+	struct json_object *object = NULL;
+	struct strict_span found;
 
-	if (!scan_text(&s, text, len, depth, name, NULL) || s.want_begin == NULL)
+	if (!strict_parse_object_and_find(text, len, depth, &object, name, &found, NULL))
 		return false;
-	for (const char *p = s.want_begin; p < s.want_end; p++) {
-		if (!in_string && strchr(" \t\r\n", *p) != NULL)
-			continue;
-		buf_add_char(out, *p);
-		if (in_string && *p == '\\')
-			buf_add_char(out, *++p);
-		else if (*p == '"')
-			in_string = !in_string;
-	}
+	json_object_put(object);
+	if (found.at == NULL)
+		return false;
+	strict_add_compact(out, found);
 	return !out->bad;
 }

@@ -1,4 +1,4 @@
-/* RFC 8259 to the letter, before json-c sees a byte (json-c takes duplicate members, single quotes, NaN, overlong UTF-8, and cuts keys at \u0000).
+/* RFC 8259 to the letter. json-c only keeps the tree: its own reader takes duplicate members, single quotes, NaN, overlong UTF-8, and cuts keys at \u0000.
  * Stricter than the RFC where a payment must not depend on a reader's taste: no duplicate members, no \u0000, no lone surrogates, bounded
  * depth, no byte order mark. */
 #pragma once
@@ -13,12 +13,28 @@ struct json_object;
 
 enum { STRICT_DEPTH = 8 };	/* of requests: the outermost object is 1 */
 
-/* One JSON text of any type, nested at most `depth` (1..64). ERR_INPUT with the reason and the byte offset. */
+/* One JSON text of any type, nested at most `depth` (1..64). *out: json_object_put by the caller; NULL is null. An integer that does not fit is there as
+ * the largest or the smallest that does. ERR_INPUT with the reason and the byte offset; ERR_INTERNAL: no memory. */
+bool strict_parse(const char *text, size_t len, int depth, struct json_object **out, struct error *err) __attribute__((warn_unused_result));
+
+/* The same without the tree. */
 bool strict_check(const char *text, size_t len, int depth, struct error *err) __attribute__((warn_unused_result));
 
-/* The same, and the text must be an object. *out: json_object_put by the caller. ERR_INPUT, ERR_INTERNAL (no memory). */
+/* The same as strict_parse, and the text must be an object: else ERR_INPUT. */
 bool strict_parse_object(const char *text, size_t len, int depth, struct json_object **out, struct error *err)
 	__attribute__((warn_unused_result));
 
-/* The outermost object's member `name` as it was sent, without white space between tokens. False: not there, or text not strict. */
+struct strict_span {		/* part of a text that was read; borrowed from it */
+	const char *at;		/* NULL: there is none */
+	size_t len;
+};
+
+/* The same, and where the value of the outermost object's member `name` stands. */
+bool strict_parse_object_and_find(const char *text, size_t len, int depth, struct json_object **out, const char *name, struct strict_span *found,
+	struct error *err) __attribute__((warn_unused_result));
+
+/* Such a value as it was sent, without white space between tokens. */
+void strict_add_compact(struct buf *out, struct strict_span value);
+
+/* Both in one for who needs no tree. False: not there, or text not strict. */
 bool strict_member_text(const char *text, size_t len, int depth, const char *name, struct buf *out);

@@ -2,7 +2,6 @@
 
 #include "json/write.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -34,8 +33,9 @@ json_add_member(struct buf *b, const char *name)
 {
 	if (b->len > 0 && b->data[b->len - 1] != '{' && b->data[b->len - 1] != '[')
 		buf_add_char(b, ',');
-	json_add_string(b, name);
-	buf_add_char(b, ':');
+	buf_add_char(b, '"');
+	buf_add_str(b, name);
+	buf_add(b, "\":", 2);
 }
 
 void
@@ -49,7 +49,7 @@ void
 json_add_int_member(struct buf *b, const char *name, int64_t n)
 {
 	json_add_member(b, name);
-	buf_printf(b, "%" PRId64, n);
+	buf_add_int(b, n);
 }
 
 void

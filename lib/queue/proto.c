@@ -175,7 +175,7 @@ proto_format(const struct proto_message *m, struct buf *b)
 		if (fields[f].type == TEXT)
 			add_value(b, m->text[f]);
 		else
-			buf_printf(b, "%lld", (long long)m->num[f]);
+			buf_add_int(b, m->num[f]);
 	}
 	buf_add_char(b, '\n');
 }
@@ -192,7 +192,7 @@ hex_digit(char c)
 static bool
 decode_value(char *s)
 {
-	char *to = s;
+	char *to = s += strcspn(s, "%");
 
 	for (; *s != '\0'; s++) {
 		int high, low;
@@ -250,24 +250,29 @@ take_value(struct proto_message *m, enum proto_field f, char *value, struct erro
 	return true;
 }
 
+/* *next: where its name is looked for first. Arguments mostly come in the order of the table. */
 static bool
-take_argument(struct proto_message *m, char *arg, struct error *err)
+take_argument(struct proto_message *m, char *arg, size_t *next, struct error *err)
 {
 	char *value = strchr(arg, '=');
 
 	if (value == NULL || strchr(value + 1, '=') != NULL)
 		return error_set(err, ERR_INPUT, "an argument is not name=value");
 	*value++ = '\0';
-	for (enum proto_field f = 0; f < ARG__MAX; f++)
-		if (strcmp(fields[f].name, arg) == 0)
-			return take_value(m, f, value, err);
+	for (size_t tried = 0, f = *next; tried < ARG__MAX; tried++, f++) {
+		f = f < ARG__MAX ? f : 0;
+		if (strcmp(fields[f].name, arg) == 0) {
+			*next = f + 1;
+			return take_value(m, (enum proto_field)f, value, err);
+		}
+	}
 	return error_set(err, ERR_INPUT, "%.32s is not an argument", arg);
 }
 
 enum proto_result
 proto_parse(char *line, size_t len, struct proto_message *m, struct error *err)
 {
-	size_t n;
+	size_t n, next_field = 0;
 	char *next;
 
 	m->has = 0;
@@ -298,7 +303,7 @@ proto_parse(char *line, size_t len, struct proto_message *m, struct error *err)
 		next = strchr(line, ' ');
 		if (next != NULL)
 			*next++ = '\0';
-		if (!take_argument(m, line, err))
+		if (!take_argument(m, line, &next_field, err))
 			return PROTO_WRONG;
 	}
 	return PROTO_OK;

@@ -13,7 +13,7 @@
 
 struct queue {
 	struct transport *transport;
-	struct buf line, in;		/* of the exchange under way; texts of `m` point into them */
+	struct buf line, in, set;	/* of the exchange under way; texts of `m` point into them */
 	struct proto_message m;		/* the request, then its answer */
 	uint32_t tag;
 	int64_t pokes_seen;
@@ -47,6 +47,7 @@ queue_free(struct queue **q)
 	(*q)->transport->free(&(*q)->transport);
 	buf_clear(&(*q)->line);
 	buf_clear(&(*q)->in);
+	buf_clear(&(*q)->set);
 	free(*q);
 	*q = NULL;
 }
@@ -141,8 +142,9 @@ take_text(const struct proto_message *m, enum proto_field f, char *to, size_t ca
 static bool
 take_hold(const struct proto_message *m, struct queue_hold *h)
 {
-	if (!hold_state_parse(proto_text(m, ARG_STATE), &h->state) ||
-	    !hold_state_parse(proto_text(m, ARG_BEFORE), &h->before))
+	h->state = h->before = HOLD_HELD;
+	if (proto_has(m, ARG_ID) && (!hold_state_parse(proto_text(m, ARG_STATE), &h->state) ||
+	    !hold_state_parse(proto_text(m, ARG_BEFORE), &h->before)))
 		return false;
 	h->id = (uint64_t)proto_num(m, ARG_ID);
 	TAKE_TEXT(m, ARG_CID, h->cid);
@@ -157,28 +159,38 @@ take_hold(const struct proto_message *m, struct queue_hold *h)
 	h->deadline_boot_ms = proto_num(m, ARG_DEADLINE);
 	h->token = (uint64_t)proto_num(m, ARG_TOKEN);
 	h->n = proto_num(m, ARG_N);
+	h->last_n = proto_num(m, ARG_LAST_N);
 	return true;
+}
+
+/* Everything but the code. What m does not have is empty; nobody zeroes 17 KiB for each question. NULL, or what is wrong. */
+static const char *
+take_answer(const struct proto_message *m, struct queue_answer *out)
+{
+	out->conflicts.n = 0;
+	out->retry_ms = proto_num(m, ARG_RETRY_MS);
+	TAKE_TEXT(m, ARG_FAILURE, out->failure);
+	if (!take_hold(m, &out->hold))
+		return "names a state that there is not";
+	if (proto_has(m, ARG_CONFLICTS) && !interval_set_parse(proto_text(m, ARG_CONFLICTS), &out->conflicts, NULL))
+		return "names intervals that there are not";
+	return NULL;
 }
 
 static bool
 ask_rule(struct queue *q, bool waits, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err)
 {
-	const struct proto_message *m = &q->m;
+	static const struct proto_message nothing;
+	const char *why;
 
-	memset(out, 0, sizeof(*out));
+	out->code = HA_OK;
+	take_answer(&nothing, out);
 	if (!ask(q, waits, deadline_boot_ms, err))
 		return false;
-	if (!take_code(m->word, &out->code) || out->code == HA_WAIT)
+	if (!take_code(q->m.word, &out->code) || out->code == HA_WAIT)
 		return distrust(q, err, "has a word that is none of its verb's");
-	if (proto_has(m, ARG_ID) && !take_hold(m, &out->hold))
-		return distrust(q, err, "names a state that there is not");
-	if (proto_has(m, ARG_CONFLICTS) &&
-	    !interval_set_parse(proto_text(m, ARG_CONFLICTS), &out->conflicts, err))
-		return distrust(q, err, "names intervals that there are not");
-	out->hold.last_n = proto_num(m, ARG_LAST_N);
-	out->retry_ms = proto_num(m, ARG_RETRY_MS);
-	TAKE_TEXT(m, ARG_FAILURE, out->failure);
-	return true;
+	why = take_answer(&q->m, out);
+	return why == NULL || distrust(q, err, why);
 }
 
 bool
@@ -186,23 +198,22 @@ queue_hold(struct queue *q, const struct hold_request *rq, int64_t deadline_boot
     struct queue_answer *out, struct error *err)
 {
 	struct proto_message *m = begin(q, VERB_HOLD);
-	struct buf set = BUF_INIT;
-	bool done;
 
-	interval_set_format(&rq->set, &set);
+	buf_reset(&q->set);
+	interval_set_format(&rq->set, &q->set);
 	proto_set_text(m, ARG_CID, rq->cid);
 	proto_set_text(m, ARG_ORDER, rq->order);
 	proto_set_text(m, ARG_USER, rq->user);
 	proto_set_text(m, ARG_ROOM, rq->room);
-	proto_set_text(m, ARG_SET, buf_str(&set));
+	proto_set_text(m, ARG_SET, buf_str(&q->set));
 	proto_set_text(m, ARG_FINGERPRINT, rq->fingerprint);
 	proto_set_text(m, ARG_ATTEMPT, rq->attempt);
 	proto_set_num(m, ARG_TTL_MS, rq->ttl_ms);
 	proto_set_num(m, ARG_CALL_MS, rq->call_ms);
 	proto_set_num(m, ARG_DEADLINE, deadline_boot_ms);
-	done = ask_rule(q, true, deadline_boot_ms, out, err);
-	buf_clear(&set);
-	return done;
+	if (q->set.bad)
+		return error_set(err, ERR_INTERNAL, "out of memory");
+	return ask_rule(q, true, deadline_boot_ms, out, err);
 }
 
 bool

@@ -289,6 +289,32 @@ overlapping_times_are_refused_with_the_overlap_only(struct fixture *f)
 }
 
 static void
+assert_empty(const struct queue_answer *a)
+{
+	assert_int_equal(a->hold.id, 0);
+	assert_string_equal(a->hold.user, "");
+	assert_string_equal(a->hold.tid, "");
+	assert_string_equal(a->hold.attempt, "");
+	assert_string_equal(a->hold.answer, "");
+	assert_int_equal(a->hold.token, 0);
+	assert_int_equal(a->hold.last_n, 0);
+	assert_int_equal(a->conflicts.n, 0);
+	assert_int_equal(a->retry_ms, 0);
+	assert_string_equal(a->failure, "");
+}
+
+static void
+nothing_that_stood_there_before_is_left_in_an_answer(struct fixture *f)
+{
+	memset(&f->a, 0xa5, sizeof(f->a));
+	expect(f, queue_find(f->q, FIND_PLACE, "u1", ROOM, soon(), &f->a, &f->err), HA_NO_HOLD, "nobody");
+	assert_empty(&f->a);
+	memset(&f->a, 0xa5, sizeof(f->a));
+	assert_false(queue_find(f->q, FIND_PLACE, "", ROOM, soon(), &f->a, &f->err));	/* no request of the protocol */
+	assert_empty(&f->a);
+}
+
+static void
 a_replacement_swaps_when_it_is_ready_and_leaves_when_it_fails(struct fixture *f)
 {
 	uint64_t old = open_hold(f, "u1", "o1", "600-720", "T1"), id;
@@ -1107,6 +1133,7 @@ an_answer_that_makes_no_sense_is_no_answer(void **state)
 	X(a_hold_is_granted_and_shown_whole) \
 	X(an_equal_request_gets_the_same_answer_again) \
 	X(overlapping_times_are_refused_with_the_overlap_only) \
+	X(nothing_that_stood_there_before_is_left_in_an_answer) \
 	X(a_replacement_swaps_when_it_is_ready_and_leaves_when_it_fails) \
 	X(an_approved_hold_is_removed_once_and_says_so_again) \
 	X(a_refused_token_gives_the_hold_back_and_a_ledger_that_is_behind_does_not_get_it) \

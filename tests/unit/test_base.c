@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -106,6 +107,27 @@ a_buffer_stays_bad_once_its_limit_was_passed(void **state)
 }
 
 static void
+numbers_are_written_in_decimal(void **state)
+{
+	static const struct { int64_t n; const char *text; } rows[] = {
+		{ 0, "0" }, { 7, "7" }, { 10, "10" }, { -1, "-1" }, { -120, "-120" }, { INT64_MAX, "9223372036854775807" },
+		{ INT64_MIN, "-9223372036854775808" },
+	};
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 20);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		buf_reset(&b);
+		buf_add_int(&b, rows[i].n);
+		assert_string_equal(buf_str(&b), rows[i].text);
+	}
+	buf_add_int(&b, 1);	/* the limit is for numbers too */
+	assert_true(b.bad);
+	buf_clear(&b);
+}
+
+static void
 a_taken_buffer_is_the_callers(void **state)
 {
 	struct buf b = BUF_INIT;
@@ -166,6 +188,29 @@ a_log_line_cannot_be_forged_by_a_value(void **state)
 }
 
 static void
+a_log_line_names_the_process_that_wrote_it(void **state)
+{
+	char line[1000], pid[40];
+	int status;
+	pid_t child;
+
+	(void)state;
+	log_open("test", LOG_LEVEL_INFO);
+	catch_line("x", line, sizeof(line));
+	snprintf(pid, sizeof(pid), " pid=%d ", (int)getpid());
+	assert_non_null(strstr(line, pid));
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		catch_line("x", line, sizeof(line));
+		snprintf(pid, sizeof(pid), " pid=%d ", (int)getpid());
+		_exit(strstr(line, pid) == NULL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void
 a_secret_is_one_line_of_printable_ascii(void **state)
 {
 	static const struct { const char *text; bool ok; } rows[] = {
@@ -202,8 +247,10 @@ main(void)
 		cmocka_unit_test(times_are_written_like_javascript_does),
 		cmocka_unit_test(kakaopay_times_are_nine_hours_ahead_of_utc),
 		cmocka_unit_test(a_buffer_stays_bad_once_its_limit_was_passed),
+		cmocka_unit_test(numbers_are_written_in_decimal),
 		cmocka_unit_test(a_taken_buffer_is_the_callers),
 		cmocka_unit_test(a_log_line_cannot_be_forged_by_a_value),
+		cmocka_unit_test(a_log_line_names_the_process_that_wrote_it),
 		cmocka_unit_test(a_secret_is_one_line_of_printable_ascii),
 	};
 

@@ -566,7 +566,9 @@ a_request_id_is_taken_or_made(void **state)
 	static const char *const bad[] = { "", "not valid!", "a\r\nX: y", "\xea\xb0\x80",
 		"12345678901234567890123456789012345678901234567890123456789012345", NULL };
 	struct http_request rq = get("/livez", NULL, NULL);
+	enum { N_IDS = 3 * sizeof(edge.random) / 16 };
 	char first[REQUEST_ID_CAP];
+	static char ids[N_IDS][REQUEST_ID_CAP];
 
 	(void)state;
 	rq.request_id = "1234567890.-_abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY";
@@ -581,6 +583,12 @@ a_request_id_is_taken_or_made(void **state)
 	memcpy(first, edge.request_id, sizeof(first));
 	ask(rq);
 	assert_string_not_equal(first, edge.request_id);
+	for (size_t i = 0; i < N_IDS; i++) {	/* more than are asked of the system in one go */
+		ask(rq);
+		memcpy(ids[i], edge.request_id, sizeof(ids[i]));
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(ids[i], ids[k]);
+	}
 }
 
 static void

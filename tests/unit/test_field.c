@@ -84,6 +84,8 @@ rows(void **state)
 		{ "{\"name\":\"a\",\"count\":1,\"word\":\"no\"}", "/word unknown-word" },
 		{ "{\"name\":\"a\",\"count\":1,\"inner\":[]}", "/inner type" },
 		{ "{\"name\":\"a\",\"count\":1,\"secret\":\"\"}", "/secret not-allowed" },
+		{ "{\"secret\":null,\"any\":null,\"inner\":{},\"count\":11,\"more\":0,\"word\":\"no\",\"name\":\"\"}",	/* as late as can be */
+		    "/name too-short, /word unknown-word, /count out-of-range, /secret not-allowed, /more unknown-member" },
 		{ "{}", "/name required, /count required" },
 		{ "{\"x\":1,\"name\":\"abcd\",\"count\":11,\"a/b~c\":2,\"\":3}",
 		    "/name too-long, /count out-of-range, /x unknown-member, /a~1b~0c unknown-member, / unknown-member" },

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "flow/common.h"
 #include "flow/flow.h"
 
 /* ---- KakaoPay, as this file plays it */
@@ -1397,11 +1398,33 @@ steps_may_fail_at_the_same_time(void **state)
 	}
 }
 
+static void
+an_answer_begins_empty_whatever_stood_there(void **state)
+{
+	(void)state;
+	memset(&out, 0xa5, sizeof(out));
+	flow_answer_begin(&out);
+	assert_int_equal(out.result, FR_INTERNAL);
+	assert_int_equal(out.charged, FC_UNKNOWN);
+	assert_int_equal(out.replayed, false);
+	assert_int_equal(out.has_provider, false);
+	assert_int_equal(out.removed, false);
+	assert_int_equal(out.has_payment, false);
+	assert_int_equal(out.retry_ms, 0);
+	assert_int_equal(out.conflicts.n, 0);
+	assert_int_equal(out.provider.http, 0);
+	assert_int_equal(out.state, AS_NONE);
+	assert_string_equal(out.tid, "");
+	assert_string_equal(out.reservation_info, "");
+	assert_string_equal(out.detail, "");
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		T(an_answer_begins_empty_whatever_stood_there),
 		T(a_payment_is_captured_stored_and_owed),
 		T(the_same_call_gets_the_same_answer_also_after_the_removal),
 		T(a_replay_needs_no_queue),

@@ -29,6 +29,7 @@ of_two_users_the_second_gets_only_what_does_not_overlap(void **state)
 		{ "600-660,720-780", "660-720", true, NULL },
 		{ "600-660,720-780", "650-730", false, "650-660,720-730" },
 		{ "600-660,660-720", "600-720", false, "600-720" },	/* neighbours are told as one */
+		{ "600-720", "590-660,660-700,710-730", false, "600-700,710-720" },	/* also where they were asked for apart */
 		{ "1380-1440,1440-1500", "1400-1440,1440-1460", false, "1400-1440,1440-1460" },	/* but not past midnight */
 		{ "600-660", "0-10,650-700,9000-9001", false, "650-660" },
 	};

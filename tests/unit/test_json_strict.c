@@ -161,11 +161,40 @@ only_objects(void **state)
 	json_object_put(o);
 }
 
+/* What becomes of each value, as json-c writes it and as its getters give it. */
+static void
+values_of_the_tree(void **state)
+{
+	static const struct { const char *text, *written; int64_t number; } rows[] = {
+		{ "0", "0", 0 }, { "-0", "0", 0 }, { "-1", "-1", -1 }, { "9223372036854775807", "9223372036854775807", INT64_MAX },
+		{ "9223372036854775808", "9223372036854775808", INT64_MAX }, { "18446744073709551615", "18446744073709551615", INT64_MAX },
+		{ "18446744073709551616", "18446744073709551615", INT64_MAX }, { "99999999999999999999999", "18446744073709551615", INT64_MAX },
+		{ "-9223372036854775808", "-9223372036854775808", INT64_MIN }, { "-9223372036854775809", "-9223372036854775808", INT64_MIN },
+		{ "-99999999999999999999999", "-9223372036854775808", INT64_MIN }, { "1.50", "1.50", 1 }, { "-25e-1", "-25e-1", -2 }, { "1E2", "1E2", 100 },
+		{ "true", "true", 1 }, { "false", "false", 0 }, { "null", "null", 0 }, { "\"\"", "\"\"", 0 }, { "\"a b\"", "\"a b\"", 0 },
+		{ "\"\\u0041\\n\\\\\\\"b\"", "\"A\\n\\\\\\\"b\"", 0 }, { "\"x\\ud834\\udd1e\"", "\"x\xf0\x9d\x84\x9e\"", 0 },
+		{ "\"\\u00e9\\uac00z\"", "\"\xc3\xa9\xea\xb0\x80z\"", 0 }, { " [ ] ", "[]", 0 }, { "[null,[1,{}],\"a\"]", "[null,[1,{}],\"a\"]", 0 },
+		{ "{\"b\":{\"\\u0063\":[{\"d\":null}],\"e\\\"\":2},\"a\":3}", "{\"b\":{\"c\":[{\"d\":null}],\"e\\\"\":2},\"a\":3}", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct json_object *o = NULL;
+
+		assert_true(strict_parse(rows[i].text, strlen(rows[i].text), STRICT_DEPTH, &o, NULL));
+		assert_string_equal(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN), rows[i].written);
+		assert_int_equal(json_object_get_int64(o), rows[i].number);
+		json_object_put(o);
+	}
+}
+
 static void
 member_as_sent(void **state)
 {
 	static const char text[] = "{ \"x\": {\"r\": 1}, \"\\u0072\" : { \"a b\" : [ 1.50 ,\t-0e1, \"\\u0041 \\\" \\\\\" ] ,\n\"z\":null } , \"s\": 2 }";
 	struct buf b = BUF_INIT;
+	struct json_object *o = NULL;
+	struct strict_span found;
 
 	(void)state;
 	assert_true(strict_member_text(text, strlen(text), STRICT_DEPTH, "r", &b));
@@ -176,6 +205,14 @@ member_as_sent(void **state)
 	buf_reset(&b);
 	assert_false(strict_member_text(text, strlen(text), STRICT_DEPTH, "a b", &b));
 	assert_false(strict_member_text(text, strlen(text) - 1, STRICT_DEPTH, "r", &b));
+	buf_reset(&b);
+	assert_true(strict_parse_object_and_find(text, strlen(text), STRICT_DEPTH, &o, "x", &found, NULL));
+	strict_add_compact(&b, found);
+	assert_string_equal(buf_str(&b), "{\"r\":1}");
+	json_object_put(o);
+	assert_true(strict_parse_object_and_find(text, strlen(text), STRICT_DEPTH, &o, "y", &found, NULL));
+	assert_null(found.at);
+	json_object_put(o);
 	buf_clear(&b);
 }
 
@@ -205,6 +242,7 @@ main(void)
 		{ "a text that was cut or damaged anywhere is refused and never read beyond its end", cut_anywhere, NULL, NULL, NULL },
 		{ "a hundred thousand brackets end at the allowed depth", deep_is_cheap, NULL, NULL, NULL },
 		{ "parsing takes objects only", only_objects, NULL, NULL, NULL },
+		{ "every value is in the tree as it was meant, integers as far as they fit", values_of_the_tree, NULL, NULL, NULL },
 		{ "a member's text comes as it was sent, without white space between tokens", member_as_sent, NULL, NULL, NULL },
 		{ "the one repeated name among thousands is found", many_members, NULL, NULL, NULL },
 	};

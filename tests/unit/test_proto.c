@@ -49,6 +49,24 @@ a_message_is_written_with_its_fields_in_one_order(void **state)
 }
 
 static void
+arguments_are_read_in_any_order(void **state)
+{
+	struct buf b = BUF_INIT;
+	struct proto_message m;
+	struct error err;
+
+	(void)state;
+	assert_int_equal(parse_text("1 x message=hi version=2 room=64b0 deadline=5 id=9", &b, &m, &err), PROTO_OK);
+	assert_string_equal(proto_text(&m, ARG_MESSAGE), "hi");
+	assert_int_equal(proto_num(&m, ARG_VERSION), 2);
+	assert_string_equal(proto_text(&m, ARG_ROOM), "64b0");
+	assert_int_equal(proto_num(&m, ARG_DEADLINE), 5);
+	assert_int_equal(proto_num(&m, ARG_ID), 9);
+	assert_int_equal(parse_text("1 x message=hi nosuch=1", &b, &m, &err), PROTO_WRONG);	/* the table's last one before it */
+	buf_clear(&b);
+}
+
+static void
 every_byte_but_nul_comes_back(void **state)
 {
 	struct buf b = BUF_INIT;
@@ -267,6 +285,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_is_written_with_its_fields_in_one_order),
+		cmocka_unit_test(arguments_are_read_in_any_order),
 		cmocka_unit_test(every_byte_but_nul_comes_back),
 		cmocka_unit_test(the_longest_hold_fits_a_line),
 		cmocka_unit_test(a_line_that_is_not_of_the_protocol_is_told_apart_from_a_wrong_one),
