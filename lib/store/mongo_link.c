@@ -19,7 +19,7 @@
  */
 enum { SOCKET_CHECK_MS = 3600 * 1000 };
 enum { SELECT_MS = 1000, CONNECT_MS = 1000, SOCKET_MS = 1500, WRITE_CONCERN_MS = 1000, PROBE_MS = 700,
-    AT_ONCE_MS = 300 };
+    AT_ONCE_MS = 300, ANSWERS_MAX = 5 };
 
 struct mongo_link {
 	mongoc_uri_t *uri;
@@ -375,8 +375,8 @@ mongo_link_judge(struct mongo_link *l, bool ok, const bson_error_t *e, const bso
 	l->failures = failed ? l->failures + 1 : 0;
 	l->stale = failed;	/* whoever has its collections still uses it */
 	/* One connection that died while it was idle is only ours. What waited in vain, or failed again on a
-	 * fresh one, concerns all. */
-	if (failed && (!l->failed_at_once || l->failures > 1))
+	 * fresh one, concerns all. A server that answers with an error is there: it must do so many times. */
+	if (failed && (!l->failed_at_once || l->failures > (e->domain == MONGOC_ERROR_SERVER ? ANSWERS_MAX : 1)))
 		breaker_failed(l->breaker->b);
 	return end;
 }
