@@ -223,22 +223,31 @@ reply_later(struct reply *r, const struct flow_answer *a)
 	buf_add_char(b, '}');
 }
 
+/* Begins a 200. False: it is none, and the reply is made. */
+static bool
+begin_success(struct reply *r, const struct reply_to *to, const struct flow_answer *a)
+{
+	if (a->result == FR_UNKNOWN || a->result == FR_RECORDING) {
+		reply_later(r, a);
+		return false;
+	}
+	if (a->result != FR_OK) {
+		reply_problem(r, to, problem_of_result(a->result), a, NULL);
+		return false;
+	}
+	begin_json(r, 200);
+	if (a->replayed)
+		reply_add_header(r, "Idempotent-Replayed", "true");
+	return true;
+}
+
 void
 reply_approve(struct reply *r, const struct reply_to *to, const struct flow_answer *a)
 {
 	struct buf *b = &r->body;
 
-	if (a->result == FR_UNKNOWN || a->result == FR_RECORDING) {
-		reply_later(r, a);
+	if (!begin_success(r, to, a))
 		return;
-	}
-	if (a->result != FR_OK) {
-		reply_problem(r, to, problem_of_result(a->result), a, NULL);
-		return;
-	}
-	begin_json(r, 200);
-	if (a->replayed)
-		reply_add_header(r, "Idempotent-Replayed", "true");
 	add_charged(b, a->charged);
 	json_add_str_member(b, "state", attempt_state_name(a->state));
 	if (a->has_payment)
@@ -252,17 +261,8 @@ reply_remove(struct reply *r, const struct reply_to *to, const struct flow_answe
 {
 	struct buf *b = &r->body;
 
-	if (a->result == FR_UNKNOWN || a->result == FR_RECORDING) {
-		reply_later(r, a);
+	if (!begin_success(r, to, a))
 		return;
-	}
-	if (a->result != FR_OK) {
-		reply_problem(r, to, problem_of_result(a->result), a, NULL);
-		return;
-	}
-	begin_json(r, 200);
-	if (a->replayed)
-		reply_add_header(r, "Idempotent-Replayed", "true");
 	json_add_bool_member(b, "removed", a->removed);
 	if (a->removed) {
 		json_add_str_member(b, "state", attempt_state_name(a->state));

@@ -13,33 +13,12 @@
 
 #include "kakaopay/message.h"
 #include "kakaopay/outcome.h"
+#include "tests/unit/sample.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 enum { CREATED_S = 1709601630, APPROVED_S = 1709601651 };	/* 2024-03-05T10:20:30 and :51 KST */
 static const char cid[] = "TC0ONETIME", tid[] = "T5e6735e51aa00bc4411";
-
-/* -- samples */
-
-static char *
-sample(const char *name)
-{
-	const char *top = getenv("srcdir");
-	char path[512];
-	struct buf b = BUF_INIT;
-	char part[4096];
-	size_t n;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/tests/data/kakaopay-%s.json", top == NULL ? "." : top, name);
-	f = fopen(path, "r");
-	if (f == NULL)
-		fail_msg("cannot open %s", path);
-	while ((n = fread(part, 1, sizeof(part), f)) > 0)
-		buf_add(&b, part, n);
-	fclose(f);
-	return buf_take(&b);
-}
 
 /* text with its first `from` replaced. */
 static char *
