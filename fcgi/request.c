@@ -289,7 +289,6 @@ fill_attempt(struct attempt *a, const struct kakaopay_ready *p)
 	a->total_amount = p->total_amount;
 	a->tax_free_amount = p->tax_free_amount;
 	a->vat_amount = p->vat_amount;
-	a->key[0] = '\0';
 }
 
 /* What the calendar needs goes through as it was sent. */

@@ -40,7 +40,7 @@ struct flow_call {		/* one request */
 enum flow_charged { FC_ABSENT, FC_FALSE, FC_TRUE, FC_UNKNOWN };
 
 struct flow_ready_request {
-	struct attempt attempt;			/* key "" */
+	struct attempt attempt;
 	struct interval_set set;
 	struct kakaopay_ready ready;
 	char fingerprint[KEY_CAP];		/* SHA-256 hex of the business fields, by the edge */

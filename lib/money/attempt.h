@@ -19,7 +19,6 @@ struct attempt {
 	int64_t quantity, total_amount, tax_free_amount;
 	int64_t vat_amount;			/* -1: not asked for */
 	char reservation_info[RESERVATION_INFO_MAX + 1];	/* JSON object as the gateway sent it */
-	char key[KEY_CAP];			/* replay key of the approve under way; "" otherwise */
 };
 
 /* JSON {"cid":...,"partner_order_id":...,...}; at most ATTEMPT_MAX bytes. Parse: ERR_INTERNAL on anything else (our own writing). */

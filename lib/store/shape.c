@@ -87,7 +87,6 @@ static const struct column open_columns[] = {
 	MUST(COLUMN_STR, "roomId", store_open, room_id),
 	MUST(COLUMN_TIME, "at", store_open, at_ms),
 	MUST(COLUMN_INT, "hold_id", store_open, hold_id),
-	MUST(COLUMN_STR, "queue_id", store_open, queue_id),
 };
 
 static const struct column outbox_columns[] = {

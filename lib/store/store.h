@@ -22,7 +22,6 @@ struct store_open {		/* work item: _id = tid */
 	char tid[TID_CAP], cid[CID_CAP], partner_order_id[ORDER_CAP], user_id[USER_CAP], room_id[ROOM_CAP];
 	int64_t at_ms;
 	uint64_t hold_id;
-	char queue_id[QUEUE_ID_CAP];
 };
 
 struct store_message {		/* outbox: _id = the webhook-id, "<type>.<tid>[.<more>]": the same message has the same id for ever */

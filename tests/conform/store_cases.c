@@ -159,7 +159,7 @@ struct store_open
 an_open(const char *tid, int64_t at_ms)
 {
 	struct store_open o = { .cid = "TC0ONETIME", .partner_order_id = "o", .user_id = "u", .room_id = "5f0000000000000000000001", .at_ms = at_ms,
-		.hold_id = UINT64_MAX, .queue_id = "0123456789abcdef0123456789abcdef" };
+		.hold_id = UINT64_MAX };
 
 	snprintf(o.tid, sizeof(o.tid), "%s", tid);
 	return o;

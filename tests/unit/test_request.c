@@ -361,7 +361,6 @@ what_a_right_body_becomes(void **state)
 	assert_string_equal(a->room_id, "0123456789abcdefabcdef01");
 	assert_string_equal(a->reservation_info, "{" TIMES "," ROOM ",\"x\":\"a b\"}");
 	assert_int_equal(a->vat_amount, 200);
-	assert_string_equal(a->key, "");
 	assert_string_equal(r.rq.ready.available_cards, "[\"HANA\"]");
 	assert_string_equal(r.rq.ready.custom_json, "{\"k\":\"v/w\"}");
 	assert_int_equal(r.rq.ready.install_month, -1);
