@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/conf.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "courier/post.h"
 #include "courier/round.h"
@@ -236,8 +237,7 @@ make_name(char by[64], struct error *err)
 	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
 		return error_sys(err, ERR_INTERNAL, "no random numbers");
 	strcpy(by, "courier-");
-	for (size_t i = 0; i < sizeof(raw); i++)
-		sprintf(by + strlen("courier-") + 2 * i, "%02x", raw[i]);
+	hex_format(raw, sizeof(raw), by + strlen(by));
 	return true;
 }
 

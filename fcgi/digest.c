@@ -17,15 +17,3 @@ digest_sha256(const void *data, size_t len, unsigned char out[DIGEST_LEN])
 	return sha256 != NULL && ctx != NULL && EVP_DigestInit_ex2(ctx, sha256, NULL) == 1 && EVP_DigestUpdate(ctx, data, len) == 1 &&
 	    EVP_DigestFinal_ex(ctx, out, NULL) == 1;
 }
-
-void
-digest_hex(const unsigned char *bytes, size_t n, char *out)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < n; i++) {
-		out[2 * i] = digits[bytes[i] >> 4];
-		out[2 * i + 1] = digits[bytes[i] & 15];
-	}
-	out[2 * n] = '\0';
-}

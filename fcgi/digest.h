@@ -8,6 +8,3 @@ enum { DIGEST_LEN = 32, DIGEST_HEX_CAP = 2 * DIGEST_LEN + 1 };
 
 /* False: libcrypto has no memory, or no SHA-256. */
 bool digest_sha256(const void *data, size_t len, unsigned char out[DIGEST_LEN]) __attribute__((warn_unused_result));
-
-/* 2 * n lower-case hex digits and a NUL. */
-void digest_hex(const unsigned char *bytes, size_t n, char *out);

@@ -8,9 +8,9 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "fcgi/caller.h"
-#include "fcgi/digest.h"
 #include "fcgi/route.h"
 #include "json/write.h"
 
@@ -270,7 +270,7 @@ make_request_id(struct edge *e)
 		e->random_left = sizeof(e->random);
 	}
 	e->random_left -= ID_BYTES;
-	digest_hex(e->random + e->random_left, ID_BYTES, e->request_id);
+	hex_format(e->random + e->random_left, ID_BYTES, e->request_id);
 }
 
 static void

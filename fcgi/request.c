@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/hex.h"
 #include "fcgi/digest.h"
 #include "fcgi/schedule.h"
 #include "fcgi/url.h"
@@ -346,7 +347,7 @@ make_fingerprint(const struct flow_ready_request *rq, char out[KEY_CAP])
 		add_number(&b, numbers[i]);
 	if (b.bad || !digest_sha256(b.data, b.len, hash))
 		return false;
-	digest_hex(hash, sizeof(hash), out);
+	hex_format(hash, sizeof(hash), out);
 	return true;
 }
 

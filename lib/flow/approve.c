@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "flow/common.h"
 
@@ -81,8 +82,8 @@ make_key(struct approval *ap, struct error *err)
 	if (b.data != NULL)
 		secret_wipe(b.data, b.len);
 	buf_clear(&b);
-	for (unsigned int i = 0; ok && i < len; i++)
-		snprintf(ap->key + (size_t)2 * i, 3, "%02x", mac[i]);
+	if (ok)
+		hex_format(mac, len, ap->key);
 	return ok || error_set(err, ERR_INTERNAL, "no replay key");
 }
 
@@ -230,16 +231,16 @@ answer_outcome(struct approval *ap, const struct outcome *o)
 	}
 }
 
-/* This call ends without a word in the ledger: whoever comes next need not wait for it. */
+/* The queue is told how this grant ends, and no event of the ledger says so. */
 static void
-tell_unfinished(struct approval *ap)
+end_grant(struct approval *ap, enum hold_outcome how, int64_t deadline_boot_ms)
 {
 	struct queue_answer qa;
 	struct error err;
 
 	error_clear(&err);
-	if (!queue_outcome(ap->f->queue, ap->at.hold_id, ap->at.token, HO_UNKNOWN, 0, clock_boot_ms() + FLOW_SPARE_MS, &qa, &err))
-		log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", "unknown"), KV_INT("hold", ap->at.hold_id), KV_ERR(&err));
+	if (!queue_outcome(ap->f->queue, ap->at.hold_id, ap->at.token, how, 0, deadline_boot_ms, &qa, &err))
+		log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", hold_outcome_name(how)), KV_INT("hold", ap->at.hold_id), KV_ERR(&err));
 }
 
 /* Writes the outcome at order#n and does all that follows from it. Where money was taken it has a little time beyond the request's. */
@@ -256,8 +257,8 @@ conclude(struct approval *ap, int64_t n, struct outcome *o)
 	if (o->captured && late.deadline_boot_ms < clock_boot_ms() + FLOW_SPARE_MS)
 		late.deadline_boot_ms = clock_boot_ms() + FLOW_SPARE_MS;
 	if (!flow_put_event(ap->f, &late, &ap->at, &e, &how, &err)) {
-		if (o->captured || o->kind == LK_UNKNOWN || o->kind == LK_REVIEW)
-			tell_unfinished(ap);
+		if (o->captured || o->kind == LK_UNKNOWN || o->kind == LK_REVIEW)	/* whoever comes next need not wait for this call */
+			end_grant(ap, HO_UNKNOWN, clock_boot_ms() + FLOW_SPARE_MS);
 		if (o->captured)
 			return answer_recording(ap, ap->at.tid, &err);
 		return o->kind == LK_UNKNOWN || o->kind == LK_REVIEW ? answer_unknown(ap, AS_UNKNOWN) : store_failed(ap, charged_before(ap), &err);
@@ -333,12 +334,7 @@ read_approve(struct approval *ap, enum kakaopay_outcome ko, struct outcome *o)
 static void
 return_grant(struct approval *ap, enum hold_outcome how)
 {
-	struct queue_answer qa;
-	struct error err;
-
-	error_clear(&err);
-	if (!queue_outcome(ap->f->queue, ap->at.hold_id, ap->at.token, how, 0, ap->c->deadline_boot_ms, &qa, &err))
-		log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", hold_outcome_name(how)), KV_INT("hold", ap->at.hold_id), KV_ERR(&err));
+	end_grant(ap, how, ap->c->deadline_boot_ms);
 }
 
 /* The replay key, the work item and `approving` at order#n. False: *next says how the call goes on, and nothing may be sent. */
@@ -416,7 +412,6 @@ settle_first(struct approval *ap, int64_t n)
 {
 	int64_t deadline = ap->c->deadline_boot_ms - 2 * FLOW_SPARE_MS;
 	struct outcome o = { 0 };
-	struct queue_answer qa;
 	struct order_state st;
 	struct error err;
 	enum flow_verdict v;
@@ -434,8 +429,7 @@ settle_first(struct approval *ap, int64_t n)
 		return send_approve(ap, n);
 	if (!order_state(&ap->chain, ap->at.tid, &st, &err) || st.state == AS_APPROVING)
 		return conclude(ap, n, &o);	/* `unknown`, once; a call that finds it there adds nothing */
-	if (!queue_outcome(ap->f->queue, ap->at.hold_id, ap->at.token, st.state == AS_REVIEW ? HO_REVIEW : HO_UNKNOWN, 0, ap->c->deadline_boot_ms, &qa, &err))
-		log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", "unknown"), KV_INT("hold", ap->at.hold_id), KV_ERR(&err));
+	end_grant(ap, st.state == AS_REVIEW ? HO_REVIEW : HO_UNKNOWN, ap->c->deadline_boot_ms);
 	return answer_unknown(ap, AS_UNKNOWN);
 }
 

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "delivery/outbox.h"
 
@@ -175,8 +176,7 @@ make_nonce(char nonce[NONCE_CAP], struct error *err)
 
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
 		return error_set(err, ERR_INTERNAL, "the system gives no random bytes");
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(nonce + 2 * i, 3, "%02x", bytes[i]);
+	hex_format(bytes, sizeof(bytes), nonce);
 	return true;
 }
 

@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hex.h"
+
 enum { SEGMENT_SIZE = 4 * 1024 * 1024, WINDOW_MIN = 1024 * 1024 };
 
 struct opening {
@@ -407,8 +409,7 @@ open_files(struct opening *o, struct error *err)
 	o->report->same_boot = !o->other_boot;
 	if (o->report->is_new && !new_queue_id(j, err))
 		return false;
-	for (size_t i = 0; i < sizeof(j->header.queue_id); i++)
-		snprintf(j->queue_id + 2 * i, 3, "%02x", j->header.queue_id[i]);
+	hex_format(j->header.queue_id, sizeof(j->header.queue_id), j->queue_id);
 	return !o->report->is_new || journal_begin_segment(j, o->options->now, err);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/hex.h"
 #include "store/breaker.h"
 
 /*
@@ -125,8 +126,7 @@ open_breaker(const mongoc_uri_t *uri, const char *database)
 	SHA256((const unsigned char *)buf_str(&what), what.len, digest);
 	buf_clear(&what);
 	strcpy(name, "store-");
-	for (int i = 0; i < 8; i++)
-		snprintf(name + 6 + 2 * i, 3, "%02x", digest[i]);
+	hex_format(digest, 8, name + strlen(name));
 	return breaker_open(name);
 }
 

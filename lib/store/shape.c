@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "json/field.h"
 #include "store/store.h"
 
@@ -131,10 +132,11 @@ void
 shape_payment_id(const char *tid, struct buf *out)
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
+	char id[2 * 12 + 1];
 
 	SHA256((const unsigned char *)tid, strlen(tid), digest);
-	for (int i = 0; i < 12; i++)
-		buf_printf(out, "%02x", digest[i]);
+	hex_format(digest, 12, id);
+	buf_add_str(out, id);
 }
 
 void
