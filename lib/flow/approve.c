@@ -248,7 +248,7 @@ static enum next
 conclude(struct approval *ap, int64_t n, struct outcome *o)
 {
 	struct flow_event e = { .n = n, .kind = o->kind, .payment = o->captured ? with_times(&o->payment) : NULL, .provider = &o->provider,
-		.reason = o->reason, .key = ap->key };
+		.reason = o->reason };
 	struct flow_call late = *ap->c;
 	struct error err;
 	enum store_put how;
@@ -389,6 +389,7 @@ send_approve(struct approval *ap, int64_t n)
 	enum next next;
 
 	error_clear(&err);
+	ap->at.n = n;
 	if (!record_intent(ap, n, &next))
 		return next;
 	snprintf(payload, sizeof(payload), "%" PRIu64 "#%" PRId64, ap->at.hold_id, n);
@@ -559,6 +560,7 @@ approve_hold(struct approval *ap)
 	ap->at.token = ap->qa.hold.token;
 	ap->at.window_boot_ms = ap->qa.hold.window_boot_ms;
 	ap->at.was_unknown = ap->unsettled;
+	ap->at.chain = &ap->chain;
 	return ap->unsettled ? settle_first(ap, n) : send_approve(ap, n);
 }
 

@@ -123,6 +123,7 @@ flow_attempt_of_chain(const struct ledger_chain *c, const char *tid, struct flow
 			return error_wrap(err, "order#%" PRId64, e->n);
 		snprintf(out->json, sizeof(out->json), "%s", e->attempt);
 		snprintf(out->tid, sizeof(out->tid), "%s", tid);
+		out->chain = c;
 		return true;
 	}
 	return error_set(err, ERR_NOT_FOUND, "the chain does not speak of this tid");
@@ -238,6 +239,8 @@ tell_queue(struct flow *f, const struct flow_call *c, const struct flow_attempt 
 	struct error err;
 
 	error_clear(&err);
+	if (f->queue == NULL)		/* another program's to tell */
+		return false;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		if (table[i].kind != kind)
 			continue;
@@ -282,7 +285,9 @@ state_after(enum ledger_kind kind)
 bool
 flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err)
 {
-	struct store_open open = { .at_ms = clock_wall_ms(), .hold_id = at->hold_id };
+	struct now now = clock_now();
+	struct store_open open = { .n = at->n, .at_ms = now.wall_ms, .deadline_ms = now.wall_ms + c->deadline_boot_ms - now.boot_ms,
+		.hold_id = at->hold_id };
 
 	snprintf(open.tid, sizeof(open.tid), "%s", at->tid);
 	snprintf(open.cid, sizeof(open.cid), "%s", at->a.cid);
@@ -292,18 +297,46 @@ flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attem
 	return store_open_put(f->store, &open, c->deadline_boot_ms, err);
 }
 
+bool
+flow_drop_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err)
+{
+	for (size_t i = 0; at->chain != NULL && i < at->chain->n; i++) {
+		const struct ledger_event *e = &at->chain->ev[i];
+
+		if (e->kind == LK_APPROVING && strcmp(e->tid, at->tid) == 0 && !store_open_delete(f->store, at->tid, e->n, c->deadline_boot_ms, err))
+			return false;
+	}
+	return at->n == 0 || store_open_delete(f->store, at->tid, at->n, c->deadline_boot_ms, err);
+}
+
+/* The send that the event at order#n ended, which made the attempt what it was before. */
+static int64_t
+number_of_send(const struct flow_attempt *at, int64_t n, enum ledger_kind kind)
+{
+	if (kind == LK_ABANDONED)
+		return n;
+	for (size_t i = at->n != 0 || at->chain == NULL ? 0 : at->chain->n; i-- > 0;) {
+		const struct ledger_event *e = &at->chain->ev[i];
+
+		if (e->n < n && e->kind == LK_APPROVING && strcmp(e->tid, at->tid) == 0)
+			return e->n;
+	}
+	return at->n;
+}
+
 /*
- * The attempt is what it was before. Its work item goes first: once the queue is told, the next approve may put its own there, under the same key. While the
- * queue is not told there is work.
+ * The attempt is what it was before; earlier sends of it keep their items. Its own goes first: once the queue is told, another call may capture, and this one
+ * answers with what it knows. While the queue is not told there is work.
  */
 static bool
 finish_ready_again(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int64_t n, enum ledger_kind kind, struct error *err)
 {
-	bool done = store_open_delete(f->store, at->tid, c->deadline_boot_ms, err);
+	struct flow_attempt again = *at;
 
-	if (at->hold_id == 0 || f->queue == NULL || tell_queue(f, c, at, n, kind) || !done)
-		return done;
-	return flow_put_work(f, c, at, err);
+	again.n = number_of_send(at, n, kind);
+	if (!store_open_delete(f->store, at->tid, again.n, c->deadline_boot_ms, err))
+		return false;
+	return at->hold_id == 0 || tell_queue(f, c, at, n, kind) || flow_put_work(f, c, &again, err);
 }
 
 bool
@@ -318,7 +351,7 @@ flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow
 		return finish_ready_again(f, c, at, n, kind, err);
 	if (captured && !store_payment_put(f->store, payment, &how, c->deadline_boot_ms, err))
 		return error_wrap(err, "payments");
-	if (at->hold_id != 0 && f->queue != NULL)
+	if (at->hold_id != 0)
 		told = tell_queue(f, c, at, n, kind);
 	if (kind == LK_APPROVED && captured && !flow_owe(f, c, at, OUTBOX_PAYMENT_APPROVED, AS_APPROVED, payment, err))
 		return false;
@@ -326,7 +359,7 @@ flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow
 	    !flow_owe(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment, err))
 		return false;
 	/* Work is left while the end is not known, until the hold of a payment is removed, and while the queue is not told. */
-	return kind != LK_DECLINED || !told || store_open_delete(f->store, at->tid, c->deadline_boot_ms, err);
+	return kind != LK_DECLINED || !told || flow_drop_work(f, c, at, err);
 }
 
 /* True where the message was put into the outbox for certain: it was tried. */

@@ -21,6 +21,8 @@ struct flow_attempt {
 	uint64_t hold_id, token;	/* 0: the queue has no such hold, or no approving was granted */
 	int64_t window_boot_ms;		/* end of KakaoPay's window, 0: not known */
 	bool was_unknown;		/* its end is not known, or was not once: the gateway is told when it is */
+	const struct ledger_chain *chain;	/* as far as it was read; NULL: not at all */
+	int64_t n;			/* number of the event whose send is under way, where the chain does not have it yet; 0: none */
 };
 
 /* Everything of *out empty: FR_INTERNAL, so that a way that forgets to answer says so. */
@@ -36,7 +38,7 @@ bool flow_cid_is_one_of(const char *cid, const char *const *cids, size_t n_cids)
 
 /* From the queue's hold. ERR_INTERNAL: its attempt does not parse. */
 bool flow_attempt_of_hold(const struct queue_hold *h, struct flow_attempt *out, struct error *err);
-/* From a chain: the attempt under this tid; hold_id and token are 0. ERR_NOT_FOUND, ERR_INTERNAL. */
+/* From a chain, which it borrows: the attempt under this tid; hold_id and token are 0. ERR_NOT_FOUND, ERR_INTERNAL. */
 bool flow_attempt_of_chain(const struct ledger_chain *c, const char *tid, struct flow_attempt *out, struct error *err);
 
 /* True where an earlier send of this tid has no certain end: then no refusal of KakaoPay's proves that nothing was captured. */
@@ -54,8 +56,10 @@ struct flow_event {
 };
 bool flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct flow_event *e, enum store_put *how, struct error *err);
 
-/* The work item of an attempt that is about to be sent, or of which something is left to do. */
+/* The work item of what is about to be sent under at->n, before that number is taken. */
 bool flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err);
+/* Nothing is left to do for this attempt: the items of all its sends go. */
+bool flow_drop_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err);
 
 /* After the outcome stands in the ledger at order#n: payments, queue, deliveries, work item; in this order, each repeatable. How far it came is told by false:
  * ERR_UNAVAILABLE or ERR_UNCERTAIN of the store. A queue that cannot be told is logged, and the work item stays: the ledger is ahead of the queue, and whoever

@@ -189,7 +189,7 @@ repeat_removal(struct removal *r, const struct payment *payment)
 	struct error err;
 
 	error_clear(&err);
-	if (r->gate == FR_OK && !store_open_delete(r->f->store, r->at.tid, r->c->deadline_boot_ms, &err))
+	if (r->gate == FR_OK && !flow_drop_work(r->f, r->c, &r->at, &err))
 		log_event(LOG_LEVEL_WARN, "work_item_left", KV_ERR(&err));
 	return answer_removed(r, AS_APPROVED, payment, true);
 }
@@ -208,7 +208,7 @@ finish_removal(struct removal *r, const struct order_state *st, int64_t n, bool 
 		return store_failed(r, &err);
 	if (!drop_hold(r, st, n, &err))
 		return queue_failed(r, &err);
-	if (!store_open_delete(r->f->store, r->at.tid, r->c->deadline_boot_ms, &err))
+	if (!flow_drop_work(r->f, r->c, &r->at, &err))
 		return store_failed(r, &err);
 	return answer_removed(r, AS_APPROVED, payment, replayed);
 }

@@ -86,7 +86,9 @@ static const struct column open_columns[] = {
 	MUST(COLUMN_STR, "partner_order_id", store_open, partner_order_id),
 	MUST(COLUMN_STR, "userId", store_open, user_id),
 	MUST(COLUMN_STR, "roomId", store_open, room_id),
+	MUST(COLUMN_INT, "n", store_open, n),
 	MUST(COLUMN_TIME, "at", store_open, at_ms),
+	MUST(COLUMN_TIME, "deadline", store_open, deadline_ms),
 	MUST(COLUMN_INT, "hold_id", store_open, hold_id),
 };
 
@@ -137,6 +139,12 @@ shape_payment_id(const char *tid, struct buf *out)
 	SHA256((const unsigned char *)tid, strlen(tid), digest);
 	hex_format(digest, 12, id);
 	buf_add_str(out, id);
+}
+
+void
+shape_open_id(const char *tid, int64_t n, struct buf *out)
+{
+	buf_printf(out, "%s#%" PRId64, tid, n);
 }
 
 void
@@ -205,7 +213,9 @@ payment_same(const void *mine, const void *stored)
 static void
 open_id(const void *rec, struct buf *out)
 {
-	buf_add_str(out, ((const struct store_open *)rec)->tid);
+	const struct store_open *o = rec;
+
+	shape_open_id(o->tid, o->n, out);
 }
 
 static bool
@@ -213,7 +223,7 @@ open_same(const void *mine, const void *stored)
 {
 	(void)mine;
 	(void)stored;
-	return true;	/* work on a tid is work on that tid */
+	return true;	/* work on a number is work on that number */
 }
 
 static void

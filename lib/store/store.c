@@ -204,14 +204,21 @@ store_payment_get(struct store *s, const char *tid, struct payment *out, bool *f
 bool
 store_open_put(struct store *s, const struct store_open *o, int64_t deadline_boot_ms, struct error *err)
 {
-	assert(o->tid[0] != '\0');
+	assert(o->tid[0] != '\0' && o->n >= 1);
 	return put(s, &shape_open, o, NULL, deadline_boot_ms, err);
 }
 
 bool
-store_open_delete(struct store *s, const char *tid, int64_t deadline_boot_ms, struct error *err)
+store_open_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms, struct error *err)
 {
-	return s->does->remove(s, &shape_open, tid, deadline_boot_ms, err) || error_wrap(err, "open");
+	struct buf id = BUF_INIT;
+	bool done;
+
+	shape_open_id(tid, n, &id);
+	done = id.bad ? error_set(err, ERR_INTERNAL, "no memory") :
+	    s->does->remove(s, &shape_open, buf_str(&id), deadline_boot_ms, err) || error_wrap(err, "open");
+	buf_clear(&id);
+	return done;
 }
 
 bool

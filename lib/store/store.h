@@ -18,9 +18,11 @@
 
 enum store_put { STORE_OURS, STORE_TAKEN };
 
-struct store_open {		/* work item: _id = tid */
+struct store_open {		/* work item: _id = "<tid>#<n>": work of whoever takes order#n is no other's, and its id never comes again */
 	char tid[TID_CAP], cid[CID_CAP], partner_order_id[ORDER_CAP], user_id[USER_CAP], room_id[ROOM_CAP];
+	int64_t n;		/* ledger number that its writer is about to take */
 	int64_t at_ms;
+	int64_t deadline_ms;	/* wall: by then its writer has taken the number, and given up what it sent */
 	uint64_t hold_id;
 };
 
@@ -72,7 +74,7 @@ bool store_payment_put(struct store *s, const struct payment *p, enum store_put 
 bool store_payment_get(struct store *s, const char *tid, struct payment *out, bool *found, int64_t deadline_boot_ms, struct error *err);
 
 bool store_open_put(struct store *s, const struct store_open *o, int64_t deadline_boot_ms, struct error *err);
-bool store_open_delete(struct store *s, const char *tid, int64_t deadline_boot_ms, struct error *err);
+bool store_open_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms, struct error *err);
 /* Lists: the oldest first. *out: free; NULL when there is none. */
 bool store_open_list(struct store *s, size_t limit, struct store_open **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
 

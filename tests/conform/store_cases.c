@@ -158,8 +158,8 @@ assert_event(const struct ledger_event *a, const struct ledger_event *b)
 struct store_open
 an_open(const char *tid, int64_t at_ms)
 {
-	struct store_open o = { .cid = "TC0ONETIME", .partner_order_id = "o", .user_id = "u", .room_id = "5f0000000000000000000001", .at_ms = at_ms,
-		.hold_id = UINT64_MAX };
+	struct store_open o = { .cid = "TC0ONETIME", .partner_order_id = "o", .user_id = "u", .room_id = "5f0000000000000000000001", .n = 1,
+		.at_ms = at_ms, .deadline_ms = at_ms + 13000, .hold_id = UINT64_MAX };
 
 	snprintf(o.tid, sizeof(o.tid), "%s", tid);
 	return o;
@@ -365,9 +365,9 @@ open_work_is_listed_oldest_first_until_deleted(void **state)
 	assert_int_equal(n, 2);
 	free(list);
 	for (int i = 0; i < 2; i++) {
-		DO(store_open_delete(s, "O1", in(SOON), &err));
-		DO(store_open_delete(s, "O2", in(SOON), &err));
-		DO(store_open_delete(s, "O3", in(SOON), &err));
+		DO(store_open_delete(s, "O1", 1, in(SOON), &err));
+		DO(store_open_delete(s, "O2", 1, in(SOON), &err));
+		DO(store_open_delete(s, "O3", 1, in(SOON), &err));
 	}
 	DO(store_open_list(s, 10, &list, &n, in(SOON), &err));
 	assert_int_equal(n, 0);

@@ -204,7 +204,7 @@ WRAP(store_replay_put, (struct store *s, const struct store_replay *r, enum stor
 WRAP(store_replay_get, (struct store *s, const char *k, struct store_replay *r, bool *f, int64_t d, struct error *err), s, k, r, f, d, err)
 WRAP(store_payment_put, (struct store *s, const struct payment *p, enum store_put *how, int64_t d, struct error *err), s, p, how, d, err)
 WRAP(store_open_put, (struct store *s, const struct store_open *o, int64_t d, struct error *err), s, o, d, err)
-WRAP(store_open_delete, (struct store *s, const char *t, int64_t d, struct error *err), s, t, d, err)
+WRAP(store_open_delete, (struct store *s, const char *t, int64_t n, int64_t d, struct error *err), s, t, n, d, err)
 WRAP(store_outbox_put, (struct store *s, const struct store_message *m, enum store_put *how, int64_t d, struct error *err), s, m, how, d, err)
 WRAP_GRANT(queue_hold, (struct queue *q, const struct hold_request *r, int64_t d, struct queue_answer *a, struct error *err), q, r, d, a, err)
 WRAP_QUEUE(queue_ready, (struct queue *q, uint64_t id, const char *t, const char *w, int64_t d, struct queue_answer *a, struct error *err), q, id, t, w, d, a, err)
