@@ -53,12 +53,12 @@ static struct conf conf;
 static bool
 greet(struct courier *c, struct error *err)
 {
-	char id[QUEUE_ID_CAP], fence[64];
+	struct queue_greeting hello;
 
-	if (!queue_hello(c->queue, id, fence, clock_boot_ms() + HELLO_MS, err))
+	if (!queue_hello(c->queue, &hello, clock_boot_ms() + HELLO_MS, err))
 		return false;
 	uv_mutex_lock(&c->mutex);
-	memcpy(c->queue_id, id, sizeof(c->queue_id));
+	memcpy(c->queue_id, hello.id, sizeof(c->queue_id));
 	uv_mutex_unlock(&c->mutex);
 	uv_async_send(&c->news);
 	return true;

@@ -224,11 +224,11 @@ handle_readyz(struct call *c)
 {
 	struct flow *f = flow_of(c);
 	struct error store_err = { 0 }, queue_err = { 0 };
-	char id[QUEUE_ID_CAP] = "", fence[64] = "";
+	struct queue_greeting hello = { .fence = "" };
 	bool store = store_ping(f->store, clock_boot_ms() + HEALTH_LIMIT_MS, &store_err);
-	bool queue = queue_hello(f->queue, id, fence, clock_boot_ms() + HEALTH_LIMIT_MS, &queue_err);
+	bool queue = queue_hello(f->queue, &hello, clock_boot_ms() + HEALTH_LIMIT_MS, &queue_err);
 	bool other = f->gate == FR_NOT_READY || (!queue && queue_err.code == ERR_CONFLICT);
-	bool well = store && queue && f->gate == FR_OK && fence[0] == '\0';
+	bool well = store && queue && f->gate == FR_OK && hello.fence[0] == '\0';
 	struct buf *b = &c->reply->body;
 
 	begin_health(c, well);
@@ -238,8 +238,8 @@ handle_readyz(struct call *c)
 	json_add_member(b, "fence");
 	if (other)
 		json_add_string(b, "the site's claim names another queue: roompayctl queue adopt");
-	else if (fence[0] != '\0')
-		json_add_string(b, fence);
+	else if (hello.fence[0] != '\0')
+		json_add_string(b, hello.fence);
 	else
 		buf_add_str(b, "null");
 	buf_add_char(b, '}');

@@ -50,6 +50,7 @@ struct commands {
 	struct news news;
 	int64_t next_spare_boot_ms;
 	bool is_full;		/* the disk: said so in the log */
+	int64_t began_boot_ms;
 	struct buf scratch;	/* an answer under construction */
 	bool failed;
 	struct error why;
@@ -65,6 +66,7 @@ commands_new(struct hold_table *t, struct journal *j, const struct hold_load *li
 	c->table = t;
 	c->journal = j;
 	c->load = *limits;
+	c->began_boot_ms = clock_boot_ms();
 	TAILQ_INIT(&c->calls);
 	TAILQ_INIT(&c->waiters);
 	TAILQ_INIT(&c->news);
@@ -451,10 +453,9 @@ hello(struct commands *c, struct peer *p, const struct proto_message *m)
 {
 	struct proto_message said;
 
-	proto_begin(&said, m->tag, "ok");
+	verb_hello(&said, m->tag, c->table, journal_has_spare(c->journal) ? "" : "no-room");
 	proto_set_text(&said, ARG_QUEUE, journal_queue_id(c->journal));
-	proto_set_text(&said, ARG_FENCE, journal_has_spare(c->journal) ? "" : "no-room");
-	proto_set_num(&said, ARG_VERSION, PROTO_VERSION);
+	proto_set_num(&said, ARG_UP_MS, clock_boot_ms() - c->began_boot_ms);
 	say(c, p, &said);
 }
 

@@ -24,6 +24,7 @@ enum {
 	WINDOW_MS = 15 * MINUTE_MS,		/* KakaoPay lets a tid live so long */
 	REMOVED_ANSWER_MS = 10 * MINUTE_MS,
 	GONE_MEMORY_MS = 24 * 60 * MINUTE_MS,
+	QUIET_MORE_MS = 2000,			/* beyond a request's deadline, until its worker is certainly gone */
 };
 static const int64_t order_memory_ms = 35LL * 24 * 60 * MINUTE_MS;
 
@@ -130,6 +131,19 @@ rebase(struct hold_table *table, struct journal *j, bool same_boot, struct now n
 	    journal_snapshot_finish(j, err));
 }
 
+/* Nobody knows yet whether the site had another queue. */
+static bool
+close_table(struct hold_table *table, struct journal *j, struct now now, struct error *err)
+{
+	struct hold_answer a;
+	bool done = hold_table_close(table, now, &a, err);
+
+	done = done && journal_append(j, a.record.data, a.record.len, err) && hold_table_apply(table, a.record.data, a.record.len, NULL, err) &&
+	    journal_sync(j, err);
+	hold_answer_clear(&a);
+	return done;
+}
+
 static bool
 open_journal(const struct conf *conf, struct hold_table *table, struct journal **j, struct error *err)
 {
@@ -142,6 +156,10 @@ open_journal(const struct conf *conf, struct hold_table *table, struct journal *
 	if (!journal_open(conf->queue_dir, &options, replay, table, j, &report, err))
 		return false;
 	log_replay(*j, &report, clock_boot_ms() - options.now.boot_ms);
+	/* No call that a queue before this one granted, and no time that it guarded, goes on beyond that. */
+	hold_table_stay_quiet(table, options.now.boot_ms + conf->deadline_ms + QUIET_MORE_MS + conf->guard_ms);
+	if (report.is_new && !close_table(table, *j, options.now, err))
+		return false;
 	journal_make_spare(*j, NULL);	/* where it cannot be made the server says so and tries again */
 	return report.is_new || rebase(table, *j, report.same_boot, clock_now(), err);
 }

@@ -65,6 +65,9 @@ apply_change(const struct hold_apply *a, const struct change *c)
 		t->last_token = c->last_token;
 		t->last_seq = c->last_seq;
 		return true;
+	case CHANGE_GATE:
+		t->closed = c->closed;
+		return true;
 	}
 	return false;
 }
@@ -142,6 +145,9 @@ hold_table_snapshot(const struct hold_table *t, bool (*emit)(void *ctx, const vo
 		if (!emit_change(t, &c, emit, ctx))
 			return false;
 	}
+	c = (struct change){ .kind = CHANGE_GATE, .closed = true };
+	if (t->closed && !emit_change(t, &c, emit, ctx))
+		return false;
 	c = (struct change){ .kind = CHANGE_COUNTERS, .last_id = t->last_id, .last_token = t->last_token, .last_seq = t->last_seq };
 	return emit_change(t, &c, emit, ctx);
 }

@@ -105,7 +105,9 @@ hold_table_approve(struct hold_table *t, uint64_t id, int64_t n, const char *key
 		return true;
 	}
 	decision_show(&d, h);
-	if (!answer_not_approvable(&d, h, load) && !answer_not_now(&d, h, n, load))
+	if (t->closed)
+		decision_answer(&d, HA_NOT_READY, RETRY_BUSY_MS);
+	else if (!answer_not_approvable(&d, h, load) && !answer_not_now(&d, h, n, load))
 		grant_approve(&d, h, n, key, deadline_ms);
 	return decision_finish(&d, err);
 }

@@ -487,10 +487,11 @@ hold_index_remember(struct hold_table *t, const struct change *c)
 	o = hold_index_get_order(t, c->cid, c->order);
 	if (o == NULL)
 		return false;
-	if (!order_is_remembered(o)) {
-		DL_APPEND2(t->remembered, o, prev, following);
+	if (order_is_remembered(o))
+		DL_DELETE2(t->remembered, o, prev, following);
+	else
 		t->stats.orders++;
-	}
+	DL_APPEND2(t->remembered, o, prev, following);
 	o->last_n = c->last_n;
 	o->paid = c->paid;
 	return heap_set(&t->orders_due, &o->timer, c->until_ms);

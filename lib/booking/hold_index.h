@@ -52,7 +52,7 @@ struct order {
 	struct timer timer;		/* end of the memory */
 	struct hold *cur, *next;
 	struct hold *all;		/* order_prev, order_next; the latest change stands last */
-	struct order *prev, *following;	/* remembered ones */
+	struct order *prev, *following;	/* remembered ones; the latest change stands last */
 	int64_t last_n;
 	bool paid;
 	size_t order_at;		/* in name */
@@ -88,6 +88,8 @@ struct hold_table {
 	uint64_t last_id, last_token, last_seq;
 	struct now last;		/* when the last record was decided */
 	bool broken;			/* a record did not fit */
+	bool closed;			/* a new queue that was not admitted yet */
+	int64_t quiet_until_ms;		/* not before, where another one was before it */
 	struct hold_stats stats;
 };
 

@@ -314,7 +314,9 @@ hold_table_hold(struct hold_table *t, const struct hold_request *rq, const struc
 		return false;
 	q.order = hold_index_order(t, rq->cid, rq->order);
 	q.place = hold_index_place(t, rq->user, rq->room);
-	if (!answer_order_state(&q) && !answer_replay(&q) && !answer_slot(&q) && !answer_user_limit(&q) && !answer_busy(&q))
+	if (t->closed)
+		decision_answer(&q.d, HA_NOT_READY, RETRY_BUSY_MS);
+	else if (!answer_order_state(&q) && !answer_replay(&q) && !answer_slot(&q) && !answer_user_limit(&q) && !answer_busy(&q))
 		grant_hold(&q);
 	if (q.order != NULL)
 		out->hold.last_n = q.order->last_n;

@@ -143,6 +143,9 @@ record_add(struct buf *record, const struct change *c)
 		put(record, c->last_token, 8);
 		put(record, c->last_seq, 8);
 		break;
+	case CHANGE_GATE:
+		put(record, c->closed, 1);
+		break;
 	}
 }
 
@@ -303,7 +306,7 @@ record_next(struct record_reader *r, struct change *c)
 	if (r->bad || r->p == r->end)
 		return false;
 	memset(c, 0, sizeof(*c));
-	c->kind = (enum change_kind)get_upto(r, 1, CHANGE_COUNTERS);
+	c->kind = (enum change_kind)get_upto(r, 1, CHANGE_GATE);
 	switch (c->kind) {
 	case CHANGE_HOLD:
 		c->id = get(r, 8);
@@ -332,6 +335,9 @@ record_next(struct record_reader *r, struct change *c)
 		c->last_id = get(r, 8);
 		c->last_token = get(r, 8);
 		c->last_seq = get(r, 8);
+		break;
+	case CHANGE_GATE:
+		c->closed = get_upto(r, 1, 1) != 0;
 		break;
 	default:
 		r->bad = true;

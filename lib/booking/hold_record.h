@@ -44,7 +44,8 @@ enum change_kind {
 	CHANGE_DROP,		/* the hold is forgotten */
 	CHANGE_ORDER,		/* what is remembered of an order */
 	CHANGE_FORGET,		/* no longer */
-	CHANGE_COUNTERS		/* end of a snapshot */
+	CHANGE_COUNTERS,	/* end of a snapshot */
+	CHANGE_GATE		/* a new queue is closed, or admitted */
 };
 
 /* One change. Texts are borrowed: from the hold when writing, from the record when reading. */
@@ -63,6 +64,7 @@ struct change {
 	int64_t last_n, until_ms;	/* order */
 	bool paid;			/* order */
 	uint64_t last_id, last_token, last_seq;	/* counters */
+	bool closed;			/* gate */
 };
 
 void record_begin(struct buf *record, struct now now);

@@ -64,6 +64,7 @@ enum hold_answer_code {
 	HA_FENCED,		/* this id/tid was replaced, fenced or removed */
 	HA_LEDGER_BEHIND,	/* n <= last_n */
 	HA_STALE_TOKEN,		/* an outcome under a fencing token that is not the hold's */
+	HA_NOT_READY,		/* the queue is closed: retry_ms */
 	HA__MAX
 };
 const char *hold_answer_name(enum hold_answer_code c);	/* the word on the socket: "ok", "replay", "wait", "order-already-paid", ... */
@@ -183,6 +184,37 @@ struct hold_changes { uint64_t id[2 * INTERVALS_MAX + 8]; size_t n; bool all; };
 bool hold_table_apply(struct hold_table *t, const void *record, size_t len, struct hold_changes *changed, struct error *err);
 /* The whole table as records, one emit call each; false from emit ends it. Applied to a new table they give an equal one. */
 bool hold_table_snapshot(const struct hold_table *t, bool (*emit)(void *ctx, const void *record, size_t len), void *ctx);
+
+/*
+ * A queue whose journal is new may stand in the place of one that was lost. It is *closed*: hold and approve answer HA_NOT_READY, everything else goes on;
+ * until it is admitted. A table is open until a record says otherwise. (hold_handover.c)
+ * admit: HA_OK (also when it is open). adopted: another queue was before it: HA_IN_PROGRESS while calls that the old one granted, or times that it guarded,
+ * may not be over (hold_table_stay_quiet; no record tells of it). token_floor: the highest fencing token that was ever given.
+ */
+bool hold_table_is_closed(const struct hold_table *t);
+void hold_table_stay_quiet(struct hold_table *t, int64_t until_boot_ms);
+bool hold_table_close(struct hold_table *t, struct now now, struct hold_answer *out, struct error *err);
+bool hold_table_admit(struct hold_table *t, bool adopted, uint64_t token_floor, struct now now, struct hold_answer *out, struct error *err);
+/* What the ledger tells of an order: its chain reaches to last_n at least; it is paid. Never takes anything back. HA_OK. ERR_INPUT. */
+bool hold_table_remember(struct hold_table *t, const char *cid, const char *order, int64_t last_n, bool paid, struct now now, struct hold_answer *out,
+	struct error *err);
+/* An open or paid attempt, from the ledger; only into a closed table. HA_OK; HA_REPLAY: its tid is known; HA_SLOT_HELD, HA_IN_PROGRESS: another one has its
+ * time or its place, or the table is open. ERR_INPUT. */
+struct hold_handover {
+	const char *cid, *order, *user, *room, *tid, *attempt;
+	const char *key;		/* replay key of the approving; NULL: none */
+	struct interval_set set;
+	enum hold_state state;		/* unknown, review, approved */
+	uint64_t token;
+	int64_t n, last_n;		/* number of its approving, of the end of the chain */
+	int64_t window_ms;		/* until the end of KakaoPay's window; may be over */
+};
+bool hold_table_take_over(struct hold_table *t, const struct hold_handover *h, struct now now, struct hold_answer *out, struct error *err);
+/* The order that was remembered last; *last_n 0: none. Certainly in the ledger, so a ledger that lacks it is older than this table. */
+void hold_table_newest(const struct hold_table *t, const char **cid, const char **order, int64_t *last_n);
+/* The first hold with an id above `after` that only an outcome ends, and whose writer had its time: approving with its deadline 2 s ago, unknown, review.
+ * HA_OK, HA_NO_HOLD. */
+void hold_table_overdue(struct hold_table *t, uint64_t after, struct now now, struct hold_answer *out);
 
 /*
  * After a restart, once all records are applied: under another boot every deadline is mapped to this one by the wall clock, rather late than early. The old

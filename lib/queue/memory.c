@@ -78,8 +78,8 @@ look(struct memory *m, enum verb_id id, const struct proto_message *rq, struct b
 
 	proto_begin(&said, rq->tag, "ok");
 	if (id == VERB_HELLO) {
+		verb_hello(&said, rq->tag, m->table, "");
 		proto_set_text(&said, ARG_QUEUE, own_id);
-		proto_set_num(&said, ARG_VERSION, PROTO_VERSION);
 	} else if (id == VERB_LIST) {
 		verb_list(m->table, proto_text(rq, ARG_ROOM), (uint64_t)proto_num(rq, ARG_AFTER), &text,
 		    &next);

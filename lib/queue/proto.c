@@ -44,6 +44,8 @@ static const struct field fields[] = {
 	[ARG_BY]          = { "by",          TEXT,   1, 16 },
 	[ARG_AFTER]       = { "after",       NUMBER, 0, INT64_MAX },
 	[ARG_SEEN]        = { "seen",        NUMBER, 0, INT64_MAX },
+	[ARG_ADOPTED]     = { "adopted",     NUMBER, 0, 1 },
+	[ARG_WINDOW_MS]   = { "window_ms",   NUMBER, 0, 86400000 },
 	[ARG_CONFLICTS]   = { "conflicts",   TEXT,   3, 16 * INTERVALS_MAX },
 	[ARG_RETRY_MS]    = { "retry_ms",    NUMBER, 0, INT64_MAX },
 	[ARG_FAILURE]     = { "failure",     TEXT,   1, ANSWER_MAX - 1 },
@@ -53,6 +55,7 @@ static const struct field fields[] = {
 	[ARG_POKES]       = { "pokes",       NUMBER, 0, INT64_MAX },
 	[ARG_QUEUE]       = { "queue",       TEXT,   1, QUEUE_ID_CAP - 1 },
 	[ARG_FENCE]       = { "fence",       TEXT,   1, 63 },
+	[ARG_UP_MS]       = { "up_ms",       NUMBER, 0, INT64_MAX },
 	[ARG_VERSION]     = { "version",     NUMBER, 1, 1000000 },
 	[ARG_MESSAGE]     = { "message",     TEXT,   1, 199 },
 };

@@ -428,13 +428,73 @@ queue_watch(struct queue *q, int64_t wait_ms, bool *poked, struct error *err)
 }
 
 bool
-queue_hello(struct queue *q, char id[QUEUE_ID_CAP], char fence[64], int64_t deadline_boot_ms,
-    struct error *err)
+queue_overdue(struct queue *q, uint64_t after, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err)
+{
+	proto_set_num(begin(q, VERB_OVERDUE), ARG_AFTER, (int64_t)after);
+	return ask_rule(q, false, deadline_boot_ms, out, err);
+}
+
+bool
+queue_remember(struct queue *q, const char *cid, const char *order, int64_t last_n, bool paid,
+    int64_t deadline_boot_ms, struct queue_answer *out, struct error *err)
+{
+	struct proto_message *m = begin(q, VERB_REMEMBER);
+
+	proto_set_text(m, ARG_CID, cid);
+	proto_set_text(m, ARG_ORDER, order);
+	proto_set_num(m, ARG_LAST_N, last_n);
+	proto_set_num(m, ARG_PAID, paid);
+	return ask_rule(q, false, deadline_boot_ms, out, err);
+}
+
+bool
+queue_take_over(struct queue *q, const struct hold_handover *h, int64_t deadline_boot_ms,
+    struct queue_answer *out, struct error *err)
+{
+	struct proto_message *m = begin(q, VERB_TAKE_OVER);
+
+	buf_reset(&q->set);
+	interval_set_format(&h->set, &q->set);
+	proto_set_text(m, ARG_CID, h->cid);
+	proto_set_text(m, ARG_ORDER, h->order);
+	proto_set_text(m, ARG_USER, h->user);
+	proto_set_text(m, ARG_ROOM, h->room);
+	proto_set_text(m, ARG_TID, h->tid);
+	proto_set_text(m, ARG_SET, buf_str(&q->set));
+	proto_set_text(m, ARG_ATTEMPT, h->attempt);
+	proto_set_text(m, ARG_KEY, h->key == NULL ? "" : h->key);
+	proto_set_text(m, ARG_STATE, hold_state_name(h->state));
+	proto_set_num(m, ARG_TOKEN, (int64_t)h->token);
+	proto_set_num(m, ARG_N, h->n);
+	proto_set_num(m, ARG_LAST_N, h->last_n);
+	proto_set_num(m, ARG_WINDOW_MS, h->window_ms < 0 ? 0 : h->window_ms);	/* over is over */
+	if (q->set.bad)
+		return error_set(err, ERR_INTERNAL, "out of memory");
+	return ask_rule(q, false, deadline_boot_ms, out, err);
+}
+
+bool
+queue_admit(struct queue *q, bool adopted, uint64_t token_floor, int64_t deadline_boot_ms,
+    struct queue_answer *out, struct error *err)
+{
+	struct proto_message *m = begin(q, VERB_ADMIT);
+
+	proto_set_num(m, ARG_ADOPTED, adopted);
+	proto_set_num(m, ARG_TOKEN, (int64_t)token_floor);
+	return ask_rule(q, false, deadline_boot_ms, out, err);
+}
+
+bool
+queue_hello(struct queue *q, struct queue_greeting *out, int64_t deadline_boot_ms, struct error *err)
 {
 	begin(q, VERB_HELLO);
 	if (!ask_ok(q, false, deadline_boot_ms, err))
 		return false;
-	take_text(&q->m, ARG_QUEUE, id, QUEUE_ID_CAP);
-	take_text(&q->m, ARG_FENCE, fence, 64);
+	TAKE_TEXT(&q->m, ARG_QUEUE, out->id);
+	TAKE_TEXT(&q->m, ARG_FENCE, out->fence);
+	TAKE_TEXT(&q->m, ARG_CID, out->cid);
+	TAKE_TEXT(&q->m, ARG_ORDER, out->order);
+	out->last_n = proto_num(&q->m, ARG_LAST_N);
+	out->up_ms = proto_num(&q->m, ARG_UP_MS);
 	return true;
 }

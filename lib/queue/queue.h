@@ -53,8 +53,21 @@ bool queue_stats(struct queue *q, struct buf *json, int64_t deadline_boot_ms, st
 /* A delivery was put into the outbox: wakes whoever watches (the courier: first try within 100 ms). */
 bool queue_poke(struct queue *q, int64_t deadline_boot_ms, struct error *err);
 bool queue_watch(struct queue *q, int64_t wait_ms, bool *poked, struct error *err);
-/* The queue's own id, and why it grants nothing ("" : it does). */
-bool queue_hello(struct queue *q, char id[QUEUE_ID_CAP], char fence[64], int64_t deadline_boot_ms, struct error *err);
+/* What the courier asks. overdue: the first hold with an id above `after` that waits for an outcome alone and whose writer had its time: HA_OK, HA_NO_HOLD. The
+ * others: hold_table.h, "A queue whose journal is new". */
+bool queue_overdue(struct queue *q, uint64_t after, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+bool queue_remember(struct queue *q, const char *cid, const char *order, int64_t last_n, bool paid, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+bool queue_take_over(struct queue *q, const struct hold_handover *h, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+bool queue_admit(struct queue *q, bool adopted, uint64_t token_floor, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+/* Who it is. */
+struct queue_greeting {
+	char id[QUEUE_ID_CAP];
+	char fence[64];		/* why it grants nothing: "no-room": the disk is full; "new": nobody has admitted it yet; "": it does */
+	char cid[CID_CAP], order[ORDER_CAP];	/* the order that it remembers last, and its last number, which certainly stands in the ledger; 0: none */
+	int64_t last_n;
+	int64_t up_ms;		/* since its start */
+};
+bool queue_hello(struct queue *q, struct queue_greeting *out, int64_t deadline_boot_ms, struct error *err);
 /* From now on only the queue with this id is talked to (the one that the site's claim names): every new connection asks for the id first, and with
  * another queue behind the socket every call is ERR_CONFLICT and nothing is asked of it. */
 void queue_expect(struct queue *q, const char *id);

@@ -115,6 +115,53 @@ decide_remove(struct hold_table *t, const struct proto_message *m, const struct 
 	    now, out, err);
 }
 
+static bool
+decide_overdue(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	(void)load;
+	(void)err;
+	hold_table_overdue(t, (uint64_t)proto_num(m, ARG_AFTER), now, out);
+	return true;
+}
+
+static bool
+decide_remember(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	(void)load;
+	return hold_table_remember(t, proto_text(m, ARG_CID), proto_text(m, ARG_ORDER), proto_num(m, ARG_LAST_N),
+	    proto_num(m, ARG_PAID) != 0, now, out, err);
+}
+
+static bool
+decide_take_over(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	struct hold_handover h = {
+		.cid = proto_text(m, ARG_CID), .order = proto_text(m, ARG_ORDER),
+		.user = proto_text(m, ARG_USER), .room = proto_text(m, ARG_ROOM), .tid = proto_text(m, ARG_TID),
+		.attempt = proto_text(m, ARG_ATTEMPT), .key = proto_has(m, ARG_KEY) ? proto_text(m, ARG_KEY) : NULL,
+		.token = (uint64_t)proto_num(m, ARG_TOKEN), .n = proto_num(m, ARG_N),
+		.last_n = proto_num(m, ARG_LAST_N), .window_ms = proto_num(m, ARG_WINDOW_MS),
+	};
+
+	(void)load;
+	if (!interval_set_parse(proto_text(m, ARG_SET), &h.set, err))
+		return error_wrap(err, "set");
+	if (!hold_state_parse(proto_text(m, ARG_STATE), &h.state))
+		return error_set(err, ERR_INPUT, "state is none of a hold's");
+	return hold_table_take_over(t, &h, now, out, err);
+}
+
+static bool
+decide_admit(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	(void)load;
+	return hold_table_admit(t, proto_num(m, ARG_ADOPTED) != 0, (uint64_t)proto_num(m, ARG_TOKEN), now, out, err);
+}
+
 const char *
 verb_find_word(enum hold_find_what what)
 {
@@ -135,6 +182,12 @@ static const struct verb verbs[] = {
 	[VERB_APPROVE]    = { "approve",    B(ID) | B(N) | B(KEY) | B(DEADLINE), 0, true, decide_approve },
 	[VERB_OUTCOME]    = { "outcome",    B(ID) | B(TOKEN) | B(OUTCOME) | B(N), 0, false, decide_outcome },
 	[VERB_REMOVE]     = { "remove",     B(ID) | B(BY) | B(N), 0, false, decide_remove },
+	[VERB_OVERDUE]    = { "overdue",    0, B(AFTER), false, decide_overdue },
+	[VERB_REMEMBER]   = { "remember",   B(CID) | B(ORDER) | B(LAST_N) | B(PAID), 0, false, decide_remember },
+	[VERB_TAKE_OVER]  = { "take-over",  B(CID) | B(ORDER) | B(USER) | B(ROOM) | B(TID) | B(SET) | B(ATTEMPT) |
+						B(STATE) | B(TOKEN) | B(N) | B(LAST_N), B(KEY) | B(WINDOW_MS), false,
+						decide_take_over },
+	[VERB_ADMIT]      = { "admit",      B(ADOPTED) | B(TOKEN), 0, false, decide_admit },
 	[VERB_LIST]       = { "list",       B(ROOM), B(AFTER) },
 	[VERB_STATS]      = { "stats" },
 	[VERB_POKE]       = { "poke" },
@@ -223,6 +276,21 @@ verb_answer(struct proto_message *m, const char *tag, const struct hold_answer *
 		proto_set_text(m, ARG_CONFLICTS, buf_str(conflicts));
 	}
 	set_nonzero(m, ARG_RETRY_MS, a->retry_ms);
+}
+
+void
+verb_hello(struct proto_message *m, const char *tag, const struct hold_table *t, const char *fence)
+{
+	const char *cid, *order;
+	int64_t last_n;
+
+	hold_table_newest(t, &cid, &order, &last_n);
+	proto_begin(m, tag, "ok");
+	proto_set_text(m, ARG_FENCE, hold_table_is_closed(t) ? "new" : fence);
+	proto_set_num(m, ARG_VERSION, PROTO_VERSION);
+	proto_set_text(m, ARG_CID, cid);
+	proto_set_text(m, ARG_ORDER, order);
+	set_nonzero(m, ARG_LAST_N, last_n);
 }
 
 struct page {

@@ -12,7 +12,7 @@
 
 enum verb_id {
 	VERB_HELLO, VERB_HOLD, VERB_READY, VERB_FAIL, VERB_FIND, VERB_FIND_TID, VERB_FIND_ORDER,
-	VERB_APPROVE, VERB_OUTCOME, VERB_REMOVE, VERB_LIST, VERB_STATS, VERB_POKE, VERB_WATCH, VERB__MAX
+	VERB_APPROVE, VERB_OUTCOME, VERB_REMOVE, VERB_OVERDUE, VERB_REMEMBER, VERB_TAKE_OVER, VERB_ADMIT, VERB_LIST, VERB_STATS, VERB_POKE, VERB_WATCH, VERB__MAX
 };
 
 struct verb {
@@ -35,6 +35,9 @@ const struct verb *verb_get(enum verb_id id);
 /* A rule's answer as a message; borrows from *a and from conflicts, which must live as long as *m. */
 void verb_answer(struct proto_message *m, const char *tag, const struct hold_answer *a,
     struct buf *conflicts);
+
+/* hello's answer but for the queue's own id and age; `m` borrows from the table. fence "": none but "new". */
+void verb_hello(struct proto_message *m, const char *tag, const struct hold_table *t, const char *fence);
 
 /* The two looks at the whole table. list: "600-720:ready,..." of the holds of a room with ids above
  * `after`, a page at a time in order of id; *next: the last id of this page, 0: there is no more. stats:

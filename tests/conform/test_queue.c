@@ -157,7 +157,8 @@ setup_daemon(void **state)
 	write_conf(f, "max_calls_ready = 4\nmax_calls = 6");
 	start_daemon(f);
 	f->q = queue_open_unix(f->socket);
-	return f->q == NULL ? -1 : 0;
+	/* a new queue is closed; one of a new site is admitted by whoever greets it first */
+	return f->q == NULL || !queue_admit(f->q, false, 0, soon(), &f->a, &f->err) || f->a.code != HA_OK ? -1 : 0;
 }
 
 static void
@@ -460,15 +461,15 @@ static void
 another_queue_than_the_sites_is_not_asked(struct fixture *f)
 {
 	struct hold_request rq = request("u1", "o1", "600-720", "f1");
-	char id[QUEUE_ID_CAP], fence[64];
+	struct queue_greeting hello;
 
-	assert_true(queue_hello(f->q, id, fence, soon(), &f->err));
-	assert_int_equal(strlen(id), 32);
-	assert_string_equal(fence, "");
+	assert_true(queue_hello(f->q, &hello, soon(), &f->err));
+	assert_int_equal(strlen(hello.id), 32);
+	assert_string_equal(hello.fence, "");
 	queue_expect(f->q, "00000000000000000000000000000001");
 	assert_false(queue_hold(f->q, &rq, soon(), &f->a, &f->err));
 	assert_int_equal(f->err.code, ERR_CONFLICT);
-	queue_expect(f->q, id);
+	queue_expect(f->q, hello.id);
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "the right one is");
 }
 
@@ -486,6 +487,42 @@ a_text_that_does_not_fit_is_our_own_mistake(struct fixture *f)
 	attempt[ATTEMPT_MAX - 1] = '\0';
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "the longest attempt");
 	assert_string_equal(f->a.hold.attempt, attempt);
+}
+
+static void
+a_new_queue_is_closed_and_takes_over_what_it_is_told(void **state)
+{
+	struct fixture *f = *state;
+	struct hold_request rq = request("u2", "o2", "630-660", "f2");
+	struct hold_handover h = { .cid = CID, .order = "o 1", .user = "u1", .room = ROOM, .tid = "T1", .attempt = "{}", .key = "ab",
+		.state = HOLD_UNKNOWN, .token = 7, .n = 3, .last_n = 4, .window_ms = 60000 };
+	struct queue_greeting hello;
+	char dir[128];
+
+	end_daemon(f, SIGTERM);
+	snprintf(dir, sizeof(dir), "%s/queue", f->dir);
+	remove_tree(dir);
+	start_daemon(f);
+	assert_true(interval_set_parse("600-720", &h.set, &f->err));
+	assert_true(queue_hello(f->q, &hello, soon(), &f->err));
+	assert_string_equal(hello.fence, "new");
+	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_NOT_READY, "closed");
+	expect(f, queue_take_over(f->q, &h, soon(), &f->a, &f->err), HA_OK, "handed over");
+	expect(f, queue_remember(f->q, CID, "o9", 5, true, soon(), &f->a, &f->err), HA_OK, "remembered");
+	expect(f, queue_admit(f->q, true, 50, soon(), &f->a, &f->err), HA_IN_PROGRESS, "the old queue's calls may go on");
+	end_daemon(f, SIGKILL);
+	start_daemon(f);
+	assert_true(queue_hello(f->q, &hello, soon(), &f->err));
+	assert_string_equal(hello.fence, "new");	/* written down */
+	assert_string_equal(hello.order, "o9");
+	assert_int_equal(hello.last_n, 5);
+	expect(f, queue_admit(f->q, false, 50, soon(), &f->a, &f->err), HA_OK, "admitted");
+	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_SLOT_HELD, "its time is held");
+	expect(f, queue_overdue(f->q, 0, soon(), &f->a, &f->err), HA_OK, "it waits for an outcome");
+	assert_string_equal(f->a.hold.tid, "T1");
+	assert_string_equal(f->a.hold.order, "o 1");
+	assert_int_equal(f->a.hold.n, 3);
+	expect(f, queue_overdue(f->q, f->a.hold.id, soon(), &f->a, &f->err), HA_NO_HOLD, "nothing else does");
 }
 
 /* ---- lines by hand: other clients of the daemon */
@@ -570,10 +607,10 @@ everything_is_there_after_a_kill(void **state)
 	struct fixture *f = *state;
 	struct hold_request rq = request("u3", "o3", "600-720", "f3");
 	uint64_t ready, approving, approved, token;
-	char id[QUEUE_ID_CAP], again[QUEUE_ID_CAP], fence[64];
+	struct queue_greeting hello, again;
 	int64_t expires;
 
-	assert_true(queue_hello(f->q, id, fence, soon(), &f->err));
+	assert_true(queue_hello(f->q, &hello, soon(), &f->err));
 	ready = open_hold(f, "u1", "o1", "600-720", "T1");
 	expires = f->a.hold.expires_boot_ms;
 	approving = open_hold(f, "u2", "o2", "800-900", "T2");
@@ -596,8 +633,8 @@ everything_is_there_after_a_kill(void **state)
 	    "the token is good");
 	expect(f, queue_find(f->q, FIND_APPROVED_OLDEST, "u4", ROOM, soon(), &f->a, &f->err), HA_OK,
 	    "approved");
-	assert_true(queue_hello(f->q, again, fence, soon(), &f->err));
-	assert_string_equal(again, id);
+	assert_true(queue_hello(f->q, &again, soon(), &f->err));
+	assert_string_equal(again.id, hello.id);
 	assert_true(approve(f, ready, 1) > token);	/* tokens only grow */
 }
 
@@ -979,7 +1016,7 @@ a_full_disk_refuses_new_holds_and_lets_the_others_end(void **state)
 	struct fixture *f = *state;
 	struct hold_request rq = request("u1", "o1", "600-720", "f1");
 	static char attempt[ATTEMPT_MAX];
-	char id[QUEUE_ID_CAP], fence[64];
+	struct queue_greeting hello;
 	uint64_t ready, last = 0;
 	int granted = 0;
 
@@ -996,8 +1033,8 @@ a_full_disk_refuses_new_holds_and_lets_the_others_end(void **state)
 	}
 	assert_in_range(granted, 400, 600);	/* the segment in use; the spare is for what was promised */
 	assert_int_equal(f->err.code, ERR_UNAVAILABLE);
-	assert_true(queue_hello(f->q, id, fence, soon(), &f->err));
-	assert_string_equal(fence, "no-room");
+	assert_true(queue_hello(f->q, &hello, soon(), &f->err));
+	assert_string_equal(hello.fence, "no-room");
 	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK, "looking goes on");
 	approve(f, ready, 1);
 	expect(f, queue_outcome(f->q, ready, f->a.hold.token, HO_APPROVED, 2, soon(), &f->a, &f->err),
@@ -1006,8 +1043,8 @@ a_full_disk_refuses_new_holds_and_lets_the_others_end(void **state)
 	limit_files(f, RLIM_INFINITY);
 	usleep(1100000);
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "room again");
-	assert_true(queue_hello(f->q, id, fence, soon(), &f->err));
-	assert_string_equal(fence, "");
+	assert_true(queue_hello(f->q, &hello, soon(), &f->err));
+	assert_string_equal(hello.fence, "");
 }
 
 static void
@@ -1158,6 +1195,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASES(ON_BOTH)
 		ON_DAEMON(everything_is_there_after_a_kill),
+		ON_DAEMON(a_new_queue_is_closed_and_takes_over_what_it_is_told),
 		ON_DAEMON(an_orderly_end_leaves_no_socket),
 		ON_DAEMON(a_second_daemon_starts_neither_on_the_journal_nor_on_the_socket),
 		ON_DAEMON(the_socket_is_for_owner_and_group),

@@ -109,13 +109,24 @@ store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err)
 }
 
 bool
-queue_hello(struct queue *q, char id[QUEUE_ID_CAP], char fence[64], int64_t deadline_boot_ms, struct error *err)
+queue_hello(struct queue *q, struct queue_greeting *out, int64_t deadline_boot_ms, struct error *err)
 {
 	(void)q;
 	(void)deadline_boot_ms;
-	snprintf(id, QUEUE_ID_CAP, "queue-1");
-	snprintf(fence, 64, "%s", stub.fence);
+	*out = (struct queue_greeting){ .id = "queue-1" };
+	snprintf(out->fence, sizeof(out->fence), "%s", stub.fence);
 	return end(stub.hello, err);
+}
+
+bool
+queue_admit(struct queue *q, bool adopted, uint64_t token_floor, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err)
+{
+	(void)q;
+	(void)adopted;
+	(void)token_floor;
+	(void)deadline_boot_ms;
+	(void)out;
+	return end(true, err);
 }
 
 bool

@@ -876,7 +876,7 @@ a_change_that_is_well_written_but_does_not_fit_is_refused(void **state)
 		case 19: c = (struct change){ .kind = CHANGE_ORDER, .cid = CID, .order = "o1" }; break;
 		case 20: c = (struct change){ .kind = CHANGE_FORGET, .cid = CID, .order = "o1" }; break;
 		case 21: c = (struct change){ .kind = CHANGE_COUNTERS, .last_id = 99, .last_token = 0, .last_seq = 99 }; break;
-		case 22: c.kind = (enum change_kind)7; break;
+		case 22: c.kind = (enum change_kind)99; break;
 		default: break;
 		}
 		if (try_change(&w, &c) != (i == 0))
