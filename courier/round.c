@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #include "base/log.h"
+#include "delivery/outbox.h"
 #include "delivery/webhook.h"
 
 /* The list's time-out is long: a long outbox costs a few reads a message, and a list that can never be read to its end would be a courier at a stand. */
@@ -261,13 +262,6 @@ tell_once(struct round *r, const char *event, const struct store_message *m)
 		    KV_INT("owed_since_ms", m->at_ms));
 }
 
-/* The reservation service says that it cannot book: more tries would not change its mind. */
-static bool
-is_unbookable(const struct store_message *m, const struct store_try *last)
-{
-	return strcmp(m->type, "payment.approved") == 0 && (last->status == 409 || last->status == 410 || last->status == 422);
-}
-
 /*
  * A message whose next try would be due: how did the last one end? It may be another courier's that still runs, or one whose courier died: that counts as
  * a failed one from the moment on at which it must have ended. *due_ms: when the next try is due, -1: never. False: the store.
@@ -290,7 +284,7 @@ read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, 
 	} else if (last.acknowledged) {	/* only its removal was lost */
 		*due_ms = -1;
 		return store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err);
-	} else if (is_unbookable(m, &last)) {
+	} else if (outbox_is_unbookable(m->type, last.status)) {
 		*due_ms = -1;
 		tell_once(r, "unbookable", m);
 	}

@@ -21,6 +21,12 @@ static const struct kind {
 };
 static_assert(sizeof(kinds) / sizeof(kinds[0]) == OUTBOX__MAX, "a row for each kind");
 
+bool
+outbox_is_unbookable(const char *type, int64_t status)
+{
+	return strcmp(type, kinds[OUTBOX_PAYMENT_APPROVED].type) == 0 && (status == 409 || status == 410 || status == 422);
+}
+
 static void
 add_data(struct buf *b, const struct kind *k, const struct outbox_facts *f)
 {

@@ -22,6 +22,9 @@ struct outbox_facts {
 	const struct payment *payment;	/* NULL: nothing was captured */
 };
 
+/* The reservation service has answered that it cannot book: more tries would not change its mind. */
+bool outbox_is_unbookable(const char *type, int64_t status);
+
 /* "<type>.<tid>" */
 void outbox_id(enum outbox_kind kind, const char *tid, char out[160]);
 

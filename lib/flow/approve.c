@@ -190,16 +190,6 @@ look_up_replay(struct approval *ap, bool *answered, struct error *err)
 
 /* ---- the outcome */
 
-static const struct payment *
-with_times(struct payment *p)
-{
-	if (p->approved_at_ms == 0)	/* an inquiry may lack it; the record must not */
-		p->approved_at_ms = clock_wall_ms();
-	if (p->created_at_ms == 0)
-		p->created_at_ms = p->approved_at_ms;
-	return p;
-}
-
 struct outcome {
 	enum ledger_kind kind;
 	struct payment payment;		/* kind approved; review where captured */
@@ -247,7 +237,7 @@ end_grant(struct approval *ap, enum hold_outcome how, int64_t deadline_boot_ms)
 static enum next
 conclude(struct approval *ap, int64_t n, struct outcome *o)
 {
-	struct flow_event e = { .n = n, .kind = o->kind, .payment = o->captured ? with_times(&o->payment) : NULL, .provider = &o->provider,
+	struct flow_event e = { .n = n, .kind = o->kind, .payment = o->captured ? flow_payment_times(&o->payment) : NULL, .provider = &o->provider,
 		.reason = o->reason };
 	struct flow_call late = *ap->c;
 	struct error err;
@@ -299,13 +289,15 @@ inquire_after_send(struct approval *ap, struct outcome *o)
 {
 	int64_t deadline = ap->c->deadline_boot_ms - FLOW_SPARE_MS;
 	struct provider_answer pa = { 0 };
+	enum flow_verdict v;
 
 	o->kind = LK_UNKNOWN;
 	o->captured = false;
 	if (deadline - clock_boot_ms() < FLOW_INQUIRY_MIN_MS)
 		return;
-	(void)outcome_of_verdict(flow_inquire(ap->f, &ap->at, deadline, &o->payment, &pa, o->reason), o);
-	if (o->kind == LK_DECLINED && o->provider.code == 0)
+	v = flow_inquire(ap->f, &ap->at, deadline, &o->payment, &pa, o->reason);
+	(void)outcome_of_verdict(v, o);
+	if (v == FV_CANCELED || (o->kind == LK_DECLINED && o->provider.code == 0))
 		o->provider = pa;
 }
 

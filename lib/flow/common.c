@@ -130,12 +130,18 @@ flow_attempt_of_chain(const struct ledger_chain *c, const char *tid, struct flow
 	return error_set(err, ERR_NOT_FOUND, "the chain does not speak of this tid");
 }
 
-/* Somebody once had to write that its end is not known: the gateway is told when it is. */
+/* Its end was not known to whoever asked, or it was found out by somebody else: the gateway is told. */
+static bool
+is_end(enum ledger_kind k)
+{
+	return k == LK_APPROVED || k == LK_DECLINED || k == LK_REVIEW;
+}
+
 static bool
 was_unknown(const struct ledger_chain *c, const char *tid)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (c->ev[i].kind == LK_UNKNOWN && strcmp(c->ev[i].tid, tid) == 0)
+		if (strcmp(c->ev[i].tid, tid) == 0 && (c->ev[i].kind == LK_UNKNOWN || (is_end(c->ev[i].kind) && strcmp(c->ev[i].by, "courier") == 0)))
 			return true;
 	return false;
 }
@@ -360,7 +366,7 @@ flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow
 	    !flow_owe(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment, err))
 		return false;
 	/* Work is left while the end is not known, until the hold of a payment is removed, and while the queue is not told. */
-	return kind != LK_DECLINED || !told || flow_drop_work(f, c, at, err);
+	return kind != LK_DECLINED || !told || at->keeps_work || flow_drop_work(f, c, at, err);
 }
 
 /* True where the message was put into the outbox for certain: it was tried. */
@@ -388,6 +394,15 @@ is_all_owed(struct flow *f, const struct flow_call *c, const struct flow_attempt
 	return !*owed || !at->was_unknown || is_owed(f, c, at->tid, OUTBOX_PAYMENT_RESOLVED, owed, err);
 }
 
+/* The queue has heard of this end. One that lost its time for good (fenced) hears of a capture, and stays fenced. */
+static bool
+hears_of(enum hold_state s, const struct order_state *st)
+{
+	if (s == HOLD_APPROVING || s == HOLD_UNKNOWN)
+		return false;
+	return st->captured == NULL || (s != HOLD_READY && s != HOLD_EXPIRED && s != HOLD_DECLINED);
+}
+
 bool
 flow_mend(struct flow *f, const struct flow_call *c, const struct ledger_chain *chain, const struct flow_attempt *at, const struct order_state *st,
 	struct error *err)
@@ -405,7 +420,7 @@ flow_mend(struct flow *f, const struct flow_call *c, const struct ledger_chain *
 	    !is_all_owed(f, c, &live, st, &owed, err))
 		return false;
 	if (f->gate == FR_OK && queue_find_tid(f->queue, at->tid, c->deadline_boot_ms, &qa, NULL) && qa.code == HA_OK) {
-		told = qa.hold.state != HOLD_APPROVING && qa.hold.state != HOLD_UNKNOWN;
+		told = hears_of(qa.hold.state, st);
 		live.hold_id = qa.hold.id;
 		live.token = qa.hold.token;
 	}
@@ -414,6 +429,47 @@ flow_mend(struct flow *f, const struct flow_call *c, const struct ledger_chain *
 	if (!stored || !told)
 		log_event(LOG_LEVEL_WARN, "mended", KV_BOOL("stored", stored), KV_BOOL("queue_told", told), KV_STR("order", at->a.partner_order_id));
 	return flow_finish_outcome(f, c, &live, e->n, e->kind, st->captured != NULL ? &e->payment : NULL, err);
+}
+
+/* The queue may still think that the approve is under way: then it is told first. */
+static bool
+drop_hold(struct flow *f, const struct flow_call *c, const struct queue_hold *h, const struct order_state *st, int64_t n, struct error *err)
+{
+	struct queue_answer qa;
+
+	if (h == NULL || h->state == HOLD_REMOVED)
+		return true;
+	if (h->state != HOLD_APPROVED && !queue_outcome(f->queue, h->id, h->token, HO_APPROVED, st->captured->n, c->deadline_boot_ms, &qa, err))
+		return false;
+	if (!queue_remove(f->queue, h->id, true, n, c->deadline_boot_ms, &qa, err))
+		return false;
+	if (qa.code != HA_OK && qa.code != HA_REPLAY)
+		log_event(LOG_LEVEL_WARN, "queue_disagrees", KV_STR("outcome", "removed"), KV_INT("hold", h->id), KV_STR("answer", hold_answer_name(qa.code)));
+	return true;
+}
+
+bool
+flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct queue_hold *hold, const struct order_state *st,
+	int64_t n, bool *by_queue, struct error *err)
+{
+	bool owed;
+
+	*by_queue = false;
+	if (!is_owed(f, c, at->tid, OUTBOX_QUEUE_REMOVED, &owed, err) ||
+	    (!owed && !flow_owe(f, c, at, OUTBOX_QUEUE_REMOVED, AS_APPROVED, &st->captured->payment, err)))
+		return false;
+	*by_queue = !drop_hold(f, c, hold, st, n, err);
+	return !*by_queue && flow_drop_work(f, c, at, err);
+}
+
+struct payment *
+flow_payment_times(struct payment *p)
+{
+	if (p->approved_at_ms == 0)
+		p->approved_at_ms = clock_wall_ms();
+	if (p->created_at_ms == 0)
+		p->created_at_ms = p->approved_at_ms;
+	return p;
 }
 
 bool
@@ -466,6 +522,7 @@ flow_inquire(struct flow *f, const struct flow_attempt *at, int64_t deadline_boo
 	}
 	*payment = order.payment;
 	snprintf(payment->user_id, sizeof(payment->user_id), "%s", at->a.user_id);
+	snprintf(pa->message, sizeof(pa->message), "%s", order.status_text);
 	switch (order.status) {
 	case KS_PAID:
 		return flow_payment_matches(at, payment, why) ? FV_CAPTURED : FV_CAPTURED_OTHERWISE;

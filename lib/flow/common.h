@@ -22,6 +22,7 @@ struct flow_attempt {
 	int64_t window_boot_ms;		/* end of KakaoPay's window, 0: not known */
 	bool was_unknown;		/* its end is not known, or was not once: the gateway is told when it is */
 	const struct ledger_chain *chain;	/* as far as it was read; NULL: not at all */
+	bool keeps_work;		/* its items stay, whatever its end */
 	int64_t n;			/* number of the event whose send is under way, where the chain does not have it yet; 0: none */
 };
 
@@ -78,6 +79,14 @@ bool flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attem
 bool flow_mend(struct flow *f, const struct flow_call *c, const struct ledger_chain *chain, const struct flow_attempt *at, const struct order_state *st,
 	struct error *err);
 
+/* All that follows from `removed` at order#n: gateway is told, the queue drops the hold (NULL: it has none), the items go. False: the store, or (ERR_UNAVAILABLE too) the
+ * queue. *by_queue: which of them. */
+bool flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct queue_hold *hold, const struct order_state *st,
+	int64_t n, bool *by_queue, struct error *err);
+
+/* An inquiry may lack the times; the record must not. */
+struct payment *flow_payment_times(struct payment *p);
+
 /* Does KakaoPay speak of what was asked? Ids, quantity, total, tax-free and, where it was asked for, VAT. why: the first difference. */
 bool flow_payment_matches(const struct flow_attempt *at, const struct payment *p, char why[200]);
 
@@ -91,5 +100,6 @@ enum flow_verdict {
 	FV_STRANGE,		/* a status that no document names: an operator decides */
 	FV_SILENT,		/* no answer, or none of use */
 };
+/* pa->message: KakaoPay's word for the status. */
 enum flow_verdict flow_inquire(struct flow *f, const struct flow_attempt *at, int64_t deadline_boot_ms, struct payment *payment, struct provider_answer *pa,
 	char why[200]);

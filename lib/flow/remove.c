@@ -163,25 +163,6 @@ find_in_store(struct removal *r, struct payment_name *name, struct error *err)
 	return true;
 }
 
-/* The queue may still think that the approve is under way: then it is told first. */
-static bool
-drop_hold(struct removal *r, const struct order_state *st, int64_t n, struct error *err)
-{
-	struct queue_answer qa;
-	int64_t deadline = r->c->deadline_boot_ms;
-	const struct queue_hold *h = &r->qa.hold;
-
-	if (!r->has_hold || h->state == HOLD_REMOVED)
-		return true;
-	if (h->state != HOLD_APPROVED && !queue_outcome(r->f->queue, h->id, h->token, HO_APPROVED, st->captured->n, deadline, &qa, err))
-		return false;
-	if (!queue_remove(r->f->queue, h->id, true, n, deadline, &qa, err))
-		return false;
-	if (qa.code != HA_OK && qa.code != HA_REPLAY)
-		log_event(LOG_LEVEL_WARN, "queue_disagrees", KV_STR("outcome", "removed"), KV_INT("hold", h->id), KV_STR("answer", hold_answer_name(qa.code)));
-	return true;
-}
-
 /* The answer again. Of what follows from a removal only the work item may be left, which is no reason to fail. */
 static enum next
 repeat_removal(struct removal *r, const struct payment *payment)
@@ -200,16 +181,13 @@ finish_removal(struct removal *r, const struct order_state *st, int64_t n, bool 
 {
 	const struct payment *payment = &st->captured->payment;
 	struct error err;
+	bool by_queue;
 
 	error_clear(&err);
 	if (replayed && (!r->has_hold || r->qa.hold.state == HOLD_REMOVED))
 		return repeat_removal(r, payment);
-	if (!flow_owe(r->f, r->c, &r->at, OUTBOX_QUEUE_REMOVED, AS_APPROVED, payment, &err))
-		return store_failed(r, &err);
-	if (!drop_hold(r, st, n, &err))
-		return queue_failed(r, &err);
-	if (!flow_drop_work(r->f, r->c, &r->at, &err))
-		return store_failed(r, &err);
+	if (!flow_finish_removal(r->f, r->c, &r->at, r->has_hold ? &r->qa.hold : NULL, st, n, &by_queue, &err))
+		return by_queue ? queue_failed(r, &err) : store_failed(r, &err);
 	return answer_removed(r, AS_APPROVED, payment, replayed);
 }
 

@@ -1,0 +1,549 @@
+#include "config.h"
+
+#include "flow/settle.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "delivery/outbox.h"
+#include "flow/common.h"
+#include "flow/settle_plan.h"
+
+enum { ROUNDS_MAX = 8, NOT_REMOVED_MS = 600000, QUIET_MS = 60000, BROKEN_MS = 600000 };
+
+struct known {			/* an item that was seen before */
+	UT_hash_handle hh;
+	struct settle_memory memory;
+	bool listed;		/* by this sweep */
+	char id[TID_CAP + 24];
+};
+
+struct settler {
+	struct flow *f;
+	struct known *known;
+	bool told_long;
+};
+
+/* One item on its way. */
+struct look {
+	struct flow *f;
+	struct flow_call call;
+	const struct store_open *item;
+	struct settle_memory *m;
+	struct ledger_chain chain;
+	struct order_state st;			/* of the tid */
+	struct flow_attempt at;
+	struct queue_answer qa;
+	bool asked_queue, has_hold;
+	struct settle_facts facts;
+	bool gone;				/* nothing is left to do: the item is dropped */
+};
+
+enum next { DONE, AGAIN, FAILED };	/* AGAIN: something was written; look anew */
+
+struct settler *
+settler_new(struct flow *f)
+{
+	struct settler *s = calloc(1, sizeof(*s));
+
+	if (s != NULL)
+		s->f = f;
+	return s;
+}
+
+void
+settler_free(struct settler **s)
+{
+	struct known *k, *next;
+
+	if (*s == NULL)
+		return;
+	HASH_ITER(hh, (*s)->known, k, next) {
+		HASH_DEL((*s)->known, k);
+		free(k);
+	}
+	free(*s);
+	*s = NULL;
+}
+
+/* ---- looking */
+
+static void
+alert(const struct look *l, const char *event, const char *detail)
+{
+	log_event(LOG_LEVEL_ERROR, event, KV_STR("tid", l->item->tid), KV_STR("cid", l->item->cid), KV_STR("order", l->item->partner_order_id), KV_STR("detail", detail));
+}
+
+static void
+alert_once(struct look *l, const char *event, const char *detail)
+{
+	if (!l->m->told)
+		alert(l, event, detail);
+	l->m->told = true;
+}
+
+static bool
+attempt_of(struct look *l, struct error *err)
+{
+	const struct store_open *o = l->item;
+	bool in_chain = flow_attempt_of_chain(&l->chain, o->tid, &l->at, err);
+
+	if (!in_chain && err->code != ERR_NOT_FOUND)
+		return false;
+	if (!in_chain && (!l->has_hold || !flow_attempt_of_hold(&l->qa.hold, &l->at, err))) {
+		/* nothing but the item knows of it, which is enough to say that nothing was sent */
+		memset(&l->at, 0, sizeof(l->at));
+		memcpy(l->at.a.cid, o->cid, sizeof(l->at.a.cid));
+		memcpy(l->at.a.partner_order_id, o->partner_order_id, sizeof(l->at.a.partner_order_id));
+		memcpy(l->at.a.user_id, o->user_id, sizeof(l->at.a.user_id));
+		memcpy(l->at.a.room_id, o->room_id, sizeof(l->at.a.room_id));
+		memcpy(l->at.tid, o->tid, sizeof(l->at.tid));
+	}
+	if (l->has_hold) {
+		l->at.hold_id = l->qa.hold.id;
+		l->at.token = l->qa.hold.token;
+		l->at.window_boot_ms = l->qa.hold.window_boot_ms;
+	}
+	l->at.chain = &l->chain;
+	return true;
+}
+
+static bool
+by_readings(const struct ledger_event *e)
+{
+	return e != NULL && e->kind == LK_DECLINED && e->provider.http == 0 && e->provider.code == 0;
+}
+
+static void
+gather(struct look *l)
+{
+	const struct store_open *o = l->item;
+	const struct ledger_event *e = o->n <= (int64_t)l->chain.n ? &l->chain.ev[o->n - 1] : NULL;
+	struct settle_facts *f = &l->facts;
+	bool own = e != NULL && strcmp(e->tid, o->tid) == 0;
+
+	*f = (struct settle_facts){ .n = o->n, .at_ms = o->at_ms, .deadline_ms = o->deadline_ms, .chain_n = (int64_t)l->chain.n, .state = l->st.state };
+	f->at = e == NULL ? SETTLE_NOTHING : own && e->kind == LK_APPROVING ? SETTLE_SEND : own && e->kind == LK_ABANDONED ? SETTLE_ABANDONED : SETTLE_OTHER;
+	f->newest = l->st.approving != NULL && l->st.approving->n == o->n;
+	f->removed = l->st.removed != NULL;
+	f->by_readings = by_readings(l->st.last);
+	f->state_at_ms = l->st.last != NULL ? l->st.last->at_ms : 0;
+	f->window_boot_ms = l->has_hold ? l->qa.hold.window_boot_ms : 0;
+	f->window_ms = f->at == SETTLE_SEND && e->window_ms != 0 ? e->window_ms - e->at_ms : 0;
+	for (size_t i = (size_t)o->n; f->at == SETTLE_SEND && i < l->chain.n; i++)
+		f->said_unknown = f->said_unknown || (l->chain.ev[i].kind == LK_UNKNOWN && strcmp(l->chain.ev[i].tid, o->tid) == 0);
+}
+
+/* The queue first, then the ledger: an end that the queue does not know yet is in the chain then. */
+static bool
+read_all(struct look *l, struct error *err)
+{
+	const struct store_open *o = l->item;
+	int64_t deadline = l->call.deadline_boot_ms;
+
+	ledger_chain_clear(&l->chain);
+	l->asked_queue = l->f->gate == FR_OK && queue_find_tid(l->f->queue, o->tid, deadline, &l->qa, NULL);
+	l->has_hold = l->asked_queue && l->qa.code == HA_OK;
+	if (!store_ledger_chain(l->f->store, o->cid, o->partner_order_id, &l->chain, deadline, err) || !order_state(&l->chain, o->tid, &l->st, err) ||
+	    !attempt_of(l, err))
+		return false;
+	gather(l);
+	return true;
+}
+
+/* ---- writing */
+
+static bool
+put(struct look *l, enum ledger_kind kind, int64_t n, const struct payment *payment, const struct provider_answer *pa, const char *reason, enum store_put *how,
+	struct error *err)
+{
+	struct flow_event e = { .n = n, .kind = kind, .payment = payment, .provider = pa, .reason = reason };
+
+	return flow_put_event(l->f, &l->call, &l->at, &e, how, err);
+}
+
+static enum next
+abandon(struct look *l, struct error *err)
+{
+	enum store_put how;
+
+	return put(l, LK_ABANDONED, l->item->n, NULL, NULL, "its number was not taken by its deadline: nothing was sent under it", &how, err) ? AGAIN : FAILED;
+}
+
+static enum next
+drop_item(struct look *l, struct error *err)
+{
+	l->gone = store_open_delete(l->f->store, l->item->tid, l->item->n, l->call.deadline_boot_ms, err);
+	return l->gone ? DONE : FAILED;
+}
+
+static void
+alert_capture(const struct look *l, enum attempt_state before)
+{
+	struct order_state whole;
+
+	if (before == AS_DECLINED || before == AS_READY)
+		alert(l, "late_capture", "captured after it had been concluded that it was not");
+	if (order_state(&l->chain, NULL, &whole, NULL) && whole.captured != NULL && strcmp(whole.captured->tid, l->item->tid) != 0)
+		alert(l, "double_capture", "the order has another capture: refund one of them");
+}
+
+/* What was found at order#n+1, and all that follows. */
+static enum next
+conclude(struct look *l, enum ledger_kind kind, struct payment *payment, struct provider_answer *pa, const char *reason, struct error *err)
+{
+	bool captured = payment != NULL;
+	int64_t n = (int64_t)l->chain.n + 1;
+	enum attempt_state before = l->st.state;
+	enum store_put how;
+
+	if (!put(l, kind, n, payment, pa, reason, &how, err))
+		return FAILED;
+	if (how == STORE_TAKEN)
+		return AGAIN;
+	log_event(LOG_LEVEL_INFO, "settled", KV_STR("tid", l->item->tid), KV_STR("kind", ledger_kind_name(kind)), KV_STR("reason", reason));
+	if (captured)
+		alert_capture(l, before);
+	l->at.was_unknown = true;
+	l->at.keeps_work = (kind == LK_DECLINED && pa == NULL) || !l->asked_queue;	/* it is looked at again; the queue must hear of it */
+	l->m->looks = 0;
+	return flow_finish_outcome(l->f, &l->call, &l->at, n, kind, payment, err) ? AGAIN : FAILED;
+}
+
+static enum next
+inquire(struct look *l, struct error *err)
+{
+	struct provider_answer pa = { 0 };
+	struct payment payment;
+	enum ledger_kind kind;
+	enum flow_verdict v;
+	char why[200];
+	bool late = l->st.state == AS_DECLINED, captured;
+
+	v = flow_inquire(l->f, &l->at, l->call.deadline_boot_ms, &payment, &pa, why);
+	log_event(LOG_LEVEL_INFO, "inquired", KV_STR("tid", l->item->tid), KV_STR("says", why), KV_INT("nth", l->m->asked + 1));
+	if (late && v != FV_SILENT)
+		l->m->late_looks++;
+	captured = v == FV_CAPTURED || v == FV_CAPTURED_OTHERWISE || v == FV_CANCELED;
+	if (!settle_conclude(&l->facts, l->m, v, clock_now(), &kind))
+		return late && v == FV_SILENT ? DONE : AGAIN;
+	l->call.deadline_boot_ms = clock_boot_ms() + SETTLE_STORE_MS;
+	return conclude(l, kind, captured ? flow_payment_times(&payment) : NULL, v == FV_PENDING ? NULL : &pa, why, err);
+}
+
+/* ---- what follows from an end */
+
+/* The hold still waits for the end of this very send, or of an earlier one. */
+static bool
+waits(const struct look *l)
+{
+	const struct queue_hold *h = &l->qa.hold;
+
+	return l->has_hold && ((h->state == HOLD_APPROVING && h->n <= (int64_t)l->chain.n) || h->state == HOLD_UNKNOWN);
+}
+
+/* What was sent came to nothing and the attempt is what it was before. A newer grant of the hold is not ours to end. */
+static enum next
+follow_nothing_sent(struct look *l, enum ledger_kind kind, int64_t n, struct error *err)
+{
+	bool mine = l->has_hold && l->qa.hold.n == l->item->n && (l->qa.hold.state == HOLD_APPROVING || l->qa.hold.state == HOLD_UNKNOWN);
+
+	if (!l->asked_queue && l->f->gate == FR_OK)
+		return DONE;	/* the queue is away: later */
+	if (l->f->gate != FR_OK && l->f->queue == NULL)
+		return DONE;	/* another program's queue: its courier does this */
+	if (!mine)
+		return drop_item(l, err);
+	l->at.n = l->item->n;
+	return flow_finish_outcome(l->f, &l->call, &l->at, n, kind, NULL, err) ? AGAIN : FAILED;
+}
+
+static enum next
+follow_declined(struct look *l, struct error *err)
+{
+	if (!flow_mend(l->f, &l->call, &l->chain, &l->at, &l->st, err))
+		return FAILED;
+	if (!l->asked_queue || (l->facts.by_readings && l->m->late_looks < SETTLE_LATE_LOOKS) || waits(l))
+		return DONE;
+	l->gone = flow_drop_work(l->f, &l->call, &l->at, err);
+	return l->gone ? DONE : FAILED;
+}
+
+static enum next
+follow_removed(struct look *l, struct error *err)
+{
+	bool by_queue;
+
+	if (!l->asked_queue)
+		return DONE;
+	l->gone = flow_finish_removal(l->f, &l->call, &l->at, l->has_hold ? &l->qa.hold : NULL, &l->st, l->st.removed->n, &by_queue, err);
+	return l->gone || by_queue ? DONE : FAILED;	/* the queue is away: later */
+}
+
+static enum next
+note_unbookable(struct look *l, int64_t status, struct error *err)
+{
+	enum store_put how;
+	char why[100];
+
+	snprintf(why, sizeof(why), "the reservation service cannot book it: status %" PRId64, status);
+	if (!put(l, LK_UNBOOKABLE, (int64_t)l->chain.n + 1, NULL, NULL, why, &how, err))
+		return FAILED;
+	if (how == STORE_OURS)
+		alert(l, "unbookable", why);
+	return AGAIN;
+}
+
+/* Paid, and the reservation not yet in the calendar. */
+static enum next
+follow_paid(struct look *l, struct error *err)
+{
+	struct store_try *tries = NULL, last = { 0 };
+	char id[sizeof(last.message_id)];
+	size_t n = 0;
+
+	if (!flow_mend(l->f, &l->call, &l->chain, &l->at, &l->st, err))
+		return FAILED;
+	outbox_id(OUTBOX_PAYMENT_APPROVED, l->item->tid, id);
+	if (!store_try_list(l->f->store, id, &tries, &n, l->call.deadline_boot_ms, err))
+		return FAILED;
+	if (n > 0)
+		last = tries[n - 1];
+	free(tries);
+	if (l->st.state == AS_APPROVED && last.ended && outbox_is_unbookable("payment.approved", last.status))
+		return note_unbookable(l, last.status, err);
+	if (last.acknowledged && clock_now().wall_ms - last.at_ms >= NOT_REMOVED_MS)
+		alert_once(l, "not_removed", "the reservation service took the payment 10 minutes ago and has not removed its hold");
+	return DONE;
+}
+
+static enum next
+follow(struct look *l, struct error *err)
+{
+	if (l->facts.at == SETTLE_ABANDONED)
+		return follow_nothing_sent(l, LK_ABANDONED, l->item->n, err);
+	if (l->st.state == AS_READY)
+		return follow_nothing_sent(l, l->st.last->kind, l->st.last->n, err);
+	if (l->st.state == AS_DECLINED)
+		return follow_declined(l, err);
+	if (l->st.state == AS_REVIEW)
+		alert_once(l, "unsettled_review", l->st.last->reason);
+	if (l->st.captured == NULL)
+		return DONE;
+	return l->st.removed != NULL ? follow_removed(l, err) : follow_paid(l, err);
+}
+
+/* ---- one item */
+
+static enum next
+behind(struct look *l)
+{
+	alert_once(l, "ledger_behind", "order#n-1 is missing: an older copy of the database? roompayctl restore");
+	return DONE;
+}
+
+static enum next
+act(struct look *l, struct error *err)
+{
+	struct now now = clock_now();
+	int64_t again_ms = now.boot_ms + QUIET_MS;
+
+	switch (settle_plan(&l->facts, l->m, now, &again_ms)) {
+	case SETTLE_WAIT:
+		l->m->next_boot_ms = again_ms;
+		return DONE;
+	case SETTLE_ABANDON:
+		return abandon(l, err);
+	case SETTLE_MOOT:
+		return drop_item(l, err);
+	case SETTLE_INQUIRE:
+		return inquire(l, err);
+	case SETTLE_FOLLOW:
+		break;
+	case SETTLE_GIVE_UP:
+		return conclude(l, LK_REVIEW, NULL, NULL, "KakaoPay has not said for six hours what became of it", err);
+	case SETTLE_BEHIND:
+		return behind(l);
+	}
+	/* Nothing to do: soon again at first, as much is under way, then once a minute. */
+	l->m->next_boot_ms = now.boot_ms + (l->m->looks < 6 ? 1000 << l->m->looks : QUIET_MS);
+	l->m->looks++;
+	return follow(l, err);
+}
+
+/* False: the store. *gone: the item is dropped. */
+static bool
+look_at_item(struct settler *s, const struct store_open *item, struct settle_memory *m, bool *gone, struct error *err)
+{
+	struct look *l = calloc(1, sizeof(*l));
+	enum next next = AGAIN;
+
+	if (l == NULL)
+		return error_set(err, ERR_INTERNAL, "out of memory");
+	*l = (struct look){ .f = s->f, .item = item, .m = m };
+	for (int i = 0; next == AGAIN && i < ROUNDS_MAX; i++) {
+		l->call = (struct flow_call){ "", clock_boot_ms() + SETTLE_STORE_MS + FLOW_INQUIRY_MS };
+		next = read_all(l, err) ? act(l, err) : FAILED;
+	}
+	if (next == FAILED && err->code == ERR_INTERNAL) {	/* of this order alone */
+		alert_once(l, "order_broken", err->msg);
+		m->next_boot_ms = clock_boot_ms() + BROKEN_MS;
+		next = DONE;
+	}
+	*gone = l->gone;
+	ledger_chain_clear(&l->chain);
+	free(l);
+	return next != FAILED;
+}
+
+static struct known *
+find_known(struct settler *s, const char *tid, int64_t n, char id[TID_CAP + 24])
+{
+	struct known *k;
+
+	snprintf(id, TID_CAP + 24, "%s#%" PRId64, tid, n);
+	HASH_FIND_STR(s->known, id, k);
+	return k;
+}
+
+/* An item speaks of this send. */
+static bool
+is_known(struct settler *s, const char *tid, int64_t n)
+{
+	char id[TID_CAP + 24];
+
+	return find_known(s, tid, n, id) != NULL;
+}
+
+static struct known *
+get_known(struct settler *s, const struct store_open *item)
+{
+	char id[TID_CAP + 24];
+	struct known *k = find_known(s, item->tid, item->n, id);
+
+	if (k != NULL || (k = calloc(1, sizeof(*k))) == NULL)
+		return k;
+	memcpy(k->id, id, sizeof(k->id));
+	k->memory.first_boot_ms = clock_boot_ms();
+	HASH_ADD_STR(s->known, id, k);
+	return k;
+}
+
+static void
+forget_unlisted(struct settler *s)
+{
+	struct known *k, *next;
+
+	HASH_ITER(hh, s->known, k, next) {
+		if (!k->listed) {
+			HASH_DEL(s->known, k);
+			free(k);
+		} else {
+			k->listed = false;
+		}
+	}
+}
+
+static bool
+sweep_items(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error *err)
+{
+	struct store_open *items = NULL;
+	bool ok, gone;
+	size_t n = 0;
+
+	ok = store_open_list(s->f->store, SETTLE_ITEMS_MAX, &items, &n, clock_boot_ms() + SETTLE_STORE_MS, err);
+	if (n == SETTLE_ITEMS_MAX && !s->told_long)
+		log_event(LOG_LEVEL_ERROR, "open_long", KV_INT("at_least", n), KV_STR("detail", "what is newer waits"));
+	s->told_long = n == SETTLE_ITEMS_MAX;
+	for (size_t i = 0; ok && i < n && !(stop != NULL && stop(ctx)); i++) {
+		struct known *k = get_known(s, &items[i]);
+
+		if (k == NULL) {
+			ok = error_set(err, ERR_INTERNAL, "out of memory");
+			break;
+		}
+		k->listed = true;
+		if (k->memory.next_boot_ms <= clock_boot_ms())
+			ok = look_at_item(s, &items[i], &k->memory, &gone, err);
+	}
+	free(items);
+	if (ok)
+		forget_unlisted(s);
+	return ok;
+}
+
+/* ---- holds that no item speaks of */
+
+static bool
+tell_restored(struct flow *f, const struct flow_call *c, const struct queue_hold *h)
+{
+	struct queue_answer qa;
+
+	log_event(LOG_LEVEL_WARN, "hold_restored", KV_STR("tid", h->tid), KV_INT("hold", h->id), KV_INT("n", h->n));
+	return queue_outcome(f->queue, h->id, h->token, HO_RESTORED, h->n, c->deadline_boot_ms, &qa, NULL);
+}
+
+/*
+ * The writer of this grant had its time, and the number that it was granted may be free: whoever takes it now decides. Then the item speaks of it, or the hold is what it
+ * was before.
+ */
+static bool
+settle_hold(struct flow *f, const struct queue_hold *h, struct error *err)
+{
+	struct flow_call c = { "", clock_boot_ms() + SETTLE_STORE_MS };
+	struct ledger_chain chain = { 0 };
+	struct flow_attempt at;
+	struct order_state st;
+	struct flow_event e = { .n = h->n, .kind = LK_ABANDONED, .reason = "the hold was approving, and its number not taken by its deadline: nothing was sent" };
+	const struct ledger_event *there;
+	enum store_put how;
+	bool ok = store_ledger_chain(f->store, h->cid, h->order, &chain, c.deadline_boot_ms, err) && order_state(&chain, h->tid, &st, err) &&
+		flow_attempt_of_hold(h, &at, err);
+
+	if (!ok)
+		goto out;
+	at.chain = &chain;
+	at.n = h->n;
+	there = h->n >= 1 && h->n <= (int64_t)chain.n ? &chain.ev[h->n - 1] : NULL;
+	if (st.captured != NULL || st.state == AS_DECLINED || st.state == AS_REVIEW)
+		ok = flow_mend(f, &c, &chain, &at, &st, err);
+	else if (there != NULL && there->kind == LK_APPROVING && strcmp(there->tid, h->tid) == 0 && (st.state == AS_APPROVING || st.state == AS_UNKNOWN))
+		ok = flow_put_work(f, &c, &at, err);
+	else if (there != NULL)
+		tell_restored(f, &c, h);
+	else if (h->state != HOLD_APPROVING)
+		;	/* unknown by the queue alone: the next approve, or the item of the send before, tells */
+	else if ((int64_t)chain.n + 1 < h->n)
+		log_event(LOG_LEVEL_ERROR, "ledger_behind", KV_STR("tid", h->tid), KV_STR("order", h->order), KV_STR("detail", "an older copy of the database? roompayctl restore"));
+	else if ((ok = flow_put_event(f, &c, &at, &e, &how, err)) && how == STORE_OURS)
+		tell_restored(f, &c, h);
+out:
+	ledger_chain_clear(&chain);
+	return ok;
+}
+
+static bool
+sweep_holds(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error *err)
+{
+	struct queue_answer qa;
+	uint64_t after = 0;
+
+	while (!(stop != NULL && stop(ctx)) && queue_overdue(s->f->queue, after, clock_boot_ms() + SETTLE_STORE_MS, &qa, NULL) && qa.code == HA_OK) {
+		after = qa.hold.id;
+		if (qa.hold.state != HOLD_REVIEW && !is_known(s, qa.hold.tid, qa.hold.n) && !settle_hold(s->f, &qa.hold, err) && err->code != ERR_INTERNAL)
+			return false;
+	}
+	return true;
+}
+
+bool
+settler_sweep(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error *err)
+{
+	error_clear(err);
+	return sweep_items(s, stop, ctx, err) && (s->f->gate != FR_OK || sweep_holds(s, stop, ctx, err));
+}

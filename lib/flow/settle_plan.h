@@ -1,0 +1,59 @@
+/* What the courier does next about one work item: pure rules, from what the ledger and the queue know, what KakaoPay said so far, and both clocks. No I/O.
+ * A clock that jumps, and a courier that was restarted and remembers nothing, make it late, never early. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "flow/common.h"
+#include "money/order.h"
+
+enum {
+	SETTLE_GRACE_MS = 2000,			/* after a deadline, until nobody who kept to it can still act */
+	SETTLE_READING_1_MS = 30000,		/* after the window: the first "not yet approved" that counts */
+	SETTLE_READING_2_MS = 90000,		/* ... and the second */
+	SETTLE_READINGS_APART_MS = 60000,
+	SETTLE_SILENCE_MS = 6 * 3600 * 1000,	/* then an operator decides */
+	SETTLE_LATE_LOOKS = 2,			/* after "not captured" was concluded from readings: 10 min and 1 h later */
+};
+
+struct settle_memory {		/* of one item, between looks; zeroed when it is seen for the first time */
+	int64_t first_boot_ms;
+	int64_t next_boot_ms;		/* when to look again */
+	int64_t asked_boot_ms;		/* the last inquiry */
+	int64_t asked;			/* inquiries so far */
+	int64_t reading_boot_ms;	/* the first reading that counts, 0: none */
+	int64_t late_looks;
+	int64_t looks;			/* that found nothing to do, in a row */
+	bool told;			/* the operator was told of it */
+};
+
+struct settle_facts {
+	int64_t n, at_ms, deadline_ms;	/* of the item; the times: wall */
+	int64_t chain_n;
+	/* what stands at order#n */
+	enum settle_at { SETTLE_NOTHING, SETTLE_SEND /* of ours */, SETTLE_ABANDONED, SETTLE_OTHER } at;
+	enum attempt_state state;	/* of the tid */
+	bool newest;			/* no later send of the tid */
+	bool said_unknown;		/* somebody has said that the end of this send is not known */
+	bool removed;
+	bool by_readings;		/* declined: concluded from readings */
+	int64_t state_at_ms;		/* wall: since when it is in this state */
+	int64_t window_boot_ms;		/* end of KakaoPay's window by the queue's clock; 0: the queue does not know it */
+	int64_t window_ms;		/* its length from order#n on, by the ledger */
+};
+
+enum settle_step {
+	SETTLE_WAIT,		/* until *again_boot_ms */
+	SETTLE_ABANDON,		/* take order#n */
+	SETTLE_MOOT,		/* nothing was sent under this item: drop it */
+	SETTLE_INQUIRE,
+	SETTLE_FOLLOW,		/* it has its end: see that everything that follows is done */
+	SETTLE_GIVE_UP,		/* silence for 6 h: review */
+	SETTLE_BEHIND,		/* the ledger lacks what stood before order#n: an older database */
+};
+enum settle_step settle_plan(const struct settle_facts *f, const struct settle_memory *m, struct now now, int64_t *again_boot_ms);
+
+/* What an inquiry's verdict means now: true: write *kind. Keeps the readings in *m. */
+bool settle_conclude(const struct settle_facts *f, struct settle_memory *m, enum flow_verdict v, struct now now, enum ledger_kind *kind);
