@@ -1,5 +1,5 @@
-/* roompay-courier: posts what is owed to the reservation service and the gateway. One loop (libuv) with the posts (post.c); the store's blocking work
- * runs beside it, one round at a time (round.c); a thread of its own waits at the queue for news. roompay-courier(8). */
+/* roompay-courier: posts what is owed to the reservation service and the gateway, and settles what has no end. One loop (libuv) with the posts (post.c); the store's
+ * blocking work runs beside it, one round at a time (round.c); threads of their own wait at the queue for news, and settle (sweeper.c). roompay-courier(8). */
 #include "config.h"
 
 #include <assert.h>
@@ -21,11 +21,12 @@
 #include "base/log.h"
 #include "courier/post.h"
 #include "courier/round.h"
+#include "courier/sweeper.h"
 #include "delivery/webhook.h"
 #include "queue/queue.h"
 #include "store/store.h"
 
-enum { EXIT_USAGE = 2, WATCH_MS = 1000, HELLO_MS = 2000, AGAIN_MS = 500, GRACE_MS = 5000 };
+enum { EXIT_USAGE = 2, WATCH_MS = 1000, AGAIN_MS = 500, GRACE_MS = 5000 };
 
 struct courier {
 	uv_loop_t loop;
@@ -38,10 +39,12 @@ struct courier {
 	struct queue *queue;	/* the watcher's */
 	struct round *round;	/* the running round's; between rounds the loop's */
 	struct poster *poster;
+	struct sweeper *sweeper;
 	struct task *ended;	/* posts that ended while a round was running */
 	enum round_look asked;
 	bool working, look, stopping, closed;
-	atomic_bool stop, verified;	/* the loop to the watcher */
+	atomic_bool stop;	/* the loop to the watcher */
+	atomic_bool verified;	/* the sweeper to both */
 	uv_mutex_t mutex;	/* over queue_id */
 	char queue_id[QUEUE_ID_CAP];
 };
@@ -49,20 +52,6 @@ struct courier {
 static struct conf conf;
 
 /* -- the watcher's thread */
-
-static bool
-greet(struct courier *c, struct error *err)
-{
-	struct queue_greeting hello;
-
-	if (!queue_hello(c->queue, &hello, clock_boot_ms() + HELLO_MS, err))
-		return false;
-	uv_mutex_lock(&c->mutex);
-	memcpy(c->queue_id, hello.id, sizeof(c->queue_id));
-	uv_mutex_unlock(&c->mutex);
-	uv_async_send(&c->news);
-	return true;
-}
 
 static void
 note_queue(bool *away, bool ok, const struct error *err)
@@ -76,29 +65,42 @@ note_queue(bool *away, bool ok, const struct error *err)
 		log_event(LOG_LEVEL_ERROR, "queue_away", KV_ERR(err));
 }
 
-/* Until the store knows the queue it is greeted again and again: another one may stand behind the socket in the meantime. From then on news are
- * waited for; without a queue the outbox is looked at every 5 s all the same. */
+/* Once queue and database are known to belong together, news are waited for; without a queue the outbox is looked at every 5 s all the same. */
 static void
 watch(void *ctx)
 {
 	struct courier *c = ctx;
 	struct error err = { 0 };
-	bool away = false, expected = false;
+	bool away = false;
 
 	while (!atomic_load(&c->stop)) {
-		bool verified = atomic_load(&c->verified), poked = false, ok;
+		bool poked = false, ok = false;
 
-		if (verified && !expected) {
+		if (atomic_load(&c->verified)) {
+			uv_mutex_lock(&c->mutex);
 			queue_expect(c->queue, c->queue_id);
-			expected = true;
+			uv_mutex_unlock(&c->mutex);
+			ok = queue_watch(c->queue, WATCH_MS, &poked, &err);
+			note_queue(&away, ok, &err);
 		}
-		ok = verified ? queue_watch(c->queue, WATCH_MS, &poked, &err) : greet(c, &err);
-		note_queue(&away, ok, &err);
 		if (ok && poked)
 			uv_async_send(&c->news);
-		for (int ms = 0; ms < AGAIN_MS && (!ok || !verified) && !atomic_load(&c->stop) && !atomic_load(&c->verified); ms += 50)
+		for (int ms = 0; ms < AGAIN_MS && !ok && !atomic_load(&c->stop); ms += 50)
 			uv_sleep(50);
 	}
+}
+
+/* On the sweeper's thread. */
+static void
+on_verified(void *ctx, bool belongs, const char *queue_id)
+{
+	struct courier *c = ctx;
+
+	uv_mutex_lock(&c->mutex);
+	snprintf(c->queue_id, sizeof(c->queue_id), "%s", queue_id);
+	uv_mutex_unlock(&c->mutex);
+	if (atomic_exchange(&c->verified, belongs) != belongs)
+		uv_async_send(&c->news);
 }
 
 /* -- the loop */
@@ -138,11 +140,7 @@ begin_round(struct courier *c)
 		c->ended = t->next;
 		round_finish(c->round, t);
 	}
-	if (!atomic_load(&c->verified)) {
-		uv_mutex_lock(&c->mutex);
-		round_greet(c->round, c->queue_id);
-		uv_mutex_unlock(&c->mutex);
-	}
+	round_allow(c->round, atomic_load(&c->verified));
 	c->asked = c->stopping ? ROUND_WRITE_ENDS : c->look ? ROUND_LOOK : ROUND_LOOK_WHEN_DUE;
 	c->look = false;
 	c->working = uv_queue_work(&c->loop, &c->work, run_round, on_round) == 0;
@@ -175,7 +173,6 @@ on_round(uv_work_t *work, int status)
 	struct task *t;
 
 	(void)status;
-	atomic_store(&c->verified, round_is_verified(c->round));
 	while ((t = round_take(c->round)) != NULL)
 		poster_start(c->poster, t);	/* also after SIGTERM: they are claimed */
 	c->working = false;
@@ -276,7 +273,9 @@ start_watcher(struct courier *c, struct error *err)
 static void
 close_courier(struct courier *c)
 {
-	uv_thread_join(&c->watcher);
+	sweeper_stop(&c->sweeper);
+	if (conf.courier_queue)
+		uv_thread_join(&c->watcher);
 	round_free(&c->round);
 	poster_free(&c->poster);
 	queue_free(&c->queue);
@@ -291,7 +290,8 @@ serve(void)
 	static struct courier c;
 	struct error err = { 0 };
 
-	if (!open_courier(&c, &err) || !start_watcher(&c, &err)) {
+	if (!open_courier(&c, &err) || (conf.courier_queue && !start_watcher(&c, &err)) ||
+	    (c.sweeper = sweeper_start(&conf, on_verified, &c, &err)) == NULL) {
 		log_event(LOG_LEVEL_ERROR, "start_failed", KV_ERR(&err));
 		return EXIT_FAILURE;
 	}

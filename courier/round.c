@@ -24,8 +24,7 @@ struct round {
 	const struct conf *conf;
 	struct store *store;
 	char by[64];
-	char queue_id[QUEUE_ID_CAP];
-	bool verified;		/* database and queue belong together */
+	bool allowed;		/* database and queue belong together */
 	bool away;		/* the store, as last logged */
 	struct name *posting, *told;
 	size_t n_posting[PEERS];
@@ -138,15 +137,9 @@ round_free(struct round **r)
 }
 
 void
-round_greet(struct round *r, const char queue_id[QUEUE_ID_CAP])
+round_allow(struct round *r, bool allowed)
 {
-	memcpy(r->queue_id, queue_id, QUEUE_ID_CAP);
-}
-
-bool
-round_is_verified(const struct round *r)
-{
-	return r->verified;
+	r->allowed = allowed;
 }
 
 int64_t
@@ -416,18 +409,6 @@ look_for_due(struct round *r, struct now now, struct error *err)
 	return ok;
 }
 
-static bool
-verify(struct round *r, struct now now, struct error *err)
-{
-	if (r->verified || r->queue_id[0] == '\0')
-		return true;
-	if (!store_prepare(r->store, now.boot_ms + STORE_MS, err) || !store_claim_queue(r->store, r->queue_id, now.boot_ms + STORE_MS, err))
-		return false;
-	r->verified = true;
-	log_event(LOG_LEVEL_INFO, "verified", KV_STR("queue", r->queue_id), KV_STR("database", r->conf->database));
-	return true;
-}
-
 void
 round_run(struct round *r, enum round_look look, struct now now)
 {
@@ -442,7 +423,7 @@ round_run(struct round *r, enum round_look look, struct now now)
 		return;
 	if (looks) {
 		r->due_ms = now.wall_ms + ROUND_POLL_MS;
-		ok = verify(r, now, &err) && (!r->verified || look_for_due(r, now, &err));
+		ok = !r->allowed || look_for_due(r, now, &err);
 	}
 	ok = ok && claim_waiting(r, now, &err);
 	note_store(r, ok, &err);

@@ -26,9 +26,8 @@ struct round;
 struct round *round_new(const struct conf *conf, struct store *store, const char *by);
 void round_free(struct round **r);
 
-/* What the queue says of itself. Nothing is delivered before the store's claim names the same queue: another site's messages are not ours. */
-void round_greet(struct round *r, const char queue_id[QUEUE_ID_CAP]);
-bool round_is_verified(const struct round *r);
+/* Nothing is delivered before the database is known to be this site's: another site's messages are not ours. At first it is not. */
+void round_allow(struct round *r, bool allowed);
 
 void round_finish(struct round *r, struct task *t);	/* its post has ended: written down by the next round, which owns it from here */
 

@@ -1,6 +1,6 @@
 /* Whether queue and store are there and belong together. A worker that finds either away still serves: refusals, replays and health go on, the rest gets
- * the reason; later requests look again, at most once a second. Once open the gate stays open: queue and store then report their own absences, and the
- * queue's client refuses another queue by itself. */
+ * the reason; later requests look again, at most once a second. Once open the gate stays open: queue and store then report their own absences. It closes where the
+ * queue turns out to be another one, or not admitted. */
 #pragma once
 
 #include <stdint.h>
@@ -12,6 +12,7 @@ struct gate {
 	char why[200];		/* the last failure, for the log and readyz; "" */
 };
 
-/* Prepares the store, asks the queue for its id, claims it for the site and holds the queue's client to it. Sets f->gate. Takes at most limit_ms; does nothing
- * where the gate is open or the last try is less than a second old. */
+/* site_open. Sets f->gate. Takes at most limit_ms; does nothing where the gate is open or the last try is less than a second old. */
 void gate_try(struct gate *g, struct flow *f, int64_t limit_ms);
+/* A flow has answered: after FR_NOT_READY the next request looks anew. */
+void gate_note(struct gate *g, struct flow *f, enum flow_result result);

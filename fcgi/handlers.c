@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "fcgi/caller.h"
 #include "fcgi/route.h"
+#include "flow/site.h"
 #include "json/write.h"
 
 enum { GATE_LIMIT_MS = 1500, HEALTH_LIMIT_MS = 1000, LIST_LIMIT_MS = 3000 };
@@ -115,6 +116,7 @@ handle_ready(struct call *c)
 	v = request_read_ready(c->e->conf, c->in->body, c->in->body_len, &c->e->ready, &errors, &err);
 	if (accept(c, v, &errors, &err) && merchant_allows(c, rq->attempt.cid)) {
 		flow_ready(flow_of(c), &c->flow_call, rq, a);
+		gate_note(&c->e->gate, &c->e->flow, a->result);
 		reply_ready(c->reply, &c->to, &rq->attempt, a);
 		explain(c, a->detail);
 	}
@@ -134,6 +136,7 @@ handle_approve(struct call *c)
 
 	if (accept(c, request_read_approve(c->in->body, c->in->body_len, &rq, &errors, &err), &errors, &err)) {
 		flow_approve(flow_of(c), &c->flow_call, rq.user_id, rq.room_id, rq.pg_token, cids, n_cids, a);
+		gate_note(&c->e->gate, &c->e->flow, a->result);
 		reply_approve(c->reply, &c->to, a);
 		explain(c, a->detail);
 	}
@@ -155,6 +158,7 @@ handle_remove(struct call *c)
 
 	if (accept(c, request_read_remove(c->in->body, c->in->body_len, &rq, &errors, &err), &errors, &err)) {
 		flow_remove(flow_of(c), &c->flow_call, by_reservation, rq.user_id, rq.room_id, rq.tid[0] != '\0' ? rq.tid : NULL, cids, n_cids, a);
+		gate_note(&c->e->gate, &c->e->flow, a->result);
 		reply_remove(c->reply, &c->to, a);
 		explain(c, a->detail);
 	}
@@ -223,12 +227,12 @@ void
 handle_readyz(struct call *c)
 {
 	struct flow *f = flow_of(c);
-	struct error store_err = { 0 }, queue_err = { 0 };
-	struct queue_greeting hello = { .fence = "" };
+	struct error store_err = { 0 }, err = { 0 };
+	struct site site;
 	bool store = store_ping(f->store, clock_boot_ms() + HEALTH_LIMIT_MS, &store_err);
-	bool queue = queue_hello(f->queue, &hello, clock_boot_ms() + HEALTH_LIMIT_MS, &queue_err);
-	bool other = f->gate == FR_NOT_READY || (!queue && queue_err.code == ERR_CONFLICT);
-	bool well = store && queue && f->gate == FR_OK && hello.fence[0] == '\0';
+	bool open = site_open(f->store, f->queue, &site, clock_boot_ms() + HEALTH_LIMIT_MS, &err);
+	bool queue = site.fence != SITE_QUEUE_AWAY, fenced = queue && site.fence != SITE_OPEN && site.fence != SITE_STORE_AWAY;
+	bool well = store && open && f->gate == FR_OK && site.hello.fence[0] == '\0';
 	struct buf *b = &c->reply->body;
 
 	begin_health(c, well);
@@ -236,15 +240,15 @@ handle_readyz(struct call *c)
 	json_add_str_member(b, "store", store ? "ok" : "unavailable");
 	json_add_str_member(b, "queue", queue ? "ok" : "unavailable");
 	json_add_member(b, "fence");
-	if (other)
-		json_add_string(b, "the site's claim names another queue: roompayctl queue adopt");
-	else if (hello.fence[0] != '\0')
-		json_add_string(b, hello.fence);
+	if (fenced)
+		json_add_string(b, site_fence_text(site.fence));
+	else if (site.hello.fence[0] != '\0')
+		json_add_string(b, site.hello.fence);
 	else
 		buf_add_str(b, "null");
 	buf_add_char(b, '}');
 	if (!well)
-		explain(c, !store ? store_err.msg : !queue ? queue_err.msg : c->e->gate.why);
+		explain(c, !store ? store_err.msg : !open ? err.msg : c->e->gate.why);
 }
 
 /* --- from bytes to a handler */

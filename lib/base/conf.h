@@ -77,6 +77,7 @@ struct conf {
 	char database[64];
 	/* [courier] */
 	int64_t courier_parallel;
+	bool courier_queue;			/* queue = yes | no: no: on another machine than the queue */
 	struct conf_peer reservation, gateway;
 	struct conf_caller callers[CONF_CALLERS_MAX];
 	size_t n_callers;

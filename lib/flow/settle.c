@@ -253,10 +253,8 @@ follow_nothing_sent(struct look *l, enum ledger_kind kind, int64_t n, struct err
 {
 	bool mine = l->has_hold && l->qa.hold.n == l->item->n && (l->qa.hold.state == HOLD_APPROVING || l->qa.hold.state == HOLD_UNKNOWN);
 
-	if (!l->asked_queue && l->f->gate == FR_OK)
-		return DONE;	/* the queue is away: later */
-	if (l->f->gate != FR_OK && l->f->queue == NULL)
-		return DONE;	/* another program's queue: its courier does this */
+	if (!l->asked_queue)
+		return DONE;	/* the queue is away: later; or another machine's: its courier does this */
 	if (!mine)
 		return drop_item(l, err);
 	l->at.n = l->item->n;

@@ -3,6 +3,7 @@
 #include "store/store.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #include "base/clock.h"
 #include "store/backend.h"
 #include "store/shape.h"
+
+enum { CLAIMS_MAX = 10000 };
 
 void
 store_free(struct store **s)
@@ -79,27 +82,66 @@ store_prepare(struct store *s, int64_t deadline_boot_ms, struct error *err)
 	    deadline_boot_ms, err);
 }
 
-bool
-store_claim_queue(struct store *s, const char *queue_id, int64_t deadline_boot_ms, struct error *err)
+static void
+claim_key(int64_t number, char key[sizeof(((struct meta *)0)->key)])
 {
-	struct meta claim = { .key = "queue", .at_ms = clock_wall_ms() }, there;
+	enum { CAP = sizeof(((struct meta *)0)->key) };
+
+	if (number == 1)
+		snprintf(key, CAP, "queue");
+	else
+		snprintf(key, CAP, "queue#%lld", (long long)number);
+}
+
+bool
+store_claim_get(struct store *s, struct store_claim *out, int64_t deadline_boot_ms, struct error *err)
+{
+	struct meta there;
+	bool found = true;
+	char key[sizeof(there.key)];
+
+	memset(out, 0, sizeof(*out));
+	for (int64_t n = 1; n < CLAIMS_MAX; n++) {
+		claim_key(n, key);
+		if (!get_meta(s, key, &there, &found, deadline_boot_ms, err))
+			return false;
+		if (!found)
+			return true;
+		memcpy(out->queue_id, there.queue_id, sizeof(out->queue_id));
+		out->number = n;
+		out->at_ms = there.at_ms;
+	}
+	return error_set(err, ERR_INTERNAL, "more than %d claims of queues", CLAIMS_MAX);
+}
+
+bool
+store_claim_adopt(struct store *s, const struct store_claim *old, const char *queue_id, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	struct meta claim = { .at_ms = clock_wall_ms() };
 	enum store_put how;
-	bool found;
 
 	assert(strlen(queue_id) < sizeof(claim.queue_id));
+	claim_key(old->number + 1, claim.key);
 	strcpy(claim.queue_id, queue_id);
-	if (!get_meta(s, claim.key, &there, &found, deadline_boot_ms, err))
+	return put(s, &shape_meta, &claim, &how, deadline_boot_ms, err) &&
+	    (how == STORE_OURS || error_set(err, ERR_CONFLICT, "another queue was adopted at the same time"));
+}
+
+bool
+store_claim_queue(struct store *s, const char *queue_id, struct store_claim *out, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	if (!store_claim_get(s, out, deadline_boot_ms, err))
 		return false;
-	if (!found) {
-		if (!put(s, &shape_meta, &claim, &how, deadline_boot_ms, err))
+	if (out->number == 0) {
+		if (!store_claim_adopt(s, out, queue_id, deadline_boot_ms, err) && err->code != ERR_CONFLICT)
 			return false;
-		if (how == STORE_OURS)
-			return true;
-		if (!get_meta(s, claim.key, &there, &found, deadline_boot_ms, err))
+		if (!store_claim_get(s, out, deadline_boot_ms, err))
 			return false;
 	}
-	return strcmp(there.queue_id, queue_id) == 0 ||
-	    error_set(err, ERR_CONFLICT, "the site's queue is %s, this is %s", there.queue_id, queue_id);
+	return strcmp(out->queue_id, queue_id) == 0 ||
+	    error_set(err, ERR_CONFLICT, "the site's queue is %s, this is %s", out->queue_id, queue_id);
 }
 
 bool

@@ -56,9 +56,17 @@ struct store *store_open_memory(void);	/* tests */
 void store_free(struct store **s);
 
 /* Indexes, schema version (ERR_CONFLICT: a version that this program does not know); and the claim of the site's queue: claims it when there is none,
- * ERR_CONFLICT when another queue has it. Repeatable. */
+ * ERR_CONFLICT when another queue has it (*out is its claim). Repeatable. */
 bool store_prepare(struct store *s, int64_t deadline_boot_ms, struct error *err);
-bool store_claim_queue(struct store *s, const char *queue_id, int64_t deadline_boot_ms, struct error *err);
+struct store_claim {		/* which queue is the site's: a chain in `meta`, queue, queue#2, ...; the last one is in force */
+	char queue_id[QUEUE_ID_CAP];
+	int64_t number;		/* 1: the site's first; 0: it has none */
+	int64_t at_ms;
+};
+bool store_claim_queue(struct store *s, const char *queue_id, struct store_claim *out, int64_t deadline_boot_ms, struct error *err);
+bool store_claim_get(struct store *s, struct store_claim *out, int64_t deadline_boot_ms, struct error *err);
+/* This queue in the place of the one that *old names (as store_claim_get gave it). ERR_CONFLICT: somebody else was first. */
+bool store_claim_adopt(struct store *s, const struct store_claim *old, const char *queue_id, int64_t deadline_boot_ms, struct error *err);
 bool store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err);	/* a majority write */
 
 bool store_ledger_put(struct store *s, const struct ledger_event *e, enum store_put *how, int64_t deadline_boot_ms, struct error *err);

@@ -272,7 +272,8 @@ many_may_prepare_at_the_same_time(void **state)
 		pids[i] = fork();
 		if (pids[i] == 0) {
 			struct store *s = store_open_mongo(server_uri, own, &err);
-			bool ok = s != NULL && store_prepare(s, in(SOON), &err) && store_claim_queue(s, "q", in(SOON), &err);
+			struct store_claim claim;
+			bool ok = s != NULL && store_prepare(s, in(SOON), &err) && store_claim_queue(s, "q", &claim, in(SOON), &err);
 
 			if (!ok)
 				print_error("%s\n", err.msg);

@@ -110,13 +110,17 @@ def test_two_couriers_deliver_each_message_once(site):
     site.stack._start_courier("courier2")
     try:
         eventually(lambda: "event=verified" in site.stack.log_tail("courier2"))
-        tids = sum((at_once([lambda: pay(site)] * 4) for _ in range(8)), [])
-        for tid in tids:
-            eventually(lambda: delivered(site, tid))
+        tids, by = [], set()
+        for _ in range(5):           # until both had work
+            tids += sum((at_once([lambda: pay(site)] * 4) for _ in range(8)), [])
+            for tid in tids:
+                eventually(lambda: delivered(site, tid))
+            by = {d["by"] for d in site.db.deliveries.find() if any(t in str(d["_id"]) for t in tids)}
+            if len(by) == 2:
+                break
         time.sleep(0.5)
-        assert [len(attempts(site, t)) for t in tids] == [1] * 32
-        by = {d["by"] for d in site.db.deliveries.find() if any(t in str(d["_id"]) for t in tids)}
-        assert len(by) == 2, by      # both had work
+        assert [len(attempts(site, t)) for t in tids] == [1] * len(tids)
+        assert len(by) == 2, by
     finally:
         site.stack.stop("courier2")
 

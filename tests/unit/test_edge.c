@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "fcgi/handlers.h"
+#include "flow/site.h"
 #include "fcgi/route.h"
 
 /* --- what stands behind the edge */
@@ -83,24 +84,6 @@ end(bool ok, struct error *err)
 }
 
 bool
-store_prepare(struct store *s, int64_t deadline_boot_ms, struct error *err)
-{
-	(void)s;
-	(void)deadline_boot_ms;
-	stub.prepares++;
-	return end(stub.prepare, err);
-}
-
-bool
-store_claim_queue(struct store *s, const char *queue_id, int64_t deadline_boot_ms, struct error *err)
-{
-	(void)s;
-	(void)queue_id;
-	(void)deadline_boot_ms;
-	return end(stub.claim, err);
-}
-
-bool
 store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err)
 {
 	(void)s;
@@ -109,24 +92,31 @@ store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err)
 }
 
 bool
-queue_hello(struct queue *q, struct queue_greeting *out, int64_t deadline_boot_ms, struct error *err)
+site_open(struct store *s, struct queue *q, struct site *out, int64_t deadline_boot_ms, struct error *err)
 {
+	(void)s;
 	(void)q;
 	(void)deadline_boot_ms;
-	*out = (struct queue_greeting){ .id = "queue-1" };
-	snprintf(out->fence, sizeof(out->fence), "%s", stub.fence);
-	return end(stub.hello, err);
+	memset(out, 0, sizeof(*out));
+	stub.prepares++;
+	out->fence = !stub.prepare ? SITE_STORE_AWAY : !stub.hello ? SITE_QUEUE_AWAY : !stub.claim ? SITE_OTHER_QUEUE : SITE_OPEN;
+	snprintf(out->hello.fence, sizeof(out->hello.fence), "%s", stub.fence);
+	return end(out->fence == SITE_OPEN, err);
 }
 
-bool
-queue_admit(struct queue *q, bool adopted, uint64_t token_floor, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err)
+/* As lib/flow/site.c has them, which is not linked here. */
+const char *
+site_fence_text(enum site_fence f)
 {
-	(void)q;
-	(void)adopted;
-	(void)token_floor;
-	(void)deadline_boot_ms;
-	(void)out;
-	return end(true, err);
+	return f == SITE_OTHER_QUEUE ? "the site's claim names another queue: roompay queue adopt" : "away";
+}
+
+enum flow_result
+site_fence_result(enum site_fence f)
+{
+	static const enum flow_result results[SITE__MAX] = { [SITE_OPEN] = FR_OK, [SITE_STORE_AWAY] = FR_STORE_UNAVAILABLE, [SITE_QUEUE_AWAY] = FR_QUEUE_UNAVAILABLE };
+
+	return f < SITE_OTHER_QUEUE ? results[f] : FR_NOT_READY;
 }
 
 bool
@@ -635,22 +625,30 @@ the_gate_opens_once_and_stays_open(void **state)
 	stub.hello = true;
 	stub.claim = false;
 	ask_ready("TC0ONETIME");
-	assert_int_equal(edge.flow.gate, FR_STORE_UNAVAILABLE);
-	edge.gate.next_try_boot_ms = 0;
-	stub.why = ERR_CONFLICT;
-	ask_ready("TC0ONETIME");
 	assert_int_equal(edge.flow.gate, FR_NOT_READY);
-	assert_string_equal(stub.expected, "");
 	edge.gate.next_try_boot_ms = 0;
 	stub.claim = true;
 	ask_ready("TC0ONETIME");
 	assert_int_equal(edge.flow.gate, FR_OK);
-	assert_string_equal(stub.expected, "queue-1");
 	stub.prepare = false;
 	edge.gate.next_try_boot_ms = 0;
 	ask_ready("TC0ONETIME");
 	assert_int_equal(edge.flow.gate, FR_OK);
-	assert_int_equal(stub.prepares, 5);
+	assert_int_equal(stub.prepares, 4);
+}
+
+static void
+the_gate_closes_where_the_queue_turns_out_to_be_another_one(void **state)
+{
+	(void)state;
+	stub.answer.result = FR_NOT_READY;
+	ask_ready("TC0ONETIME");
+	assert_int_equal(edge.flow.gate, FR_NOT_READY);
+	assert_int_equal(stub.prepares, 0);
+	stub.answer.result = FR_OK;
+	ask_ready("TC0ONETIME");	/* at once */
+	assert_int_equal(edge.flow.gate, FR_OK);
+	assert_int_equal(stub.prepares, 1);
 }
 
 static void
@@ -670,8 +668,7 @@ health_says_what_is_missing(void **state)
 	assert_int_equal(ask(get("/readyz", NULL, "Bearer o-token")), 503);
 	assert_string_equal(strstr(buf_str(&out), "\r\n\r\n") + 4, "{\"ready\":false,\"store\":\"unavailable\",\"queue\":\"ok\",\"fence\":null}");
 	stub.ping = true;
-	stub.hello = false;
-	stub.why = ERR_CONFLICT;
+	stub.claim = false;
 	assert_int_equal(ask(get("/readyz", NULL, "Bearer o-token")), 503);
 	assert_non_null(strstr(member("fence"), "another queue"));
 	expect_header("Retry-After: 1");
@@ -730,6 +727,7 @@ main(void)
 		TEST(a_request_id_is_taken_or_made),
 		TEST(the_deadline_counts_from_the_accept),
 		TEST(the_gate_opens_once_and_stays_open),
+		TEST(the_gate_closes_where_the_queue_turns_out_to_be_another_one),
 		TEST(health_says_what_is_missing),
 		TEST(no_secret_of_a_request_reaches_the_log),
 	};

@@ -434,15 +434,15 @@ every_other_step_is_refused(void **state)
 	static const struct { const char *chain; enum attempt_state state; const char *legal; } rows[] = {
 		{ "", AS_NONE, "approving abandoned removed note" },
 		{ "approving", AS_APPROVING, "approving approved declined refused not_executed unknown review abandoned note" },
-		{ "approving approved", AS_APPROVED, "review removed unbookable refunding refunded part_refunded note" },
-		{ "approving declined", AS_DECLINED, "approved review removed note" },
+		{ "approving approved", AS_APPROVED, "review removed unbookable refunding refunded part_refunded abandoned note" },
+		{ "approving declined", AS_DECLINED, "approved review removed abandoned note" },
 		{ "approving refused", AS_READY, "approving approved review abandoned removed note" },
 		{ "approving unknown", AS_UNKNOWN, "approving approved declined unknown review abandoned note" },
-		{ "approving review", AS_REVIEW, "approved declined removed note" },
-		{ "approving approved unbookable", AS_UNBOOKABLE, "review removed refunding refunded part_refunded note" },
-		{ "approving approved refunded", AS_REFUNDED, "removed note" },
-		{ "approving approved part_refunded", AS_PART_REFUNDED, "review removed refunding refunded part_refunded note" },
-		{ "approving approved refunding", AS_REFUND_UNKNOWN, "review removed refunded part_refunded refund_failed refund_unknown note" },
+		{ "approving review", AS_REVIEW, "approved declined removed abandoned note" },
+		{ "approving approved unbookable", AS_UNBOOKABLE, "review removed refunding refunded part_refunded abandoned note" },
+		{ "approving approved refunded", AS_REFUNDED, "removed abandoned note" },
+		{ "approving approved part_refunded", AS_PART_REFUNDED, "review removed refunding refunded part_refunded abandoned note" },
+		{ "approving approved refunding", AS_REFUND_UNKNOWN, "review removed refunded part_refunded refund_failed refund_unknown abandoned note" },
 	};
 
 	(void)state;
