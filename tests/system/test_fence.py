@@ -76,9 +76,10 @@ def test_an_older_backup_of_the_database_charges_nobody_again(fresh, tmp_path):
     put_back(fresh.stack, tmp_path / "backup")
     assert fresh.payments(order) == []       # the store knows nothing of it
 
-    def not_away():
-        return fresh.get("/readyz").status == 200
-    eventually(not_away, every=0.3)
+    def is_told():
+        a = fresh.get("/readyz")
+        return a.status == 503 and "older than the queue: roompayctl restore" in (a.body["fence"] or "")
+    eventually(is_told, every=0.3)
     for _ in range(5):
         a = fresh.approve("a", room, token)
         assert (a.status, a.code) == (503, "store-unavailable") and a.body["charged"] is not False, a

@@ -1,8 +1,16 @@
 """What the courier brings to its end by itself: nobody calls approvePayment again."""
 import time
 
+import pytest
+
 from booking_site import eventually
+from conftest import make
 from test_courier import delivered, pay
+
+
+@pytest.fixture(scope="module")
+def site():
+    yield from make(workers=4, auto_remove=False)
 
 
 def test_a_missing_payments_document_is_written_again(site):
