@@ -92,6 +92,14 @@ flow_of(struct call *c)
 	return &c->e->flow;
 }
 
+/* What a flow's answer says beside its reply: to the log, and to the gate. */
+static void
+note_answer(struct call *c, const struct flow_answer *a)
+{
+	explain(c, a->detail);
+	gate_note(&c->e->gate, &c->e->flow, a->result);
+}
+
 static bool
 merchant_allows(struct call *c, const char *cid)
 {
@@ -116,9 +124,8 @@ handle_ready(struct call *c)
 	v = request_read_ready(c->e->conf, c->in->body, c->in->body_len, &c->e->ready, &errors, &err);
 	if (accept(c, v, &errors, &err) && merchant_allows(c, rq->attempt.cid)) {
 		flow_ready(flow_of(c), &c->flow_call, rq, a);
-		gate_note(&c->e->gate, &c->e->flow, a->result);
 		reply_ready(c->reply, &c->to, &rq->attempt, a);
-		explain(c, a->detail);
+		note_answer(c, a);
 	}
 	request_ready_clear(&c->e->ready);
 	field_errors_clear(&errors);
@@ -136,9 +143,8 @@ handle_approve(struct call *c)
 
 	if (accept(c, request_read_approve(c->in->body, c->in->body_len, &rq, &errors, &err), &errors, &err)) {
 		flow_approve(flow_of(c), &c->flow_call, rq.user_id, rq.room_id, rq.pg_token, cids, n_cids, a);
-		gate_note(&c->e->gate, &c->e->flow, a->result);
 		reply_approve(c->reply, &c->to, a);
-		explain(c, a->detail);
+		note_answer(c, a);
 	}
 	secret_wipe(&rq, sizeof(rq));
 	field_errors_clear(&errors);
@@ -158,9 +164,8 @@ handle_remove(struct call *c)
 
 	if (accept(c, request_read_remove(c->in->body, c->in->body_len, &rq, &errors, &err), &errors, &err)) {
 		flow_remove(flow_of(c), &c->flow_call, by_reservation, rq.user_id, rq.room_id, rq.tid[0] != '\0' ? rq.tid : NULL, cids, n_cids, a);
-		gate_note(&c->e->gate, &c->e->flow, a->result);
 		reply_remove(c->reply, &c->to, a);
-		explain(c, a->detail);
+		note_answer(c, a);
 	}
 	field_errors_clear(&errors);
 }

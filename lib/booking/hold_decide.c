@@ -200,13 +200,29 @@ decision_write_step(struct decision *d, const struct hold *h, enum hold_event ev
 }
 
 void
-decision_write_order(struct decision *d, const struct order *o, int64_t n, bool paid)
+decision_write_memory(struct decision *d, const char *cid, const char *order, const struct order *o, int64_t n, bool paid)
 {
-	struct change c = { .kind = CHANGE_ORDER, .cid = order_cid(o), .order = order_name(o), .last_n = n > o->last_n ? n : o->last_n,
-		.paid = paid || o->paid, .until_ms = d->now.boot_ms + d->t->limits.order_memory_ms };
+	struct change c = { .kind = CHANGE_ORDER, .cid = cid, .order = order, .last_n = o != NULL && o->last_n > n ? o->last_n : n,
+		.paid = paid || (o != NULL && o->paid), .until_ms = d->now.boot_ms + d->t->limits.order_memory_ms };
 
 	if (c.last_n > 0 || c.paid)
 		decision_write(d, &c);
+}
+
+void
+decision_write_order(struct decision *d, const struct order *o, int64_t n, bool paid)
+{
+	decision_write_memory(d, order_cid(o), order_name(o), o, n, paid);
+}
+
+bool
+hold_set_fits(const struct interval_set *set, struct error *err)
+{
+	struct interval_set sorted = *set;
+	size_t a, b;
+
+	return (set->n > 0 && set->n <= INTERVALS_MAX && interval_set_normalize(&sorted, &a, &b) && interval_set_equal(&sorted, set)) ||
+	    error_set(err, ERR_INPUT, "the intervals are not 1 to %d, sorted and disjoint", INTERVALS_MAX);
 }
 
 bool

@@ -42,10 +42,13 @@ struct hold_life decision_step(const struct decision *d, const struct hold *h, e
 void decision_write_step(struct decision *d, const struct hold *h, enum hold_event ev);
 /* What is known of an order now: its chain reaches to n at least; it is paid. */
 void decision_write_order(struct decision *d, const struct order *o, int64_t n, bool paid);
+/* The same where the table may have no such order yet (o NULL). */
+void decision_write_memory(struct decision *d, const char *cid, const char *order, const struct order *o, int64_t n, bool paid);
 /* The order is paid: none of its other holds can be approved any more. An approving or unknown one waits for its own outcome. */
 void decision_write_paid(struct decision *d, const struct order *o, int64_t n, const struct hold *but);
 bool hold_ends_when_paid(const struct hold *h);
 
 int64_t hold_gone_until(const struct hold_table *t, int64_t since_ms);	/* how long one that went then is remembered */
 bool hold_load_is_full(const struct hold_load *load, int64_t max);
+bool hold_set_fits(const struct interval_set *set, struct error *err);	/* 1 to INTERVALS_MAX, sorted, disjoint; else ERR_INPUT */
 bool hold_text_fits(const char *s, size_t cap);		/* not empty, and `cap` holds it with its NUL */

@@ -65,7 +65,6 @@ hold_table_remember(struct hold_table *t, const char *cid, const char *order, in
 {
 	struct decision d = decision_begin(t, now, out);
 	const struct order *o;
-	struct change c = { .kind = CHANGE_ORDER, .cid = cid, .order = order, .last_n = last_n, .paid = paid, .until_ms = now.boot_ms + t->limits.order_memory_ms };
 
 	if (!decision_usable(t, err))
 		return false;
@@ -77,24 +76,19 @@ hold_table_remember(struct hold_table *t, const char *cid, const char *order, in
 		return true;
 	if (o != NULL && paid)
 		decision_write_paid(&d, o, last_n, NULL);
-	else if (o != NULL)
-		decision_write_order(&d, o, last_n, false);
 	else
-		decision_write(&d, &c);
+		decision_write_memory(&d, cid, order, o, last_n, paid);
 	return decision_finish(&d, err);
 }
 
 static bool
 check_handover(const struct hold_handover *h, struct error *err)
 {
-	struct interval_set sorted = h->set;
-	size_t a, b;
-
 	if (!hold_text_fits(h->cid, CID_CAP) || !hold_text_fits(h->order, ORDER_CAP) || !hold_text_fits(h->user, USER_CAP) || !hold_text_fits(h->room, ROOM_CAP) ||
 	    !hold_text_fits(h->tid, TID_CAP) || !hold_text_fits(h->attempt, ATTEMPT_MAX + 1))
 		return error_set(err, ERR_INPUT, "a text is empty or too long");
-	if (h->set.n == 0 || h->set.n > INTERVALS_MAX || !interval_set_normalize(&sorted, &a, &b) || !interval_set_equal(&sorted, &h->set))
-		return error_set(err, ERR_INPUT, "the intervals are not 1 to %d, sorted and disjoint", INTERVALS_MAX);
+	if (!hold_set_fits(&h->set, err))
+		return false;
 	if ((h->state != HOLD_UNKNOWN && h->state != HOLD_REVIEW && h->state != HOLD_APPROVED) || h->token == 0 || h->n < 1 || h->last_n < h->n ||
 	    h->window_ms > SPAN_MAX_MS || h->window_ms < -SPAN_MAX_MS)
 		return error_set(err, ERR_INPUT, "state, token, number or window out of range");
@@ -134,8 +128,6 @@ take_over(struct decision *d, const struct hold_handover *h)
 {
 	const struct order *o = hold_index_order(d->t, h->cid, h->order);
 	bool paid = h->state == HOLD_APPROVED;
-	struct change order = { .kind = CHANGE_ORDER, .cid = h->cid, .order = h->order, .last_n = o != NULL && o->last_n > h->last_n ? o->last_n : h->last_n,
-		.paid = paid || (o != NULL && o->paid), .until_ms = d->now.boot_ms + d->t->limits.order_memory_ms };
 	struct change c = { .kind = CHANGE_HOLD, .id = d->t->last_id + 1, .cid = h->cid, .order = h->order, .user = h->user, .room = h->room,
 		.fingerprint = "handed over", .attempt = h->attempt, .tid = h->tid, .key = h->key, .set = h->set,
 		.life = { .state = h->state, .before = HOLD_READY, .doubt = h->state == HOLD_UNKNOWN, .paid = paid, .token = h->token, .n = h->n,
@@ -143,11 +135,11 @@ take_over(struct decision *d, const struct hold_handover *h)
 		    .deadline_ms = d->now.boot_ms } };
 
 	decision_write(d, &c);
-	decision_write(d, &order);
+	decision_write_memory(d, h->cid, h->order, o, h->last_n, paid);
 	decision_answer(d, HA_OK, 0);
 	d->out->hold = (struct hold_view){ .id = c.id, .state = h->state, .before = HOLD_READY, .cid = h->cid, .order = h->order, .user = h->user,
 		.room = h->room, .tid = h->tid, .attempt = h->attempt, .answer = "", .window_boot_ms = c.life.window_ms, .token = h->token, .n = h->n,
-		.deadline_boot_ms = c.life.deadline_ms, .last_n = order.last_n };
+		.deadline_boot_ms = c.life.deadline_ms, .last_n = o != NULL && o->last_n > h->last_n ? o->last_n : h->last_n };
 }
 
 bool

@@ -17,15 +17,12 @@ struct asking {
 static bool
 check_request(const struct hold_request *rq, struct error *err)
 {
-	struct interval_set sorted = rq->set;
-	size_t a, b;
-
 	if (!hold_text_fits(rq->cid, CID_CAP) || !hold_text_fits(rq->order, ORDER_CAP) || !hold_text_fits(rq->user, USER_CAP) || !hold_text_fits(rq->room, ROOM_CAP))
 		return error_set(err, ERR_INPUT, "cid, order, user or room is empty or too long");
 	if (!hold_text_fits(rq->fingerprint, KEY_CAP) || !hold_text_fits(rq->attempt, ATTEMPT_MAX + 1))
 		return error_set(err, ERR_INPUT, "fingerprint or attempt is empty or too long");
-	if (rq->set.n == 0 || rq->set.n > INTERVALS_MAX || !interval_set_normalize(&sorted, &a, &b) || !interval_set_equal(&sorted, &rq->set))
-		return error_set(err, ERR_INPUT, "the intervals are not 1 to %d, sorted and disjoint", INTERVALS_MAX);
+	if (!hold_set_fits(&rq->set, err))
+		return false;
 	if (rq->ttl_ms <= 0 || rq->ttl_ms > SPAN_MAX_MS || rq->call_ms <= 0 || rq->call_ms > SPAN_MAX_MS)
 		return error_set(err, ERR_INPUT, "ttl or call time out of range");
 	return true;

@@ -154,7 +154,7 @@ answer_replay(struct approval *ap, const char *cid)
 		flow_answer_store_error(ap->out, FC_UNKNOWN, &err);
 		return true;
 	}
-	if (!flow_mend(ap->f, ap->c, &ap->chain, &at, &st, &err) && st.captured != NULL)
+	if (!flow_mend(ap->f, ap->c, &at, &st, &err) && st.captured != NULL)
 		answer_recording(ap, tid, &err);
 	else if (st.captured != NULL)
 		answer_captured(ap, &at, &st.captured->payment, st.captured->kind == LK_REVIEW ? AS_REVIEW : AS_APPROVED, true);
@@ -483,7 +483,7 @@ mend_ended(struct approval *ap, const char *tid)
 	struct error err;
 
 	error_clear(&err);
-	if (!order_state(&ap->chain, tid, &st, &err) || !flow_attempt_of_chain(&ap->chain, tid, &at, &err) || !flow_mend(ap->f, ap->c, &ap->chain, &at, &st, &err))
+	if (!order_state(&ap->chain, tid, &st, &err) || !flow_attempt_of_chain(&ap->chain, tid, &at, &err) || !flow_mend(ap->f, ap->c, &at, &st, &err))
 		log_event(LOG_LEVEL_WARN, "not_mended", KV_ERR(&err));
 }
 

@@ -130,13 +130,13 @@ flow_attempt_of_chain(const struct ledger_chain *c, const char *tid, struct flow
 	return error_set(err, ERR_NOT_FOUND, "the chain does not speak of this tid");
 }
 
-/* Its end was not known to whoever asked, or it was found out by somebody else: the gateway is told. */
 static bool
 is_end(enum ledger_kind k)
 {
 	return k == LK_APPROVED || k == LK_DECLINED || k == LK_REVIEW;
 }
 
+/* Its end was not known to whoever asked, or it was found out by somebody else: the gateway is told. */
 static bool
 was_unknown(const struct ledger_chain *c, const char *tid)
 {
@@ -322,13 +322,15 @@ number_of_send(const struct flow_attempt *at, int64_t n, enum ledger_kind kind)
 {
 	if (kind == LK_ABANDONED)
 		return n;
-	for (size_t i = at->n != 0 || at->chain == NULL ? 0 : at->chain->n; i-- > 0;) {
+	if (at->n != 0 || at->chain == NULL)
+		return at->n;
+	for (size_t i = at->chain->n; i-- > 0;) {
 		const struct ledger_event *e = &at->chain->ev[i];
 
 		if (e->n < n && e->kind == LK_APPROVING && strcmp(e->tid, at->tid) == 0)
 			return e->n;
 	}
-	return at->n;
+	return 0;
 }
 
 /*
@@ -404,8 +406,7 @@ hears_of(enum hold_state s, const struct order_state *st)
 }
 
 bool
-flow_mend(struct flow *f, const struct flow_call *c, const struct ledger_chain *chain, const struct flow_attempt *at, const struct order_state *st,
-	struct error *err)
+flow_mend(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct order_state *st, struct error *err)
 {
 	const struct ledger_event *e = st->captured != NULL ? st->captured : st->last;
 	struct flow_attempt live = *at;
@@ -415,7 +416,7 @@ flow_mend(struct flow *f, const struct flow_call *c, const struct ledger_chain *
 
 	if (st->removed != NULL || (f->gate != FR_OK && st->captured == NULL))
 		return true;
-	live.was_unknown = was_unknown(chain, at->tid);
+	live.was_unknown = was_unknown(at->chain, at->tid);
 	if ((st->captured != NULL && !store_payment_get(f->store, at->tid, &payment, &stored, c->deadline_boot_ms, err)) ||
 	    !is_all_owed(f, c, &live, st, &owed, err))
 		return false;

@@ -73,11 +73,10 @@ bool flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attem
 	const struct payment *payment, struct error *err);
 
 /*
- * What a crash or an absence left undone after a final outcome: the payment not stored, the queue not told, a message not owed. `at` and `st` are of the
- * attempt that has it. Nothing where its hold was removed: that is done after this. False: the store went away again.
+ * What a crash or an absence left undone after a final outcome: the payment not stored, the queue not told, a message not owed. `at` (with its
+ * chain) and `st` are of the attempt that has it. Nothing where its hold was removed: that is done after this. False: the store went away again.
  */
-bool flow_mend(struct flow *f, const struct flow_call *c, const struct ledger_chain *chain, const struct flow_attempt *at, const struct order_state *st,
-	struct error *err);
+bool flow_mend(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct order_state *st, struct error *err);
 
 /* All that follows from `removed` at order#n: gateway is told, the queue drops the hold (NULL: it has none), the items go. False: the store, or (ERR_UNAVAILABLE too) the
  * queue. *by_queue: which of them. */

@@ -235,7 +235,7 @@ remove_payment(struct removal *r)
 		return no_payment(r);
 	if (r->gate != FR_OK)
 		return gated(r, r->gate, FC_TRUE);
-	if (!flow_mend(r->f, r->c, &r->chain, &r->at, &st, &err))	/* nobody looks at it again once it is removed */
+	if (!flow_mend(r->f, r->c, &r->at, &st, &err))	/* nobody looks at it again once it is removed */
 		return store_failed(r, &err);
 	e.n = (int64_t)r->chain.n + 1;
 	if (!flow_put_event(r->f, r->c, &r->at, &e, &how, &err))

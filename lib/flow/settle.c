@@ -41,7 +41,6 @@ struct look {
 	struct queue_answer qa;
 	bool asked_queue, has_hold;
 	struct settle_facts facts;
-	bool gone;				/* nothing is left to do: the item is dropped */
 };
 
 enum next { DONE, AGAIN, FAILED };	/* AGAIN: something was written; look anew */
@@ -178,8 +177,7 @@ abandon(struct look *l, struct error *err)
 static enum next
 drop_item(struct look *l, struct error *err)
 {
-	l->gone = store_open_delete(l->f->store, l->item->tid, l->item->n, l->call.deadline_boot_ms, err);
-	return l->gone ? DONE : FAILED;
+	return store_open_delete(l->f->store, l->item->tid, l->item->n, l->call.deadline_boot_ms, err) ? DONE : FAILED;
 }
 
 static void
@@ -264,23 +262,22 @@ follow_nothing_sent(struct look *l, enum ledger_kind kind, int64_t n, struct err
 static enum next
 follow_declined(struct look *l, struct error *err)
 {
-	if (!flow_mend(l->f, &l->call, &l->chain, &l->at, &l->st, err))
+	if (!flow_mend(l->f, &l->call, &l->at, &l->st, err))
 		return FAILED;
 	if (!l->asked_queue || (l->facts.by_readings && l->m->late_looks < SETTLE_LATE_LOOKS) || waits(l))
 		return DONE;
-	l->gone = flow_drop_work(l->f, &l->call, &l->at, err);
-	return l->gone ? DONE : FAILED;
+	return flow_drop_work(l->f, &l->call, &l->at, err) ? DONE : FAILED;
 }
 
 static enum next
 follow_removed(struct look *l, struct error *err)
 {
-	bool by_queue;
+	bool by_queue, done;
 
 	if (!l->asked_queue)
 		return DONE;
-	l->gone = flow_finish_removal(l->f, &l->call, &l->at, l->has_hold ? &l->qa.hold : NULL, &l->st, l->st.removed->n, &by_queue, err);
-	return l->gone || by_queue ? DONE : FAILED;	/* the queue is away: later */
+	done = flow_finish_removal(l->f, &l->call, &l->at, l->has_hold ? &l->qa.hold : NULL, &l->st, l->st.removed->n, &by_queue, err);
+	return done || by_queue ? DONE : FAILED;	/* the queue is away: later */
 }
 
 static enum next
@@ -305,7 +302,7 @@ follow_paid(struct look *l, struct error *err)
 	char id[sizeof(last.message_id)];
 	size_t n = 0;
 
-	if (!flow_mend(l->f, &l->call, &l->chain, &l->at, &l->st, err))
+	if (!flow_mend(l->f, &l->call, &l->at, &l->st, err))
 		return FAILED;
 	outbox_id(OUTBOX_PAYMENT_APPROVED, l->item->tid, id);
 	if (!store_try_list(l->f->store, id, &tries, &n, l->call.deadline_boot_ms, err))
@@ -374,9 +371,9 @@ act(struct look *l, struct error *err)
 	return follow(l, err);
 }
 
-/* False: the store. *gone: the item is dropped. */
+/* False: the store. */
 static bool
-look_at_item(struct settler *s, const struct store_open *item, struct settle_memory *m, bool *gone, struct error *err)
+look_at_item(struct settler *s, const struct store_open *item, struct settle_memory *m, struct error *err)
 {
 	struct look *l = calloc(1, sizeof(*l));
 	enum next next = AGAIN;
@@ -393,7 +390,6 @@ look_at_item(struct settler *s, const struct store_open *item, struct settle_mem
 		m->next_boot_ms = clock_boot_ms() + BROKEN_MS;
 		next = DONE;
 	}
-	*gone = l->gone;
 	ledger_chain_clear(&l->chain);
 	free(l);
 	return next != FAILED;
@@ -451,7 +447,7 @@ static bool
 sweep_items(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error *err)
 {
 	struct store_open *items = NULL;
-	bool ok, gone;
+	bool ok;
 	size_t n = 0;
 
 	ok = store_open_list(s->f->store, SETTLE_ITEMS_MAX, &items, &n, clock_boot_ms() + SETTLE_STORE_MS, err);
@@ -467,7 +463,7 @@ sweep_items(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error 
 		}
 		k->listed = true;
 		if (k->memory.next_boot_ms <= clock_boot_ms())
-			ok = look_at_item(s, &items[i], &k->memory, &gone, err);
+			ok = look_at_item(s, &items[i], &k->memory, err);
 	}
 	free(items);
 	if (ok)
@@ -509,7 +505,7 @@ settle_hold(struct flow *f, const struct queue_hold *h, struct error *err)
 	at.n = h->n;
 	there = h->n >= 1 && h->n <= (int64_t)chain.n ? &chain.ev[h->n - 1] : NULL;
 	if (st.captured != NULL || st.state == AS_DECLINED || st.state == AS_REVIEW)
-		ok = flow_mend(f, &c, &chain, &at, &st, err);
+		ok = flow_mend(f, &c, &at, &st, err);
 	else if (there != NULL && there->kind == LK_APPROVING && strcmp(there->tid, h->tid) == 0 && (st.state == AS_APPROVING || st.state == AS_UNKNOWN))
 		ok = flow_put_work(f, &c, &at, err);
 	else if (there != NULL)

@@ -3,10 +3,7 @@
 #include "flow/site.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
-
-#include "base/log.h"
 
 static const struct {
 	const char *text;

@@ -27,6 +27,6 @@ struct site {
 	struct store_claim claim;	/* where the store answered, and has one */
 };
 
-/* Prepares the store, greets the queue, claims it for a site that has none and admits it then, looks for the order that it was told of last, and holds the queue's
+/* Greets the queue, prepares the store, claims the queue for a site that has none and admits it then, looks for the order that it was told of last, and holds the queue's
  * client to it. True: SITE_OPEN; else err says what *out->fence does not. Repeatable at any time. */
 bool site_open(struct store *s, struct queue *q, struct site *out, int64_t deadline_boot_ms, struct error *err);

@@ -45,7 +45,7 @@ struct shape {
 };
 
 struct meta {			/* what stands once in a database */
-	char key[16];		/* schema, queue */
+	char key[32];		/* schema, queue, queue#2, ... */
 	int64_t at_ms;
 	int64_t version;	/* schema */
 	char queue_id[QUEUE_ID_CAP];	/* queue */

@@ -82,34 +82,31 @@ store_prepare(struct store *s, int64_t deadline_boot_ms, struct error *err)
 	    deadline_boot_ms, err);
 }
 
-static void
-claim_key(int64_t number, char key[sizeof(((struct meta *)0)->key)])
+static struct meta
+claim_of(int64_t number)
 {
-	enum { CAP = sizeof(((struct meta *)0)->key) };
+	struct meta m = { .key = "queue" };
 
-	if (number == 1)
-		snprintf(key, CAP, "queue");
-	else
-		snprintf(key, CAP, "queue#%lld", (long long)number);
+	if (number > 1)
+		snprintf(m.key, sizeof(m.key), "queue#%lld", (long long)number);
+	return m;
 }
 
 bool
 store_claim_get(struct store *s, struct store_claim *out, int64_t deadline_boot_ms, struct error *err)
 {
-	struct meta there;
+	struct meta asked, there;
 	bool found = true;
-	char key[sizeof(there.key)];
 
 	memset(out, 0, sizeof(*out));
 	for (int64_t n = 1; n < CLAIMS_MAX; n++) {
-		claim_key(n, key);
-		if (!get_meta(s, key, &there, &found, deadline_boot_ms, err))
+		asked = claim_of(n);
+		if (!get_meta(s, asked.key, &there, &found, deadline_boot_ms, err))
 			return false;
 		if (!found)
 			return true;
 		memcpy(out->queue_id, there.queue_id, sizeof(out->queue_id));
 		out->number = n;
-		out->at_ms = there.at_ms;
 	}
 	return error_set(err, ERR_INTERNAL, "more than %d claims of queues", CLAIMS_MAX);
 }
@@ -118,11 +115,11 @@ bool
 store_claim_adopt(struct store *s, const struct store_claim *old, const char *queue_id, int64_t deadline_boot_ms,
     struct error *err)
 {
-	struct meta claim = { .at_ms = clock_wall_ms() };
+	struct meta claim = claim_of(old->number + 1);
 	enum store_put how;
 
 	assert(strlen(queue_id) < sizeof(claim.queue_id));
-	claim_key(old->number + 1, claim.key);
+	claim.at_ms = clock_wall_ms();
 	strcpy(claim.queue_id, queue_id);
 	return put(s, &shape_meta, &claim, &how, deadline_boot_ms, err) &&
 	    (how == STORE_OURS || error_set(err, ERR_CONFLICT, "another queue was adopted at the same time"));

@@ -61,7 +61,6 @@ bool store_prepare(struct store *s, int64_t deadline_boot_ms, struct error *err)
 struct store_claim {		/* which queue is the site's: a chain in `meta`, queue, queue#2, ...; the last one is in force */
 	char queue_id[QUEUE_ID_CAP];
 	int64_t number;		/* 1: the site's first; 0: it has none */
-	int64_t at_ms;
 };
 bool store_claim_queue(struct store *s, const char *queue_id, struct store_claim *out, int64_t deadline_boot_ms, struct error *err);
 bool store_claim_get(struct store *s, struct store_claim *out, int64_t deadline_boot_ms, struct error *err);
