@@ -17,7 +17,7 @@ enum { STORE_MS = 5000, LIST_MS = 60000, LIST_MAX = 10000, RETRY_STORE_MS = 1000
 
 struct name {			/* a message that is being posted, or of which something was said already */
 	UT_hash_handle hh;
-	char id[160];
+	char id[MESSAGE_ID_CAP];
 };
 
 struct round {
@@ -31,6 +31,7 @@ struct round {
 	struct task *ended;	/* to be written down */
 	struct task *waiting;	/* due at the last look, and not claimed: no place yet */
 	struct task *claimed;	/* to be posted */
+	bool held;		/* at the last look something waited for another message */
 	int64_t due_ms;
 };
 
@@ -238,6 +239,8 @@ write_ends(struct round *r, struct now now)
 		}
 		note_store(r, true, NULL);
 		log_task(t, now);
+		if (r->held)
+			due_at(r, now.wall_ms);
 		r->n_posting[peer_index(r, t->peer)]--;
 		drop_name(&r->posting, t->try.message_id);
 		pop(&r->ended);
@@ -273,8 +276,8 @@ read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, 
 	last = tries[n - 1];
 	free(tries);
 	if (!last.ended) {
-		*due_ms = last.at_ms + ROUND_POST_LIMIT_MS + after_ms;
-	} else if (last.acknowledged) {	/* only its removal was lost */
+		*due_ms = last.at_ms + WEBHOOK_POST_LIMIT_MS + after_ms;
+	} else if (last.acknowledged || last.withdrawn) {	/* only its removal was lost */
 		*due_ms = -1;
 		return store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err);
 	} else if (outbox_is_unbookable(m->type, last.status)) {
@@ -344,10 +347,30 @@ claim_waiting(struct round *r, struct now now, struct error *err)
 	return true;
 }
 
+/* What the reservation service must hear first, it has heard, or never will. */
+static bool
+may_follow(struct round *r, const struct store_message *m, bool *may, struct now now, struct error *err)
+{
+	struct store_try *tries = NULL;
+	char id[MESSAGE_ID_CAP];
+	size_t n = 0;
+
+	*may = true;
+	if (!outbox_follows_approved(m))
+		return true;
+	outbox_id(OUTBOX_PAYMENT_APPROVED, m->tid, 0, id);
+	if (!store_try_list(r->store, id, &tries, &n, now.boot_ms + STORE_MS, err))
+		return false;
+	*may = n > 0 && outbox_was_heard(&tries[n - 1]);
+	free(tries);
+	return true;
+}
+
 /* A message that is due is moved out of *m, into r->waiting. */
 static bool
 look_at(struct round *r, struct store_message *m, struct task ***end, struct now now, struct error *err)
 {
+	bool may;
 	const struct conf_peer *peer = find_peer(r, m->peer);
 	struct task *t;
 	int64_t due_ms;
@@ -361,6 +384,12 @@ look_at(struct round *r, struct store_message *m, struct task ***end, struct now
 		return true;
 	if (due_ms > now.wall_ms) {
 		due_at(r, due_ms);
+		return true;
+	}
+	if (!may_follow(r, m, &may, now, err))
+		return false;
+	if (!may) {
+		r->held = true;
 		return true;
 	}
 	t = calloc(1, sizeof(*t));
@@ -385,9 +414,39 @@ by_tries(const void *a, const void *b)
 	return x->at_ms < y->at_ms ? -1 : x->at_ms > y->at_ms;
 }
 
+static int
+by_order(const void *a, const void *b)
+{
+	return outbox_compare(*(struct store_message *const *)a, *(struct store_message *const *)b);
+}
+
+/* held[i]: m[i] waits for another one of the list. NULL: no memory. */
+static bool *
+find_held(const struct store_message *m, size_t n)
+{
+	const struct store_message **some = calloc(n + 1, sizeof(*some));
+	bool *held = calloc(n + 1, sizeof(*held));
+	size_t k = 0;
+
+	for (size_t i = 0; some != NULL && held != NULL && i < n; i++)
+		if (outbox_follows_approved(&m[i]))
+			some[k++] = &m[i];
+	if (k > 1)
+		qsort(some, k, sizeof(some[0]), by_order);
+	for (size_t i = 1; i < k; i++)
+		held[some[i] - m] = outbox_waits_for(some[i], some[i - 1]);
+	if (some == NULL) {
+		free(held);
+		held = NULL;
+	}
+	free(some);
+	return held;
+}
+
 static bool
 look_for_due(struct round *r, struct now now, struct error *err)
 {
+	bool *held;
 	struct task **end = &r->waiting, *old;
 	struct store_message *m = NULL;
 	bool ok = true;
@@ -401,10 +460,16 @@ look_for_due(struct round *r, struct now now, struct error *err)
 		log_event(LOG_LEVEL_ERROR, "outbox_long", KV_INT("at_least", n), KV_STR("detail", "what is beyond waits"));
 	if (n > 0)
 		qsort(m, n, sizeof(*m), by_tries);
+	r->held = false;
+	held = find_held(m, n);
+	if (held == NULL)
+		ok = error_set(err, ERR_INTERNAL, "out of memory");
 	for (size_t i = 0; i < n; i++) {
-		ok = ok && look_at(r, &m[i], &end, now, err);
+		r->held = r->held || (ok && held[i]);
+		ok = ok && (held[i] || look_at(r, &m[i], &end, now, err));
 		store_message_clear(&m[i]);
 	}
+	free(held);
 	free(m);
 	return ok;
 }

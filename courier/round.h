@@ -10,7 +10,7 @@
 #include "base/conf.h"
 #include "store/store.h"
 
-enum { ROUND_POST_LIMIT_MS = 20000, ROUND_POLL_MS = 5000 };
+enum { ROUND_POLL_MS = 5000 };
 
 struct task {			/* a message whose next try is ours */
 	struct task *next;

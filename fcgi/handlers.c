@@ -170,6 +170,55 @@ handle_remove(struct call *c)
 	field_errors_clear(&errors);
 }
 
+/* A part of a payment with a tax-free amount must say its own: known only once the payment is. */
+static void
+refuse_tax_free(struct call *c)
+{
+	struct field_errors errors = { 0 };
+
+	field_errors_add(&errors, "", "cancel_tax_free_amount", FIELD_REQUIRED);
+	(void)accept(c, REQUEST_WRONG_FIELDS, &errors, NULL);
+	field_errors_clear(&errors);
+}
+
+void
+handle_refund(struct call *c)
+{
+	const char *cids[CONF_CIDS_MAX];
+	size_t n_cids = caller_cids(c->caller, cids);
+	struct field_errors errors = { 0 };
+	struct flow_answer *a = &c->e->answer;
+	struct flow_refund_request rq;
+	struct error err = { 0 };
+
+	if (accept(c, request_read_refund(c->in->body, c->in->body_len, &rq, &errors, &err), &errors, &err)) {
+		flow_refund(flow_of(c), &c->flow_call, &rq, cids, n_cids, a);
+		if (a->result == FR_TAX_FREE_REQUIRED)
+			refuse_tax_free(c);
+		else
+			reply_refund(c->reply, &c->to, a);
+		note_answer(c, a);
+	}
+	field_errors_clear(&errors);
+}
+
+void
+handle_orders(struct call *c)
+{
+	struct field_errors errors = { 0 };
+	struct flow_order_answer *a = &c->e->order;
+	struct request_order rq;
+
+	if (accept(c, request_read_order(c->in->query, &rq, &errors), &errors, NULL) && merchant_allows(c, rq.cid)) {
+		flow_order(flow_of(c), &c->flow_call, rq.cid, rq.order, a);
+		reply_order(c->reply, &c->to, &rq, a);
+		explain(c, a->detail);
+		gate_note(&c->e->gate, &c->e->flow, a->result);
+		flow_order_clear(a);
+	}
+	field_errors_clear(&errors);
+}
+
 static int64_t
 earlier(int64_t a, int64_t b)
 {
@@ -203,7 +252,7 @@ handle_queue(struct call *c)
 	struct field_errors errors = { 0 };
 	char room[ROOM_CAP];
 
-	if (accept(c, request_read_room(c->in->query == NULL ? "" : c->in->query, room, &errors), &errors, NULL))
+	if (accept(c, request_read_room(c->in->query, room, &errors), &errors, NULL))
 		list_room(c, room);
 	field_errors_clear(&errors);
 }

@@ -30,6 +30,7 @@ struct edge {
 	char request_id[REQUEST_ID_CAP];
 	struct request_ready ready;
 	struct flow_answer answer;
+	struct flow_order_answer order;
 	struct reply reply;
 };
 
@@ -53,6 +54,8 @@ struct call {			/* what a handler sees */
 void handle_ready(struct call *c);
 void handle_approve(struct call *c);
 void handle_remove(struct call *c);
+void handle_refund(struct call *c);
+void handle_orders(struct call *c);
 void handle_queue(struct call *c);
 void handle_livez(struct call *c);
 void handle_readyz(struct call *c);

@@ -85,6 +85,24 @@ static const struct problem_row rows[] = {
 	[PROBLEM_NOT_READY] = { "not-ready", 503, true, 5000, {
 		{ "아직 준비되지 않았습니다", "결제 대기열과 결제 기록을 확인하고 있습니다. 이 요청으로 결제된 금액은 없습니다." },
 		{ "Not ready", "Queue and store are not confirmed to belong together yet. Nothing was charged by this request." } } },
+	[PROBLEM_NO_PAYMENT] = { "no-payment", 404, false, 0, {
+		{ "없는 결제입니다", "이 tid로 승인된 결제가 없습니다." },
+		{ "No such payment", "Nothing was captured under this tid." } } },
+	[PROBLEM_PAYMENT_IN_REVIEW] = { "payment-in-review", 409, true, 0, {
+		{ "담당자 확인이 필요한 결제입니다", "기록과 카카오페이의 내역이 다릅니다. 담당자가 확인하기 전에는 처리할 수 없습니다." },
+		{ "Payment in review", "Our record and KakaoPay's do not agree. An operator has to look at this payment first." } } },
+	[PROBLEM_REFUND_IN_PROGRESS] = { "refund-in-progress", 409, true, 2000, {
+		{ "환불이 진행 중입니다", "이 결제의 다른 환불이 아직 끝나지 않았습니다. 잠시 후 다시 시도해 주세요." },
+		{ "Refund in progress", "Another refund of this payment has not ended yet. Try again shortly." } } },
+	[PROBLEM_REFUND_EXCEEDS] = { "refund-exceeds", 409, true, 0, {
+		{ "환불 가능 금액을 넘었습니다", "남아 있는 금액(비과세·과세 금액 각각)보다 많이 환불할 수 없습니다." },
+		{ "More than is left", "No more can be refunded than is left: in all, of the tax-free and of the taxable part." } } },
+	[PROBLEM_REFUND_MISMATCH] = { "refund-mismatch", 409, true, 0, {
+		{ "같은 refundId의 다른 환불입니다", "이 refundId는 다른 금액으로 이미 사용되었습니다." },
+		{ "Another refund has this refundId", "This refundId was used with other amounts." } } },
+	[PROBLEM_REFUND_DECLINED] = { "refund-declined", 402, true, 0, {
+		{ "환불이 거절되었습니다", "카카오페이가 환불을 거절했습니다. 환불된 금액은 없습니다." },
+		{ "Refund declined", "KakaoPay refused the refund. Nothing was given back." } } },
 	[PROBLEM_INTERNAL_ERROR] = { "internal-error", 500, true, 0, {
 		{ "내부 오류가 발생했습니다", "처리하는 중에 오류가 발생했습니다. 문의할 때 requestId를 알려 주세요." },
 		{ "Internal error", "Something went wrong on our side. Name the requestId when you ask about it." } } },
@@ -112,6 +130,14 @@ static const enum problem of_result[] = {
 	[FR_STORE_UNAVAILABLE] = PROBLEM_STORE_UNAVAILABLE,
 	[FR_NOT_READY] = PROBLEM_NOT_READY,
 	[FR_INTERNAL] = PROBLEM_INTERNAL_ERROR,
+	[FR_NO_PAYMENT] = PROBLEM_NO_PAYMENT,
+	[FR_IN_REVIEW] = PROBLEM_PAYMENT_IN_REVIEW,
+	[FR_REFUND_UNKNOWN] = PROBLEM__MAX,
+	[FR_REFUND_IN_PROGRESS] = PROBLEM_REFUND_IN_PROGRESS,
+	[FR_REFUND_EXCEEDS] = PROBLEM_REFUND_EXCEEDS,
+	[FR_REFUND_MISMATCH] = PROBLEM_REFUND_MISMATCH,
+	[FR_REFUND_DECLINED] = PROBLEM_REFUND_DECLINED,
+	[FR_TAX_FREE_REQUIRED] = PROBLEM_INVALID_FIELDS,
 };
 static_assert(sizeof(of_result) / sizeof(of_result[0]) == FR__MAX, "a problem for each result");
 

@@ -273,6 +273,79 @@ reply_remove(struct reply *r, const struct reply_to *to, const struct flow_answe
 	buf_add_char(b, '}');
 }
 
+void
+reply_refund(struct reply *r, const struct reply_to *to, const struct flow_answer *a)
+{
+	struct buf *b = &r->body;
+
+	if (a->result == FR_REFUND_UNKNOWN) {
+		begin_json(r, 202);
+		add_retry_after(r, a->retry_ms > 0 ? a->retry_ms : 2000);
+		json_add_str_member(b, "refunded", "unknown");
+		json_add_str_member(b, "tid", a->tid);
+		buf_add_char(b, '}');
+	} else if (begin_success(r, to, a)) {
+		json_add_bool_member(b, "refunded", true);
+		json_add_str_member(b, "tid", a->tid);
+		json_add_str_member(b, "state", attempt_state_name(a->state));
+		json_add_int_member(b, "amount", a->refund.amount);
+		json_add_int_member(b, "canceled", a->refund.canceled);
+		json_add_int_member(b, "left", a->refund.left);
+		buf_add_char(b, '}');
+	}
+}
+
+static void
+add_life(struct buf *b, const char *state, enum flow_charged charged, int64_t refunded, enum flow_next next)
+{
+	json_add_str_member(b, "state", state);
+	add_charged(b, charged);
+	json_add_int_member(b, "refunded", refunded);
+	json_add_str_member(b, "next", flow_next_name(next));
+}
+
+static void
+add_time_if(struct buf *b, const char *name, int64_t wall_ms)
+{
+	if (wall_ms != 0)
+		json_add_time_member(b, name, wall_ms);
+}
+
+void
+reply_order(struct reply *r, const struct reply_to *to, const struct request_order *rq, const struct flow_order_answer *a)
+{
+	struct buf *b = &r->body;
+
+	if (a->result != FR_OK) {
+		struct flow_answer why = { .result = a->result, .charged = a->charged };
+
+		reply_problem(r, to, problem_of_result(a->result), &why, NULL);
+		return;
+	}
+	begin_json(r, 200);
+	json_add_str_member(b, "cid", rq->cid);
+	json_add_str_member(b, "partner_order_id", rq->order);
+	add_life(b, a->state, a->charged, a->refunded, a->next);
+	json_add_member(b, "attempts");
+	buf_add_char(b, '[');
+	for (size_t i = 0; i < a->n; i++) {
+		const struct flow_order_attempt *t = &a->attempts[i];
+
+		buf_add_str(b, i > 0 ? ",{" : "{");
+		if (t->tid[0] != '\0')
+			json_add_str_member(b, "tid", t->tid);
+		add_life(b, t->state, t->charged, t->refunded, t->next);
+		json_add_str_member(b, "userId", t->user_id);
+		json_add_str_member(b, "roomId", t->room_id);
+		add_time_if(b, "beganAt", t->began_ms);
+		add_time_if(b, "changedAt", t->changed_ms);
+		add_time_if(b, "approvedAt", t->approved_ms);
+		add_time_if(b, "expiresAt", t->expires_ms);
+		buf_add_char(b, '}');
+	}
+	buf_add_str(b, "]}");
+}
+
 /* One row of the queue's list to one of ours. */
 static bool
 add_held(struct buf *b, struct json_object *row, const struct conf *conf)

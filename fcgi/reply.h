@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/conf.h"
 #include "fcgi/problem.h"
+#include "fcgi/request.h"
 #include "flow/flow.h"
 
 struct reply {
@@ -35,6 +36,11 @@ void reply_problem(struct reply *r, const struct reply_to *to, enum problem p, c
 void reply_ready(struct reply *r, const struct reply_to *to, const struct attempt *at, const struct flow_answer *a);
 void reply_approve(struct reply *r, const struct reply_to *to, const struct flow_answer *a);
 void reply_remove(struct reply *r, const struct reply_to *to, const struct flow_answer *a);
+
+void reply_refund(struct reply *r, const struct reply_to *to, const struct flow_answer *a);
+
+/* GET /orders */
+void reply_order(struct reply *r, const struct reply_to *to, const struct request_order *rq, const struct flow_order_answer *a);
 
 /* GET /queue: list is the queue's own text, [{"start":MINUTE OF THE WEEK,"end":...,"state":...}, ...]. False: it is not. */
 bool reply_held(struct reply *r, const struct reply_to *to, const char *list, size_t len);

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/hex.h"
 #include "fcgi/digest.h"
+#include "fcgi/query.h"
 #include "fcgi/schedule.h"
 #include "fcgi/url.h"
 #include "json/strict.h"
@@ -41,6 +42,17 @@ check_alnum(const char *text, const void *ctx)
 	(void)ctx;
 	for (; *text != '\0'; text++)
 		if (!isascii(*text) || !isalnum((unsigned char)*text))
+			return FIELD_CHARACTER;
+	return FIELD__OK;
+}
+
+/* What a caller may call something of its own: as X-Request-Id. */
+static enum field_code
+check_name(const char *text, const void *ctx)
+{
+	(void)ctx;
+	for (; *text != '\0'; text++)
+		if (!isascii(*text) || (!isalnum((unsigned char)*text) && strchr("._-", *text) == NULL))
 			return FIELD_CHARACTER;
 	return FIELD__OK;
 }
@@ -400,7 +412,7 @@ request_ready_clear(struct request_ready *r)
 	r->tree = NULL;
 }
 
-/* --- approvePayment, removePaymentInQueue, queue */
+/* --- approvePayment, removePaymentInQueue, cancelPayment */
 
 struct place {			/* a room as it was written */
 	char room[UTF8_CAP(24)];
@@ -427,6 +439,14 @@ static const struct field_rule remove_rules[] = {
 	{ "userId", FIELD_STR, true,  1,  100, SUB_AT(remove_form, rq.user_id), NULL },
 	{ "roomId", FIELD_STR, true,  24, 24,  SUB_AT(remove_form, place.room), check_room },
 	{ "tid",    FIELD_STR, false, 1,  20,  SUB_AT(remove_form, rq.tid),     check_alnum },
+};
+
+static const struct field_rule refund_rules[] = {
+	{ "tid",                    FIELD_STR, true,  1, 20,      FIELD_AT(flow_refund_request, tid),            check_alnum },
+	{ "refundId",               FIELD_STR, true,  1, 64,      FIELD_AT(flow_refund_request, refund_id),      check_name },
+	{ "cancel_amount",          FIELD_INT, false, 1, MAX_WON, FIELD_AT(flow_refund_request, asked.amount),   NULL },
+	{ "cancel_tax_free_amount", FIELD_INT, false, 0, MAX_WON, FIELD_AT(flow_refund_request, asked.tax_free), NULL },
+	{ "reason",                 FIELD_STR, true,  1, 100,     FIELD_AT(flow_refund_request, reason),         NULL },
 };
 /* clang-format on */
 
@@ -466,37 +486,64 @@ request_read_remove(const char *body, size_t len, struct request_remove *out, st
 	return v;
 }
 
-/* A part of a query string as it may be shown: short and printable. */
-static void
-copy_part(char *out, size_t cap, const char *part, size_t len)
+/* A tax-free part has no meaning without the whole, and is not more than it. */
+enum request_verdict
+request_read_refund(const char *body, size_t len, struct flow_refund_request *out, struct field_errors *errors, struct error *err)
 {
-	size_t n = len < cap - 1 ? len : cap - 1;
+	enum request_verdict v;
 
-	for (size_t i = 0; i < n; i++)
-		out[i] = part[i] > ' ' && part[i] < 0x7f ? part[i] : '?';
-	out[n] = '\0';
+	*out = (struct flow_refund_request){ .asked = { -1, -1 } };
+	v = read_flat(body, len, refund_rules, sizeof(refund_rules) / sizeof(refund_rules[0]), out, errors, err);
+	if (v != REQUEST_OK || out->asked.tax_free < 0)
+		return v;
+	if (out->asked.amount < 0)
+		field_errors_add(errors, "", "cancel_amount", FIELD_REQUIRED);
+	else if (out->asked.tax_free > out->asked.amount)
+		field_errors_add(errors, "", "cancel_tax_free_amount", FIELD_OUT_OF_RANGE);
+	return verdict(errors);
+}
+
+/* --- queries */
+
+struct room_form {
+	char room[UTF8_CAP(100)];
+};
+
+/* clang-format off */
+static const struct field_rule room_rules[] = {
+	{ "roomId", FIELD_STR, true, 0, 100, FIELD_AT(room_form, room), check_room },
+};
+
+static const struct field_rule order_rules[] = {
+	{ "cid",              FIELD_STR, true, 10, 10,  FIELD_AT(request_order, cid),   check_alnum },
+	{ "partner_order_id", FIELD_STR, true, 1,  100, FIELD_AT(request_order, order), NULL },
+};
+/* clang-format on */
+
+static enum request_verdict
+read_query(const char *query, const struct field_rule *rules, size_t n_rules, void *form, struct field_errors *errors)
+{
+	struct json_object *tree = NULL;
+
+	if (query_read(query == NULL ? "" : query, &tree, errors))
+		field_read(tree, "", rules, n_rules, false, NULL, form, errors);
+	json_object_put(tree);
+	return verdict(errors);
 }
 
 enum request_verdict
 request_read_room(const char *query, char room_id[ROOM_CAP], struct field_errors *errors)
 {
-	char name[33], value[33];
-	bool seen = false;
+	struct room_form f = { "" };
+	enum request_verdict v = read_query(query, room_rules, sizeof(room_rules) / sizeof(room_rules[0]), &f, errors);
 
-	for (const char *p = query; *(p += strspn(p, "&")) != '\0'; p += strcspn(p, "&")) {
-		size_t len = strcspn(p, "&="), rest = strcspn(p, "&") - len;
+	schedule_room(f.room, room_id);
+	return v;
+}
 
-		copy_part(name, sizeof(name), p, len);
-		copy_part(value, sizeof(value), p + len + (rest > 0), rest > 0 ? rest - 1 : 0);
-		if (strcmp(name, "roomId") != 0)
-			field_errors_add(errors, "", name, FIELD_UNKNOWN);
-		else if (seen)
-			field_errors_add(errors, "", name, FIELD_BOTH);
-		else if (!schedule_room(value, room_id))
-			field_errors_add(errors, "", name, FIELD_FORMAT);
-		seen = seen || strcmp(name, "roomId") == 0;
-	}
-	if (!seen)
-		field_errors_add(errors, "", "roomId", FIELD_REQUIRED);
-	return verdict(errors);
+enum request_verdict
+request_read_order(const char *query, struct request_order *out, struct field_errors *errors)
+{
+	memset(out, 0, sizeof(*out));
+	return read_query(query, order_rules, sizeof(order_rules) / sizeof(order_rules[0]), out, errors);
 }

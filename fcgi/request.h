@@ -45,5 +45,13 @@ struct request_remove {		/* POST /removePaymentInQueue */
 };
 enum request_verdict request_read_remove(const char *body, size_t len, struct request_remove *out, struct field_errors *errors, struct error *err);
 
+/* POST /cancelPayment. What depends on the payment is the flow's to say. */
+enum request_verdict request_read_refund(const char *body, size_t len, struct flow_refund_request *out, struct field_errors *errors, struct error *err);
+
+struct request_order {		/* GET /orders */
+	char cid[CID_CAP], order[ORDER_CAP];
+};
+enum request_verdict request_read_order(const char *query, struct request_order *out, struct field_errors *errors);
+
 /* "roomId=..." of a query string, and nothing else. */
 enum request_verdict request_read_room(const char *query, char room_id[ROOM_CAP], struct field_errors *errors);

@@ -15,6 +15,8 @@ static const struct route routes[] = {
 	{ "POST", "/inspectQueue",         ROLE_GATEWAY,                    handle_ready,   "payReady" },
 	{ "POST", "/approvePayment",       ROLE_GATEWAY,                    handle_approve, "approvePayment" },
 	{ "POST", "/removePaymentInQueue", ROLE_GATEWAY | ROLE_RESERVATION, handle_remove,  "removePaymentInQueue" },
+	{ "POST", "/cancelPayment",        ROLE_REFUND | ROLE_OPERATOR,     handle_refund,  "cancelPayment" },
+	{ "GET",  "/orders",               ROLE_GATEWAY | ROLE_OPERATOR,    handle_orders,  "orders" },
 	{ "GET",  "/queue",                ROLE_GATEWAY | ROLE_OPERATOR,    handle_queue,   "queue" },
 	{ "GET",  "/livez",                0,                               handle_livez,   "livez" },
 	{ "GET",  "/readyz",               ROLE_OPERATOR,                   handle_readyz,  "readyz" },

@@ -13,6 +13,8 @@ enum {
 	KEY_CAP = 65,			/* HMAC-SHA-256 in hex */
 	NONCE_CAP = 33,			/* 16 random bytes in hex */
 	QUEUE_ID_CAP = 33,
+	REFUND_ID_CAP = 65,
+	REASON_CAP = UTF8_CAP(100),
 	INTERVALS_MAX = 64,		/* of one request */
 	ATTEMPT_MAX = 8192,		/* bytes of an attempt's JSON (struct attempt) */
 	ANSWER_MAX = 4096,		/* bytes of the stored payReady answer */

@@ -3,12 +3,14 @@
 #include "delivery/outbox.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "json/write.h"
 
-enum { HAS_ORDER = 1, HAS_STATE = 2, HAS_CHARGED = 4, HAS_INFO = 8, HAS_PAYMENT = 16 /* must have one */, MAY_PAYMENT = 32 };
+enum { HAS_ORDER = 1, HAS_STATE = 2, HAS_CHARGED = 4, HAS_INFO = 8, HAS_PAYMENT = 16 /* must have one */, MAY_PAYMENT = 32, HAS_REFUND = 64 };
 
 /* One row a kind: who gets it, and what stands in `data` beside userId, roomId and tid. */
 static const struct kind {
@@ -18,6 +20,8 @@ static const struct kind {
 	[OUTBOX_PAYMENT_APPROVED] = { "payment.approved", "reservation", HAS_INFO | HAS_PAYMENT },
 	[OUTBOX_QUEUE_REMOVED] = { "queue.removed", "gateway", HAS_ORDER | HAS_STATE | HAS_INFO | MAY_PAYMENT },
 	[OUTBOX_PAYMENT_RESOLVED] = { "payment.resolved", "gateway", HAS_ORDER | HAS_STATE | HAS_CHARGED | MAY_PAYMENT },
+	[OUTBOX_REFUNDED_TO_RESERVATION] = { "payment.refunded", "reservation", HAS_ORDER | HAS_STATE | HAS_REFUND | HAS_PAYMENT },
+	[OUTBOX_REFUNDED_TO_GATEWAY] = { "payment.refunded", "gateway", HAS_ORDER | HAS_STATE | HAS_REFUND | HAS_PAYMENT },
 };
 static_assert(sizeof(kinds) / sizeof(kinds[0]) == OUTBOX__MAX, "a row for each kind");
 
@@ -25,6 +29,21 @@ bool
 outbox_is_unbookable(const char *type, int64_t status)
 {
 	return strcmp(type, kinds[OUTBOX_PAYMENT_APPROVED].type) == 0 && (status == 409 || status == 410 || status == 422);
+}
+
+static void
+add_refund(struct buf *b, const struct ledger_refund *r, int64_t paid)
+{
+	if (r->id[0] != '@')
+		json_add_str_member(b, "refundId", r->id);
+	json_add_member(b, "amount");
+	buf_add_char(b, '{');
+	json_add_int_member(b, "total", r->amount);
+	json_add_int_member(b, "tax_free", r->tax_free);
+	json_add_int_member(b, "vat", r->vat);
+	buf_add_char(b, '}');
+	json_add_int_member(b, "canceled", r->canceled);
+	json_add_int_member(b, "left", paid - r->canceled);
 }
 
 static void
@@ -40,6 +59,8 @@ add_data(struct buf *b, const struct kind *k, const struct outbox_facts *f)
 		json_add_str_member(b, "state", f->state);
 	if (k->members & HAS_CHARGED)
 		json_add_bool_member(b, "charged", f->payment != NULL);
+	if (k->members & HAS_REFUND)
+		add_refund(b, &f->refunded->refund, f->payment->amount.total);
 	if (k->members & HAS_INFO)
 		json_add_raw_member(b, "reservationInfo", f->reservation_info);
 	if (f->payment != NULL) {
@@ -50,9 +71,49 @@ add_data(struct buf *b, const struct kind *k, const struct outbox_facts *f)
 }
 
 void
-outbox_id(enum outbox_kind kind, const char *tid, char out[160])
+outbox_id(enum outbox_kind kind, const char *tid, int64_t n, char out[MESSAGE_ID_CAP])
 {
-	snprintf(out, 160, "%s.%s", kinds[kind].type, tid);
+	const struct kind *k = &kinds[kind];
+
+	if (k->members & HAS_REFUND)
+		snprintf(out, MESSAGE_ID_CAP, "%s.%s.%" PRId64 ".%s", k->type, tid, n, k->peer);
+	else
+		snprintf(out, MESSAGE_ID_CAP, "%s.%s", k->type, tid);
+}
+
+bool
+outbox_follows_approved(const struct store_message *m)
+{
+	return strcmp(m->type, kinds[OUTBOX_REFUNDED_TO_GATEWAY].type) == 0;
+}
+
+bool
+outbox_was_heard(const struct store_try *last)
+{
+	return last->acknowledged || last->withdrawn || (last->ended && outbox_is_unbookable(kinds[OUTBOX_PAYMENT_APPROVED].type, last->status));
+}
+
+/* The number in the id of a payment.refunded. */
+static int64_t
+number_of(const struct store_message *m)
+{
+	return strtoll(m->id + strlen(m->type) + 1 + strlen(m->tid) + 1, NULL, 10);
+}
+
+bool
+outbox_waits_for(const struct store_message *m, const struct store_message *other)
+{
+	return outbox_follows_approved(m) && outbox_follows_approved(other) && strcmp(m->tid, other->tid) == 0 && strcmp(m->peer, other->peer) == 0 &&
+	    number_of(other) < number_of(m);
+}
+
+int
+outbox_compare(const struct store_message *a, const struct store_message *b)
+{
+	int by_tid = strcmp(a->tid, b->tid), by_peer = strcmp(a->peer, b->peer);
+	int64_t x = number_of(a), y = number_of(b);
+
+	return by_tid != 0 ? by_tid : by_peer != 0 ? by_peer : (x > y) - (x < y);
 }
 
 bool
@@ -64,7 +125,7 @@ outbox_message(enum outbox_kind kind, const struct outbox_facts *f, int64_t at_w
 	assert(kind < OUTBOX__MAX && strlen(f->tid) < sizeof(out->tid));
 	assert(!(k->members & HAS_PAYMENT) || f->payment != NULL);
 	*out = (struct store_message){ .at_ms = at_wall_ms };
-	outbox_id(kind, f->tid, out->id);
+	outbox_id(kind, f->tid, f->refunded == NULL ? 0 : f->refunded->n, out->id);
 	snprintf(out->type, sizeof(out->type), "%s", k->type);
 	snprintf(out->peer, sizeof(out->peer), "%s", k->peer);
 	memcpy(out->tid, f->tid, strlen(f->tid) + 1);

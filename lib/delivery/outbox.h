@@ -12,6 +12,8 @@ enum outbox_kind {
 	OUTBOX_PAYMENT_APPROVED,	/* reservation: {userId, roomId, tid, reservationInfo, payment} */
 	OUTBOX_QUEUE_REMOVED,		/* gateway: {userId, roomId, tid, partner_order_id, state, reservationInfo, payment} */
 	OUTBOX_PAYMENT_RESOLVED,	/* gateway: {userId, roomId, tid, partner_order_id, state, charged, payment?}: the attempt had been unknown */
+	OUTBOX_REFUNDED_TO_RESERVATION,	/* {userId, roomId, tid, partner_order_id, state, refundId?, amount {total, tax_free, vat}, canceled, left, payment} */
+	OUTBOX_REFUNDED_TO_GATEWAY,	/* the same */
 	OUTBOX__MAX
 };
 
@@ -20,14 +22,24 @@ struct outbox_facts {
 	const char *state;		/* "approved", "declined", ... */
 	const char *reservation_info;	/* JSON as the gateway sent it */
 	const struct payment *payment;	/* NULL: nothing was captured */
+	const struct ledger_event *refunded;	/* of payment.refunded: the event that says so */
 };
 
 /* The reservation service has answered that it cannot book: more tries would not change its mind. */
 bool outbox_is_unbookable(const char *type, int64_t status);
 
-/* "<type>.<tid>" */
-void outbox_id(enum outbox_kind kind, const char *tid, char out[160]);
+/* "<type>.<tid>"; of payment.refunded "<type>.<tid>.<n>.<peer>", n being the number of its event. */
+void outbox_id(enum outbox_kind kind, const char *tid, int64_t n, char out[MESSAGE_ID_CAP]);
 
-/* *out: store_message_clear by the caller; tries and last_try_ms are 0. id is "<type>.<tid>". ERR_INTERNAL: no memory. */
+/* May this one not be sent while `other` stands in the outbox? Of one payment, to one peer, refunds are told in their order. */
+bool outbox_waits_for(const struct store_message *m, const struct store_message *other);
+/* For qsort, of payment.refunded alone: each one directly behind the one that it waits for. */
+int outbox_compare(const struct store_message *a, const struct store_message *b);
+/* It may be sent only after payment.approved of its payment was heard. */
+bool outbox_follows_approved(const struct store_message *m);
+/* By its last try payment.approved was taken, refused for good (unbookable), or withdrawn. */
+bool outbox_was_heard(const struct store_try *last);
+
+/* *out: store_message_clear by the caller; tries and last_try_ms are 0. ERR_INTERNAL: no memory. */
 bool outbox_message(enum outbox_kind kind, const struct outbox_facts *f, int64_t at_wall_ms, struct store_message *out, struct error *err)
 	__attribute__((warn_unused_result));

@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "base/secret.h"
 
+enum { WEBHOOK_POST_LIMIT_MS = 20000 };	/* one try takes no longer */
+
 /* "v1,<base64 of HMAC-SHA-256(key, id.timestamp.body)>"; key: whsec_<base64>, 24..64 bytes decoded. timestamp in seconds. */
 bool webhook_sign(const struct secret *key, const char *id, int64_t timestamp_s, const char *body, struct buf *out, struct error *err) __attribute__((warn_unused_result));
 /* When the next try is due: ms after the last one (the table: roompay-courier(8)), or -1: kept and shown as undelivered. tries: made so far (>= 1); age_ms: since owed. */

@@ -216,6 +216,10 @@ flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_atte
 	}
 	if (what->provider != NULL)
 		e.provider = *what->provider;
+	if (what->refund != NULL) {
+		e.has_refund = true;
+		e.refund = *what->refund;
+	}
 	if (what->reason != NULL)
 		snprintf(e.reason, sizeof(e.reason), "%s", what->reason);
 	e.attempt = strdup(at->json);
@@ -265,10 +269,10 @@ tell_queue(struct flow *f, const struct flow_call *c, const struct flow_attempt 
 
 bool
 flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int kind, enum attempt_state state, const struct payment *payment,
-	struct error *err)
+	const struct ledger_event *refunded, struct error *err)
 {
 	struct outbox_facts facts = { at->a.user_id, at->a.room_id, at->tid, at->a.partner_order_id, attempt_state_name(state), at->a.reservation_info,
-		payment };
+		payment, refunded };
 	struct store_message m = { 0 };
 	enum store_put how;
 	bool done;
@@ -362,24 +366,23 @@ flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow
 		return error_wrap(err, "payments");
 	if (at->hold_id != 0)
 		told = tell_queue(f, c, at, n, kind);
-	if (kind == LK_APPROVED && captured && !flow_owe(f, c, at, OUTBOX_PAYMENT_APPROVED, AS_APPROVED, payment, err))
+	if (kind == LK_APPROVED && captured && !flow_owe(f, c, at, OUTBOX_PAYMENT_APPROVED, AS_APPROVED, payment, NULL, err))
 		return false;
 	if ((captured || kind == LK_DECLINED) && at->was_unknown &&
-	    !flow_owe(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment, err))
+	    !flow_owe(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment, NULL, err))
 		return false;
 	/* Work is left while the end is not known, until the hold of a payment is removed, and while the queue is not told. */
 	return kind != LK_DECLINED || !told || at->keeps_work || flow_drop_work(f, c, at, err);
 }
 
-/* True where the message was put into the outbox for certain: it was tried. */
-static bool
-is_owed(struct flow *f, const struct flow_call *c, const char *tid, enum outbox_kind kind, bool *owed, struct error *err)
+bool
+flow_is_owed(struct flow *f, const struct flow_call *c, const char *tid, int kind, int64_t number, bool *owed, struct error *err)
 {
 	struct store_try *tries = NULL;
 	char id[sizeof(tries->message_id)];
 	size_t n = 0;
 
-	outbox_id(kind, tid, id);
+	outbox_id((enum outbox_kind)kind, tid, number, id);
 	if (!store_try_list(f->store, id, &tries, &n, c->deadline_boot_ms, err))
 		return error_wrap(err, "%s", id);
 	free(tries);
@@ -391,9 +394,9 @@ static bool
 is_all_owed(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct order_state *st, bool *owed, struct error *err)
 {
 	*owed = true;
-	if (st->captured != NULL && st->captured->kind == LK_APPROVED && !is_owed(f, c, at->tid, OUTBOX_PAYMENT_APPROVED, owed, err))
+	if (st->captured != NULL && st->captured->kind == LK_APPROVED && !flow_is_owed(f, c, at->tid, OUTBOX_PAYMENT_APPROVED, 0, owed, err))
 		return false;
-	return !*owed || !at->was_unknown || is_owed(f, c, at->tid, OUTBOX_PAYMENT_RESOLVED, owed, err);
+	return !*owed || !at->was_unknown || flow_is_owed(f, c, at->tid, OUTBOX_PAYMENT_RESOLVED, 0, owed, err);
 }
 
 /* The queue has heard of this end. One that lost its time for good (fenced) hears of a capture, and stays fenced. */
@@ -449,6 +452,12 @@ drop_hold(struct flow *f, const struct flow_call *c, const struct queue_hold *h,
 	return true;
 }
 
+enum attempt_state
+flow_state_at_removal(const struct order_state *st)
+{
+	return st->removed != NULL ? st->removed_as : st->state;
+}
+
 bool
 flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct queue_hold *hold, const struct order_state *st,
 	int64_t n, bool *by_queue, struct error *err)
@@ -456,8 +465,8 @@ flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow
 	bool owed;
 
 	*by_queue = false;
-	if (!is_owed(f, c, at->tid, OUTBOX_QUEUE_REMOVED, &owed, err) ||
-	    (!owed && !flow_owe(f, c, at, OUTBOX_QUEUE_REMOVED, AS_APPROVED, &st->captured->payment, err)))
+	if (!flow_is_owed(f, c, at->tid, OUTBOX_QUEUE_REMOVED, 0, &owed, err) ||
+	    (!owed && !flow_owe(f, c, at, OUTBOX_QUEUE_REMOVED, flow_state_at_removal(st), &st->captured->payment, NULL, err)))
 		return false;
 	*by_queue = !drop_hold(f, c, hold, st, n, err);
 	return !*by_queue && flow_drop_work(f, c, at, err);

@@ -54,6 +54,7 @@ struct flow_event {
 	const struct payment *payment;
 	const struct provider_answer *provider;
 	const char *reason;
+	const struct ledger_refund *refund;	/* refunding and its ends; NULL: none */
 };
 bool flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct flow_event *e, enum store_put *how, struct error *err);
 
@@ -68,9 +69,11 @@ bool flow_drop_work(struct flow *f, const struct flow_call *c, const struct flow
 bool flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int64_t n, enum ledger_kind kind,
 	const struct payment *payment, struct error *err);
 
-/* Owes a message and wakes the courier. */
+/* Owes a message and wakes the courier. refunded: of payment.refunded the event that says so; else NULL. */
 bool flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int kind /* enum outbox_kind */, enum attempt_state state,
-	const struct payment *payment, struct error *err);
+	const struct payment *payment, const struct ledger_event *refunded, struct error *err);
+/* *owed: the message was put into the outbox for certain, since it was tried, or withdrawn. n: number of the event, of payment.refunded. */
+bool flow_is_owed(struct flow *f, const struct flow_call *c, const char *tid, int kind /* enum outbox_kind */, int64_t n, bool *owed, struct error *err);
 
 /*
  * What a crash or an absence left undone after a final outcome: the payment not stored, the queue not told, a message not owed. `at` (with its
@@ -78,6 +81,8 @@ bool flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attem
  */
 bool flow_mend(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct order_state *st, struct error *err);
 
+/* What the attempt was when its hold was removed, or is now that it will be. */
+enum attempt_state flow_state_at_removal(const struct order_state *st);
 /* All that follows from `removed` at order#n: gateway is told, the queue drops the hold (NULL: it has none), the items go. False: the store, or (ERR_UNAVAILABLE too) the
  * queue. *by_queue: which of them. */
 bool flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct queue_hold *hold, const struct order_state *st,

@@ -165,30 +165,29 @@ find_in_store(struct removal *r, struct payment_name *name, struct error *err)
 
 /* The answer again. Of what follows from a removal only the work item may be left, which is no reason to fail. */
 static enum next
-repeat_removal(struct removal *r, const struct payment *payment)
+repeat_removal(struct removal *r, const struct order_state *st)
 {
 	struct error err;
 
 	error_clear(&err);
 	if (r->gate == FR_OK && !flow_drop_work(r->f, r->c, &r->at, &err))
 		log_event(LOG_LEVEL_WARN, "work_item_left", KV_ERR(&err));
-	return answer_removed(r, AS_APPROVED, payment, true);
+	return answer_removed(r, flow_state_at_removal(st), &st->captured->payment, true);
 }
 
 /* All that follows from `removed` at order#n. */
 static enum next
 finish_removal(struct removal *r, const struct order_state *st, int64_t n, bool replayed)
 {
-	const struct payment *payment = &st->captured->payment;
 	struct error err;
 	bool by_queue;
 
 	error_clear(&err);
 	if (replayed && (!r->has_hold || r->qa.hold.state == HOLD_REMOVED))
-		return repeat_removal(r, payment);
+		return repeat_removal(r, st);
 	if (!flow_finish_removal(r->f, r->c, &r->at, r->has_hold ? &r->qa.hold : NULL, st, n, &by_queue, &err))
 		return by_queue ? queue_failed(r, &err) : store_failed(r, &err);
-	return answer_removed(r, AS_APPROVED, payment, replayed);
+	return answer_removed(r, flow_state_at_removal(st), &st->captured->payment, replayed);
 }
 
 /* What was found is nothing to remove. An approve that is under way hides no earlier answer. */
@@ -231,7 +230,7 @@ remove_payment(struct removal *r)
 		return never_there(r);
 	if (st.removed != NULL)
 		return finish_removal(r, &st, st.removed->n, true);
-	if (st.state == AS_REVIEW)		/* an operator decides first */
+	if (st.captured->kind == LK_REVIEW)	/* an operator decides first */
 		return no_payment(r);
 	if (r->gate != FR_OK)
 		return gated(r, r->gate, FC_TRUE);

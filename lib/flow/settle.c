@@ -12,7 +12,9 @@
 #include "base/log.h"
 #include "delivery/outbox.h"
 #include "flow/common.h"
+#include "flow/refund.h"
 #include "flow/settle_plan.h"
+#include "money/refund.h"
 
 enum { ROUNDS_MAX = 8, NOT_REMOVED_MS = 600000, QUIET_MS = 60000, BROKEN_MS = 600000 };
 
@@ -118,6 +120,23 @@ by_readings(const struct ledger_event *e)
 	return e != NULL && e->kind == LK_DECLINED && e->provider.http == 0 && e->provider.code == 0;
 }
 
+static enum settle_at
+at_of(enum ledger_kind kind)
+{
+	switch (kind) {
+	case LK_APPROVING:
+		return SETTLE_SEND;
+	case LK_ABANDONED:
+		return SETTLE_ABANDONED;
+	case LK_REFUNDING:
+	case LK_REFUNDED:	/* found at KakaoPay: it needs no inquiry of its own */
+	case LK_PART_REFUNDED:
+		return SETTLE_REFUND;
+	default:
+		return SETTLE_OTHER;
+	}
+}
+
 static void
 gather(struct look *l)
 {
@@ -127,15 +146,21 @@ gather(struct look *l)
 	bool own = e != NULL && strcmp(e->tid, o->tid) == 0;
 
 	*f = (struct settle_facts){ .n = o->n, .at_ms = o->at_ms, .deadline_ms = o->deadline_ms, .chain_n = (int64_t)l->chain.n, .state = l->st.state };
-	f->at = e == NULL ? SETTLE_NOTHING : own && e->kind == LK_APPROVING ? SETTLE_SEND : own && e->kind == LK_ABANDONED ? SETTLE_ABANDONED : SETTLE_OTHER;
+	f->at = e == NULL ? SETTLE_NOTHING : own ? at_of(e->kind) : SETTLE_OTHER;
+	if (f->at == SETTLE_REFUND && e->deadline_ms != 0) {	/* the item's own is that of the writing */
+		f->at_ms = e->at_ms;
+		f->deadline_ms = e->deadline_ms;
+	}
+	f->ended = f->at == SETTLE_REFUND && (e->kind != LK_REFUNDING || refund_end(&l->chain, e) != NULL);
 	f->newest = l->st.approving != NULL && l->st.approving->n == o->n;
 	f->removed = l->st.removed != NULL;
 	f->by_readings = by_readings(l->st.last);
 	f->state_at_ms = l->st.last != NULL ? l->st.last->at_ms : 0;
 	f->window_boot_ms = l->has_hold ? l->qa.hold.window_boot_ms : 0;
 	f->window_ms = f->at == SETTLE_SEND && e->window_ms != 0 ? e->window_ms - e->at_ms : 0;
-	for (size_t i = (size_t)o->n; f->at == SETTLE_SEND && i < l->chain.n; i++)
-		f->said_unknown = f->said_unknown || (l->chain.ev[i].kind == LK_UNKNOWN && strcmp(l->chain.ev[i].tid, o->tid) == 0);
+	for (size_t i = (size_t)o->n; (f->at == SETTLE_SEND || f->at == SETTLE_REFUND) && i < l->chain.n; i++)
+		f->said_unknown = f->said_unknown ||
+			(l->chain.ev[i].kind == (f->at == SETTLE_SEND ? LK_UNKNOWN : LK_REFUND_UNKNOWN) && strcmp(l->chain.ev[i].tid, o->tid) == 0);
 }
 
 /* The queue first, then the ledger: an end that the queue does not know yet is in the chain then. */
@@ -234,6 +259,91 @@ inquire(struct look *l, struct error *err)
 	return conclude(l, kind, captured ? flow_payment_times(&payment) : NULL, v == FV_PENDING ? NULL : &pa, why, err);
 }
 
+/* ---- refunds */
+
+static enum next
+end_refund(struct look *l, enum refund_reading r, const struct provider_answer *pa, const char *why, struct error *err)
+{
+	enum store_put how;
+
+	if (!flow_put_refund_end(l->f, &l->call, &l->at, &l->st, &l->chain.ev[l->item->n - 1], (int64_t)l->chain.n + 1, r, false, pa, why, &how, err))
+		return FAILED;
+	if (how == STORE_OURS)
+		log_event(LOG_LEVEL_INFO, "refund_settled", KV_STR("tid", l->item->tid), KV_INT("n", l->item->n), KV_STR("reason", why));
+	l->m->looks = 0;
+	return AGAIN;
+}
+
+static enum next
+inquire_refund(struct look *l, struct error *err)
+{
+	struct provider_answer pa = { 0 };
+	enum refund_reading r;
+	char why[200];
+
+	r = flow_read_refund(l->f, &l->at, &l->st, &l->chain.ev[l->item->n - 1], l->call.deadline_boot_ms, &pa, why);
+	log_event(LOG_LEVEL_INFO, "inquired", KV_STR("tid", l->item->tid), KV_STR("says", why), KV_INT("nth", l->m->asked + 1));
+	if (!settle_conclude_refund(&l->facts, l->m, r, clock_now(), &r))
+		return AGAIN;
+	l->call.deadline_boot_ms = clock_boot_ms() + SETTLE_STORE_MS;
+	return end_refund(l, r, &pa, why, err);
+}
+
+static enum next
+follow_refund(struct look *l, struct error *err)
+{
+	const struct store_open *o = l->item;
+	bool done;
+
+	return flow_finish_refund(l->f, &l->call, o->cid, o->partner_order_id, o->tid, o->n, &done, err) ? DONE : FAILED;
+}
+
+/* KakaoPay said at the capture that it was given back since, and the ledger does not tell how much. */
+static bool
+is_refund_unread(const struct look *l)
+{
+	enum kakaopay_status s = kakaopay_status_of(l->st.captured->provider.message);
+
+	return l->st.state == AS_APPROVED && l->st.refunded.total == 0 && (s == KS_CANCELED || s == KS_PART_CANCELED);
+}
+
+static enum next
+note_outside(struct look *l, struct error *err)
+{
+	bool done;
+
+	return !flow_note_outside(l->f, &l->call, &l->at, &l->st, &done, err) ? FAILED : done ? AGAIN : DONE;
+}
+
+static bool
+refunds_unbookable(const struct look *l)
+{
+	const struct conf_merchant *m = conf_merchant(l->f->conf, l->item->cid);
+
+	return m != NULL && m->on_unbookable == UNBOOKABLE_REFUND;
+}
+
+/* on_unbookable = refund. A refusal is the end of it, and shown; anything else is tried again. */
+static enum next
+refund_unbookable(struct look *l)
+{
+	struct flow_refund_request rq = { .refund_id = REFUND_UNBOOKABLE, .asked = { -1, -1 }, .reason = "the reservation service cannot book it" };
+	const char *cid = l->item->cid;
+	struct flow_call c = { l->call.request_id, clock_boot_ms() + l->f->conf->deadline_ms };
+	struct flow_answer *a = calloc(1, sizeof(*a));
+	enum flow_result result;
+
+	if (a == NULL)
+		return DONE;
+	snprintf(rq.tid, sizeof(rq.tid), "%s", l->item->tid);
+	flow_refund(l->f, &c, &rq, &cid, 1, a);
+	result = a->result;
+	free(a);
+	if (result == FR_REFUND_DECLINED || result == FR_IN_REVIEW)
+		alert_once(l, "unbookable_not_refunded", "KakaoPay does not give it back: an operator decides");
+	return result == FR_OK ? AGAIN : DONE;
+}
+
 /* ---- what follows from an end */
 
 /* The hold still waits for the end of this very send, or of an earlier one. */
@@ -304,7 +414,9 @@ follow_paid(struct look *l, struct error *err)
 
 	if (!flow_mend(l->f, &l->call, &l->at, &l->st, err))
 		return FAILED;
-	outbox_id(OUTBOX_PAYMENT_APPROVED, l->item->tid, id);
+	if (is_refund_unread(l))
+		return note_outside(l, err);
+	outbox_id(OUTBOX_PAYMENT_APPROVED, l->item->tid, 0, id);
 	if (!store_try_list(l->f->store, id, &tries, &n, l->call.deadline_boot_ms, err))
 		return FAILED;
 	if (n > 0)
@@ -312,6 +424,8 @@ follow_paid(struct look *l, struct error *err)
 	free(tries);
 	if (l->st.state == AS_APPROVED && last.ended && outbox_is_unbookable("payment.approved", last.status))
 		return note_unbookable(l, last.status, err);
+	if (l->st.state == AS_UNBOOKABLE && l->asked_queue && refunds_unbookable(l))
+		return refund_unbookable(l);
 	if (last.acknowledged && clock_now().wall_ms - last.at_ms >= NOT_REMOVED_MS)
 		alert_once(l, "not_removed", "the reservation service took the payment 10 minutes ago and has not removed its hold");
 	return DONE;
@@ -320,6 +434,8 @@ follow_paid(struct look *l, struct error *err)
 static enum next
 follow(struct look *l, struct error *err)
 {
+	if (l->facts.at == SETTLE_REFUND)
+		return follow_refund(l, err);
 	if (l->facts.at == SETTLE_ABANDONED)
 		return follow_nothing_sent(l, LK_ABANDONED, l->item->n, err);
 	if (l->st.state == AS_READY)
@@ -345,6 +461,7 @@ behind(struct look *l)
 static enum next
 act(struct look *l, struct error *err)
 {
+	static const char silence[] = "KakaoPay has not said for six hours what became of it";
 	struct now now = clock_now();
 	int64_t again_ms = now.boot_ms + QUIET_MS;
 
@@ -357,11 +474,11 @@ act(struct look *l, struct error *err)
 	case SETTLE_MOOT:
 		return drop_item(l, err);
 	case SETTLE_INQUIRE:
-		return inquire(l, err);
+		return l->facts.at == SETTLE_REFUND ? inquire_refund(l, err) : inquire(l, err);
 	case SETTLE_FOLLOW:
 		break;
 	case SETTLE_GIVE_UP:
-		return conclude(l, LK_REVIEW, NULL, NULL, "KakaoPay has not said for six hours what became of it", err);
+		return l->facts.at == SETTLE_REFUND ? end_refund(l, RR_OTHERWISE, NULL, silence, err) : conclude(l, LK_REVIEW, NULL, NULL, silence, err);
 	case SETTLE_BEHIND:
 		return behind(l);
 	}

@@ -38,20 +38,56 @@ window_end(const struct settle_facts *f, const struct settle_memory *m)
 	return f->window_boot_ms != 0 ? f->window_boot_ms : m->first_boot_ms + (f->window_ms > 0 ? f->window_ms : 0);
 }
 
+/* Two equal readings of "nothing happened" that count: when, by the boot clock. */
+struct readings { int64_t first, second, apart; };
+
+static struct readings
+readings_of(const struct settle_facts *f, const struct settle_memory *m)
+{
+	/* a refund's deadline is counted from our first sight of it, which is late */
+	int64_t end = f->at == SETTLE_REFUND ? m->first_boot_ms + (f->deadline_ms > f->at_ms ? f->deadline_ms - f->at_ms : 0) : window_end(f, m);
+
+	return f->at == SETTLE_REFUND ?
+		(struct readings){ end + SETTLE_REFUND_1_MS, end + SETTLE_REFUND_2_MS, SETTLE_REFUND_2_MS - SETTLE_REFUND_1_MS } :
+		(struct readings){ end + SETTLE_READING_1_MS, end + SETTLE_READING_2_MS, SETTLE_READINGS_APART_MS };
+}
+
+/* Notes one such reading. True: it is the second that counts. */
+static bool
+read_again(const struct settle_facts *f, struct settle_memory *m, struct now now)
+{
+	struct readings r = readings_of(f, m);
+	int64_t first = m->reading_boot_ms;
+
+	if (first == 0 && now.boot_ms >= r.first)
+		m->reading_boot_ms = now.boot_ms;
+	return first != 0 && now.boot_ms >= r.second && now.boot_ms >= first + r.apart;
+}
+
+static void
+note_asked(struct settle_memory *m, struct now now, bool nothing_happened)
+{
+	m->asked++;
+	m->asked_boot_ms = now.boot_ms;
+	if (!nothing_happened)
+		m->reading_boot_ms = 0;		/* two equal ones, one after the other */
+}
+
 /* The next inquiry; once a first reading counts, the second is due when it may count. */
 static int64_t
 next_inquiry(const struct settle_facts *f, const struct settle_memory *m)
 {
 	int64_t at = m->asked == 0 ? 0 : m->asked_boot_ms + gap_ms(m->asked - 1);
-	int64_t end = window_end(f, m), second = end + SETTLE_READING_2_MS;
+	struct readings r = readings_of(f, m);
+	int64_t second = r.second;
 
 	if (m->reading_boot_ms != 0) {
-		if (second < m->reading_boot_ms + SETTLE_READINGS_APART_MS)
-			second = m->reading_boot_ms + SETTLE_READINGS_APART_MS;
+		if (second < m->reading_boot_ms + r.apart)
+			second = m->reading_boot_ms + r.apart;
 		return m->asked_boot_ms >= second ? at : second;
 	}
 	/* no long distance reaches over the first moment that counts */
-	return at > end + SETTLE_READING_1_MS && m->asked_boot_ms < end + SETTLE_READING_1_MS ? end + SETTLE_READING_1_MS : at;
+	return at > r.first && m->asked_boot_ms < r.first ? r.first : at;
 }
 
 static enum settle_step
@@ -66,7 +102,7 @@ plan_open(const struct settle_facts *f, const struct settle_memory *m, struct no
 {
 	int64_t left_ms, at;
 
-	if (!f->newest)
+	if (f->at == SETTLE_SEND && !f->newest)
 		return wait_until(now.boot_ms + MINUTE_MS, again_boot_ms);	/* the item of the later send is looked at */
 	if (!f->said_unknown && !is_overdue(f, m, now, &left_ms))
 		return wait_until(now.boot_ms + left_ms, again_boot_ms);
@@ -101,6 +137,8 @@ settle_plan(const struct settle_facts *f, const struct settle_memory *m, struct 
 		return SETTLE_FOLLOW;
 	case SETTLE_OTHER:
 		return SETTLE_MOOT;
+	case SETTLE_REFUND:
+		return f->ended ? SETTLE_FOLLOW : plan_open(f, m, now, again_boot_ms);
 	case SETTLE_SEND:
 		break;
 	}
@@ -114,12 +152,7 @@ settle_plan(const struct settle_facts *f, const struct settle_memory *m, struct 
 bool
 settle_conclude(const struct settle_facts *f, struct settle_memory *m, enum flow_verdict v, struct now now, enum ledger_kind *kind)
 {
-	int64_t end = window_end(f, m), first = m->reading_boot_ms;
-
-	m->asked++;
-	m->asked_boot_ms = now.boot_ms;
-	if (v != FV_PENDING)
-		m->reading_boot_ms = 0;		/* two equal ones, one after the other */
+	note_asked(m, now, v == FV_PENDING);
 	switch (v) {
 	case FV_CAPTURED:
 	case FV_CANCELED:
@@ -135,10 +168,8 @@ settle_conclude(const struct settle_facts *f, struct settle_memory *m, enum flow
 	case FV_PENDING:
 		if (f->state == AS_DECLINED)
 			return false;
-		if (first == 0 && now.boot_ms >= end + SETTLE_READING_1_MS)
-			m->reading_boot_ms = now.boot_ms;
 		*kind = LK_DECLINED;
-		if (first != 0 && now.boot_ms >= end + SETTLE_READING_2_MS && now.boot_ms >= first + SETTLE_READINGS_APART_MS)
+		if (read_again(f, m, now))
 			return true;
 		break;
 	case FV_SILENT:
@@ -146,4 +177,12 @@ settle_conclude(const struct settle_facts *f, struct settle_memory *m, enum flow
 	}
 	*kind = LK_UNKNOWN;		/* said once: then the gateway knows, and the user may try again */
 	return f->state == AS_APPROVING;
+}
+
+bool
+settle_conclude_refund(const struct settle_facts *f, struct settle_memory *m, enum refund_reading r, struct now now, enum refund_reading *end)
+{
+	note_asked(m, now, r == RR_NOT_EXECUTED);
+	*end = r;
+	return r == RR_EXECUTED || r == RR_OTHERWISE || (r == RR_NOT_EXECUTED && read_again(f, m, now));
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "flow/common.h"
+#include "flow/refund.h"
 #include "money/order.h"
 
 enum {
@@ -15,6 +16,8 @@ enum {
 	SETTLE_READING_2_MS = 90000,		/* ... and the second */
 	SETTLE_READINGS_APART_MS = 60000,
 	SETTLE_SILENCE_MS = 6 * 3600 * 1000,	/* then an operator decides */
+	SETTLE_REFUND_1_MS = 30000,		/* after a refund's deadline: the first "not executed" that counts */
+	SETTLE_REFUND_2_MS = 120000,		/* ... and the second */
 	SETTLE_LATE_LOOKS = 2,			/* after "not captured" was concluded from readings: 10 min and 1 h later */
 };
 
@@ -33,11 +36,12 @@ struct settle_facts {
 	int64_t n, at_ms, deadline_ms;	/* of the item; the times: wall */
 	int64_t chain_n;
 	/* what stands at order#n */
-	enum settle_at { SETTLE_NOTHING, SETTLE_SEND /* of ours */, SETTLE_ABANDONED, SETTLE_OTHER } at;
+	enum settle_at { SETTLE_NOTHING, SETTLE_SEND /* of ours */, SETTLE_REFUND /* of ours */, SETTLE_ABANDONED, SETTLE_OTHER } at;
 	enum attempt_state state;	/* of the tid */
 	bool newest;			/* no later send of the tid */
 	bool said_unknown;		/* somebody has said that the end of this send is not known */
 	bool removed;
+	bool ended;			/* SETTLE_REFUND: the refund has its end */
 	bool by_readings;		/* declined: concluded from readings */
 	int64_t state_at_ms;		/* wall: since when it is in this state */
 	int64_t window_boot_ms;		/* end of KakaoPay's window by the queue's clock; 0: the queue does not know it */
@@ -57,3 +61,5 @@ enum settle_step settle_plan(const struct settle_facts *f, const struct settle_m
 
 /* What an inquiry's verdict means now: true: write *kind. Keeps the readings in *m. */
 bool settle_conclude(const struct settle_facts *f, struct settle_memory *m, enum flow_verdict v, struct now now, enum ledger_kind *kind);
+/* The same of a refund, whose `refunding` stands at order#n. True: *end is how it ended; "not executed" only by two equal readings. */
+bool settle_conclude_refund(const struct settle_facts *f, struct settle_memory *m, enum refund_reading r, struct now now, enum refund_reading *end);

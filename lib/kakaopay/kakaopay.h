@@ -57,6 +57,7 @@ struct kakaopay_approve {
 };
 
 enum kakaopay_status { KS_PENDING, KS_PAID, KS_PART_CANCELED, KS_CANCELED, KS_FAILED /* FAIL_*, QUIT_PAYMENT */, KS_ISSUED_SID, KS_STRANGE };
+enum kakaopay_status kakaopay_status_of(const char *word);	/* KS_STRANGE: a new word */
 struct kakaopay_order {			/* inquiry's answer */
 	enum kakaopay_status status;
 	char status_text[64];

@@ -504,7 +504,7 @@ static const struct {
 };
 
 enum kakaopay_status
-message_status(const char *word)
+kakaopay_status_of(const char *word)
 {
 	for (size_t i = 0; i < COUNT(statuses); i++)
 		if (strcmp(statuses[i].word, word) == 0)
@@ -558,7 +558,7 @@ message_order_parse(const char *text, size_t len, const char *cid, const char *t
 	if (text_of(&r, "status") == NULL)
 		r.bad = true;
 	else
-		out->status = message_status(text_of(&r, "status"));
+		out->status = kakaopay_status_of(text_of(&r, "status"));
 	read_label(&r, "status", out->status_text, sizeof(out->status_text));
 	if (has_capture(out->status)) {	/* the record of a payment can be made of this answer alone */
 		read_id(&r, "partner_order_id", p->partner_order_id, sizeof(p->partner_order_id));
@@ -587,7 +587,7 @@ message_cancel_parse(const char *text, size_t len, const char *cid, const char *
 	expect(&r, "tid", tid);
 	read_provider_id(&r, "aid", out->aid);
 	if (text_of(&r, "status") != NULL)
-		out->status = message_status(text_of(&r, "status"));
+		out->status = kakaopay_status_of(text_of(&r, "status"));
 	if (out->status != KS_PART_CANCELED && out->status != KS_CANCELED)
 		r.bad = true;
 	read_amount(&r, "approved_cancel_amount", &out->approved_cancel, &told);	/* all 0 in answers older than 2021 */

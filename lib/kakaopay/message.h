@@ -35,7 +35,5 @@ bool message_cancel_parse(const char *text, size_t len, const char *cid, const c
  * unchanged. */
 bool message_error_parse(const char *text, size_t len, struct provider_answer *pa);
 
-enum kakaopay_status message_status(const char *word);	/* KS_STRANGE: a new word */
-
 /* What may stand in a header: 1 or more of [A-Za-z0-9._~+/=-]. */
 bool message_is_token(const char *text);

@@ -165,6 +165,20 @@ begin(struct life *l, const struct ledger_event *e)
 	}
 }
 
+static void
+count_refund(struct order_state *s, const struct ledger_event *e)
+{
+	if (e->kind == LK_REFUNDING)
+		s->refunding = e;
+	else if (e->kind == LK_REFUNDED || e->kind == LK_PART_REFUNDED || e->kind == LK_REFUND_FAILED || e->kind == LK_REVIEW)
+		s->refunding = NULL;
+	if (e->kind != LK_REFUNDED && e->kind != LK_PART_REFUNDED)
+		return;
+	s->refunded.total += e->refund.amount;
+	s->refunded.tax_free += e->refund.tax_free;
+	s->refunded.vat += e->refund.vat;
+}
+
 static bool
 advance(struct life *l, const struct ledger_event *e)
 {
@@ -173,8 +187,11 @@ advance(struct life *l, const struct ledger_event *e)
 	if (s == NULL)
 		return false;
 	begin(l, e);
-	if (e->kind == LK_REMOVED)
+	count_refund(&l->now, e);
+	if (e->kind == LK_REMOVED) {
 		l->now.removed = e;
+		l->now.removed_as = l->now.state;
+	}
 	if (s->to == SAME)
 		return true;
 	l->now.state = s->to == BEFORE ? l->before : (enum attempt_state)s->to;
@@ -238,6 +255,9 @@ sum_up(const struct life *lives, size_t n, struct order_state *out)
 		return;
 	out->captured = paid->now.captured;
 	out->removed = paid->now.removed;
+	out->removed_as = paid->now.removed_as;
+	out->refunded = paid->now.refunded;
+	out->refunding = paid->now.refunding;
 }
 
 bool

@@ -34,6 +34,14 @@ struct provider_answer {
 	char method_code[64];	/* extras.method_result_code */
 };
 
+struct ledger_refund {
+	char id[REFUND_ID_CAP];	/* the caller's refundId, or one of refund.h's own */
+	bool all;		/* asked for without an amount */
+	bool declined;		/* refund_failed: KakaoPay refused it for certain, and the answer stays; else it was not executed, and may be tried again */
+	int64_t amount, tax_free, vat;	/* of this refund */
+	int64_t canceled;	/* of the payment in all: before it; once it is refunded, with it */
+};
+
 struct ledger_event {
 	char cid[CID_CAP];
 	char partner_order_id[ORDER_CAP];
@@ -53,8 +61,10 @@ struct ledger_event {
 	char *attempt;		/* JSON of struct attempt; approving and outcomes; heap or NULL */
 	bool has_payment;
 	struct payment payment;	/* approved, review */
+	bool has_refund;
+	struct ledger_refund refund;	/* refunding and its ends */
 	struct provider_answer provider;	/* outcomes */
-	char reason[200];
+	char reason[REASON_CAP];
 };
 void ledger_event_clear(struct ledger_event *e);	/* frees what it owns */
 
@@ -74,6 +84,9 @@ struct order_state {
 	const struct ledger_event *approving;	/* last approving */
 	const struct ledger_event *captured;	/* approved or review with a payment; NULL: no capture. Of the whole order: of any tid, the first */
 	const struct ledger_event *removed;	/* of the captured attempt, else of the last */
+	enum attempt_state removed_as;		/* what it was then */
+	struct amount refunded;			/* in all: total, tax_free, vat; of the captured attempt */
+	const struct ledger_event *refunding;	/* under way, NULL: none */
 };
 /* Of the whole order, or of one tid (tid != NULL). Pointers into the chain. ERR_INTERNAL where the chain makes no legal life. */
 bool order_state(const struct ledger_chain *c, const char *tid, struct order_state *out, struct error *err);

@@ -51,6 +51,16 @@ static const struct column provider_columns[] = {
 	MAY(COLUMN_STR, "method_code", provider_answer, method_code),
 };
 
+static const struct column refund_columns[] = {
+	MUST(COLUMN_STR, "id", ledger_refund, id),
+	MAY(COLUMN_BOOL, "all", ledger_refund, all),
+	MAY(COLUMN_BOOL, "declined", ledger_refund, declined),
+	MUST(COLUMN_INT, "amount", ledger_refund, amount),
+	MUST(COLUMN_INT, "tax_free", ledger_refund, tax_free),
+	MUST(COLUMN_INT, "vat", ledger_refund, vat),
+	MUST(COLUMN_INT, "canceled", ledger_refund, canceled),
+};
+
 static const struct column ledger_columns[] = {
 	MUST(COLUMN_STR, "cid", ledger_event, cid),
 	MUST(COLUMN_STR, "partner_order_id", ledger_event, partner_order_id),
@@ -69,6 +79,7 @@ static const struct column ledger_columns[] = {
 	MAY(COLUMN_STR, "key", ledger_event, key),
 	MAY(COLUMN_HEAP, "attempt", ledger_event, attempt),
 	FLAG_GROUP("payment", ledger_event, payment, payment_columns, has_payment),
+	FLAG_GROUP("refund", ledger_event, refund, refund_columns, has_refund),
 	MAY_GROUP("provider", ledger_event, provider, provider_columns),
 	MAY(COLUMN_STR, "reason", ledger_event, reason),
 };
@@ -108,6 +119,7 @@ static const struct column try_columns[] = {
 	MUST(COLUMN_STR, "by", store_try, by),
 	MUST(COLUMN_BOOL, "ended", store_try, ended),
 	MUST(COLUMN_BOOL, "acknowledged", store_try, acknowledged),
+	MAY(COLUMN_BOOL, "withdrawn", store_try, withdrawn),
 	MAY(COLUMN_INT, "status", store_try, status),
 	MAY(COLUMN_STR, "error", store_try, error),
 };

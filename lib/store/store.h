@@ -17,6 +17,7 @@
 #include "money/payment.h"
 
 enum store_put { STORE_OURS, STORE_TAKEN };
+enum { MESSAGE_ID_CAP = 160 };
 
 struct store_open {		/* work item: _id = "<tid>#<n>": work of whoever takes order#n is no other's, and its id never comes again */
 	char tid[TID_CAP], cid[CID_CAP], partner_order_id[ORDER_CAP], user_id[USER_CAP], room_id[ROOM_CAP];
@@ -27,7 +28,7 @@ struct store_open {		/* work item: _id = "<tid>#<n>": work of whoever takes orde
 };
 
 struct store_message {		/* outbox: _id = the webhook-id, "<type>.<tid>[.<more>]": the same message has the same id for ever */
-	char id[160];
+	char id[MESSAGE_ID_CAP];
 	char type[33];		/* payment.approved, queue.removed, payment.resolved, payment.refunded */
 	char peer[17];		/* reservation, gateway */
 	char tid[TID_CAP];
@@ -39,11 +40,12 @@ struct store_message {		/* outbox: _id = the webhook-id, "<type>.<tid>[.<more>]"
 void store_message_clear(struct store_message *m);
 
 struct store_try {		/* deliveries: _id = "<message id>#<try>" */
-	char message_id[160];
+	char message_id[MESSAGE_ID_CAP];
 	int64_t number;		/* 1.. */
 	int64_t at_ms;
 	char by[64];		/* courier's own id, for claims */
 	bool ended, acknowledged;
+	bool withdrawn;		/* no try: the message is owed no more, and whoever wanted this number sends nothing */
 	int64_t status;		/* HTTP, 0: no answer */
 	char error[200];
 };

@@ -32,13 +32,19 @@ PROBLEMS = {
     "hold-expired": (410, False, {False, "unknown"}),
     "too-many-holds": (429, True, {None}),
     "too-many-requests": (429, True, {None}),
-    "provider-unreachable": (502, False, {False, "unknown"}),
-    "provider-error": (502, False, {False, "unknown"}),
+    "provider-unreachable": (502, False, {True, False, "unknown"}),
+    "provider-error": (502, False, {True, False, "unknown"}),
     "provider-busy": (503, True, {True, False, "unknown"}),
     "queue-unavailable": (503, True, {True, False, "unknown"}),
     "store-unavailable": (503, True, {True, False, "unknown"}),
     "not-ready": (503, True, {True, False, "unknown"}),
     "internal-error": (500, False, {True, False, "unknown"}),
+    "no-payment": (404, False, {None}),
+    "payment-in-review": (409, False, {True}),
+    "refund-in-progress": (409, True, {True}),
+    "refund-exceeds": (409, False, {True}),
+    "refund-mismatch": (409, False, {True}),
+    "refund-declined": (402, False, {True}),
 }
 
 
@@ -83,7 +89,7 @@ def check_problem(a, about_orders=True):
         assert all(e["pointer"].startswith("/") for e in p["errors"]), a
     if code in ("slot-held", "slot-sold"):
         assert p["conflicts"] and all(set(c) <= {"day", "startTime", "endTime", "state"} for c in p["conflicts"]), a
-    if code == "payment-declined":
+    if code in ("payment-declined", "refund-declined"):
         assert type(p["provider"]["code"]) is int and type(p["provider"]["message"]) is str, a
     assert "www-authenticate" in a.headers if code == "unauthenticated" else True, a
     assert "allow" in a.headers if code == "method-not-allowed" else True, a
@@ -101,7 +107,10 @@ def check_answer(a, path, sent_id=None):
         check_problem(a, about_orders=not path.endswith("/queue"))
     elif a.status == 202:
         assert "retry-after" in a.headers and a.body["tid"], a
-        assert (a.body["state"], a.body["charged"]) in [("unknown", "unknown"), ("recording", True)], a
+        if path.endswith("/cancelPayment"):
+            assert a.body["refunded"] == "unknown", a
+        else:
+            assert (a.body["state"], a.body["charged"]) in [("unknown", "unknown"), ("recording", True)], a
 
 
 def http_call(method, url, body=None, headers=None, timeout=40):
@@ -250,6 +259,14 @@ class Site:
 
     def remove(self, user, room, tid=None, caller="reservation"):
         return self.ask("/removePaymentInQueue", {"userId": user, "roomId": room, **({"tid": tid} if tid else {})}, caller=caller)
+
+    def refund(self, tid, refund_id=None, amount=None, tax_free=None, caller="refund", **headers):
+        body = {"tid": tid, "refundId": refund_id or "r-" + new_id(), "reason": "손님 요청"}
+        body.update({k: v for k, v in (("cancel_amount", amount), ("cancel_tax_free_amount", tax_free)) if v is not None})
+        return self.ask("/cancelPayment", body, caller, **headers)
+
+    def order(self, order, cid=CID, caller="gateway"):
+        return self.get(f"/orders?cid={cid}&partner_order_id={urllib.parse.quote(order)}", caller)
 
     # -- stories
 

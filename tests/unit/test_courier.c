@@ -184,6 +184,65 @@ after_72_hours_a_message_is_kept_and_tried_no_more(void **state)
 }
 
 static void
+owe_refund(const char *peer, const char *tid, int number, int64_t at_ms)
+{
+	struct store_message m = { .at_ms = at_ms, .type = "payment.refunded", .body = (char[]){ "{}" } };
+	enum store_put how;
+	struct error err;
+
+	snprintf(m.id, sizeof(m.id), "payment.refunded.%s.%d.%s", tid, number, peer);
+	snprintf(m.peer, sizeof(m.peer), "%s", peer);
+	snprintf(m.tid, sizeof(m.tid), "%s", tid);
+	assert_true(store_outbox_put(store, &m, &how, later_boot(), &err));
+}
+
+static void
+a_refund_waits_for_the_payments_message_and_for_the_refund_before(void **state)
+{
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	owe_refund("reservation", "T1", 10, t0);
+	owe_refund("reservation", "T1", 9, t0);
+	owe_refund("gateway", "T1", 9, t0);
+	run(here, ROUND_LOOK, t0);
+	post(here, 1, 503);
+	run(here, ROUND_LOOK, t0 + 1);
+	assert_nothing_to_post(here);
+	run(here, ROUND_LOOK, t0 + 5 * SECOND);
+	post(here, 2, 200);
+	assert_nothing_to_post(here);
+	run(here, ROUND_LOOK_WHEN_DUE, t0 + 5 * SECOND + 1);	/* at once */
+	assert_int_equal(owed(), 3);
+	post(here, 1, 200);
+	post(here, 1, 200);
+	assert_nothing_to_post(here);
+	run(here, ROUND_LOOK_WHEN_DUE, t0 + 5 * SECOND + 2);
+	assert_int_equal(owed(), 1);
+	post(here, 1, 200);
+	run(here, ROUND_LOOK_WHEN_DUE, t0 + 5 * SECOND + 3);
+	assert_int_equal(owed(), 0);
+}
+
+static void
+a_withdrawn_message_is_never_sent_and_holds_nothing_back(void **state)
+{
+	struct store_try t = { .message_id = "payment.approved.T1", .number = 1, .at_ms = t0, .by = "refund", .ended = true, .withdrawn = true };
+	enum store_put how;
+	struct error err;
+
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);	/* by somebody who was late */
+	assert_true(store_try_claim(store, &t, &how, later_boot(), &err));
+	owe_refund("gateway", "T1", 5, t0);
+	run(here, ROUND_LOOK, t0);
+	post(here, 1, 200);
+	assert_nothing_to_post(here);
+	run(here, ROUND_LOOK, t0 + 6 * SECOND);
+	assert_nothing_to_post(here);
+	assert_int_equal(owed(), 0);
+}
+
+static void
 a_failing_message_delays_no_other(void **state)
 {
 	(void)state;
@@ -415,6 +474,8 @@ main(void)
 		TEST(a_new_message_is_tried_at_once_and_gone_when_acknowledged),
 		TEST(a_failing_message_is_tried_by_the_schedule),
 		TEST(after_72_hours_a_message_is_kept_and_tried_no_more),
+		TEST(a_refund_waits_for_the_payments_message_and_for_the_refund_before),
+		TEST(a_withdrawn_message_is_never_sent_and_holds_nothing_back),
 		TEST(a_failing_message_delays_no_other),
 		TEST(a_peer_that_hangs_keeps_no_place_from_the_other),
 		TEST(what_was_tried_least_goes_first),

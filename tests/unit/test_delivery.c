@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -125,11 +126,20 @@ each_kind_has_its_members_peer_and_id(void **state)
 			HEAD("payment.resolved") ",\"partner_order_id\":\"o-1\",\"state\":\"approved\",\"charged\":true,\"payment\":" PAYMENT_JSON "}}" },
 		{ OUTBOX_PAYMENT_RESOLVED, false, "payment.resolved.T1", "payment.resolved", "gateway",
 			HEAD("payment.resolved") ",\"partner_order_id\":\"o-1\",\"state\":\"approved\",\"charged\":false}}" },
+		{ OUTBOX_REFUNDED_TO_GATEWAY, true, "payment.refunded.T1.5.gateway", "payment.refunded", "gateway",
+			HEAD("payment.refunded") ",\"partner_order_id\":\"o-1\",\"state\":\"approved\",\"refundId\":\"r-1\","
+			"\"amount\":{\"total\":1000,\"tax_free\":0,\"vat\":91},\"canceled\":1500,\"left\":700,\"payment\":" PAYMENT_JSON "}}" },
+		{ OUTBOX_REFUNDED_TO_RESERVATION, true, "payment.refunded.T1.5.reservation", "payment.refunded", "reservation",
+			HEAD("payment.refunded") ",\"partner_order_id\":\"o-1\",\"state\":\"approved\",\"refundId\":\"r-1\","
+			"\"amount\":{\"total\":1000,\"tax_free\":0,\"vat\":91},\"canceled\":1500,\"left\":700,\"payment\":" PAYMENT_JSON "}}" },
 	};
+	static const struct ledger_event refunded = { .n = 5, .kind = LK_PART_REFUNDED, .has_refund = true,
+		.refund = { .id = "r-1", .amount = 1000, .vat = 91, .canceled = 1500 } };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		struct outbox_facts f = { "u \"1\"", "r", "T1", "o-1", "approved", INFO_JSON, rows[i].captured ? &paid : NULL };
+		struct outbox_facts f = { "u \"1\"", "r", "T1", "o-1", "approved", INFO_JSON, rows[i].captured ? &paid : NULL,
+			rows[i].kind >= OUTBOX_REFUNDED_TO_RESERVATION ? &refunded : NULL };
 		struct store_message m;
 		struct error err;
 
@@ -147,6 +157,51 @@ each_kind_has_its_members_peer_and_id(void **state)
 	}
 }
 
+static struct store_message
+message(const char *type, const char *tid, const char *rest, const char *peer)
+{
+	struct store_message m = { 0 };
+
+	snprintf(m.type, sizeof(m.type), "%s", type);
+	snprintf(m.tid, sizeof(m.tid), "%s", tid);
+	snprintf(m.peer, sizeof(m.peer), "%s", peer);
+	snprintf(m.id, sizeof(m.id), "%s.%s%s", type, tid, rest);
+	return m;
+}
+
+static void
+refunds_are_told_in_their_order(void **state)
+{
+	const struct store_message nine = message("payment.refunded", "T1", ".9.gateway", "gateway"), ten = message("payment.refunded", "T1", ".10.gateway", "gateway"),
+		other_peer = message("payment.refunded", "T1", ".9.reservation", "reservation"), other_tid = message("payment.refunded", "T2", ".9.gateway", "gateway"),
+		approved = message("payment.approved", "T1", "", "reservation");
+
+	(void)state;
+	assert_true(outbox_waits_for(&ten, &nine));
+	assert_false(outbox_waits_for(&nine, &ten));
+	assert_false(outbox_waits_for(&ten, &ten));
+	assert_false(outbox_waits_for(&ten, &other_peer));
+	assert_false(outbox_waits_for(&ten, &other_tid));
+	assert_true(outbox_compare(&nine, &ten) < 0 && outbox_compare(&ten, &nine) > 0 && outbox_compare(&ten, &ten) == 0);
+	assert_true(outbox_compare(&ten, &other_peer) < 0 && outbox_compare(&ten, &other_tid) < 0);
+	assert_true(outbox_follows_approved(&nine));
+	assert_false(outbox_follows_approved(&approved));
+}
+
+static void
+payment_approved_was_heard_when_nothing_of_it_will_be_sent_any_more(void **state)
+{
+	static const struct { struct store_try last; bool heard; } rows[] = {
+		{ { .number = 1 }, false }, { { .number = 1, .ended = true, .status = 500 }, false }, { { .number = 1, .ended = true, .acknowledged = true, .status = 200 }, true },
+		{ { .number = 1, .ended = true, .withdrawn = true }, true }, { { .number = 1, .ended = true, .status = 409 }, true },
+		{ { .number = 1, .ended = true, .status = 404 }, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_int_equal(outbox_was_heard(&rows[i].last), rows[i].heard);
+}
+
 int
 main(void)
 {
@@ -155,6 +210,8 @@ main(void)
 		cmocka_unit_test(a_key_that_is_not_one_is_refused_and_not_told),
 		cmocka_unit_test(the_schedule_row_by_row),
 		cmocka_unit_test(each_kind_has_its_members_peer_and_id),
+		cmocka_unit_test(refunds_are_told_in_their_order),
+		cmocka_unit_test(payment_approved_was_heard_when_nothing_of_it_will_be_sent_any_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,41 @@ flow_remove(struct flow *f, const struct flow_call *c, bool by_reservation, cons
 	note("remove", c, user_id, room_id, out);
 }
 
+void
+flow_refund(struct flow *f, const struct flow_call *c, const struct flow_refund_request *rq, const char *const *cids, size_t n_cids, struct flow_answer *out)
+{
+	(void)f;
+	stub.n_cids = n_cids;
+	snprintf(stub.cid, sizeof(stub.cid), "%s", cids[0]);
+	snprintf(stub.tid, sizeof(stub.tid), "%s", rq->tid);
+	note("refund", c, "", "", out);
+}
+
+static struct flow_order_attempt attempts[2];
+static struct flow_order_answer order_answer;
+
+void
+flow_order(struct flow *f, const struct flow_call *c, const char *cid, const char *order, struct flow_order_answer *out)
+{
+	(void)f;
+	(void)c;
+	(void)order;
+	snprintf(stub.cid, sizeof(stub.cid), "%s", cid);
+	*out = order_answer;
+}
+
+void
+flow_order_clear(struct flow_order_answer *a)
+{
+	a->attempts = NULL;	/* the test's own */
+}
+
+const char *
+flow_next_name(enum flow_next n)
+{
+	return n == FN_PAY ? "pay" : "start-again";
+}
+
 static bool
 end(bool ok, struct error *err)
 {
@@ -322,6 +357,7 @@ the_roles_of_each_route(void **state)
 	static const struct { const char *method, *path; unsigned roles; } rows[] = {
 		{ "POST", "/payReady", ROLE_GATEWAY }, { "POST", "/payRead", ROLE_GATEWAY }, { "POST", "/inspectQueue", ROLE_GATEWAY },
 		{ "POST", "/approvePayment", ROLE_GATEWAY }, { "POST", "/removePaymentInQueue", ROLE_GATEWAY | ROLE_RESERVATION },
+		{ "POST", "/cancelPayment", ROLE_REFUND | ROLE_OPERATOR }, { "GET", "/orders", ROLE_GATEWAY | ROLE_OPERATOR },
 		{ "GET", "/queue", ROLE_GATEWAY | ROLE_OPERATOR }, { "GET", "/livez", 0 }, { "GET", "/readyz", ROLE_OPERATOR },
 	};
 	size_t n = 0;
@@ -517,6 +553,55 @@ removals_speak_for_the_role(void **state)
 	assert_string_equal(stub.tid, "-");
 	rq.authorization = "Bearer o-token";
 	expect_problem(ask(rq), 403, "forbidden");
+}
+
+static void
+refunds_answer(void **state)
+{
+	struct http_request rq = post("/cancelPayment", "{\"tid\":\"T1\",\"refundId\":\"r-1\",\"reason\":\"x\"}");
+
+	(void)state;
+	expect_problem(ask(rq), 403, "forbidden");
+	rq.authorization = "Bearer o-token";
+	stub.answer = (struct flow_answer){ .result = FR_OK, .charged = FC_TRUE, .state = AS_PART_REFUNDED, .tid = "T1", .refund = { 1000, 1500, 700 } };
+	assert_int_equal(ask(rq), 200);
+	assert_string_equal(strstr(buf_str(&out), "\r\n\r\n") + 4,
+	    "{\"refunded\":true,\"tid\":\"T1\",\"state\":\"part_refunded\",\"amount\":1000,\"canceled\":1500,\"left\":700}");
+	assert_string_equal(stub.tid, "T1");
+	stub.answer = (struct flow_answer){ .result = FR_REFUND_UNKNOWN, .charged = FC_TRUE, .tid = "T1", .retry_ms = 2000 };
+	assert_int_equal(ask(rq), 202);
+	assert_string_equal(strstr(buf_str(&out), "\r\n\r\n") + 4, "{\"refunded\":\"unknown\",\"tid\":\"T1\"}");
+	expect_header("Retry-After: 2");
+	stub.answer = (struct flow_answer){ .result = FR_TAX_FREE_REQUIRED, .charged = FC_TRUE };
+	expect_problem(ask(rq), 422, "invalid-fields");
+	assert_non_null(strstr(buf_str(&out), "/cancel_tax_free_amount"));
+	stub.answer = (struct flow_answer){ .result = FR_REFUND_EXCEEDS, .charged = FC_TRUE };
+	expect_problem(ask(rq), 409, "refund-exceeds");
+	assert_string_equal(member("charged"), "true");
+}
+
+static void
+orders_tell_every_attempt(void **state)
+{
+	static const char query[] = "cid=TC0ONETIME&partner_order_id=o%201";
+
+	(void)state;
+	attempts[0] = (struct flow_order_attempt){ .tid = "T1", .state = "declined", .charged = FC_FALSE, .next = FN_START_AGAIN, .user_id = "u-1", .room_id = "r",
+		.began_ms = 1000, .changed_ms = 2000 };
+	attempts[1] = (struct flow_order_attempt){ .state = "held", .charged = FC_UNKNOWN, .next = FN_PAY, .user_id = "u-1", .room_id = "r", .expires_ms = 3000 };
+	order_answer = (struct flow_order_answer){ .result = FR_OK, .state = "held", .charged = FC_UNKNOWN, .next = FN_PAY, .attempts = attempts, .n = 2 };
+	assert_int_equal(ask(get("/orders", query, "Bearer g-token")), 200);
+	assert_string_equal(strstr(buf_str(&out), "\r\n\r\n") + 4, "{\"cid\":\"TC0ONETIME\",\"partner_order_id\":\"o 1\",\"state\":\"held\",\"charged\":\"unknown\","
+	    "\"refunded\":0,\"next\":\"pay\",\"attempts\":[{\"tid\":\"T1\",\"state\":\"declined\",\"charged\":false,\"refunded\":0,\"next\":\"start-again\","
+	    "\"userId\":\"u-1\",\"roomId\":\"r\",\"beganAt\":\"1970-01-01T00:00:01.000Z\",\"changedAt\":\"1970-01-01T00:00:02.000Z\"},"
+	    "{\"state\":\"held\",\"charged\":\"unknown\",\"refunded\":0,\"next\":\"pay\",\"userId\":\"u-1\",\"roomId\":\"r\","
+	    "\"expiresAt\":\"1970-01-01T00:00:03.000Z\"}]}");
+	order_answer = (struct flow_order_answer){ .result = FR_STORE_UNAVAILABLE, .charged = FC_UNKNOWN };
+	expect_problem(ask(get("/orders", query, "Bearer g-token")), 503, "store-unavailable");
+	assert_string_equal(member("charged"), "\"unknown\"");
+	expect_problem(ask(get("/orders", query, "Bearer r-token")), 403, "forbidden");
+	expect_problem(ask(get("/orders", "cid=TC0ONETIM2&partner_order_id=o", "Bearer g-token")), 422, "unknown-merchant");
+	expect_problem(ask(get("/orders", "cid=TC0ONETIME", "Bearer g-token")), 422, "invalid-fields");
 }
 
 static void
@@ -723,6 +808,8 @@ main(void)
 		TEST(approve_payment_answers),
 		TEST(removals_speak_for_the_role),
 		TEST(held_times_of_a_room),
+		TEST(refunds_answer),
+		TEST(orders_tell_every_attempt),
 		TEST(all_wrong_fields_in_the_callers_language),
 		TEST(a_request_id_is_taken_or_made),
 		TEST(the_deadline_counts_from_the_accept),

@@ -33,6 +33,8 @@ static struct kakao {
 	struct kakaopay_approve last;
 	bool checks_token;		/* the token of T1 is "T1", any other is refused */
 	bool captured[TIDS];		/* by the number in the tid */
+	int64_t canceled[TIDS];		/* won */
+	int cancels, cancels_done, gone;	/* asked for; carried out of T1 in all, and under the refundId "gone" */
 	char order[TIDS][ORDER_CAP];
 } kakao;
 
@@ -140,7 +142,56 @@ kakaopay_order(struct kakaopay *k, const char *cid, const char *tid, int64_t dea
 	memset(out, 0, sizeof(*out));
 	*o = kakao.inquiry_silent ? KO_UNKNOWN : KO_OK;
 	out->status = kakao.strange ? KS_STRANGE : kakao.captured[number_of(tid)] && !kakao.inquiry_lags ? KS_PAID : kakao.pending_as;
+	if (out->status == KS_PAID && kakao.canceled[number_of(tid)] > 0)
+		out->status = kakao.canceled[number_of(tid)] < 2200 ? KS_PART_CANCELED : KS_CANCELED;
+	strcpy(out->status_text, out->status == KS_PART_CANCELED ? "PART_CANCEL_PAYMENT" : out->status == KS_CANCELED ? "CANCEL_PAYMENT" : "SUCCESS_PAYMENT");
+	out->has_canceled = true;
+	out->canceled = (struct amount){ .total = kakao.canceled[number_of(tid)], .vat = kakao.canceled[number_of(tid)] / 11 };
 	made_payment(&out->payment, tid);
+	return true;
+}
+
+enum kakaopay_status
+kakaopay_status_of(const char *word)
+{
+	return strcmp(word, "CANCEL_PAYMENT") == 0 ? KS_CANCELED : strcmp(word, "PART_CANCEL_PAYMENT") == 0 ? KS_PART_CANCELED : KS_PAID;
+}
+
+static void check_may_refund(const struct kakaopay_cancel *rq);
+
+bool
+kakaopay_cancel(struct kakaopay *k, const struct kakaopay_cancel *rq, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct kakaopay_canceled *said,
+    struct provider_answer *pa, struct error *err)
+{
+	size_t n = number_of(rq->tid);
+	int64_t left = 2200 - kakao.canceled[n];
+
+	(void)k;
+	(void)err;
+	visit();
+	memset(said, 0, sizeof(*said));
+	*o = KO_NOT_SENT;
+	*pa = (struct provider_answer){ 0 };
+	if (clock_boot_ms() >= deadline_boot_ms)
+		return true;
+	kakao.cancels++;
+	left = 2200 - kakao.canceled[n];
+	*pa = (struct provider_answer){ .http = kakao.answer == KO_OK ? 200 : 400, .code = kakao.code };
+	*o = kakao.answer;
+	if (!kakao.captured[n] || rq->cancel_amount > left || rq->cancel_available_amount != left) {
+		*o = KO_DECLINED;
+		pa->code = -722;
+	} else if (kakao.commits) {
+		check_may_refund(rq);
+		kakao.canceled[n] += rq->cancel_amount;
+		kakao.cancels_done++;
+		kakao.gone += strcmp(rq->payload, "gone") == 0;
+	}
+	said->status = KS_PART_CANCELED;
+	said->canceled.total = kakao.canceled[n];
+	kakao_is_asked = true;
+	visit();
+	kakao_is_asked = false;
 	return true;
 }
 
@@ -207,6 +258,8 @@ WRAP(store_payment_put, (struct store *s, const struct payment *p, enum store_pu
 WRAP(store_open_put, (struct store *s, const struct store_open *o, int64_t d, struct error *err), s, o, d, err)
 WRAP(store_open_delete, (struct store *s, const char *t, int64_t n, int64_t d, struct error *err), s, t, n, d, err)
 WRAP(store_outbox_put, (struct store *s, const struct store_message *m, enum store_put *how, int64_t d, struct error *err), s, m, how, d, err)
+WRAP(store_outbox_delete, (struct store *s, const char *id, int64_t d, struct error *err), s, id, d, err)
+WRAP(store_try_claim, (struct store *s, const struct store_try *t, enum store_put *how, int64_t d, struct error *err), s, t, how, d, err)
 WRAP_GRANT(queue_hold, (struct queue *q, const struct hold_request *r, int64_t d, struct queue_answer *a, struct error *err), q, r, d, a, err)
 WRAP_QUEUE(queue_ready, (struct queue *q, uint64_t id, const char *t, const char *w, int64_t d, struct queue_answer *a, struct error *err), q, id, t, w, d, a, err)
 WRAP_GRANT(queue_approve, (struct queue *q, uint64_t id, int64_t n, const char *k, int64_t d, struct queue_answer *a, struct error *err), q, id, n, k, d, a, err)
@@ -348,6 +401,23 @@ remove_it(bool by_reservation, const char *tid)
 	return remove_for(&out, by_reservation, tid);
 }
 
+static enum flow_result
+refund_for(struct flow_answer *to, const char *id, int64_t amount)
+{
+	struct flow_call c = call();
+	struct flow_refund_request rq = { .tid = "T1", .asked = { amount, -1 }, .reason = "a reason" };
+
+	snprintf(rq.refund_id, sizeof(rq.refund_id), "%s", id);
+	flow_refund(&flow, &c, &rq, cids, 1, to);
+	return to->result;
+}
+
+static enum flow_result
+refund(const char *id, int64_t amount)
+{
+	return refund_for(&out, id, amount);
+}
+
 static enum hold_state
 hold_state_of(const char *tid)
 {
@@ -374,6 +444,20 @@ messages(const char *type)
 	}
 	free(m);
 	return found;
+}
+
+/* The reservation service is to hear of T1. */
+static bool
+owes_approved(void)
+{
+	struct store_try *tries = NULL;
+	bool withdrawn;
+	size_t n = 0;
+
+	assert_true(store_try_list(flow.store, "payment.approved.T1", &tries, &n, clock_boot_ms() + 1000, NULL));
+	withdrawn = n > 0 && tries[n - 1].withdrawn;
+	free(tries);
+	return messages("payment.approved") == 1 && !withdrawn;
 }
 
 static bool
@@ -433,6 +517,26 @@ check_may_capture(const char *tid)
 	if (hold_state_of(tid) != HOLD_APPROVING || last_kind_of(kakao.order[number_of(tid)], NULL) != LK_APPROVING)
 		fail_msg("%s is captured while its hold is %s and the ledger says %s", tid, hold_state_name(hold_state_of(tid)),
 		    ledger_kind_name(last_kind_of(kakao.order[number_of(tid)], NULL)));
+}
+
+static struct order_state
+state_of(const char *tid)
+{
+	struct ledger_chain chain = { 0 };
+	struct order_state st;
+
+	assert_true(__real_store_ledger_chain(flow.store, "TC0ONETIME", "order-1", &chain, clock_boot_ms() + 1000, NULL));
+	assert_true(order_state(&chain, tid, &st, NULL));
+	ledger_chain_clear(&chain);	/* the numbers and words of st stay */
+	return st;
+}
+
+/* Nothing is given back before it was written down. */
+static void
+check_may_refund(const struct kakaopay_cancel *rq)
+{
+	if (state_of(rq->tid).state != AS_REFUND_UNKNOWN)
+		fail_msg("%s is refunded while the ledger says %s", rq->tid, attempt_state_name(state_of(rq->tid).state));
 }
 
 static size_t
@@ -1147,9 +1251,9 @@ a_removal_that_breaks_off_is_finished_by_its_repeat(void **state)
 
 /* ---- every step of one call, with every other call in between */
 
-enum deed { APPROVE, APPROVE_WRONGLY, OPEN_AGAIN, OPEN_ANOTHER_TIME, OPEN_ANOTHER_ORDER, OPEN_BY_ANOTHER_USER, GIVE_UP, REMOVE_OLDEST, REMOVE_TID, SETTLE, DEED__MAX };
+enum deed { APPROVE, APPROVE_WRONGLY, REFUND_ALL, REFUND_PART, OPEN_AGAIN, OPEN_ANOTHER_TIME, OPEN_ANOTHER_ORDER, OPEN_BY_ANOTHER_USER, GIVE_UP, REMOVE_OLDEST, REMOVE_TID, SETTLE, DEED__MAX };
 
-static const char *const deed_names[] = { "approve", "approve wrongly", "open again", "open another time", "open another order", "open by another user", "give up",
+static const char *const deed_names[] = { "approve", "approve wrongly", "refund all", "refund a part", "open again", "open another time", "open another order", "open by another user", "give up",
 	"remove the oldest", "remove by tid", "settle" };
 
 struct scene {
@@ -1188,6 +1292,19 @@ is_open(const char *order)
 	return queue_find(flow.queue, FIND_PLACE, "u-1", room_a, clock_boot_ms() + 1000, &qa, NULL) && qa.code == HA_OK && strcmp(qa.hold.order, order) == 0;
 }
 
+static bool
+is_refund(enum deed d)
+{
+	return d == REFUND_ALL || d == REFUND_PART;
+}
+
+/* Everything went back before the reservation was made: nobody needs to hear of it. */
+static bool
+is_withdrawn(void)
+{
+	return kakao.canceled[1] == 2200 && state_of("T1").removed != NULL && state_of("T1").removed_as == AS_REFUNDED;
+}
+
 static void
 wrong(const char *what, const struct flow_answer *a)
 {
@@ -1216,8 +1333,12 @@ let_the_courier_end(void)
 		}
 	if (hold_state_of("T1") == HOLD_APPROVING || hold_state_of("T1") == HOLD_UNKNOWN)
 		wrong("the courier leaves a hold without an end", NULL);
-	if (kakao.captured[1] && (!stored("T1") || messages("payment.approved") != 1))
+	if (kakao.captured[1] && (!stored("T1") || (!owes_approved() && !is_withdrawn())))
 		wrong("the courier leaves a capture that is not stored or owed", NULL);
+	if (state_of("T1").state == AS_REFUND_UNKNOWN || state_of("T1").refunded.total != kakao.canceled[1])
+		wrong("the ledger tells of other refunds than KakaoPay", NULL);
+	if (messages("payment.refunded") != 2 * (size_t)kakao.cancels_done)
+		wrong("a refund of which nobody hears", NULL);
 	if (kakao.captured[1] && hold_state_of("T1") != HOLD_APPROVED && hold_state_of("T1") != HOLD_REMOVED)
 		wrong("the courier leaves a capture without its hold", NULL);
 	if ((open_items() > 0) != (kakao.captured[1] && hold_state_of("T1") != HOLD_REMOVED))
@@ -1235,6 +1356,8 @@ do_deed(enum deed d, struct flow_answer *a)
 	switch (d) {
 	case APPROVE: approve_for(a, "T1"); break;
 	case APPROVE_WRONGLY: approve_for(a, "wrong"); break;
+	case REFUND_ALL: refund_for(a, "gone", -1); break;
+	case REFUND_PART: refund_for(a, "part", 1000); break;
 	case OPEN_AGAIN: ready_for(a, "u-1", room_a, order, 10); break;
 	case OPEN_ANOTHER_TIME: ready_for(a, "u-1", room_a, order, 11); break;
 	case OPEN_ANOTHER_ORDER: ready_for(a, "u-1", room_a, order, 14); break;
@@ -1247,6 +1370,8 @@ do_deed(enum deed d, struct flow_answer *a)
 	}
 	if (first_is_dead && !inside)
 		return;		/* nobody hears it */
+	if (is_refund(d) && a->result == FR_OK && kakao.canceled[1] < a->refund.amount)
+		wrong("refunded, and it is not", a);
 	if (a->result == FR_INTERNAL)
 		wrong("an internal error", a);
 	if (a->charged == FC_TRUE && captures_of(order) == 0)
@@ -1288,6 +1413,8 @@ check_end(void)
 		wrong("captured more than once, or the wrong order", NULL);
 	time_shift_ms += 20000;
 	kakao.inquiry_silent = kakao.inquiry_lags = false;
+	if (kakao.gone > 1 || kakao.canceled[1] > 2200)
+		wrong("refunded twice", NULL);
 	if (scene.courier_ends)
 		let_the_courier_end();
 	kakao.answer = KO_OK;
@@ -1304,7 +1431,7 @@ check_end(void)
 		wrong("captured twice in the end", &a);
 	if (!kakao.captured[1])
 		return;
-	if (!stored("T1") || messages("payment.approved") != 1 || (a.result != FR_OK && a.result != FR_ORDER_PAID))
+	if (!stored("T1") || (!owes_approved() && !is_withdrawn()) || (a.result != FR_OK && a.result != FR_ORDER_PAID))
 		wrong("a capture that is not stored, owed or answered", &a);
 	if (hold_state_of("T1") != HOLD_APPROVED && hold_state_of("T1") != HOLD_REMOVED)
 		wrong(hold_state_name(hold_state_of("T1")), NULL);
@@ -1386,7 +1513,7 @@ static void
 set_scene(enum deed first, enum deed second, int before, int end, int pause)
 {
 	scene = (struct scene){ .first = first, .second = second, .before = before, .answer = ends[end].answer, .commits = ends[end].commits,
-		.silent = ends[end].silent, .lags = ends[end].lags, .courier_ends = (first + second + before + end) % 2 == 0, .pause_ms = pauses[pause], .at = 1 };
+		.silent = ends[end].silent, .lags = ends[end].lags, .courier_ends = (first + second + before + end) % 2 == 0 || is_refund(first) || is_refund(second), .pause_ms = pauses[pause], .at = 1 };
 }
 
 /* $ROOMPAY_SCENES: all of them, and so many by chance; else a part of them, for a second under valgrind is long. */
@@ -1407,7 +1534,7 @@ at_every_step_every_other_call_may_come_in_between(void **state)
 	for (int i = 0; i < DEED__MAX * DEED__MAX * BEFORE * ENDS * 2; i += stride) {
 		enum deed first = (enum deed)(i % DEED__MAX), second = (enum deed)(i / DEED__MAX % DEED__MAX);
 
-		if (first > APPROVE_WRONGLY && second > APPROVE_WRONGLY && first != SETTLE && second != SETTLE)
+		if (first > REFUND_PART && second > REFUND_PART && first != SETTLE && second != SETTLE)
 			continue;
 		set_scene(first, second, i / DEED__MAX / DEED__MAX % BEFORE, i / DEED__MAX / DEED__MAX / BEFORE % ENDS,
 		    i / DEED__MAX / DEED__MAX / BEFORE / ENDS);
@@ -1436,6 +1563,323 @@ steps_may_fail_at_the_same_time(void **state)
 		scene.fail_count = roll(2) == 0 ? 1 : 1000;
 		play(state);
 	}
+}
+
+/* ---- refunds */
+
+static void
+sweep(void)
+{
+	struct error err;
+
+	if (!settler_sweep(courier, NULL, NULL, &err))
+		fail_msg("%s", err.msg);
+}
+
+static void
+pay_order(void)
+{
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	assert_int_equal(approve("tok"), FR_OK);
+}
+
+static void
+a_part_and_the_rest_are_refunded_once_each(void **state)
+{
+	(void)state;
+	pay_order();
+	assert_int_equal(refund("a", 1000), FR_OK);
+	assert_int_equal(out.state, AS_PART_REFUNDED);
+	assert_int_equal(out.refund.amount, 1000);
+	assert_int_equal(out.refund.canceled, 1000);
+	assert_int_equal(out.refund.left, 1200);
+	assert_int_equal(refund("a", 1000), FR_OK);
+	assert_true(out.replayed);
+	assert_int_equal(refund("a", 900), FR_REFUND_MISMATCH);
+	assert_int_equal(refund("a", -1), FR_REFUND_MISMATCH);
+	assert_int_equal(refund("b", 1201), FR_REFUND_EXCEEDS);
+	assert_int_equal(kakao.cancels, 1);
+	assert_true(owes_approved());
+	assert_int_equal(messages("payment.refunded"), 2);
+	assert_int_equal(hold_state_of("T1"), HOLD_APPROVED);
+	assert_int_equal(refund("b", -1), FR_OK);
+	assert_int_equal(out.state, AS_REFUNDED);
+	assert_int_equal(out.refund.amount, 1200);
+	assert_int_equal(out.refund.left, 0);
+	assert_int_equal(refund("b", -1), FR_OK);
+	assert_true(out.replayed);
+	assert_int_equal(refund("a", 1000), FR_OK);
+	assert_int_equal(out.refund.left, 1200);	/* as it was said then */
+	assert_int_equal(refund("c", -1), FR_REFUND_EXCEEDS);
+	assert_int_equal(kakao.cancels, 2);
+	assert_int_equal(messages("payment.refunded"), 4);
+	assert_int_equal(approve("tok"), FR_OK);	/* the same call gets the same answer for ever */
+	assert_int_equal(ready("order-1", 16), FR_ORDER_PAID);
+}
+
+static void
+a_full_refund_before_the_reservation_was_made_withdraws_it(void **state)
+{
+	(void)state;
+	pay_order();
+	assert_int_equal(refund("a", -1), FR_OK);
+	assert_false(owes_approved());
+	assert_int_equal(messages("payment.approved"), 0);
+	assert_int_equal(messages("queue.removed"), 1);
+	assert_int_equal(hold_state_of("T1"), HOLD_REMOVED);
+	assert_int_equal(open_items(), 0);
+	assert_int_equal(remove_it(true, "T1"), FR_OK);
+	assert_true(out.removed && out.replayed);
+	assert_int_equal(out.state, AS_REFUNDED);
+	time_shift_ms += 61000;		/* the sold guard */
+	assert_int_equal(ready_for(&out, "u-2", room_a, "order-2", 10), FR_OK);
+}
+
+static void
+what_the_reservation_service_has_taken_is_not_withdrawn(void **state)
+{
+	struct store_try t = { .message_id = "payment.approved.T1", .number = 1, .at_ms = 1, .by = "c", .ended = true, .acknowledged = true, .status = 200 };
+	enum store_put how;
+
+	(void)state;
+	pay_order();
+	assert_true(__real_store_try_claim(flow.store, &t, &how, clock_boot_ms() + 1000, NULL));
+	assert_int_equal(refund("a", -1), FR_OK);
+	assert_int_equal(hold_state_of("T1"), HOLD_APPROVED);	/* it calls removePaymentInQueue, as ever */
+	assert_int_equal(messages("queue.removed"), 0);
+	assert_int_equal(messages("payment.refunded"), 2);
+	assert_int_equal(remove_it(true, "T1"), FR_OK);
+	assert_int_equal(out.state, AS_REFUNDED);
+}
+
+static void
+a_message_under_way_is_waited_for_before_it_is_withdrawn(void **state)
+{
+	struct store_try t = { .message_id = "payment.approved.T1", .number = 1, .by = "c" };
+	enum store_put how;
+
+	(void)state;
+	pay_order();
+	courier_flow = flow;
+	courier = settler_new(&courier_flow);
+	t.at_ms = clock_wall_ms();
+	assert_true(__real_store_try_claim(flow.store, &t, &how, clock_boot_ms() + 1000, NULL));
+	assert_int_equal(refund("a", -1), FR_OK);
+	assert_int_equal(hold_state_of("T1"), HOLD_APPROVED);
+	assert_int_equal(open_items(), 2);
+	for (int i = 0; i < 4; i++) {
+		time_shift_ms += 10000;
+		sweep();
+	}
+	assert_int_equal(hold_state_of("T1"), HOLD_REMOVED);
+	assert_false(owes_approved());
+	assert_int_equal(open_items(), 0);
+}
+
+static void
+each_refusal_of_a_cancel_has_its_meaning(void **state)
+{
+	static const struct { enum kakaopay_outcome answer; bool commits; enum flow_result result; bool again; } cases[] = {
+		{ KO_NOT_SENT, false, FR_PROVIDER_UNREACHABLE, true }, { KO_NOT_EXECUTED, false, FR_PROVIDER_ERROR, true }, { KO_DECLINED, false, FR_REFUND_DECLINED, false },
+		{ KO_UNKNOWN, true, FR_OK, false }, { KO_INQUIRE, true, FR_OK, false }, { KO_UNKNOWN, false, FR_REFUND_UNKNOWN, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		tear_down(state);
+		assert_int_equal(set_up(state), 0);
+		pay_order();
+		kakao.answer = cases[i].answer;
+		kakao.commits = cases[i].commits;
+		assert_int_equal(refund("a", 1000), cases[i].result);
+		assert_int_equal(out.charged, FC_TRUE);
+		kakao.answer = KO_OK;
+		kakao.commits = true;
+		assert_int_equal(refund("b", 1000), cases[i].result == FR_REFUND_UNKNOWN ? FR_REFUND_IN_PROGRESS : FR_OK);
+		assert_int_equal(refund("a", 1000), cases[i].again ? FR_OK : cases[i].result);
+		assert_true(cases[i].again || cases[i].result == FR_REFUND_UNKNOWN || out.replayed);
+	}
+}
+
+static void
+an_unknown_refund_is_not_executed_only_by_two_readings(void **state)
+{
+	int readings = 0;
+
+	(void)state;
+	pay_order();
+	courier_flow = flow;
+	courier = settler_new(&courier_flow);
+	kakao.answer = KO_UNKNOWN;
+	kakao.commits = false;
+	assert_int_equal(refund("a", 1000), FR_REFUND_UNKNOWN);
+	kakao.answer = KO_OK;
+	kakao.commits = true;
+	for (int s = 0; s <= 130; s++) {	/* the request's deadline is 13 s away */
+		sweep();
+		assert_int_equal(refund("a", 1000), FR_REFUND_UNKNOWN);
+		time_shift_ms += 1000;
+	}
+	readings = kakao.inquiries;
+	for (int s = 0; s <= 60; s++) {
+		sweep();
+		time_shift_ms += 1000;
+	}
+	assert_true(readings > 3);
+	assert_int_equal(last_kind(NULL), LK_REFUND_FAILED);
+	assert_int_equal(state_of("T1").state, AS_APPROVED);
+	assert_int_equal(open_items(), 1);
+	assert_int_equal(refund("a", 1000), FR_OK);
+	assert_int_equal(kakao.canceled[1], 1000);
+}
+
+static void
+a_refund_that_the_ledger_does_not_know_of_stops_every_other(void **state)
+{
+	(void)state;
+	pay_order();
+	kakao.canceled[1] = 500;
+	assert_int_equal(refund("a", 1000), FR_IN_REVIEW);
+	assert_int_equal(refund("a", 1000), FR_IN_REVIEW);
+	assert_int_equal(kakao.cancels, 0);
+	assert_int_equal(state_of("T1").state, AS_REVIEW);
+	assert_int_equal(remove_it(true, "T1"), FR_OK);		/* the reservation stands all the same */
+	assert_true(out.removed);
+}
+
+static void
+what_was_refunded_outside_is_written_down(void **state)
+{
+	for (int all = 0; all < 2; all++) {
+		tear_down(state);
+		assert_int_equal(set_up(state), 0);
+		courier_flow = flow;
+		courier = settler_new(&courier_flow);
+		assert_int_equal(ready("order-1", 10), FR_OK);
+		kakao.answer = KO_UNKNOWN;
+		kakao.inquiry_silent = true;
+		assert_int_equal(approve("tok"), FR_UNKNOWN);
+		kakao.inquiry_silent = false;
+		kakao.canceled[1] = all ? 2200 : 700;
+		for (int s = 0; s < 60; s++) {
+			time_shift_ms += 1000;
+			sweep();
+		}
+		assert_int_equal(state_of("T1").state, all ? AS_REFUNDED : AS_PART_REFUNDED);
+		assert_int_equal(state_of("T1").refunded.total, kakao.canceled[1]);
+		assert_int_equal(messages("payment.refunded"), 2);
+		assert_int_equal(owes_approved(), !all);
+		assert_int_equal(hold_state_of("T1"), all ? HOLD_REMOVED : HOLD_APPROVED);
+		assert_int_equal(open_items(), all ? 0 : 1);
+	}
+}
+
+static void
+what_cannot_be_booked_is_refunded_where_the_merchant_wants_it(void **state)
+{
+	struct store_try t = { .message_id = "payment.approved.T1", .number = 1, .at_ms = 1, .by = "c", .ended = true, .status = 409 };
+	enum store_put how;
+
+	for (int wants = 0; wants < 2; wants++) {
+		tear_down(state);
+		assert_int_equal(set_up(state), 0);
+		conf.merchants[0].on_unbookable = wants ? UNBOOKABLE_REFUND : UNBOOKABLE_KEEP;
+		conf.deadline_ms = 13000;
+		courier_flow = flow;
+		courier = settler_new(&courier_flow);
+		pay_order();
+		assert_true(__real_store_try_claim(flow.store, &t, &how, clock_boot_ms() + 1000, NULL));
+		for (int s = 0; s < 30; s++) {
+			time_shift_ms += 1000;
+			sweep();
+		}
+		assert_true(has_event(LK_UNBOOKABLE));
+		assert_int_equal(kakao.canceled[1], wants ? 2200 : 0);
+		assert_int_equal(hold_state_of("T1"), wants ? HOLD_REMOVED : HOLD_APPROVED);
+	}
+}
+
+static void
+nothing_is_refunded_that_was_not_paid(void **state)
+{
+	static const char *const others[] = { "TCSUBSCRIP" };
+	struct flow_call c = call();
+	struct flow_refund_request rq = { .tid = "T1", .refund_id = "a", .asked = { -1, -1 }, .reason = "a reason" };
+
+	(void)state;
+	assert_int_equal(refund("a", -1), FR_NO_PAYMENT);
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	assert_int_equal(refund("a", -1), FR_NO_PAYMENT);
+	kakao.answer = KO_UNKNOWN;
+	kakao.inquiry_silent = true;
+	assert_int_equal(approve("tok"), FR_UNKNOWN);
+	assert_int_equal(refund("a", -1), FR_IN_PROGRESS);
+	kakao.inquiry_silent = false;
+	assert_int_equal(approve("tok"), FR_OK);
+	kakao.answer = KO_OK;
+	flow_refund(&flow, &c, &rq, others, 1, &out);
+	assert_int_equal(out.result, FR_NO_PAYMENT);
+	flow.gate = FR_NOT_READY;
+	assert_int_equal(refund("a", -1), FR_NOT_READY);
+	assert_int_equal(kakao.cancels, 0);
+}
+
+/* ---- GET /orders */
+
+static struct flow_order_answer orders;
+
+static void
+expect_order(const char *state, enum flow_charged charged, enum flow_next next, size_t n)
+{
+	struct flow_call c = call();
+
+	flow_order_clear(&orders);
+	flow_order(&flow, &c, "TC0ONETIME", "order-1", &orders);
+	if (orders.result != FR_OK || strcmp(orders.state, state) != 0 || orders.charged != charged || orders.next != next || orders.n != n)
+		fail_msg("wanted %s, found %s (result %d, charged %d, next %d, %zu attempts)", state, orders.state, (int)orders.result, (int)orders.charged,
+		    (int)orders.next, orders.n);
+}
+
+static void
+an_order_tells_what_became_of_it(void **state)
+{
+	struct flow_call c = call();
+
+	(void)state;
+	expect_order("none", FC_FALSE, FN_START_AGAIN, 0);
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	expect_order("ready", FC_FALSE, FN_PAY, 1);
+	assert_true(orders.attempts[0].expires_ms > clock_wall_ms());
+	assert_string_equal(orders.attempts[0].user_id, "u-1");
+	time_shift_ms += 600000;
+	expect_order("expired", FC_FALSE, FN_PAY, 1);
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	kakao.answer = KO_DECLINED;
+	kakao.commits = false;
+	assert_int_equal(approve("tok"), FR_DECLINED);
+	expect_order("declined", FC_FALSE, FN_START_AGAIN, 1);
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	expect_order("ready", FC_FALSE, FN_PAY, 2);
+	kakao.answer = KO_UNKNOWN;
+	kakao.commits = true;
+	kakao.inquiry_silent = true;
+	assert_int_equal(approve("tok2"), FR_UNKNOWN);
+	expect_order("unknown", FC_UNKNOWN, FN_WAIT, 2);
+	kakao.inquiry_silent = false;
+	assert_int_equal(approve("tok2"), FR_OK);
+	expect_order("approved", FC_TRUE, FN_NOTHING, 2);
+	assert_string_equal(orders.attempts[1].tid, "T3");
+	assert_int_equal(orders.attempts[1].approved_ms, 1700000030000);
+	assert_int_equal(orders.attempts[0].charged, FC_FALSE);
+	flow.gate = FR_QUEUE_UNAVAILABLE;	/* a capture in the ledger is one */
+	expect_order("approved", FC_TRUE, FN_NOTHING, 2);
+	flow.gate = FR_OK;
+	restore_an_empty_backup();
+	flow_order_clear(&orders);
+	flow_order(&flow, &c, "TC0ONETIME", "order-1", &orders);
+	assert_int_equal(orders.result, FR_STORE_UNAVAILABLE);
+	assert_int_equal(orders.charged, FC_UNKNOWN);
+	flow_order_clear(&orders);
+	store_free(&lost);
 }
 
 static void
@@ -1497,6 +1941,17 @@ main(void)
 		T(a_crash_at_any_step_loses_nothing),
 		T(a_crash_at_any_step_of_an_unknown_one_loses_nothing),
 		T(a_removal_that_breaks_off_is_finished_by_its_repeat),
+		T(a_part_and_the_rest_are_refunded_once_each),
+		T(a_full_refund_before_the_reservation_was_made_withdraws_it),
+		T(what_the_reservation_service_has_taken_is_not_withdrawn),
+		T(a_message_under_way_is_waited_for_before_it_is_withdrawn),
+		T(each_refusal_of_a_cancel_has_its_meaning),
+		T(an_unknown_refund_is_not_executed_only_by_two_readings),
+		T(a_refund_that_the_ledger_does_not_know_of_stops_every_other),
+		T(what_was_refunded_outside_is_written_down),
+		T(what_cannot_be_booked_is_refunded_where_the_merchant_wants_it),
+		T(nothing_is_refunded_that_was_not_paid),
+		T(an_order_tells_what_became_of_it),
 		T(at_every_step_every_other_call_may_come_in_between),
 		T(steps_may_fail_at_the_same_time),
 	};

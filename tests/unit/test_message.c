@@ -182,7 +182,7 @@ status_words_have_their_class_and_a_new_one_is_strange(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(words); i++)
-		assert_int_equal(message_status(words[i].word), words[i].status);
+		assert_int_equal(kakaopay_status_of(words[i].word), words[i].status);
 }
 
 /* -- answers */

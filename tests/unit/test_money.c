@@ -16,6 +16,7 @@
 #include "money/attempt.h"
 #include "money/order.h"
 #include "money/payment.h"
+#include "money/refund.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -473,6 +474,121 @@ every_other_step_is_refused(void **state)
 	}
 }
 
+/* --- refunds */
+
+static void
+a_refund_is_split_by_kakaopays_rule(void **state)
+{
+	static const struct { struct amount paid, refunded; int64_t amount, tax_free; enum refund_verdict v; int64_t want, want_tax_free, want_vat; } rows[] = {
+		{ { 2200, 0, 200, 0, 0 }, { 0 }, -1, -1, REFUND_OK, 2200, 0, 200 },
+		{ { 2200, 0, 200, 0, 0 }, { 0 }, 1000, -1, REFUND_OK, 1000, 0, 91 },
+		{ { 2200, 0, 200, 0, 0 }, { 1000, 0, 91, 0, 0 }, -1, -1, REFUND_OK, 1200, 0, 109 },	/* the last one takes the rest */
+		{ { 2200, 0, 200, 0, 0 }, { 1000, 0, 91, 0, 0 }, 1200, 0, REFUND_OK, 1200, 0, 109 },
+		{ { 2200, 0, 200, 0, 0 }, { 1000, 0, 91, 0, 0 }, 1201, -1, REFUND_EXCEEDS, 0, 0, 0 },
+		{ { 2200, 0, 200, 0, 0 }, { 2200, 0, 200, 0, 0 }, -1, -1, REFUND_EXCEEDS, 0, 0, 0 },
+		{ { 2200, 0, 200, 0, 0 }, { 0 }, 1000, 1, REFUND_EXCEEDS, 0, 0, 0 },		/* nothing is tax-free */
+		{ { 3000, 800, 200, 0, 0 }, { 0 }, 1000, -1, REFUND_TAX_FREE_REQUIRED, 0, 0, 0 },
+		{ { 3000, 800, 200, 0, 0 }, { 0 }, -1, -1, REFUND_OK, 3000, 800, 200 },
+		{ { 3000, 800, 200, 0, 0 }, { 0 }, 3000, -1, REFUND_OK, 3000, 800, 200 },
+		{ { 3000, 800, 200, 0, 0 }, { 0 }, 1000, 500, REFUND_OK, 1000, 500, 45 },
+		{ { 3000, 800, 200, 0, 0 }, { 0 }, 900, 801, REFUND_EXCEEDS, 0, 0, 0 },
+		{ { 3000, 800, 200, 0, 0 }, { 0 }, 2300, 99, REFUND_EXCEEDS, 0, 0, 0 },	/* more than is taxable */
+		{ { 3000, 800, 200, 0, 0 }, { 800, 800, 0, 0, 0 }, 1000, -1, REFUND_OK, 1000, 0, 91 },	/* no tax-free part is left to be told of */
+		{ { 3000, 800, 100, 0, 0 }, { 0 }, 2200, 0, REFUND_OK, 2200, 0, 100 },	/* never more VAT than there was */
+		{ { 3000, 800, 900, 0, 0 }, { 0 }, 2200, 0, REFUND_OK, 2200, 0, 900 },	/* nothing taxable is left: the rest of it */
+		{ { 2200, 0, 2000, 0, 0 }, { 0 }, 1000, 0, REFUND_OK, 1000, 0, 800 },	/* what stays must be able to carry its VAT */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct refund_asked asked = { rows[i].amount, rows[i].tax_free };
+		struct amount out;
+		enum refund_verdict v = refund_amounts(&rows[i].paid, &rows[i].refunded, &asked, &out);
+
+		if (v != rows[i].v || (v == REFUND_OK && (out.total != rows[i].want || out.tax_free != rows[i].want_tax_free || out.vat != rows[i].want_vat)))
+			fail_msg("row %zu: %d, %lld %lld %lld", i, (int)v, (long long)out.total, (long long)out.tax_free, (long long)out.vat);
+	}
+}
+
+/* Whatever the parts, they add up to the whole, and no part leaves what could not be refunded any more. */
+static void
+parts_add_up_to_the_whole(void **state)
+{
+	uint64_t seed = 7;
+	int refunds = 0;
+
+	(void)state;
+	for (int run = 0; run < 2000; run++) {
+		struct amount paid = { 0 }, gone = { 0 }, out;
+
+#define ROLL(n) ((int64_t)((seed = seed * 6364136223846793005u + 1442695040888963407u) >> 33) % (n))
+		paid.total = 1 + ROLL(5000);
+		paid.tax_free = ROLL(paid.total + 1);
+		paid.vat = ROLL(4) == 0 ? ROLL(paid.total - paid.tax_free + 1) : amount_vat(paid.total, paid.tax_free);
+		for (int i = 0; i < 20 && gone.total < paid.total; i++) {
+			struct refund_asked asked = { 1 + ROLL(paid.total - gone.total), -1 };
+
+			asked.tax_free = ROLL(asked.amount + 1);
+			if (i == 19)
+				asked = (struct refund_asked){ -1, -1 };
+			if (refund_amounts(&paid, &gone, &asked, &out) != REFUND_OK)
+				continue;
+			refunds++;
+			gone.total += out.total;
+			gone.tax_free += out.tax_free;
+			gone.vat += out.vat;
+			assert_true(out.vat >= 0 && out.vat <= out.total - out.tax_free);
+			assert_true(gone.tax_free <= paid.tax_free && gone.vat <= paid.vat && paid.vat - gone.vat <= paid.total - gone.total - (paid.tax_free - gone.tax_free));
+		}
+		assert_int_equal(gone.total, paid.total);
+		assert_int_equal(gone.tax_free, paid.tax_free);
+		assert_int_equal(gone.vat, paid.vat);
+	}
+	assert_true(refunds > 4000);
+}
+
+static struct ledger_event
+refund_event(int64_t n, enum ledger_kind kind, const char *id, int64_t amount)
+{
+	struct ledger_event e = { .n = n, .kind = kind, .tid = "T1", .has_refund = true, .refund = { .amount = amount } };
+
+	snprintf(e.refund.id, sizeof(e.refund.id), "%s", id);
+	e.has_payment = kind == LK_APPROVED;
+	return e;
+}
+
+static void
+refunds_are_counted_and_found_by_their_id(void **state)
+{
+	struct ledger_event ev[] = { refund_event(1, LK_APPROVING, "", 0), refund_event(2, LK_APPROVED, "", 0), refund_event(3, LK_REFUNDING, "a", 1000),
+		refund_event(4, LK_REFUND_FAILED, "a", 1000), refund_event(5, LK_REFUNDING, "a", 1000), refund_event(6, LK_PART_REFUNDED, "a", 1000),
+		refund_event(7, LK_REMOVED, "", 0), refund_event(8, LK_REFUNDING, "b", 500) };
+	const struct refund_asked all = { -1, -1 }, same = { 1000, -1 }, other = { 1000, 5 };
+	struct ledger_chain c = { ev, 4 };
+	struct order_state st;
+
+	(void)state;
+	assert_true(order_state(&c, "T1", &st, NULL));
+	assert_int_equal(st.state, AS_APPROVED);
+	assert_int_equal(st.refunded.total, 0);
+	assert_null(st.refunding);
+	assert_ptr_equal(refund_end(&c, refund_find(&c, "T1", "a")), &ev[3]);
+	c.n = 8;
+	assert_true(order_state(&c, "T1", &st, NULL));
+	assert_int_equal(st.state, AS_REFUND_UNKNOWN);
+	assert_int_equal(st.refunded.total, 1000);
+	assert_ptr_equal(st.refunding, &ev[7]);
+	assert_int_equal(st.removed_as, AS_PART_REFUNDED);
+	assert_ptr_equal(refund_find(&c, "T1", "a"), &ev[4]);
+	assert_ptr_equal(refund_end(&c, &ev[4]), &ev[5]);
+	assert_null(refund_end(&c, refund_find(&c, "T1", "b")));
+	assert_null(refund_find(&c, "T1", "c"));
+	assert_null(refund_find(&c, "T2", "a"));
+	assert_true(refund_is_same(&ev[4].refund, &same) && !refund_is_same(&ev[4].refund, &other) && !refund_is_same(&ev[4].refund, &all));
+	ev[4].refund.all = true;
+	assert_true(refund_is_same(&ev[4].refund, &same) && refund_is_same(&ev[4].refund, &all));
+}
+
 static void
 a_chain_with_a_gap_is_refused(void **state)
 {
@@ -522,6 +638,9 @@ main(void)
 		cmocka_unit_test(every_other_step_is_refused),
 		cmocka_unit_test(a_chain_with_a_gap_is_refused),
 		cmocka_unit_test(a_replay_key_leads_to_its_attempt),
+		cmocka_unit_test(a_refund_is_split_by_kakaopays_rule),
+		cmocka_unit_test(parts_add_up_to_the_whole),
+		cmocka_unit_test(refunds_are_counted_and_found_by_their_id),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,6 +79,12 @@ the_table_row_by_row(void **state)
 		{ PROBLEM_STORE_UNAVAILABLE, 503, "store-unavailable", true, true },
 		{ PROBLEM_NOT_READY, 503, "not-ready", true, true },
 		{ PROBLEM_INTERNAL_ERROR, 500, "internal-error", true, false },
+		{ PROBLEM_NO_PAYMENT, 404, "no-payment", false, false },
+		{ PROBLEM_PAYMENT_IN_REVIEW, 409, "payment-in-review", true, false },
+		{ PROBLEM_REFUND_IN_PROGRESS, 409, "refund-in-progress", true, true },
+		{ PROBLEM_REFUND_EXCEEDS, 409, "refund-exceeds", true, false },
+		{ PROBLEM_REFUND_MISMATCH, 409, "refund-mismatch", true, false },
+		{ PROBLEM_REFUND_DECLINED, 402, "refund-declined", true, false },
 	};
 
 	(void)state;
@@ -105,6 +111,10 @@ every_end_of_a_flow_has_its_answer(void **state)
 		{ FR_PROVIDER_ERROR, PROBLEM_PROVIDER_ERROR }, { FR_PROVIDER_BUSY, PROBLEM_PROVIDER_BUSY },
 		{ FR_QUEUE_UNAVAILABLE, PROBLEM_QUEUE_UNAVAILABLE }, { FR_STORE_UNAVAILABLE, PROBLEM_STORE_UNAVAILABLE },
 		{ FR_NOT_READY, PROBLEM_NOT_READY }, { FR_INTERNAL, PROBLEM_INTERNAL_ERROR },
+		{ FR_NO_PAYMENT, PROBLEM_NO_PAYMENT }, { FR_IN_REVIEW, PROBLEM_PAYMENT_IN_REVIEW }, { FR_REFUND_UNKNOWN, PROBLEM__MAX },
+		{ FR_REFUND_IN_PROGRESS, PROBLEM_REFUND_IN_PROGRESS }, { FR_REFUND_EXCEEDS, PROBLEM_REFUND_EXCEEDS },
+		{ FR_REFUND_MISMATCH, PROBLEM_REFUND_MISMATCH }, { FR_REFUND_DECLINED, PROBLEM_REFUND_DECLINED },
+		{ FR_TAX_FREE_REQUIRED, PROBLEM_INVALID_FIELDS },
 	};
 
 	(void)state;

@@ -169,6 +169,36 @@ each_verdict_has_its_event(void **state)
 	}
 }
 
+static void
+a_refund_is_not_executed_by_two_readings_after_its_deadline(void **state)
+{
+	enum refund_reading end;
+
+#define READ(r, after_ms) settle_conclude_refund(&f, &m, r, (struct now){ boot0 + (after_ms), wall0 + (after_ms) }, &end)
+	(void)state;
+	f.at = SETTLE_REFUND;
+	f.state = AS_REFUND_UNKNOWN;
+	assert_int_equal(plan(14 * SECOND), SETTLE_WAIT);
+	assert_int_equal(plan(15 * SECOND), SETTLE_INQUIRE);
+	assert_false(READ(RR_NOT_EXECUTED, 15 * SECOND));
+	assert_false(READ(RR_NOT_EXECUTED, 43 * SECOND - 1));	/* 13 s + 30 s */
+	assert_false(READ(RR_NOT_EXECUTED, 43 * SECOND));
+	assert_int_equal(plan(133 * SECOND - 1), SETTLE_WAIT);
+	assert_int_equal(again, boot0 + 133 * SECOND);
+	assert_false(READ(RR_NOT_EXECUTED, 133 * SECOND - 1));
+	assert_false(READ(RR_SILENT, 133 * SECOND));			/* begins them anew */
+	assert_false(READ(RR_NOT_EXECUTED, 140 * SECOND));
+	assert_false(READ(RR_NOT_EXECUTED, 230 * SECOND - 1));
+	assert_true(READ(RR_NOT_EXECUTED, 230 * SECOND));
+	assert_int_equal(end, RR_NOT_EXECUTED);
+	assert_true(READ(RR_EXECUTED, SECOND) && end == RR_EXECUTED);
+	assert_true(READ(RR_OTHERWISE, SECOND) && end == RR_OTHERWISE);
+	f.ended = true;
+	assert_int_equal(plan(0), SETTLE_FOLLOW);
+	f.ended = false;
+	assert_int_equal(plan(6 * HOUR), SETTLE_GIVE_UP);
+}
+
 int
 main(void)
 {
@@ -182,6 +212,7 @@ main(void)
 		T(six_hours_of_silence_are_an_operators),
 		T(what_was_concluded_from_readings_is_looked_at_again_twice),
 		T(each_verdict_has_its_event),
+		T(a_refund_is_not_executed_by_two_readings_after_its_deadline),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
