@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "flow/adopt.h"
 #include "flow/settle.h"
 #include "flow/site.h"
 
@@ -25,6 +26,7 @@ struct sweeper {
 	atomic_bool stop;
 	enum site_fence fence;	/* as last logged */
 	bool away;		/* the store, as last logged */
+	int64_t adopt_boot_ms;	/* not before */
 	bool known;		/* database and queue have been known to belong together */
 };
 
@@ -69,6 +71,21 @@ open_without_queue(struct sweeper *s, struct error *err)
 	return ok;
 }
 
+/* A queue in the place of a lost one: it opens when it knows what the ledger knows. */
+static void
+adopt(struct sweeper *s, int64_t up_ms, struct error *err)
+{
+	enum adopt_step step;
+
+	if (clock_boot_ms() < s->adopt_boot_ms)
+		return;
+	step = flow_adopt(&s->flow, up_ms, stops, s, &s->adopt_boot_ms, err);
+	if (step == ADOPT_WAITS)
+		log_event(LOG_LEVEL_INFO, "adopting", KV_INT("waits_ms", s->adopt_boot_ms - clock_boot_ms()), KV_STR("for", "what the lost queue granted to be over"));
+	else if (step == ADOPT_FAILED)
+		log_event(LOG_LEVEL_WARN, "adopting_failed", KV_ERR(err));
+}
+
 static bool
 open_site(struct sweeper *s, struct error *err)
 {
@@ -85,6 +102,8 @@ open_site(struct sweeper *s, struct error *err)
 		s->verified(s->ctx, true, site.hello.id);
 	else if (site.fence != SITE_STORE_AWAY && site.fence != SITE_QUEUE_AWAY)
 		s->verified(s->ctx, false, "");
+	if (site.fence == SITE_ADOPTING)
+		adopt(s, site.hello.up_ms, err);
 	return open || (s->known && site.fence == SITE_QUEUE_AWAY);	/* the ledger alone, then: the queue hears of it later */
 }
 

@@ -43,6 +43,7 @@ TAILQ_HEAD(news, peer);
 struct commands {
 	struct hold_table *table;
 	struct journal *journal;
+	struct order_log *log;
 	struct hold_load load;	/* kept up to date */
 	int64_t n_watchers, n_connections, pokes;
 	struct calls calls;
@@ -57,7 +58,7 @@ struct commands {
 };
 
 struct commands *
-commands_new(struct hold_table *t, struct journal *j, const struct hold_load *limits)
+commands_new(struct hold_table *t, struct journal *j, struct order_log *log, const struct hold_load *limits)
 {
 	struct commands *c = calloc(1, sizeof(*c));
 
@@ -65,6 +66,7 @@ commands_new(struct hold_table *t, struct journal *j, const struct hold_load *li
 		return NULL;
 	c->table = t;
 	c->journal = j;
+	c->log = log;
 	c->load = *limits;
 	c->began_boot_ms = clock_boot_ms();
 	TAILQ_INIT(&c->calls);
@@ -365,6 +367,8 @@ has_room(struct commands *c, enum verb_id verb, struct now now)
 {
 	if (verb != VERB_HOLD && verb != VERB_APPROVE)
 		return true;
+	if (order_log_is_behind(c->log))
+		return false;
 	command_make_room(c, now);	/* else this turn has used the spare */
 	return journal_has_spare(c->journal) ||
 	    (verb == VERB_APPROVE && journal_left(c->journal) > OUTCOME_ROOM);
@@ -400,6 +404,20 @@ wait_or_leave(struct commands *c, struct peer *p, enum verb_id verb, const struc
 	say(c, p, &said);
 }
 
+/* What reaches approving, and whatever becomes of it, is kept longer than its hold. What the ledger reached to is in the table only once this is applied. */
+static void
+note_order(struct commands *c, enum verb_id verb, const struct proto_message *m, const struct hold_answer *a)
+{
+	bool tells_n = verb == VERB_OUTCOME || verb == VERB_REMOVE;
+	struct hold_view h = a->hold;
+
+	if (a->code != HA_OK || a->record.len == 0 || h.token == 0 || (!tells_n && verb != VERB_APPROVE && verb != VERB_TAKE_OVER))
+		return;
+	if (tells_n && proto_num(m, ARG_N) > h.last_n)
+		h.last_n = proto_num(m, ARG_N);
+	order_log_note(c->log, &h, proto_text(m, ARG_KEY));
+}
+
 static void
 carry_out(struct commands *c, struct peer *p, enum verb_id verb, const struct proto_message *m,
     struct hold_answer *a)
@@ -417,6 +435,7 @@ carry_out(struct commands *c, struct peer *p, enum verb_id verb, const struct pr
 	buf_clear(&conflicts);
 	if (verb == VERB_FAIL)
 		dismiss_all(c, VERB_HOLD, (uint64_t)proto_num(m, ARG_ID), proto_text(m, ARG_FAILURE));
+	note_order(c, verb, m, a);
 	if (!record_and_apply(c, &a->record, &changed))
 		return;
 	if (c->scratch.bad)

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "booking/hold_table.h"
 #include "queue/journal.h"
+#include "queue/order_log.h"
 
 enum { PEER_OUT_MAX = 1024 * 1024 };	/* a peer with more unread answers than this is cut off */
 
@@ -27,8 +28,8 @@ struct peer {				/* a connection, as commands see it */
 };
 
 struct commands;
-/* Borrows table and journal. limits: max_ready and max_all. */
-struct commands *commands_new(struct hold_table *t, struct journal *j, const struct hold_load *limits);
+/* Borrows table, journal and log. limits: max_ready and max_all. */
+struct commands *commands_new(struct hold_table *t, struct journal *j, struct order_log *log, const struct hold_load *limits);
 void commands_free(struct commands **c);
 
 void peer_init(struct peer *p);

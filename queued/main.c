@@ -24,7 +24,6 @@ enum {
 	WINDOW_MS = 15 * MINUTE_MS,		/* KakaoPay lets a tid live so long */
 	REMOVED_ANSWER_MS = 10 * MINUTE_MS,
 	GONE_MEMORY_MS = 24 * 60 * MINUTE_MS,
-	QUIET_MORE_MS = 2000,			/* beyond a request's deadline, until its worker is certainly gone */
 };
 static const int64_t order_memory_ms = 35LL * 24 * 60 * MINUTE_MS;
 
@@ -156,19 +155,35 @@ open_journal(const struct conf *conf, struct hold_table *table, struct journal *
 	if (!journal_open(conf->queue_dir, &options, replay, table, j, &report, err))
 		return false;
 	log_replay(*j, &report, clock_boot_ms() - options.now.boot_ms);
-	/* No call that a queue before this one granted, and no time that it guarded, goes on beyond that. */
-	hold_table_stay_quiet(table, options.now.boot_ms + conf->deadline_ms + QUIET_MORE_MS + conf->guard_ms);
+	hold_table_stay_quiet(table, options.now.boot_ms + conf_quiet_ms(conf));
 	if (report.is_new && !close_table(table, *j, options.now, err))
 		return false;
 	journal_make_spare(*j, NULL);	/* where it cannot be made the server says so and tries again */
 	return report.is_new || rebase(table, *j, report.same_boot, clock_now(), err);
 }
 
+static bool
+note_again(void *log, const struct hold_view *h, const struct interval_set *set)
+{
+	(void)set;
+	if (h->token != 0)
+		order_log_note(log, h, NULL);
+	return true;
+}
+
+/* What a power failure took from the log is in the table still. */
+static bool
+open_log(const struct conf *conf, const struct hold_table *table, struct order_log **log, struct error *err)
+{
+	*log = order_log_open(conf->queue_dir, &journal_system_io, order_memory_ms, clock_now(), err);
+	return *log != NULL && hold_table_each(table, NULL, note_again, *log);
+}
+
 static enum exit_code
-serve(const struct conf *conf, struct hold_table *table, struct journal *journal)
+serve(const struct conf *conf, struct hold_table *table, struct journal *journal, struct order_log *log)
 {
 	struct server_options options = {
-		.uids = conf->queue_uids, .n_uids = conf->n_queue_uids, .table = table, .journal = journal,
+		.uids = conf->queue_uids, .n_uids = conf->n_queue_uids, .table = table, .journal = journal, .log = log,
 		.limits = { .max_ready = conf->max_calls_ready, .max_all = conf->max_calls },
 	};
 	enum exit_code code = EXIT_OK;
@@ -190,17 +205,19 @@ run(const struct conf *conf)
 {
 	struct hold_table *table = new_table(conf);
 	struct journal *journal = NULL;
+	struct order_log *log = NULL;
 	enum exit_code code;
 	struct error err;
 
 	error_clear(&err);
 	if (table == NULL)
 		return EXIT_FAILED;
-	if (open_journal(conf, table, &journal, &err))
-		code = serve(conf, table, journal);
+	if (open_journal(conf, table, &journal, &err) && open_log(conf, table, &log, &err))
+		code = serve(conf, table, journal, log);
 	else
 		code = complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_JOURNAL, "cannot_use_journal",
 		    &err);
+	order_log_close(&log);
 	journal_close(&journal);
 	hold_table_free(&table);
 	return code;

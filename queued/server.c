@@ -352,7 +352,8 @@ snapshot_child(struct server *s)
 	bool done;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	done = journal_snapshot_write(s->options->journal, server_snapshot_source, s->options->table, &err);
+	done = order_log_sync(s->options->log, &err) &&		/* the segments that go are what it would be written from again */
+	    journal_snapshot_write(s->options->journal, server_snapshot_source, s->options->table, &err);
 	if (!done)
 		log_event(LOG_LEVEL_ERROR, "snapshot_failed", KV_ERR(&err));
 	_exit(done ? 0 : 1);
@@ -562,7 +563,7 @@ server_run(const struct server_options *o, struct listener *l, struct error *err
 	    .max_conns = room_for_connections() };
 
 	TAILQ_INIT(&s.conns);
-	s.commands = commands_new(o->table, o->journal, &o->limits);
+	s.commands = commands_new(o->table, o->journal, o->log, &o->limits);
 	if (s.commands == NULL)
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	s.timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "booking/hold_table.h"
 #include "queue/journal.h"
+#include "queue/order_log.h"
 #include "queued/listener.h"
 
 struct server_options {
@@ -15,6 +16,7 @@ struct server_options {
 	size_t n_uids;
 	struct hold_table *table;
 	struct journal *journal;
+	struct order_log *log;
 	struct hold_load limits;
 };
 

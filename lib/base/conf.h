@@ -93,6 +93,8 @@ bool conf_read(struct conf *c, const char *path, enum conf_user user, FILE *out,
 	__attribute__((warn_unused_result));
 void conf_clear(struct conf *c);
 const struct conf_merchant *conf_merchant(const struct conf *c, const char *cid);	/* NULL: unknown */
+/* After a queue's start: until no call that a queue before it granted, and no time that it guarded, can go on. ms */
+int64_t conf_quiet_ms(const struct conf *c);
 const char *conf_store_uri(const struct conf *c);
 /* Plain http to a loopback host: 127.x.y.z, [::1] or localhost, to the letter. */
 bool conf_is_loopback(const char *url);

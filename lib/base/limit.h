@@ -16,6 +16,7 @@ enum {
 	REFUND_ID_CAP = 65,
 	REASON_CAP = UTF8_CAP(100),
 	INTERVALS_MAX = 64,		/* of one request */
+	INTERVALS_CAP = 12 * INTERVALS_MAX + 1,	/* their text: 600-720,3420-3480 */
 	ATTEMPT_MAX = 8192,		/* bytes of an attempt's JSON (struct attempt) */
 	ANSWER_MAX = 4096,		/* bytes of the stored payReady answer */
 	RESERVATION_INFO_MAX = 2048,

@@ -244,6 +244,23 @@ charged_by(const struct queue_answer *qa, const struct attempt *a)
 	return FC_FALSE;
 }
 
+/* With its intervals: should the queue's journal be lost, its hold is made again from what the ledger keeps. */
+static void
+format_attempt(const struct flow_ready_request *rq, struct buf *out)
+{
+	struct attempt a = rq->attempt;
+	struct buf set;
+
+	buf_init(&set, sizeof(a.intervals) - 1);
+	interval_set_format(&rq->set, &set);
+	if (set.bad)
+		out->bad = true;
+	else
+		memcpy(a.intervals, buf_str(&set), set.len + 1);
+	attempt_format(&a, out);
+	buf_clear(&set);
+}
+
 void
 flow_ready(struct flow *f, const struct flow_call *c, const struct flow_ready_request *rq, struct flow_answer *out)
 {
@@ -261,7 +278,7 @@ flow_ready(struct flow *f, const struct flow_call *c, const struct flow_ready_re
 		return;
 	}
 	buf_init(&attempt, ATTEMPT_MAX - 1);
-	attempt_format(&rq->attempt, &attempt);
+	format_attempt(rq, &attempt);
 	if (m == NULL || attempt.bad) {
 		snprintf(out->detail, sizeof(out->detail), m == NULL ? "cid without a merchant" : "an attempt longer than %d bytes", ATTEMPT_MAX);
 		buf_clear(&attempt);

@@ -24,6 +24,7 @@ static const struct field_rule rules[] = {
 	INT_FIELD(attempt, total_amount, true, 0, MAX_WON),
 	INT_FIELD(attempt, tax_free_amount, true, 0, MAX_WON),
 	INT_FIELD(attempt, vat_amount, false, 0, MAX_WON),
+	STR_FIELD(attempt, intervals, false, 0, INTERVALS_CAP - 1, NULL),
 };
 
 void
@@ -41,6 +42,8 @@ attempt_format(const struct attempt *a, struct buf *out)
 	json_add_int_member(out, "tax_free_amount", a->tax_free_amount);
 	if (a->vat_amount >= 0)
 		json_add_int_member(out, "vat_amount", a->vat_amount);
+	if (a->intervals[0] != '\0')
+		json_add_str_member(out, "intervals", a->intervals);
 	json_add_raw_member(out, "reservation_info", a->reservation_info[0] != '\0' ? a->reservation_info : "{}");
 	buf_add_char(out, '}');
 }

@@ -18,6 +18,7 @@ struct attempt {
 	char item_name[UTF8_CAP(100)];
 	int64_t quantity, total_amount, tax_free_amount;
 	int64_t vat_amount;			/* -1: not asked for */
+	char intervals[INTERVALS_CAP];		/* what it holds, as interval_set_format writes it, so that the hold can be made again; "": not known */
 	char reservation_info[RESERVATION_INFO_MAX + 1];	/* JSON object as the gateway sent it */
 };
 

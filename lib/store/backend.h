@@ -24,8 +24,8 @@ struct store_backend {
 	    int64_t deadline_boot_ms, struct error *err);
 	bool (*remove)(struct store *s, const struct shape *sh, const char *id, int64_t deadline_boot_ms,
 	    struct error *err);
-	/* The oldest `limit`. *out: *n records (shape_clear each, then free), NULL when there is none. */
-	bool (*list)(struct store *s, const struct shape *sh, size_t limit, void **out, size_t *n,
+	/* Of those from at_ms on, the oldest `limit`. *out: *n records (shape_clear each, then free), NULL when there is none. */
+	bool (*list)(struct store *s, const struct shape *sh, int64_t from_ms, size_t limit, void **out, size_t *n,
 	    int64_t deadline_boot_ms, struct error *err);
 	bool (*make_indexes)(struct store *s, int64_t deadline_boot_ms, struct error *err);
 	bool (*ping)(struct store *s, int64_t deadline_boot_ms, struct error *err);

@@ -166,7 +166,7 @@ by_time(const struct record *a, const struct record *b)
 }
 
 static bool
-memory_list(struct store *s, const struct shape *sh, size_t limit, void **out, size_t *n,
+memory_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t limit, void **out, size_t *n,
     int64_t deadline_boot_ms, struct error *err)
 {
 	struct memory *m = of(s);
@@ -180,7 +180,7 @@ memory_list(struct store *s, const struct shape *sh, size_t limit, void **out, s
 		return error_set(err, ERR_INTERNAL, "no memory");
 	HASH_SORT(m->all, by_time);	/* stable */
 	for (struct record *r = m->all; r != NULL && *n < limit; r = r->hh.next)
-		if (r->shape == sh && shape_copy(sh, list + *n * sh->size, r->rec))
+		if (r->shape == sh && time_of(r) >= from_ms && shape_copy(sh, list + *n * sh->size, r->rec))
 			(*n)++;
 	if (*n > 0)
 		*out = list;

@@ -122,10 +122,10 @@ list_add(struct list *list, const bson_t *doc, struct error *err)
 }
 
 static bool
-list_once(struct mongo_link *l, size_t limit, struct list *list, struct error *err)
+list_once(struct mongo_link *l, int64_t from_ms, size_t limit, struct list *list, struct error *err)
 {
 	mongoc_collection_t *coll = mongo_link_collection(l, list->shape->collection);
-	bson_t all = BSON_INITIALIZER, *opts;
+	bson_t filter = BSON_INITIALIZER, *opts;
 	int64_t began = clock_boot_ms();
 	mongoc_cursor_t *cursor;
 	bson_error_t e = { 0 };
@@ -133,20 +133,22 @@ list_once(struct mongo_link *l, size_t limit, struct list *list, struct error *e
 	bool ok = true;
 
 	opts = BCON_NEW("limit", BCON_INT64((int64_t)limit), "sort", "{", "at", BCON_INT32(1), "}");
-	cursor = mongoc_collection_find_with_opts(coll, &all, opts, NULL);
+	if (from_ms > 0)
+		BCON_APPEND(&filter, "at", "{", "$gte", BCON_DATE_TIME(from_ms), "}");
+	cursor = mongoc_collection_find_with_opts(coll, &filter, opts, NULL);
 	while (ok && mongoc_cursor_next(cursor, &doc))
 		ok = list_add(list, doc, err);
 	if (ok && mongo_link_judge(l, !mongoc_cursor_error(cursor, &e), &e, NULL, began) != MONGO_DONE)
 		ok = error_set(err, ERR_UNAVAILABLE, "%s", e.message);
 	mongoc_cursor_destroy(cursor);
 	bson_destroy(opts);
-	bson_destroy(&all);
+	bson_destroy(&filter);
 	mongoc_collection_destroy(coll);
 	return ok;
 }
 
 static bool
-mongo_list(struct store *s, const struct shape *sh, size_t limit, void **out, size_t *n,
+mongo_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t limit, void **out, size_t *n,
     int64_t deadline_boot_ms, struct error *err)
 {
 	struct mongo_link *l = link_of(s);
@@ -163,7 +165,7 @@ mongo_list(struct store *s, const struct shape *sh, size_t limit, void **out, si
 			return error_set(err, ERR_UNAVAILABLE, "no time left");
 		if (!mongo_link_reach(l, err))
 			return false;
-		ok = list_once(l, limit, &list, err);
+		ok = list_once(l, from_ms, limit, &list, err);
 		if (!mongo_link_failed_at_once(l))
 			break;
 	}
@@ -369,6 +371,7 @@ static const struct index {
 	{ "payments", "order", { { "partner_order_id", 1 } }, false },
 	{ "payments", "approved", { { "approved_at", -1 } }, false },
 	{ "ledger", "room", { { "roomId", 1 }, { "at", -1 } }, false },
+	{ "ledger", "at", { { "at", 1 } }, false },	/* a new queue is told of the last weeks */
 };
 
 static void

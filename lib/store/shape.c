@@ -129,6 +129,7 @@ static const struct column meta_columns[] = {
 	MUST(COLUMN_TIME, "at", meta, at_ms),
 	MAY(COLUMN_INT, "version", meta, version),
 	MAY(COLUMN_STR, "queue_id", meta, queue_id),
+	MAY(COLUMN_STR, "reason", meta, reason),
 };
 
 /*

@@ -49,6 +49,7 @@ struct meta {			/* what stands once in a database */
 	int64_t at_ms;
 	int64_t version;	/* schema */
 	char queue_id[QUEUE_ID_CAP];	/* queue */
+	char reason[REASON_CAP];	/* queue: why it was adopted */
 };
 
 enum { SCHEMA_VERSION = 1 };

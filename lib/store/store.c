@@ -112,8 +112,8 @@ store_claim_get(struct store *s, struct store_claim *out, int64_t deadline_boot_
 }
 
 bool
-store_claim_adopt(struct store *s, const struct store_claim *old, const char *queue_id, int64_t deadline_boot_ms,
-    struct error *err)
+store_claim_adopt(struct store *s, const struct store_claim *old, const char *queue_id, const char *reason,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	struct meta claim = claim_of(old->number + 1);
 	enum store_put how;
@@ -121,6 +121,8 @@ store_claim_adopt(struct store *s, const struct store_claim *old, const char *qu
 	assert(strlen(queue_id) < sizeof(claim.queue_id));
 	claim.at_ms = clock_wall_ms();
 	strcpy(claim.queue_id, queue_id);
+	if (reason != NULL)
+		snprintf(claim.reason, sizeof(claim.reason), "%s", reason);
 	return put(s, &shape_meta, &claim, &how, deadline_boot_ms, err) &&
 	    (how == STORE_OURS || error_set(err, ERR_CONFLICT, "another queue was adopted at the same time"));
 }
@@ -132,7 +134,7 @@ store_claim_queue(struct store *s, const char *queue_id, struct store_claim *out
 	if (!store_claim_get(s, out, deadline_boot_ms, err))
 		return false;
 	if (out->number == 0) {
-		if (!store_claim_adopt(s, out, queue_id, deadline_boot_ms, err) && err->code != ERR_CONFLICT)
+		if (!store_claim_adopt(s, out, queue_id, NULL, deadline_boot_ms, err) && err->code != ERR_CONFLICT)
 			return false;
 		if (!store_claim_get(s, out, deadline_boot_ms, err))
 			return false;
@@ -205,6 +207,20 @@ store_ledger_chain(struct store *s, const char *cid, const char *order, struct l
 }
 
 bool
+store_ledger_since(struct store *s, int64_t from_ms, size_t limit, struct ledger_event **out, size_t *n,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	void *list;
+
+	*out = NULL;
+	*n = 0;
+	if (!s->does->list(s, &shape_ledger, from_ms, limit, &list, n, deadline_boot_ms, err))
+		return error_wrap(err, "ledger");
+	*out = list;
+	return true;
+}
+
+bool
 store_replay_put(struct store *s, const struct store_replay *r, enum store_put *how, int64_t deadline_boot_ms,
     struct error *err)
 {
@@ -268,7 +284,7 @@ store_open_list(struct store *s, size_t limit, struct store_open **out, size_t *
 
 	*out = NULL;
 	*n = 0;
-	if (!s->does->list(s, &shape_open, limit, &list, n, deadline_boot_ms, err))
+	if (!s->does->list(s, &shape_open, 0, limit, &list, n, deadline_boot_ms, err))
 		return error_wrap(err, "open");
 	*out = list;
 	return true;
@@ -336,7 +352,7 @@ store_outbox_list(struct store *s, size_t limit, struct store_message **out, siz
 
 	*out = NULL;
 	*n = 0;
-	if (!s->does->list(s, &shape_outbox, limit, &list, n, deadline_boot_ms, err))
+	if (!s->does->list(s, &shape_outbox, 0, limit, &list, n, deadline_boot_ms, err))
 		return error_wrap(err, "outbox");
 	m = list;
 	for (size_t i = 0; ok && i < *n; i++)

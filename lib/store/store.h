@@ -66,14 +66,17 @@ struct store_claim {		/* which queue is the site's: a chain in `meta`, queue, qu
 };
 bool store_claim_queue(struct store *s, const char *queue_id, struct store_claim *out, int64_t deadline_boot_ms, struct error *err);
 bool store_claim_get(struct store *s, struct store_claim *out, int64_t deadline_boot_ms, struct error *err);
-/* This queue in the place of the one that *old names (as store_claim_get gave it). ERR_CONFLICT: somebody else was first. */
-bool store_claim_adopt(struct store *s, const struct store_claim *old, const char *queue_id, int64_t deadline_boot_ms, struct error *err);
+/* This queue in the place of the one that *old names (as store_claim_get gave it). reason: kept with it, NULL: none. ERR_CONFLICT: somebody else was first. */
+bool store_claim_adopt(struct store *s, const struct store_claim *old, const char *queue_id, const char *reason, int64_t deadline_boot_ms, struct error *err);
 bool store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err);	/* a majority write */
 
 bool store_ledger_put(struct store *s, const struct ledger_event *e, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
 bool store_ledger_get(struct store *s, const char *cid, const char *order, int64_t n, struct ledger_event *out, bool *found, int64_t deadline_boot_ms, struct error *err);
 /* The whole chain, by exact ids 1, 2, ... to the first missing. */
 bool store_ledger_chain(struct store *s, const char *cid, const char *order, struct ledger_chain *out, int64_t deadline_boot_ms, struct error *err);
+
+/* Of the events of all orders from from_ms on, the oldest `limit`. For whoever tells a new queue what was. *out: ledger_event_clear each, then free. */
+bool store_ledger_since(struct store *s, int64_t from_ms, size_t limit, struct ledger_event **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
 
 struct store_replay { char key[KEY_CAP], cid[CID_CAP], partner_order_id[ORDER_CAP]; int64_t n; };
 bool store_replay_put(struct store *s, const struct store_replay *r, enum store_put *how, int64_t deadline_boot_ms, struct error *err);	/* OURS: also when it was there for the same order */

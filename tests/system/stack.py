@@ -363,6 +363,12 @@ class Stack:
         for name in self.ORDER:
             self.kill(name)
 
+    def ctl(self, *argv, code=0):
+        """roompayctl's answer; it must end with this code."""
+        done = subprocess.run([str(self.build / "ctl" / "roompayctl"), "-c", str(self.conf_path), *argv], capture_output=True, text=True, timeout=60)
+        assert done.returncode == code, done
+        return done.stdout
+
     def worker_pids(self):
         if self.mode == "spawn-fcgi":
             return self._targets("workers")

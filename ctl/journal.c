@@ -1,0 +1,264 @@
+/* journal check, journal dump: the queue's journal, read by the daemon's own reader. It works on a copy, so that nothing is cut or removed, and a daemon may be running. */
+#include "config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "booking/hold_record.h"
+#include "booking/hold_table.h"
+#include "ctl/command.h"
+#include "queue/journal.h"
+
+enum { COPY_CHUNK = 65536, TRIES = 5, PATH_CAP = 4096 };
+
+struct reading {
+	struct hold_table *table;
+	bool dump;
+	int64_t records, changes;
+};
+
+/* ---- the copy */
+
+static bool
+is_journal_file(const char *name)
+{
+	return strncmp(name, "segment-", 8) == 0 || (strncmp(name, "snapshot-", 9) == 0 && strstr(name, ".tmp") == NULL);
+}
+
+static bool
+copy_bytes(int from, int to, const char *name, struct error *err)
+{
+	static char chunk[COPY_CHUNK];
+	ssize_t n;
+
+	while ((n = read(from, chunk, sizeof(chunk))) > 0)
+		if (write(to, chunk, (size_t)n) != n)
+			return error_sys(err, ERR_INTERNAL, "copy %s", name);
+	return n == 0 || error_sys(err, ERR_INTERNAL, "read %s", name);
+}
+
+static bool
+copy_file(int from_dir, int to_dir, const char *name, struct error *err)
+{
+	int from = openat(from_dir, name, O_RDONLY | O_CLOEXEC), to = -1;
+	bool ok;
+
+	if (from >= 0)
+		to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	ok = to >= 0 ? copy_bytes(from, to, name, err) : error_sys(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_INTERNAL, "copy %s", name);
+	if (to >= 0)
+		close(to);
+	if (from >= 0)
+		close(from);
+	return ok;
+}
+
+static bool
+each_file(int dir, bool (*fn)(int dir, int to, const char *name, struct error *err), int to, struct error *err)
+{
+	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	struct dirent *e;
+	bool ok = d != NULL || error_sys(err, ERR_INTERNAL, "list the directory");
+
+	while (ok && (e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.' && (to < 0 || is_journal_file(e->d_name)))
+			ok = fn(dir, to, e->d_name, err);
+	if (d != NULL)
+		closedir(d);
+	else if (copy >= 0)
+		close(copy);
+	return ok;
+}
+
+static bool
+remove_file(int dir, int to, const char *name, struct error *err)
+{
+	(void)to;
+	(void)err;
+	unlinkat(dir, name, 0);
+	return true;
+}
+
+static void
+remove_copy(const char *path)
+{
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir >= 0) {
+		each_file(dir, remove_file, -1, NULL);
+		close(dir);
+	}
+	rmdir(path);
+}
+
+static bool
+make_copy(const char *path, char copy[PATH_CAP], struct error *err)
+{
+	const char *tmp = getenv("TMPDIR");
+	int from = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), to = -1;
+	bool ok;
+
+	if (from < 0)
+		return error_sys(err, ERR_INTERNAL, "open %s", path);
+	snprintf(copy, PATH_CAP, "%s/roompay-journal-XXXXXX", tmp != NULL ? tmp : "/tmp");
+	if (mkdtemp(copy) == NULL) {
+		close(from);
+		return error_sys(err, ERR_INTERNAL, "make %s", copy);
+	}
+	to = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ok = to >= 0 ? each_file(from, copy_file, to, err) : error_sys(err, ERR_INTERNAL, "open %s", copy);
+	if (to >= 0)
+		close(to);
+	close(from);
+	if (!ok)
+		remove_copy(copy);
+	return ok;
+}
+
+/* ---- records */
+
+static const char *const kind_words[] = { [CHANGE_HOLD] = "hold", [CHANGE_LIFE] = "life", [CHANGE_DROP] = "drop", [CHANGE_ORDER] = "order",
+	[CHANGE_FORGET] = "forget", [CHANGE_COUNTERS] = "counters", [CHANGE_GATE] = "gate" };
+
+static void
+print_text(const char *name, const char *text)
+{
+	if (text == NULL || text[0] == '\0')
+		return;
+	printf(" %s=", name);
+	for (; *text != '\0'; text++)
+		if (*text > ' ' && *text != '%')
+			putchar(*text);
+		else
+			printf((unsigned char)*text >= 0x80 ? "%c" : "%%%02X", *text);
+}
+
+/* Never the payReady answer (its URLs are the user's way to pay), the attempt, or a key. */
+static void
+print_change(const struct change *c)
+{
+	struct buf set = BUF_INIT;
+
+	printf("  %s", kind_words[c->kind]);
+	if (c->id != 0)
+		printf(" id=%" PRIu64, c->id);
+	print_text("cid", c->cid);
+	print_text("order", c->order);
+	print_text("user", c->user);
+	print_text("room", c->room);
+	print_text("tid", c->tid);
+	if (c->kind == CHANGE_HOLD) {
+		interval_set_format(&c->set, &set);
+		print_text("set", buf_str(&set));
+		buf_clear(&set);
+	}
+	if (c->kind == CHANGE_HOLD || c->kind == CHANGE_LIFE)
+		printf(" state=%s token=%" PRIu64 " n=%" PRId64, hold_state_name(c->life.state), c->life.token, c->life.n);
+	if (c->kind == CHANGE_ORDER)
+		printf(" last_n=%" PRId64 " paid=%s", c->last_n, c->paid ? "yes" : "no");
+	if (c->kind == CHANGE_COUNTERS)
+		printf(" last_id=%" PRIu64 " last_token=%" PRIu64, c->last_id, c->last_token);
+	if (c->kind == CHANGE_GATE)
+		printf(" closed=%s", c->closed ? "yes" : "no");
+	putchar('\n');
+}
+
+static bool
+replay(void *ctx, const void *record, size_t len, struct error *err)
+{
+	struct reading *r = ctx;
+	struct record_reader reader;
+	struct change c;
+
+	r->records++;
+	if (!record_open(&reader, record, len))
+		return error_set(err, ERR_INTERNAL, "a record of a version that this program does not know");
+	if (r->dump)
+		printf("record %" PRId64 " wall=%" PRId64 " boot=%" PRId64 "\n", r->records, reader.now.wall_ms, reader.now.boot_ms);
+	while (record_next(&reader, &c)) {
+		r->changes++;
+		if (r->dump)
+			print_change(&c);
+	}
+	return hold_table_apply(r->table, record, len, NULL, err);
+}
+
+static void
+print_summary(const struct journal *j, const struct journal_report *report, const struct reading *r)
+{
+	struct hold_stats stats;
+
+	hold_table_stats(r->table, &stats);
+	printf("queue     %s\nrecords   %" PRId64 " (%" PRId64 " changes)\n", journal_queue_id(j), r->records, r->changes);
+	if (report->torn_bytes > 0)
+		printf("torn end  %" PRId64 " bytes: the daemon cuts them at its next start and keeps them aside; nothing that was answered is in them\n", report->torn_bytes);
+	fputs("holds     ", stdout);
+	for (int s = 0; s < HOLD__MAX; s++)
+		if (stats.by_state[s] > 0)
+			printf("%s %" PRId64 "  ", hold_state_name((enum hold_state)s), stats.by_state[s]);
+	printf("\norders    %" PRId64 " remembered\n", stats.orders);
+}
+
+/* ---- the commands */
+
+static bool
+read_copy(const char *copy, struct reading *r, struct error *err)
+{
+	struct journal_options options = { .io = &journal_system_io, .boot_id = clock_boot_id(), .now = clock_now() };
+	struct journal_report report;
+	struct journal *j = NULL;
+
+	if (!journal_open(copy, &options, replay, r, &j, &report, err))
+		return false;
+	if (report.is_new)
+		error_set(err, ERR_NOT_FOUND, "no journal is there");
+	else
+		print_summary(j, &report, r);
+	journal_close(&j);
+	return !report.is_new;
+}
+
+static enum ctl_exit
+read_journal(const struct options *o, const struct conf *conf, bool dump)
+{
+	const struct hold_limits limits = { .max_per_user = conf->max_holds_per_user, .guard_ms = conf->guard_ms, .window_ms = 900000, .max_refused_per_min =
+		conf->max_refused_tokens, .removed_answer_ms = 600000, .gone_memory_ms = 86400000, .order_memory_ms = 35LL * 86400000 };
+	const char *dir = o->n_args > 0 ? o->args[0] : conf->queue_dir;
+	struct reading r = { .dump = dump };
+	char copy[PATH_CAP];
+	struct error err;
+	bool ok = false;
+
+	error_clear(&err);
+	/* A compaction may take a file away while it is copied: then anew. */
+	for (int i = 0; i < TRIES && !(ok = make_copy(dir, copy, &err)) && err.code == ERR_NOT_FOUND; i++)
+		;
+	if (!ok)
+		return ctl_complain("journal", &err);
+	r.table = hold_table_new(&limits);
+	ok = r.table != NULL ? read_copy(copy, &r, &err) : error_set(&err, ERR_INTERNAL, "out of memory");
+	hold_table_free(&r.table);
+	remove_copy(copy);
+	return ok ? CTL_OK : ctl_complain("journal", &err);
+}
+
+enum ctl_exit
+ctl_journal_check(const struct options *o, const struct conf *conf)
+{
+	return read_journal(o, conf, false);
+}
+
+enum ctl_exit
+ctl_journal_dump(const struct options *o, const struct conf *conf)
+{
+	return read_journal(o, conf, true);
+}
