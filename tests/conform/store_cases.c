@@ -344,6 +344,31 @@ a_payment_is_one_document_however_often_it_is_put(void **state)
 }
 
 void
+the_ledger_is_listed_by_time(void **state)
+{
+	struct store *s = *state;
+	struct ledger_event e = { .cid = "TC0ONETIME", .kind = LK_NOTE, .nonce = "n" }, *list;
+	int64_t from_ms = 4000000000000;	/* later than what any other case writes */
+	size_t n;
+
+	snprintf(e.partner_order_id, sizeof(e.partner_order_id), "%s", unique("since-"));
+	for (int i = 0; i < 4; i++) {
+		e.n = i + 1;
+		e.at_ms = from_ms + (i ^ 1) * 1000;
+		DO(store_ledger_put(s, &e, &how, in(SOON), &err));
+	}
+	DO(store_ledger_since(s, from_ms + 1000, 2, &list, &n, in(SOON), &err));
+	assert_int_equal(n, 2);
+	assert_int_equal(list[0].at_ms, from_ms + 1000);
+	assert_int_equal(list[1].at_ms, from_ms + 2000);
+	assert_int_equal(list[0].n, 1);
+	free(list);
+	DO(store_ledger_since(s, from_ms + 3001, 10, &list, &n, in(SOON), &err));
+	assert_int_equal(n, 0);
+	assert_null(list);
+}
+
+void
 open_work_is_listed_oldest_first_until_deleted(void **state)
 {
 	struct store *s = *state;
