@@ -143,6 +143,7 @@ class Stack:
         self.null_app, self.prefix = null_app, prefix
         self.merchants = {"TC0ONETIME": "secret_key", "TCSUBSCRIP": "secret_key", **(merchants or {})}
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="roompay-"))
+        self.preload = {}                       # name -> environment that its program gets beside ours
         self.processes, self.pids = {}, {}      # what we are the parent of; what spawn-fcgi left behind
         self.null = []
         self.calendar = []                      # what the reservation service added
@@ -225,7 +226,7 @@ class Stack:
     def _spawn(self, name, *argv, env=None):
         log = open(self.dir / f"{name}.log", "ab")
         self.processes[name] = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir,
-                                                env={**os.environ, **(env or {})}, start_new_session=True)
+                                                env={**os.environ, **self.preload.get(name, {}), **(env or {})}, start_new_session=True)
         log.close()
 
     def _up(self, name, what, seconds=20):
@@ -267,7 +268,7 @@ class Stack:
         pid_file = self.dir / f"{name}.pids"
         with open(self.dir / f"{name}.log", "ab") as log:
             subprocess.run(["spawn-fcgi", "-s", sock, "-M", "0660", "-F", str(count), "-P", str(pid_file), "--", *map(str, argv)],
-                           check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir)
+                           check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir, env={**os.environ, **self.preload.get(name, {})})
         return [int(p) for p in pid_file.read_text().split()]
 
     def _start_workers(self):

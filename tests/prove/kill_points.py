@@ -1,0 +1,212 @@
+"""kill -9 of a worker, the queue, the courier and the store at every step of payReady, approve, removal and refund; then a restart, and the world must be whole.
+
+Steps are not guessed and nothing sleeps to hit one: tests/prove/killpoint.c, preloaded into the worker (or the daemon, or the courier), counts what leaves the program
+and kills at the chosen one. kakaopay-sim's list of captures is the judge."""
+import argparse
+import json
+import mmap
+import pathlib
+import struct
+import sys
+import time
+
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "system")]
+from booking_site import Site, eventually, new_id  # noqa: E402
+from stack import Stack  # noqa: E402
+
+CONF = {"fcgi": {"deadline": 5000}, "queue": {"max_holds_per_user": 1000}}
+STEPS_MAX = 200
+ROWS = [            # who counts its steps, who dies, in which query
+    ("workers", "workers", "payReady"), ("workers", "workers", "approve"), ("workers", "workers", "removal"), ("workers", "workers", "refund"),
+    ("workers", "queued", "payReady"), ("workers", "queued", "approve"), ("workers", "queued", "removal"), ("workers", "queued", "refund"),
+    ("workers", "courier", "approve"), ("workers", "courier", "refund"),
+    ("workers", "store", "payReady"), ("workers", "store", "approve"), ("workers", "store", "removal"), ("workers", "store", "refund"),
+    ("queued", "queued", "payReady"), ("queued", "queued", "approve"), ("queued", "queued", "removal"),
+    ("courier", "courier", "approve"), ("courier", "courier", "refund"),
+]
+
+
+class Control:
+    """The numbers that killpoint.c shares with us."""
+
+    def __init__(self, path):
+        path.write_bytes(bytes(48))
+        self.path, self.file = path, open(path, "r+b")
+        self.map = mmap.mmap(self.file.fileno(), 48)
+
+    def __getitem__(self, i):
+        return struct.unpack_from("q", self.map, 8 * i)[0]
+
+    def __setitem__(self, i, value):
+        struct.pack_into("q", self.map, 8 * i, value)
+
+    ARMED, COUNT, AT, PID, AFTER, FIRED = range(6)
+
+    def arm(self, at, pid, after):
+        self[self.ARMED] = 0
+        self[self.COUNT], self[self.AT], self[self.PID], self[self.AFTER], self[self.FIRED] = 0, at, pid, after, 0
+        self[self.ARMED] = 1
+
+    def disarm(self):
+        self[self.ARMED] = 0
+        return self[self.FIRED]
+
+
+class Run:
+    def __init__(self, build, mongo=None):
+        self.stack = Stack(build, workers=1, auto_remove=False, conf=CONF)
+        self.controls = {}
+        self.seen = []          # (what, user, room, order, tid, pg_token, refundId)
+        self.points = 0
+
+    def __enter__(self):
+        so = self.stack.build / "tests/prove/killpoint.so"
+        for name in ("workers", "queued", "courier"):
+            control = Control(pathlib.Path(self.stack.dir) / f"{name}.killpoint")
+            self.controls[name] = control
+            self.stack.preload[name] = {"LD_PRELOAD": str(so), "KILLPOINT": str(control.path)}
+        self.stack.__enter__()
+        self.site = Site(self.stack)
+        return self
+
+    def __exit__(self, *exc):
+        self.site.db.client.close()
+        self.stack.__exit__(*exc)
+
+    # -- the queries. A request whose server dies has no answer
+
+    def ask(self, what):
+        try:
+            return what()
+        except OSError:
+            return None
+
+    def query(self, what, c):
+        s, (user, room, order) = self.site, c["who"]
+        if what == "payReady":
+            return self.ask(lambda: s.ready(c["body"]))
+        if what == "approve":
+            return self.ask(lambda: s.approve(user, room, c["token"]))
+        if what == "removal":
+            return self.ask(lambda: s.remove(user, room, c["tid"]))
+        return self.ask(lambda: s.refund(c["tid"], c["refund"], 1000))
+
+    def prepared(self, what):
+        s, user, room, order = self.site, "u-" + new_id(), new_id(), "o-" + new_id()
+        c = {"what": what, "who": (user, room, order), "body": s.booking(user=user, room=room, order=order), "refund": "r-1"}
+        if what != "payReady":
+            a = eventually(lambda: [a for a in [self.ask(lambda: s.ready(c["body"]))] if a is not None and a.status == 200], 20)[0]
+            c["tid"] = a.body["tid"]
+            c["token"] = s.sim.pay(c["tid"])
+        if what in ("removal", "refund"):
+            eventually(lambda: [a for a in [self.query("approve", c)] if a is not None and a.status == 200], 20)
+        return c
+
+    def all_up(self):
+        """Everything that died is started again. A worker that found queue or store away looks again after a second."""
+        for name in self.stack.ORDER:
+            if not self.stack._targets(name):
+                self.stack.processes.pop(name, None)
+                self.stack.pids.pop(name, None)
+                self.stack.start(name)
+        eventually(lambda: self.ask(lambda: self.site.get("/readyz")) is not None and self.site.get("/readyz").status == 200, 30)
+
+    def point(self, counts, dies, what, at, after):
+        """False: the query has no such step."""
+        c = self.prepared(what)
+        pid = 0 if counts == dies else self.stack._targets(dies)[0]
+        self.controls[counts].arm(at, pid, after)
+        self.query(what, c)
+        if counts == "courier" or (dies == "courier" and counts != "courier"):
+            end = time.monotonic() + 1.5
+            while self.controls[counts][Control.FIRED] == 0 and counts == "courier" and time.monotonic() < end:
+                time.sleep(0.01)
+        fired = self.controls[counts].disarm()
+        self.seen.append(c)
+        if fired:
+            self.points += 1
+            assert self.stack._gone(dies, 10)
+            self.all_up()
+            if at % 2:      # half of the gateways ask again, the others leave it to the courier
+                self.query(what, c)
+        return bool(fired)
+
+    # -- the end
+
+    def captured(self, c):
+        return [x for x in self.captures if x["partner_order_id"] == c["who"][2]]
+
+    def settle(self):
+        """What was captured is stored, recorded and told by nobody but the courier."""
+        self.captures = self.site.sim.captures()
+
+        def whole():
+            paid = {p["tid"] for p in self.site.db.payments.find()}
+            approved = {e["tid"] for e in self.site.db.ledger.find({"kind": "approved"})}
+            tids = {x["tid"] for x in self.site.sim.captures()}
+            return tids <= paid and tids <= approved and self.site.db.outbox.count_documents({"type": "payment.approved"}) == 0
+        eventually(whole, 60, 0.5)
+
+    def repeat(self):
+        """The users come back."""
+        s = self.site
+        for c in self.seen:
+            user, room, order = c["who"]
+            if c["what"] == "payReady":
+                a = eventually(lambda: [a for a in [self.query("payReady", c)] if a is not None and a.status == 200], 30, 0.3)[0]
+                c["tid"] = a.body["tid"]
+                c["token"] = s.sim.pay(c["tid"])
+            a = eventually(lambda: [a for a in [s.approve(user, room, c["token"])] if a.status == 200], 30, 0.3)[0]
+            assert a.body["charged"] is True, (c, a)
+            if c["what"] == "refund":
+                a = eventually(lambda: [a for a in [self.query("refund", c)] if a.status == 200], 200, 0.5)[0]
+                assert a.body["canceled"] == 1000, (c, a)
+            assert s.remove(user, room, c["tid"]).body["removed"] is True, c
+
+    def judge(self):
+        s = self.site
+        self.captures = s.sim.captures()
+        received = {m["data"]["tid"] for m in list(self.stack.reservation.received) if m["type"] == "payment.approved"}
+        for c in self.seen:
+            user, room, order = c["who"]
+            mine, stored = self.captured(c), s.payments(order)
+            assert len(mine) == len(stored) == 1, (c, mine, stored)
+            assert stored[0]["tid"] == mine[0]["tid"] == c["tid"] in received, c
+            assert s.held(room) == [], c
+            if c["what"] == "refund":
+                assert s.sim.order(c["tid"])["canceled_amount"]["total"] == 1000, c
+        assert s.db.open.count_documents({}) == 0, list(s.db.open.find())
+        assert self.stack.reservation.bad == [] and self.stack.gateway.bad == []
+        return {"kill_points": self.points, "orders": len(self.seen), "captures": len(self.captures)}
+
+
+def run(build, rows=ROWS, stride=1, offset=0, both=True, say=lambda line: None):
+    """Every stride-th step of each row, before it and (both) after it."""
+    began = time.monotonic()
+    table = []
+    with Run(build) as r:
+        for counts, dies, what in rows:
+            for after in (0, 1) if both else (0,):
+                n = 0
+                for at in range(1 + offset % stride, STEPS_MAX, stride):
+                    if not r.point(counts, dies, what, at, after) and counts != "courier":
+                        break
+                    n += 1
+                    if counts == "courier" and at >= 40:
+                        break
+                table.append({"counts": counts, "dies": dies, "query": what, "after": bool(after), "points": n})
+                say(f"{counts:8} {dies:8} {what:9} {'after' if after else 'before':6} {n:3} points, {time.monotonic() - began:.0f} s")
+        r.settle()
+        r.repeat()
+        eventually(lambda: r.site.db.outbox.count_documents({}) == 0, 60, 0.5)
+        eventually(lambda: r.site.db.open.count_documents({}) == 0, 30, 0.5)
+        return {**r.judge(), "seconds": round(time.monotonic() - began), "rows": table}
+
+
+if __name__ == "__main__":
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("build")
+    p.add_argument("--stride", type=int, default=1)
+    p.add_argument("--before-only", action="store_true")
+    a = p.parse_args()
+    print(json.dumps(run(pathlib.Path(a.build), stride=a.stride, both=not a.before_only, say=lambda line: print(line, flush=True))))
