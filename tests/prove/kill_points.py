@@ -48,7 +48,8 @@ class Control:
         self[self.ARMED] = 1
 
     def disarm(self):
-        self[self.ARMED] = 0
+        self[self.ARMED] = self[self.AT] = 0
+        time.sleep(0.002)       # who is about to die does so
         return self[self.FIRED]
 
 

@@ -1,0 +1,137 @@
+"""Removes one guard at a time and shows that the tests fail for it.
+
+Each mutant is a change of one place in a copy of the sources; the copy is built and the tests that should notice are run. A mutant that no test notices, or that does not
+build, is a failure of this program."""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+FLOW, TABLE, JOURNAL = "tests/unit/test_flow", "tests/unit/test_hold_table", "tests/unit/test_journal"
+SYSTEM = "system:"      # a selection of tests/system, for what only whole programs show
+
+# name, file, what stands there, what stands there instead, the test that must fail
+MUTANTS = [
+    ("sync before answer", "lib/queue/journal.c", "\t    j->io->fdatasync(j->fd) != 0) {", "\t    false) {", "tests/unit/test_crash_states"),
+    ("commit before answer", "queued/command.c", "\treturn journal_sync(c->journal, err);", "\t(void)err;\n\treturn true;", "tests/conform/test_queue"),
+    ("torn-tail cut", "lib/queue/journal_open.c", "\tif (!keep_torn(o, f, end, err))", "\treturn true;\n\tif (!keep_torn(o, f, end, err))", JOURNAL),
+    ("snapshot synced before it counts", "lib/queue/journal.c", "flush(w) &&\n\t    w->j->io->fdatasync(w->fd) == 0;", "flush(w);", "tests/unit/test_crash_states"),
+    ("overlap check at hold", "lib/booking/hold_open.c", "!answer_slot(&q) && ", "", TABLE),
+    ("fencing of overlapped expired holds", "lib/booking/hold_index.c", "\t\tlife.state = HOLD_FENCED;", "\t\tlife.state = HOLD_EXPIRED;", TABLE),
+    ("overlap check at re-take", "lib/booking/hold_close.c", "\tif (!has_time && (!is_free(h, &r->primary, d->now.boot_ms) || !is_free(h, &r->replacing, d->now.boot_ms)))\n\t\treturn;\n", "", TABLE),
+    ("sold guard", "lib/booking/hold_index.c", "\tif (h->life.guarded)\n\t\treturn h->life.due_ms > boot_ms;\n", "\tif (h->life.guarded)\n\t\treturn false;\n", TABLE),
+    ("fencing token of an outcome", "lib/booking/hold_close.c", "\tif (token == 0 || h->life.token != token) {", "\tif (token == 0) {", TABLE),
+    ("window check in the queue", "lib/booking/hold_close.c", "\telse if ((s == HOLD_READY || s == HOLD_EXPIRED) && h->life.window_ms <= now_ms)\n\t\tdecision_answer(d, HA_EXPIRED, 0);\n", "", TABLE),
+    ("ledger number above the remembered", "lib/booking/hold_close.c", "\telse if (n <= h->order->last_n)\n\t\tdecision_answer(d, HA_LEDGER_BEHIND, RETRY_BUSY_MS);\n", "", TABLE),
+    ("a new journal is closed", "lib/booking/hold_close.c", "\tif (t->closed)\n\t\tdecision_answer(&d, HA_NOT_READY, RETRY_BUSY_MS);\n\telse if", "\tif", "tests/unit/test_hold_handover"),
+    ("ledger key before the provider is asked", "lib/flow/approve.c", "\tif (!record_intent(ap, n, &next))\n\t\treturn next;\n", "\t(void)next;\n\t(void)record_intent;\n", FLOW),
+    ("number taken by another", "lib/flow/approve.c", "\tif (how == STORE_TAKEN) {\t/* another writer has this number: never n+1 */", "\tif (false) {", FLOW),
+    ("unique key", "lib/store/memory.c", "STORE_TAKEN", "STORE_OURS", "tests/conform/test_store"),
+    ("abandoned", "lib/flow/settle_plan.c", "return f->chain_n + 1 < f->n ? SETTLE_BEHIND : SETTLE_ABANDON;", "return f->chain_n + 1 < f->n ? SETTLE_BEHIND : SETTLE_MOOT;", "tests/unit/test_settle"),
+    ("amount compare", "lib/flow/common.c", "\t\tif (numbers[i].asked != numbers[i].told) {", "\t\tif (false) {", FLOW),
+    ("inquiry on -702", "lib/kakaopay/outcome.c", "{ -702,  { DE, IQ, UN, IQ } }", "{ -702,  { DE, DE, UN, IQ } }", "tests/unit/test_kakaopay"),
+    ("class N on a second send", "lib/flow/approve.c", "ko == KO_UNKNOWN || ap->unsettled)", "ko == KO_UNKNOWN)", FLOW),
+    ("inquiry before a second send", "lib/flow/approve.c", "return ap->unsettled ? settle_first(ap, n) : send_approve(ap, n);", "(void)settle_first;\n\treturn send_approve(ap, n);", FLOW),
+    ("window check before the send", "lib/kakaopay/kakaopay.c", "\tif (now >= c->deadline_boot_ms || now >= c->window_boot_ms) {", "\tif (now >= c->deadline_boot_ms) {", "tests/unit/test_kakaopay"),
+    ("the timer that ends a stopped worker", "lib/kakaopay/kakaopay.c", "\t\tif (!guard_arm(c->deadline_boot_ms + GUARD_AFTER_MS, err))\n\t\t\treturn false;\n", "\t\t(void)guard_arm;\n", "tests/unit/test_kakaopay"),
+    ("two readings of not captured", "lib/flow/settle_plan.c", "\treturn first != 0 && now.boot_ms >= r.second && now.boot_ms >= first + r.apart;", "\treturn first != 0 || now.boot_ms >= r.first;", "tests/unit/test_settle"),
+    ("two readings of a refund", "lib/flow/settle_plan.c", "(r == RR_NOT_EXECUTED && read_again(f, m, now));", "r == RR_NOT_EXECUTED;", "tests/unit/test_settle"),
+    ("refund guard: the sum is the ledger's", "lib/flow/refund.c", "\tif (sum.total != r->st.refunded.total) {", "\tif (false) {", FLOW),
+    ("refund guard: what must still be there", "lib/flow/refund.c", ".cancel_available_amount = paid->total - r->st.refunded.total", ".cancel_available_amount = paid->total", FLOW),
+    ("one refund at a time", "lib/flow/refund.c", "\tif (r->st.state == AS_REFUND_UNKNOWN)\n\t\treturn done(r, FR_REFUND_IN_PROGRESS, FLOW_RETRY_MS);\n", "", FLOW),
+    ("the same refundId once", "lib/flow/refund.c", "\tif (answer_replay(r))\n\t\treturn DONE;\n", "\t(void)answer_replay;\n", FLOW),
+    ("payment stored before its hold goes", "lib/flow/refund.c", "flow_mend(f, c, &at, &st, err) && withdraw(", "withdraw(", FLOW),
+    ("a withdrawn message is not sent", "courier/round.c", "last.acknowledged || last.withdrawn", "last.acknowledged", "tests/unit/test_courier"),
+    ("a refund is told after its payment", "courier/round.c", "\tif (!may) {\n", "\tif (false) {\n", "tests/unit/test_courier"),
+    ("the database is older than the queue", "lib/flow/approve.c", "\t} else if (is_behind(ap)) {", "\t} else if (false && is_behind(ap)) {", FLOW),
+    ("order paid by the ledger before ready", "lib/flow/ready.c", "\t} else if (st.captured != NULL) {", "\t} else if (false) {", FLOW),
+    ("journal-lost fence", "lib/store/store.c", "\treturn strcmp(out->queue_id, queue_id) == 0 ||\n\t    error_set(", "\treturn true ||\n\t    error_set(", "tests/conform/test_store"),
+    ("restored-backup fence", "lib/flow/site.c", "\treturn found || fenced(out, SITE_OLD_DATABASE, err);", "\treturn true;", SYSTEM + "test_fence.py::test_an_older_backup_of_the_database_charges_nobody_again"),
+    ("no member twice in a request", "lib/json/strict.c", "\treturn json_object_object_length(object) > before || fault(s, \"an object has a member twice\");", "\t(void)before;\n\treturn true;", "tests/unit/test_json_strict"),
+]
+
+
+def sh(argv, cwd, seconds, env=None):
+    try:
+        return subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=seconds, env={**os.environ, **(env or {})})
+    except subprocess.TimeoutExpired:
+        return None     # a test that hangs has noticed
+
+
+class Copy:
+    def __init__(self, top, build):
+        self.top, self.ours = top, build
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="roompay-mutants-"))
+        self.src, self.build = self.dir / "src", self.dir / "build"
+        shutil.copytree(top, self.src, ignore=shutil.ignore_patterns("build", ".git", "*.o"), symlinks=True)
+        self.build.mkdir()
+        done = sh([str(self.src / "configure"), "CFLAGS=-g -O1"], self.build, 300)
+        assert done and done.returncode == 0, done
+        self.make()
+        for name in ("store", "venv"):
+            if (build / name).exists():
+                (self.build / name).symlink_to(build / name)
+
+    def make(self, targets=()):
+        done = sh(["make", "-j2", *targets], self.build, 600)
+        return done is not None and done.returncode == 0, done
+
+    def run(self, tests):
+        """True: a test failed, so somebody noticed."""
+        for t in tests.split(" "):
+            if t.startswith(SYSTEM):
+                self.make()
+                name = t.removeprefix(SYSTEM)
+                done = sh([sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", str(self.src / "tests/system" / name)], self.build, 300,
+                          {"ROOMPAY_BUILD": str(self.build)})
+            else:
+                built, done = self.make([t])
+                assert built, done.stderr[-2000:]
+                done = sh([str(self.build / t)], self.build, 120, {"srcdir": str(self.src), "ROOMPAY_QUEUED": str(self.build / "queued/roompay-queued"),
+                                                                    "ROOMPAY_CRASH_STATES": "20000"})
+            if done is None or done.returncode != 0:
+                return True
+        return False
+
+
+def run(top, build, only=None, say=lambda line: None):
+    mutants = [m for m in MUTANTS if only is None or only in m[0]]
+    copy = Copy(top, build)
+    table, began = [], time.monotonic()
+    try:
+        for tests in sorted({t for m in mutants for t in m[4].split(" ")}):       # with every guard in place all of them pass
+            assert not copy.run(tests), f"{tests} fails without any mutant"
+        for name, file, old, new, tests in mutants:
+            path = copy.src / file
+            text = path.read_text()
+            assert text.count(old) >= 1, f"{name}: {file} has changed"
+            path.write_text(text.replace(old, new, 1))
+            first = tests.split(" ")[0]
+            built, done = copy.make() if first.startswith(SYSTEM) else copy.make([first])
+            if not built:
+                noticed, why = None, done.stderr[-600:] if done else "no end"
+            else:
+                noticed, why = copy.run(tests), ""
+            path.write_text(text)
+            table.append({"guard": name, "file": file, "tests": tests, "noticed": noticed})
+            say(f"{'noticed' if noticed else 'NOT NOTICED' if noticed is False else 'DOES NOT BUILD'}  {name}  ({time.monotonic() - began:.0f} s) {why}")
+        built, done = copy.make()
+        assert built
+        return {"mutants": len(table), "noticed": sum(1 for m in table if m["noticed"]), "table": table, "seconds": round(time.monotonic() - began)}
+    finally:
+        shutil.rmtree(copy.dir, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("build")
+    p.add_argument("--only", help="mutants with this in their name")
+    a = p.parse_args()
+    result = run(pathlib.Path(__file__).resolve().parents[2], pathlib.Path(a.build).resolve(), a.only, lambda line: print(line, flush=True))
+    print(json.dumps(result))
+    sys.exit(0 if result["mutants"] == result["noticed"] else 1)
