@@ -13,16 +13,17 @@ import tempfile
 import time
 
 FLOW, TABLE, JOURNAL = "tests/unit/test_flow", "tests/unit/test_hold_table", "tests/unit/test_journal"
+LINEAR = "linear"         # tests/prove/linear.py against the mutant's daemon
 SYSTEM = "system:"      # a selection of tests/system, for what only whole programs show
 
 # name, file, what stands there, what stands there instead, the test that must fail
 MUTANTS = [
     ("sync before answer", "lib/queue/journal.c", "\t    j->io->fdatasync(j->fd) != 0) {", "\t    false) {", "tests/unit/test_crash_states"),
-    ("commit before answer", "queued/command.c", "\treturn journal_sync(c->journal, err);", "\t(void)err;\n\treturn true;", "tests/conform/test_queue"),
+    ("commit before answer", "queued/command.c", "\treturn journal_sync(c->journal, err);", "\t(void)err;\n\treturn true;", "tests/conform/test_queue " + LINEAR),
     ("torn-tail cut", "lib/queue/journal_open.c", "\tif (!keep_torn(o, f, end, err))", "\treturn true;\n\tif (!keep_torn(o, f, end, err))", JOURNAL),
     ("snapshot synced before it counts", "lib/queue/journal.c", "flush(w) &&\n\t    w->j->io->fdatasync(w->fd) == 0;", "flush(w);", "tests/unit/test_crash_states"),
     ("overlap check at hold", "lib/booking/hold_open.c", "!answer_slot(&q) && ", "", TABLE),
-    ("fencing of overlapped expired holds", "lib/booking/hold_index.c", "\t\tlife.state = HOLD_FENCED;", "\t\tlife.state = HOLD_EXPIRED;", TABLE),
+    ("fencing of overlapped expired holds", "lib/booking/hold_index.c", "\t\t\tif (!give_way(a, h, until_ms))\n\t\t\t\treturn false;\n\t\t\tfrom = 0;", "\t\t\t(void)give_way;\n\t\t\tfrom = (size_t)(slot - w->slot) + 1;", TABLE),
     ("overlap check at re-take", "lib/booking/hold_close.c", "\tif (!has_time && (!is_free(h, &r->primary, d->now.boot_ms) || !is_free(h, &r->replacing, d->now.boot_ms)))\n\t\treturn;\n", "", TABLE),
     ("sold guard", "lib/booking/hold_index.c", "\tif (h->life.guarded)\n\t\treturn h->life.due_ms > boot_ms;\n", "\tif (h->life.guarded)\n\t\treturn false;\n", TABLE),
     ("fencing token of an outcome", "lib/booking/hold_close.c", "\tif (token == 0 || h->life.token != token) {", "\tif (token == 0) {", TABLE),
@@ -89,8 +90,12 @@ class Copy:
                 name = t.removeprefix(SYSTEM)
                 done = sh([sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", str(self.src / "tests/system" / name)], self.build, 300,
                           {"ROOMPAY_BUILD": str(self.build)})
+            elif t == LINEAR:
+                built, done = self.make(["queued/roompay-queued"])
+                assert built, done.stderr[-2000:]
+                done = sh([sys.executable, "-B", str(self.src / "tests/prove/linear.py"), str(self.build), "--seconds", "6"], self.build, 120)
             else:
-                built, done = self.make([t])
+                built, done = self.make([t, "queued/roompay-queued"] if t == "tests/conform/test_queue" else [t])
                 assert built, done.stderr[-2000:]
                 done = sh([str(self.build / t)], self.build, 120, {"srcdir": str(self.src), "ROOMPAY_QUEUED": str(self.build / "queued/roompay-queued"),
                                                                     "ROOMPAY_CRASH_STATES": "20000"})
@@ -112,7 +117,7 @@ def run(top, build, only=None, say=lambda line: None):
             assert text.count(old) >= 1, f"{name}: {file} has changed"
             path.write_text(text.replace(old, new, 1))
             first = tests.split(" ")[0]
-            built, done = copy.make() if first.startswith(SYSTEM) else copy.make([first])
+            built, done = copy.make() if first.startswith(SYSTEM) or first == LINEAR else copy.make([first])
             if not built:
                 noticed, why = None, done.stderr[-600:] if done else "no end"
             else:
