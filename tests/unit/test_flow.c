@@ -653,6 +653,22 @@ a_paid_order_is_never_opened_again(void **state)
 }
 
 static void
+an_order_that_only_the_ledger_knows_as_paid_is_not_opened(void **state)
+{
+	const struct hold_limits limits = { .max_per_user = 3, .window_ms = 900000, .max_refused_per_min = 5, .removed_answer_ms = 600000, .gone_memory_ms = 86400000,
+		.order_memory_ms = 35LL * 86400000 };
+
+	(void)state;
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	assert_int_equal(approve("tok"), FR_OK);
+	queue_free(&flow.queue);
+	flow.queue = queue_open_memory(&limits, clock_now);	/* one that has forgotten */
+	assert_int_equal(ready("order-1", 16), FR_ORDER_PAID);
+	assert_int_equal(out.charged, FC_TRUE);
+	assert_int_equal(kakao.readies, 1);
+}
+
+static void
 a_caller_of_another_cid_finds_nothing(void **state)
 {
 	static const char *const others[] = { "TCSUBSCRIP" };
@@ -1541,6 +1557,7 @@ at_every_step_every_other_call_may_come_in_between(void **state)
 		for (; play(state); scene.at++)
 			scenes++;
 	}
+	print_message("scenes: %d\n", scenes);
 	assert_true(scenes > 500);
 }
 
@@ -1633,6 +1650,32 @@ a_full_refund_before_the_reservation_was_made_withdraws_it(void **state)
 	assert_int_equal(out.state, AS_REFUNDED);
 	time_shift_ms += 61000;		/* the sold guard */
 	assert_int_equal(ready_for(&out, "u-2", room_a, "order-2", 10), FR_OK);
+}
+
+/* The approve broke off anywhere; the refund frees the hold, and then nobody looks at it again. */
+static void
+a_payment_that_was_not_stored_is_before_its_hold_goes(void **state)
+{
+	int refunded = 0;
+
+	for (int from = 1; from <= 20; from++) {
+		tear_down(state);
+		assert_int_equal(set_up(state), 0);
+		assert_int_equal(ready("order-1", 10), FR_OK);
+		step = 0;
+		fail_from = from;
+		fail_count = 1000;
+		approve("tok");
+		fail_from = 0;
+		if (!has_event(LK_APPROVED) || refund("a", -1) != FR_OK)
+			continue;
+		refunded++;
+		assert_true(stored("T1"));
+		assert_false(owes_approved());
+		assert_int_equal(hold_state_of("T1"), HOLD_REMOVED);
+		assert_int_equal(open_items(), 0);
+	}
+	assert_true(refunded > 2);
 }
 
 static void
@@ -1914,6 +1957,7 @@ main(void)
 		T(a_replay_needs_no_queue),
 		T(a_replay_that_says_paid_has_stored_it_also_without_the_queue),
 		T(a_paid_order_is_never_opened_again),
+		T(an_order_that_only_the_ledger_knows_as_paid_is_not_opened),
 		T(a_caller_of_another_cid_finds_nothing),
 		T(gateway_gives_up_an_attempt_for_good),
 		T(gateway_cannot_remove_what_is_paid),
@@ -1943,6 +1987,7 @@ main(void)
 		T(a_removal_that_breaks_off_is_finished_by_its_repeat),
 		T(a_part_and_the_rest_are_refunded_once_each),
 		T(a_full_refund_before_the_reservation_was_made_withdraws_it),
+		T(a_payment_that_was_not_stored_is_before_its_hold_goes),
 		T(what_the_reservation_service_has_taken_is_not_withdrawn),
 		T(a_message_under_way_is_waited_for_before_it_is_withdrawn),
 		T(each_refusal_of_a_cancel_has_its_meaning),
