@@ -12,11 +12,18 @@
 #include "delivery/outbox.h"
 #include "delivery/webhook.h"
 
-/* The list's time-out is long: a long outbox costs a few reads a message, and a list that can never be read to its end would be a courier at a stand. */
-enum { STORE_MS = 5000, LIST_MS = 60000, LIST_MAX = 10000, RETRY_STORE_MS = 1000, PEERS = 2 };
+/* A message that is not known costs a few reads: a look takes LOOKS_MAX of them at most, what it found is posted, and the next look goes on. */
+enum { STORE_MS = 5000, LIST_MS = 60000, LIST_MAX = 10000, LOOKS_MAX = 64, RETRY_STORE_MS = 1000, PEERS = 2 };
 
 struct name {			/* a message that is being posted, or of which something was said already */
 	UT_hash_handle hh;
+	char id[MESSAGE_ID_CAP];
+};
+
+struct known {			/* a message that was looked at, and is not due */
+	UT_hash_handle hh;
+	int64_t due_ms;		/* wall; INT64_MAX: never again */
+	bool listed;
 	char id[MESSAGE_ID_CAP];
 };
 
@@ -27,6 +34,10 @@ struct round {
 	bool allowed;		/* database and queue belong together */
 	bool away;		/* the store, as last logged */
 	struct name *posting, *told;
+	struct known *known;
+	int looks;		/* of the round under way */
+	bool more;		/* it did not come to the end of the outbox */
+	bool unsure;		/* the last message looked at is being tried by another courier */
 	size_t n_posting[PEERS];
 	struct task *ended;	/* to be written down */
 	struct task *waiting;	/* due at the last look, and not claimed: no place yet */
@@ -109,6 +120,54 @@ drop_names(struct name **set)
 	}
 }
 
+static struct known *
+find_known(struct round *r, const char *id)
+{
+	struct known *k;
+
+	HASH_FIND_STR(r->known, id, k);
+	return k;
+}
+
+static void
+forget(struct round *r, struct known *k)
+{
+	if (k == NULL)
+		return;
+	HASH_DEL(r->known, k);
+	free(k);
+}
+
+/* Without memory for it the message is looked at again each time. */
+static void
+know(struct round *r, const char *id, int64_t due_ms)
+{
+	struct known *k = find_known(r, id);
+
+	if (k == NULL && (k = calloc(1, sizeof(*k))) != NULL) {
+		snprintf(k->id, sizeof(k->id), "%s", id);
+		HASH_ADD_STR(r->known, id, k);
+	}
+	if (k != NULL) {
+		k->due_ms = due_ms;
+		k->listed = true;
+	}
+}
+
+/* What is gone from the outbox. */
+static void
+forget_unlisted(struct round *r)
+{
+	struct known *k, *next;
+
+	HASH_ITER(hh, r->known, k, next) {
+		if (!k->listed)
+			forget(r, k);
+		else
+			k->listed = false;
+	}
+}
+
 struct round *
 round_new(const struct conf *conf, struct store *store, const char *by)
 {
@@ -131,6 +190,8 @@ round_free(struct round **r)
 		return;
 	while ((t = pop(&(*r)->ended)) != NULL || (t = pop(&(*r)->waiting)) != NULL || (t = pop(&(*r)->claimed)) != NULL)
 		task_free(&t);
+	for (struct known *k; (k = (*r)->known) != NULL;)
+		forget(*r, k);
 	drop_names(&(*r)->posting);
 	drop_names(&(*r)->told);
 	free(*r);
@@ -243,6 +304,7 @@ write_ends(struct round *r, struct now now)
 			due_at(r, now.wall_ms);
 		r->n_posting[peer_index(r, t->peer)]--;
 		drop_name(&r->posting, t->try.message_id);
+		forget(r, find_known(r, t->try.message_id));
 		pop(&r->ended);
 		task_free(&t);
 	}
@@ -275,6 +337,7 @@ read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, 
 		return true;
 	last = tries[n - 1];
 	free(tries);
+	r->unsure = !last.ended;
 	if (!last.ended) {
 		*due_ms = last.at_ms + WEBHOOK_POST_LIMIT_MS + after_ms;
 	} else if (last.acknowledged || last.withdrawn) {	/* only its removal was lost */
@@ -366,9 +429,21 @@ may_follow(struct round *r, const struct store_message *m, bool *may, struct now
 	return true;
 }
 
+/* What was tried least goes first: a crowd that fails again and again does not stand before a new message. */
+static void
+wait_in_line(struct round *r, struct task *t)
+{
+	struct task **at = &r->waiting;
+
+	while (*at != NULL && (*at)->message.tries <= t->message.tries)
+		at = &(*at)->next;
+	t->next = *at;
+	*at = t;
+}
+
 /* A message that is due is moved out of *m, into r->waiting. */
 static bool
-look_at(struct round *r, struct store_message *m, struct task ***end, struct now now, struct error *err)
+look_at(struct round *r, struct store_message *m, struct now now, struct error *err)
 {
 	bool may;
 	const struct conf_peer *peer = find_peer(r, m->peer);
@@ -378,12 +453,15 @@ look_at(struct round *r, struct store_message *m, struct task ***end, struct now
 	if (peer == NULL || has_name(r->posting, m->id))
 		return true;
 	now.boot_ms = clock_boot_ms();
-	if (!find_due(r, m, &due_ms, now, err))
+	r->looks++;
+	r->unsure = false;
+	if (!store_outbox_tries(r->store, m, now.boot_ms + STORE_MS, err) || !find_due(r, m, &due_ms, now, err))
 		return false;
-	if (due_ms < 0)
-		return true;
-	if (due_ms > now.wall_ms) {
-		due_at(r, due_ms);
+	if (due_ms < 0 || due_ms > now.wall_ms) {
+		if (!r->unsure)		/* else the other one may end sooner: looked at again with the next poll */
+			know(r, m->id, due_ms < 0 ? INT64_MAX : due_ms);
+		if (due_ms >= 0)
+			due_at(r, due_ms);
 		return true;
 	}
 	if (!may_follow(r, m, &may, now, err))
@@ -398,20 +476,43 @@ look_at(struct round *r, struct store_message *m, struct task ***end, struct now
 	t->peer = peer;
 	t->message = *m;
 	*m = (struct store_message){ 0 };
-	**end = t;
-	*end = &t->next;
+	wait_in_line(r, t);
 	return true;
 }
 
-/* What was tried least goes first: a crowd that fails again and again does not stand before a new message. */
-static int
-by_tries(const void *a, const void *b)
+/* One that waits for its time is not looked at before. */
+static bool
+is_waiting(struct round *r, const struct store_message *m, struct now now)
 {
-	const struct store_message *x = a, *y = b;
+	struct known *k = find_known(r, m->id);
 
-	if (x->tries != y->tries)
-		return x->tries < y->tries ? -1 : 1;
-	return x->at_ms < y->at_ms ? -1 : x->at_ms > y->at_ms;
+	if (k == NULL)
+		return false;
+	k->listed = true;
+	if (k->due_ms > now.wall_ms && k->due_ms != INT64_MAX)
+		due_at(r, k->due_ms);
+	return k->due_ms > now.wall_ms;
+}
+
+/* What was not looked at yet goes first. */
+static bool
+look_at_all(struct round *r, struct store_message *m, size_t n, const bool *held, struct now now, struct error *err)
+{
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < n; i++) {
+			if (m[i].body == NULL || (pass == 0) != (find_known(r, m[i].id) == NULL))
+				continue;
+			r->held = r->held || held[i];
+			if (held[i] || is_waiting(r, &m[i], now))
+				continue;
+			if (r->looks >= LOOKS_MAX) {
+				r->more = true;
+				continue;
+			}
+			if (!look_at(r, &m[i], now, err))
+				return false;
+		}
+	return true;
 }
 
 static int
@@ -447,7 +548,7 @@ static bool
 look_for_due(struct round *r, struct now now, struct error *err)
 {
 	bool *held;
-	struct task **end = &r->waiting, *old;
+	struct task *old;
 	struct store_message *m = NULL;
 	bool ok = true;
 	size_t n = 0;
@@ -458,17 +559,18 @@ look_for_due(struct round *r, struct now now, struct error *err)
 		return false;
 	if (n == LIST_MAX && add_name(&r->told, ""))
 		log_event(LOG_LEVEL_ERROR, "outbox_long", KV_INT("at_least", n), KV_STR("detail", "what is beyond waits"));
-	if (n > 0)
-		qsort(m, n, sizeof(*m), by_tries);
 	r->held = false;
+	r->looks = 0;
+	r->more = false;
 	held = find_held(m, n);
 	if (held == NULL)
 		ok = error_set(err, ERR_INTERNAL, "out of memory");
-	for (size_t i = 0; i < n; i++) {
-		r->held = r->held || (ok && held[i]);
-		ok = ok && (held[i] || look_at(r, &m[i], &end, now, err));
+	else
+		ok = look_at_all(r, m, n, held, now, err);
+	if (ok)
+		forget_unlisted(r);
+	for (size_t i = 0; i < n; i++)
 		store_message_clear(&m[i]);
-	}
 	free(held);
 	free(m);
 	return ok;
@@ -491,6 +593,8 @@ round_run(struct round *r, enum round_look look, struct now now)
 		ok = !r->allowed || look_for_due(r, now, &err);
 	}
 	ok = ok && claim_waiting(r, now, &err);
+	if (r->more && r->waiting == NULL)	/* the rest at once, after what was found is posted */
+		due_at(r, now.wall_ms);
 	note_store(r, ok, &err);
 	if (!ok)
 		due_at(r, now.wall_ms + RETRY_STORE_MS);

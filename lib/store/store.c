@@ -319,8 +319,8 @@ get_try(struct store *s, const char *message_id, int64_t number, struct store_tr
  * doubling and halving: a query over all of `deliveries` would scan history on a server that uses its
  * index for exact ids only.
  */
-static bool
-last_try(struct store *s, struct store_message *m, int64_t deadline_boot_ms, struct error *err)
+bool
+store_outbox_tries(struct store *s, struct store_message *m, int64_t deadline_boot_ms, struct error *err)
 {
 	int64_t there = 0, missing = 0;	/* the highest number found; the lowest not found, 0: none yet */
 
@@ -346,26 +346,14 @@ bool
 store_outbox_list(struct store *s, size_t limit, struct store_message **out, size_t *n,
     int64_t deadline_boot_ms, struct error *err)
 {
-	struct store_message *m;
 	void *list;
-	bool ok = true;
 
 	*out = NULL;
 	*n = 0;
 	if (!s->does->list(s, &shape_outbox, 0, limit, &list, n, deadline_boot_ms, err))
 		return error_wrap(err, "outbox");
-	m = list;
-	for (size_t i = 0; ok && i < *n; i++)
-		ok = last_try(s, &m[i], deadline_boot_ms, err);
-	if (ok) {
-		*out = m;
-		return true;
-	}
-	for (size_t i = 0; i < *n; i++)
-		store_message_clear(&m[i]);
-	free(m);
-	*n = 0;
-	return false;
+	*out = list;
+	return true;
 }
 
 bool

@@ -34,7 +34,7 @@ struct store_message {		/* outbox: _id = the webhook-id, "<type>.<tid>[.<more>]"
 	char tid[TID_CAP];
 	int64_t at_ms;		/* wall: owed since */
 	char *body;		/* JSON {type, timestamp, data}; heap */
-	int64_t tries;		/* filled by store_outbox_list: tries known so far in `deliveries` */
+	int64_t tries;		/* filled by store_outbox_tries: those in `deliveries` */
 	int64_t last_try_ms;	/* wall, 0: none */
 };
 void store_message_clear(struct store_message *m);
@@ -94,6 +94,8 @@ bool store_outbox_put(struct store *s, const struct store_message *m, enum store
 bool store_outbox_delete(struct store *s, const char *id, int64_t deadline_boot_ms, struct error *err);
 /* *out: store_message_clear each, then free. */
 bool store_outbox_list(struct store *s, size_t limit, struct store_message **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
+/* How often it was tried, and when last. A few reads. */
+bool store_outbox_tries(struct store *s, struct store_message *m, int64_t deadline_boot_ms, struct error *err);
 /* A try is claimed under the number after the last one (1, 2, ... without gaps), then finished by who claimed it (ERR_NOT_FOUND: never claimed). */
 bool store_try_claim(struct store *s, const struct store_try *t, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
 bool store_try_finish(struct store *s, const struct store_try *t, int64_t deadline_boot_ms, struct error *err);

@@ -30,9 +30,9 @@ class Control:
     """The numbers that killpoint.c shares with us."""
 
     def __init__(self, path):
-        path.write_bytes(bytes(48))
+        path.write_bytes(bytes(56))
         self.path, self.file = path, open(path, "r+b")
-        self.map = mmap.mmap(self.file.fileno(), 48)
+        self.map = mmap.mmap(self.file.fileno(), 56)
 
     def __getitem__(self, i):
         return struct.unpack_from("q", self.map, 8 * i)[0]
@@ -40,11 +40,12 @@ class Control:
     def __setitem__(self, i, value):
         struct.pack_into("q", self.map, 8 * i, value)
 
-    ARMED, COUNT, AT, PID, AFTER, FIRED = range(6)
+    ARMED, COUNT, AT, PID, AFTER, FIRED, SIGNAL = range(7)
 
-    def arm(self, at, pid, after):
+    def arm(self, at, pid=0, after=0, signum=0):
         self[self.ARMED] = 0
         self[self.COUNT], self[self.AT], self[self.PID], self[self.AFTER], self[self.FIRED] = 0, at, pid, after, 0
+        self[self.SIGNAL] = signum
         self[self.ARMED] = 1
 
     def disarm(self):

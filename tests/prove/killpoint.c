@@ -1,6 +1,6 @@
 /*
  * Preloaded into a program under test: counts its steps (what leaves it: bytes on a socket, writes and syncs
- * of its files) and kills a process with SIGKILL at one of them. $KILLPOINT names a file of six 64-bit numbers
+ * of its files) and kills a process with SIGKILL at one of them. $KILLPOINT names a file of seven 64-bit numbers
  * that the test shares with us:
  *
  *	armed	0: nothing is counted
@@ -9,6 +9,7 @@
  *	pid	who; 0: this process
  *	after	1: once the step is done, 0: before it
  *	fired	how often somebody died
+ *	signal	0: SIGKILL; SIGSTOP: it stands still instead
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-struct control { _Atomic int64_t armed, count, at, pid, after, fired; };
+struct control { _Atomic int64_t armed, count, at, pid, after, fired, signal; };
 
 static struct control *control;
 
@@ -56,8 +57,8 @@ die(void)
 
 	control->fired++;
 	control->at = 0;
-	kill(pid == 0 ? getpid() : pid, SIGKILL);
-	for (int i = 0; pid != 0 && i < 1000 && kill(pid, 0) == 0; i++)
+	kill(pid == 0 ? getpid() : pid, control->signal == 0 ? SIGKILL : (int)control->signal);
+	for (int i = 0; pid != 0 && control->signal == 0 && i < 1000 && kill(pid, 0) == 0; i++)
 		usleep(1000);	/* a step further it must not be there any more */
 }
 
