@@ -98,13 +98,34 @@ flow_cid_is_one_of(const char *cid, const char *const *cids, size_t n_cids)
 }
 
 bool
+flow_attempt_of_text(const char *text, const char *cid, const char *order, const char *user, const char *room, const char *tid, struct flow_attempt *out, struct error *err)
+{
+	struct attempt *a = &out->a;
+	struct buf json;
+	bool fits;
+
+	memset(out, 0, sizeof(*out));
+	if (!attempt_parse(text, a, err))
+		return false;
+	snprintf(a->cid, sizeof(a->cid), "%s", cid);
+	snprintf(a->partner_order_id, sizeof(a->partner_order_id), "%s", order);
+	snprintf(a->user_id, sizeof(a->user_id), "%s", user);
+	snprintf(a->room_id, sizeof(a->room_id), "%s", room);
+	snprintf(out->tid, sizeof(out->tid), "%s", tid);
+	buf_init(&json, sizeof(out->json) - 1);
+	attempt_format(a, &json);
+	fits = !json.bad;
+	if (fits)
+		memcpy(out->json, buf_str(&json), json.len + 1);
+	buf_clear(&json);
+	return fits || error_set(err, ERR_INTERNAL, "the attempt is longer than %d bytes", ATTEMPT_MAX);
+}
+
+bool
 flow_attempt_of_hold(const struct queue_hold *h, struct flow_attempt *out, struct error *err)
 {
-	memset(out, 0, sizeof(*out));
-	if (!attempt_parse(h->attempt, &out->a, err))
+	if (!flow_attempt_of_text(h->attempt, h->cid, h->order, h->user, h->room, h->tid, out, err))
 		return error_wrap(err, "hold %" PRIu64, h->id);
-	snprintf(out->json, sizeof(out->json), "%s", h->attempt);
-	snprintf(out->tid, sizeof(out->tid), "%s", h->tid);
 	out->hold_id = h->id;
 	out->token = h->token;
 	out->window_boot_ms = h->window_boot_ms;

@@ -37,6 +37,9 @@ void flow_answer_refusal(struct flow_answer *out, const struct queue_answer *qa,
 
 bool flow_cid_is_one_of(const char *cid, const char *const *cids, size_t n_cids);
 
+/* From the queue's text of it (attempt_format_short), and what the queue keeps beside. ERR_INTERNAL: it does not parse. */
+bool flow_attempt_of_text(const char *text, const char *cid, const char *order, const char *user, const char *room, const char *tid, struct flow_attempt *out,
+	struct error *err);
 /* From the queue's hold. ERR_INTERNAL: its attempt does not parse. */
 bool flow_attempt_of_hold(const struct queue_hold *h, struct flow_attempt *out, struct error *err);
 /* From a chain, which it borrows: the attempt under this tid; hold_id and token are 0. ERR_NOT_FOUND, ERR_INTERNAL. */

@@ -18,7 +18,7 @@ enum { CALL_MS = 10000 };
 struct memory {			/* of one tid */
 	struct memory *next;	/* by the number of its approving */
 	enum hold_state state;	/* as last noted */
-	char tid[TID_CAP], key[KEY_CAP];
+	char tid[TID_CAP], key[KEY_CAP], user[USER_CAP], room[ROOM_CAP];
 	char *attempt;
 	uint64_t token;
 	int64_t n;
@@ -123,6 +123,8 @@ restorer_add(struct restorer *r, const struct order_entry *e, struct error *err)
 	if (o->last_n < e->n - 1)
 		o->last_n = e->n - 1;
 	m->state = e->state;
+	memcpy(m->user, e->user, sizeof(m->user));
+	memcpy(m->room, e->room, sizeof(m->room));
 	m->token = e->token;
 	if (e->n > m->n)
 		m->n = e->n;
@@ -194,15 +196,12 @@ pad(struct work *w, const struct flow_attempt *at, int64_t to_n, struct error *e
 static bool
 attempt_of(const struct remembered *o, const struct memory *m, struct flow_attempt *at, struct error *err)
 {
-	memset(at, 0, sizeof(*at));
 	if (m->attempt == NULL)
 		return error_set(err, ERR_INTERNAL, "the queue's log does not tell what was asked for");
-	if (!attempt_parse(m->attempt, &at->a, err))
+	if (!flow_attempt_of_text(m->attempt, o->cid, o->order, m->user, m->room, m->tid, at, err))
 		return false;
-	snprintf(at->json, sizeof(at->json), "%s", m->attempt);
-	memcpy(at->tid, m->tid, sizeof(at->tid));
 	at->token = m->token;
-	return strcmp(at->a.cid, o->cid) == 0 || error_set(err, ERR_INTERNAL, "the queue's log speaks of two merchants");
+	return true;
 }
 
 /* How an attempt ended, which KakaoPay says is not captured: what the queue was told, or that nobody knows. */

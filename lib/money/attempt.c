@@ -14,11 +14,11 @@
  * was written.
  */
 static const struct field_rule rules[] = {
-	STR_FIELD(attempt, cid, true, 0, 10, NULL),
-	STR_FIELD(attempt, partner_order_id, true, 0, 100, NULL),
+	STR_FIELD(attempt, cid, false, 0, 10, NULL),
+	STR_FIELD(attempt, partner_order_id, false, 0, 100, NULL),
 	STR_FIELD(attempt, partner_user_id, true, 0, 100, NULL),
-	STR_FIELD(attempt, user_id, true, 0, 100, NULL),
-	STR_FIELD(attempt, room_id, true, 0, ROOM_CAP - 1, NULL),
+	STR_FIELD(attempt, user_id, false, 0, 100, NULL),
+	STR_FIELD(attempt, room_id, false, 0, ROOM_CAP - 1, NULL),
 	STR_FIELD(attempt, item_name, true, 0, 100, NULL),
 	INT_FIELD(attempt, quantity, true, 0, MAX_WON),
 	INT_FIELD(attempt, total_amount, true, 0, MAX_WON),
@@ -27,15 +27,10 @@ static const struct field_rule rules[] = {
 	STR_FIELD(attempt, intervals, false, 0, INTERVALS_CAP - 1, NULL),
 };
 
-void
-attempt_format(const struct attempt *a, struct buf *out)
+static void
+add_rest(const struct attempt *a, struct buf *out)
 {
-	buf_add_char(out, '{');
-	json_add_str_member(out, "cid", a->cid);
-	json_add_str_member(out, "partner_order_id", a->partner_order_id);
 	json_add_str_member(out, "partner_user_id", a->partner_user_id);
-	json_add_str_member(out, "user_id", a->user_id);
-	json_add_str_member(out, "room_id", a->room_id);
 	json_add_str_member(out, "item_name", a->item_name);
 	json_add_int_member(out, "quantity", a->quantity);
 	json_add_int_member(out, "total_amount", a->total_amount);
@@ -46,6 +41,24 @@ attempt_format(const struct attempt *a, struct buf *out)
 		json_add_str_member(out, "intervals", a->intervals);
 	json_add_raw_member(out, "reservation_info", a->reservation_info[0] != '\0' ? a->reservation_info : "{}");
 	buf_add_char(out, '}');
+}
+
+void
+attempt_format(const struct attempt *a, struct buf *out)
+{
+	buf_add_char(out, '{');
+	json_add_str_member(out, "cid", a->cid);
+	json_add_str_member(out, "partner_order_id", a->partner_order_id);
+	json_add_str_member(out, "user_id", a->user_id);
+	json_add_str_member(out, "room_id", a->room_id);
+	add_rest(a, out);
+}
+
+void
+attempt_format_short(const struct attempt *a, struct buf *out)
+{
+	buf_add_char(out, '{');
+	add_rest(a, out);
 }
 
 /*

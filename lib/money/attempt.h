@@ -24,4 +24,6 @@ struct attempt {
 
 /* JSON {"cid":...,"partner_order_id":...,...}; at most ATTEMPT_MAX bytes. Parse: ERR_INTERNAL on anything else (our own writing). */
 void attempt_format(const struct attempt *a, struct buf *out);
+/* The same without cid, partner_order_id, user_id and room_id, for who keeps those beside it; parsed they are "". */
+void attempt_format_short(const struct attempt *a, struct buf *out);
 bool attempt_parse(const char *json, struct attempt *out, struct error *err) __attribute__((warn_unused_result));
