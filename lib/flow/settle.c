@@ -29,6 +29,7 @@ struct settler {
 	struct flow *f;
 	struct known *known;
 	bool told_long;
+	int64_t behind_boot_ms;	/* when holds that the ledger lacks are told of again */
 };
 
 /* One item on its way. */
@@ -80,12 +81,17 @@ alert(const struct look *l, const char *event, const char *detail)
 	log_event(LOG_LEVEL_ERROR, event, KV_STR("tid", l->item->tid), KV_STR("cid", l->item->cid), KV_STR("order", l->item->partner_order_id), KV_STR("detail", detail));
 }
 
+/* What is told once of each item. */
+enum once { ONCE_BEHIND, ONCE_BROKEN, ONCE_REVIEW, ONCE_NOT_REMOVED, ONCE_NOT_REFUNDED };
+static const char *const once_events[] = { [ONCE_BEHIND] = "ledger_behind", [ONCE_BROKEN] = "order_broken", [ONCE_REVIEW] = "unsettled_review",
+	[ONCE_NOT_REMOVED] = "not_removed", [ONCE_NOT_REFUNDED] = "unbookable_not_refunded" };
+
 static void
-alert_once(struct look *l, const char *event, const char *detail)
+alert_once(struct look *l, enum once what, const char *detail)
 {
-	if (!l->m->told)
-		alert(l, event, detail);
-	l->m->told = true;
+	if ((l->m->told & 1u << what) == 0)
+		alert(l, once_events[what], detail);
+	l->m->told |= 1u << what;
 }
 
 static bool
@@ -340,7 +346,7 @@ refund_unbookable(struct look *l)
 	result = a->result;
 	free(a);
 	if (result == FR_REFUND_DECLINED || result == FR_IN_REVIEW)
-		alert_once(l, "unbookable_not_refunded", "KakaoPay does not give it back: an operator decides");
+		alert_once(l, ONCE_NOT_REFUNDED, "KakaoPay does not give it back: an operator decides");
 	return result == FR_OK ? AGAIN : DONE;
 }
 
@@ -427,7 +433,7 @@ follow_paid(struct look *l, struct error *err)
 	if (l->st.state == AS_UNBOOKABLE && l->asked_queue && refunds_unbookable(l))
 		return refund_unbookable(l);
 	if (last.acknowledged && clock_now().wall_ms - last.at_ms >= NOT_REMOVED_MS)
-		alert_once(l, "not_removed", "the reservation service took the payment 10 minutes ago and has not removed its hold");
+		alert_once(l, ONCE_NOT_REMOVED, "the reservation service took the payment 10 minutes ago and has not removed its hold");
 	return DONE;
 }
 
@@ -443,7 +449,7 @@ follow(struct look *l, struct error *err)
 	if (l->st.state == AS_DECLINED)
 		return follow_declined(l, err);
 	if (l->st.state == AS_REVIEW)
-		alert_once(l, "unsettled_review", l->st.last->reason);
+		alert_once(l, ONCE_REVIEW, l->st.last->reason);
 	if (l->st.captured == NULL)
 		return DONE;
 	return l->st.removed != NULL ? follow_removed(l, err) : follow_paid(l, err);
@@ -454,7 +460,7 @@ follow(struct look *l, struct error *err)
 static enum next
 behind(struct look *l)
 {
-	alert_once(l, "ledger_behind", "order#n-1 is missing: an older copy of the database? roompayctl restore");
+	alert_once(l, ONCE_BEHIND, "order#n-1 is missing: an older copy of the database? roompayctl restore");
 	return DONE;
 }
 
@@ -503,7 +509,7 @@ look_at_item(struct settler *s, const struct store_open *item, struct settle_mem
 		next = read_all(l, err) ? act(l, err) : FAILED;
 	}
 	if (next == FAILED && err->code == ERR_INTERNAL) {	/* of this order alone */
-		alert_once(l, "order_broken", err->msg);
+		alert_once(l, ONCE_BROKEN, err->msg);
 		m->next_boot_ms = clock_boot_ms() + BROKEN_MS;
 		next = DONE;
 	}
@@ -604,7 +610,7 @@ tell_restored(struct flow *f, const struct flow_call *c, const struct queue_hold
  * was before.
  */
 static bool
-settle_hold(struct flow *f, const struct queue_hold *h, struct error *err)
+settle_hold(struct flow *f, const struct queue_hold *h, bool tells, struct error *err)
 {
 	struct flow_call c = { "", clock_boot_ms() + SETTLE_STORE_MS };
 	struct ledger_chain chain = { 0 };
@@ -629,6 +635,8 @@ settle_hold(struct flow *f, const struct queue_hold *h, struct error *err)
 		tell_restored(f, &c, h);
 	else if (h->state != HOLD_APPROVING)
 		;	/* unknown by the queue alone: the next approve, or the item of the send before, tells */
+	else if ((int64_t)chain.n + 1 < h->n && !tells)
+		;
 	else if ((int64_t)chain.n + 1 < h->n)
 		log_event(LOG_LEVEL_ERROR, "ledger_behind", KV_STR("tid", h->tid), KV_STR("order", h->order), KV_STR("detail", "an older copy of the database? roompayctl restore"));
 	else if ((ok = flow_put_event(f, &c, &at, &e, &how, err)) && how == STORE_OURS)
@@ -641,12 +649,15 @@ out:
 static bool
 sweep_holds(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error *err)
 {
+	bool tells = clock_boot_ms() >= s->behind_boot_ms;
 	struct queue_answer qa;
 	uint64_t after = 0;
 
+	if (tells)
+		s->behind_boot_ms = clock_boot_ms() + BROKEN_MS;
 	while (!(stop != NULL && stop(ctx)) && queue_overdue(s->f->queue, after, clock_boot_ms() + SETTLE_STORE_MS, &qa, NULL) && qa.code == HA_OK) {
 		after = qa.hold.id;
-		if (qa.hold.state != HOLD_REVIEW && !is_known(s, qa.hold.tid, qa.hold.n) && !settle_hold(s->f, &qa.hold, err) && err->code != ERR_INTERNAL)
+		if (qa.hold.state != HOLD_REVIEW && !is_known(s, qa.hold.tid, qa.hold.n) && !settle_hold(s->f, &qa.hold, tells, err) && err->code != ERR_INTERNAL)
 			return false;
 	}
 	return true;

@@ -16,7 +16,7 @@ import linear  # noqa: E402
 import mutate  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-FULL = {"states": 1000000, "scenes": 200000, "stride": 1, "both": True, "payments": 10000, "mutants": None, "linear": [(seed, 20) for seed in range(1, 16)]}
+FULL = {"states": 1000000, "scenes": 60000, "stride": 1, "both": True, "payments": 10000, "mutants": None, "linear": [(seed, 20) for seed in range(1, 11)]}
 SMALL = {"states": 20000, "scenes": 2000, "stride": 9, "both": False, "payments": 150, "mutants": mutate.FEW, "linear": [(1, 5)]}
 
 
