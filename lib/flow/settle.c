@@ -610,7 +610,7 @@ tell_restored(struct flow *f, const struct flow_call *c, const struct queue_hold
  * was before.
  */
 static bool
-settle_hold(struct flow *f, const struct queue_hold *h, bool tells, struct error *err)
+settle_hold(struct flow *f, const struct queue_hold *h, bool *behind, struct error *err)
 {
 	struct flow_call c = { "", clock_boot_ms() + SETTLE_STORE_MS };
 	struct ledger_chain chain = { 0 };
@@ -635,10 +635,8 @@ settle_hold(struct flow *f, const struct queue_hold *h, bool tells, struct error
 		tell_restored(f, &c, h);
 	else if (h->state != HOLD_APPROVING)
 		;	/* unknown by the queue alone: the next approve, or the item of the send before, tells */
-	else if ((int64_t)chain.n + 1 < h->n && !tells)
-		;
 	else if ((int64_t)chain.n + 1 < h->n)
-		log_event(LOG_LEVEL_ERROR, "ledger_behind", KV_STR("tid", h->tid), KV_STR("order", h->order), KV_STR("detail", "an older copy of the database? roompayctl restore"));
+		*behind = true;
 	else if ((ok = flow_put_event(f, &c, &at, &e, &how, err)) && how == STORE_OURS)
 		tell_restored(f, &c, h);
 out:
@@ -649,17 +647,22 @@ out:
 static bool
 sweep_holds(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error *err)
 {
-	bool tells = clock_boot_ms() >= s->behind_boot_ms;
+	bool behind, told = false;
 	struct queue_answer qa;
 	uint64_t after = 0;
 
-	if (tells)
-		s->behind_boot_ms = clock_boot_ms() + BROKEN_MS;
 	while (!(stop != NULL && stop(ctx)) && queue_overdue(s->f->queue, after, clock_boot_ms() + SETTLE_STORE_MS, &qa, NULL) && qa.code == HA_OK) {
 		after = qa.hold.id;
-		if (qa.hold.state != HOLD_REVIEW && !is_known(s, qa.hold.tid, qa.hold.n) && !settle_hold(s->f, &qa.hold, tells, err) && err->code != ERR_INTERNAL)
+		behind = false;
+		if (qa.hold.state != HOLD_REVIEW && !is_known(s, qa.hold.tid, qa.hold.n) && !settle_hold(s->f, &qa.hold, &behind, err) && err->code != ERR_INTERNAL)
 			return false;
+		if (behind && clock_boot_ms() >= s->behind_boot_ms)
+			log_event(LOG_LEVEL_ERROR, "ledger_behind", KV_STR("tid", qa.hold.tid), KV_STR("order", qa.hold.order),
+			    KV_STR("detail", "an older copy of the database? roompayctl restore"));
+		told = told || behind;
 	}
+	if (told && clock_boot_ms() >= s->behind_boot_ms)
+		s->behind_boot_ms = clock_boot_ms() + BROKEN_MS;
 	return true;
 }
 
