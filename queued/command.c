@@ -404,6 +404,16 @@ wait_or_leave(struct commands *c, struct peer *p, enum verb_id verb, const struc
 	say(c, p, &said);
 }
 
+/* What the ledger tells of an attempt, for the log alone. */
+static bool
+view_of_memory(const struct proto_message *m, struct hold_view *v)
+{
+	*v = (struct hold_view){ .cid = proto_text(m, ARG_CID), .order = proto_text(m, ARG_ORDER), .user = proto_text(m, ARG_USER), .room = proto_text(m, ARG_ROOM),
+		.tid = proto_text(m, ARG_TID), .attempt = proto_text(m, ARG_ATTEMPT), .token = (uint64_t)proto_num(m, ARG_TOKEN), .n = proto_num(m, ARG_N),
+		.last_n = proto_num(m, ARG_LAST_N) };
+	return v->tid[0] != '\0' && hold_state_parse(proto_text(m, ARG_STATE), &v->state);
+}
+
 /* What reaches approving, and whatever becomes of it, is kept longer than its hold. What the ledger reached to is in the table only once this is applied. */
 static void
 note_order(struct commands *c, enum verb_id verb, const struct proto_message *m, const struct hold_answer *a)
@@ -411,6 +421,10 @@ note_order(struct commands *c, enum verb_id verb, const struct proto_message *m,
 	bool tells_n = verb == VERB_OUTCOME || verb == VERB_REMOVE;
 	struct hold_view h = a->hold;
 
+	if (verb == VERB_REMEMBER && a->code == HA_OK && view_of_memory(m, &h)) {
+		order_log_note(c->log, &h, proto_text(m, ARG_KEY));
+		return;
+	}
 	if (a->code != HA_OK || a->record.len == 0 || h.token == 0 || (!tells_n && verb != VERB_APPROVE && verb != VERB_TAKE_OVER))
 		return;
 	if (tells_n && proto_num(m, ARG_N) > h.last_n)

@@ -138,14 +138,47 @@ hand_over_holds(struct adoption *a, struct error *err)
 
 /* ---- orders */
 
+/* What the lost queue's log said then of the hold. False: the event does not speak of it. */
+static bool
+state_told_by(enum ledger_kind kind, enum hold_state *s)
+{
+	/* clang-format off */
+	static const struct { enum ledger_kind kind; enum hold_state state; } table[] = {
+		{ LK_APPROVING, HOLD_APPROVING }, { LK_APPROVED, HOLD_APPROVED }, { LK_REVIEW, HOLD_REVIEW }, { LK_DECLINED, HOLD_DECLINED }, { LK_UNKNOWN, HOLD_UNKNOWN },
+		{ LK_REFUSED, HOLD_READY }, { LK_NOT_EXECUTED, HOLD_READY }, { LK_ABANDONED, HOLD_READY }, { LK_REMOVED, HOLD_REMOVED },
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (table[i].kind == kind) {
+			*s = table[i].state;
+			return true;
+		}
+	return false;
+}
+
 static bool
 remember(struct adoption *a, const struct ledger_event *e, struct error *err)
 {
+	static struct order_entry m;	/* large */
 	struct queue_answer qa;
 
 	note_token(a, e);
 	a->orders += e->kind == LK_APPROVING && e->n == 1;
-	return queue_remember(a->f->queue, e->cid, e->partner_order_id, e->n, is_capture(e), deadline(), &qa, err);
+	memset(&m, 0, sizeof(m));
+	snprintf(m.cid, sizeof(m.cid), "%s", e->cid);
+	snprintf(m.order, sizeof(m.order), "%s", e->partner_order_id);
+	m.last_n = e->n;
+	if (state_told_by(e->kind, &m.state)) {
+		snprintf(m.tid, sizeof(m.tid), "%s", e->tid);
+		snprintf(m.user, sizeof(m.user), "%s", e->user_id);
+		snprintf(m.room, sizeof(m.room), "%s", e->room_id);
+		snprintf(m.key, sizeof(m.key), "%s", e->key);
+		snprintf(m.attempt, sizeof(m.attempt), "%s", e->attempt == NULL ? "" : e->attempt);
+		m.token = (uint64_t)e->token;
+		m.n = e->kind == LK_APPROVING ? e->n : 0;
+	}
+	return queue_remember(a->f->queue, &m, is_capture(e), deadline(), &qa, err);
 }
 
 /* A page; *from_ms: where the next one begins. */

@@ -111,7 +111,7 @@ restorer_add(struct restorer *r, const struct order_entry *e, struct error *err)
 	struct remembered *o;
 	struct memory *m;
 
-	if (e->tid[0] == '\0' || e->n < 1)
+	if (e->tid[0] == '\0')
 		return true;
 	o = get_order(r, e);
 	m = o == NULL ? NULL : get_attempt(o, e);

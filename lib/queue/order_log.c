@@ -261,17 +261,6 @@ order_log_sync(struct order_log *l, struct error *err)
 /* ---- reading */
 
 static bool
-state_of(const char *word, enum hold_state *out)
-{
-	for (int s = 0; s < HOLD__MAX; s++)
-		if (strcmp(hold_state_name((enum hold_state)s), word) == 0) {
-			*out = (enum hold_state)s;
-			return true;
-		}
-	return false;
-}
-
-static bool
 copy_text(char *out, size_t cap, const char *text)
 {
 	return (size_t)snprintf(out, cap, "%s", text) < cap;
@@ -293,7 +282,7 @@ read_line(char *line, size_t len, struct order_entry *e)
 	e->token = (uint64_t)proto_num(&m, ARG_TOKEN);
 	e->n = proto_num(&m, ARG_N);
 	e->last_n = proto_num(&m, ARG_LAST_N);
-	return state_of(m.word, &e->state) && copy_text(e->cid, sizeof(e->cid), proto_text(&m, ARG_CID)) &&
+	return hold_state_parse(m.word, &e->state) && copy_text(e->cid, sizeof(e->cid), proto_text(&m, ARG_CID)) &&
 	    copy_text(e->order, sizeof(e->order), proto_text(&m, ARG_ORDER)) && copy_text(e->user, sizeof(e->user), proto_text(&m, ARG_USER)) &&
 	    copy_text(e->room, sizeof(e->room), proto_text(&m, ARG_ROOM)) && copy_text(e->tid, sizeof(e->tid), proto_text(&m, ARG_TID)) &&
 	    copy_text(e->key, sizeof(e->key), proto_text(&m, ARG_KEY)) && copy_text(e->attempt, sizeof(e->attempt), proto_text(&m, ARG_ATTEMPT));

@@ -435,15 +435,26 @@ queue_overdue(struct queue *q, uint64_t after, int64_t deadline_boot_ms, struct 
 }
 
 bool
-queue_remember(struct queue *q, const char *cid, const char *order, int64_t last_n, bool paid,
-    int64_t deadline_boot_ms, struct queue_answer *out, struct error *err)
+queue_remember(struct queue *q, const struct order_entry *e, bool paid, int64_t deadline_boot_ms,
+    struct queue_answer *out, struct error *err)
 {
 	struct proto_message *m = begin(q, VERB_REMEMBER);
 
-	proto_set_text(m, ARG_CID, cid);
-	proto_set_text(m, ARG_ORDER, order);
-	proto_set_num(m, ARG_LAST_N, last_n);
+	proto_set_text(m, ARG_CID, e->cid);
+	proto_set_text(m, ARG_ORDER, e->order);
+	proto_set_num(m, ARG_LAST_N, e->last_n);
 	proto_set_num(m, ARG_PAID, paid);
+	if (e->tid[0] != '\0') {
+		proto_set_text(m, ARG_TID, e->tid);
+		proto_set_text(m, ARG_USER, e->user);
+		proto_set_text(m, ARG_ROOM, e->room);
+		proto_set_text(m, ARG_STATE, hold_state_name(e->state));
+		proto_set_text(m, ARG_ATTEMPT, e->attempt);
+		proto_set_text(m, ARG_KEY, e->key);
+		proto_set_num(m, ARG_TOKEN, (int64_t)e->token);
+		if (e->n > 0)
+			proto_set_num(m, ARG_N, e->n);
+	}
 	return ask_rule(q, false, deadline_boot_ms, out, err);
 }
 

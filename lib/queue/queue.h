@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/limit.h"
 #include "booking/hold_table.h"
+#include "queue/order_log.h"
 
 struct queue_hold {		/* hold_view, owned */
 	uint64_t id;
@@ -56,7 +57,8 @@ bool queue_watch(struct queue *q, int64_t wait_ms, bool *poked, struct error *er
 /* What the courier asks. overdue: the first hold with an id above `after` that waits for an outcome alone and whose writer had its time: HA_OK, HA_NO_HOLD. The
  * others: hold_table.h, "A queue whose journal is new". */
 bool queue_overdue(struct queue *q, uint64_t after, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
-bool queue_remember(struct queue *q, const char *cid, const char *order, int64_t last_n, bool paid, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+/* With a tid the rest of the entry goes into the orders' log (order_log.h), so that a queue in the place of a lost one knows what that one kept. */
+bool queue_remember(struct queue *q, const struct order_entry *e, bool paid, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
 bool queue_take_over(struct queue *q, const struct hold_handover *h, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
 bool queue_admit(struct queue *q, bool adopted, uint64_t token_floor, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
 /* Who it is. */

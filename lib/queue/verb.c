@@ -183,7 +183,8 @@ static const struct verb verbs[] = {
 	[VERB_OUTCOME]    = { "outcome",    B(ID) | B(TOKEN) | B(OUTCOME) | B(N), 0, false, decide_outcome },
 	[VERB_REMOVE]     = { "remove",     B(ID) | B(BY) | B(N), 0, false, decide_remove },
 	[VERB_OVERDUE]    = { "overdue",    0, B(AFTER), false, decide_overdue },
-	[VERB_REMEMBER]   = { "remember",   B(CID) | B(ORDER) | B(LAST_N) | B(PAID), 0, false, decide_remember },
+	[VERB_REMEMBER]   = { "remember",   B(CID) | B(ORDER) | B(LAST_N) | B(PAID),
+						B(USER) | B(ROOM) | B(TID) | B(ATTEMPT) | B(STATE) | B(KEY) | B(TOKEN) | B(N), false, decide_remember },
 	[VERB_TAKE_OVER]  = { "take-over",  B(CID) | B(ORDER) | B(USER) | B(ROOM) | B(TID) | B(SET) | B(ATTEMPT) |
 						B(STATE) | B(TOKEN) | B(N) | B(LAST_N), B(KEY) | B(WINDOW_MS), false,
 						decide_take_over },

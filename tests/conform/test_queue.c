@@ -508,7 +508,7 @@ a_new_queue_is_closed_and_takes_over_what_it_is_told(void **state)
 	assert_string_equal(hello.fence, "new");
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_NOT_READY, "closed");
 	expect(f, queue_take_over(f->q, &h, soon(), &f->a, &f->err), HA_OK, "handed over");
-	expect(f, queue_remember(f->q, CID, "o9", 5, true, soon(), &f->a, &f->err), HA_OK, "remembered");
+	expect(f, queue_remember(f->q, &(struct order_entry){ .cid = CID, .order = "o9", .last_n = 5 }, true, soon(), &f->a, &f->err), HA_OK, "remembered");
 	expect(f, queue_admit(f->q, true, 50, soon(), &f->a, &f->err), HA_IN_PROGRESS, "the old queue's calls may go on");
 	end_daemon(f, SIGKILL);
 	start_daemon(f);
