@@ -263,26 +263,6 @@ conclude(struct approval *ap, int64_t n, struct outcome *o)
 	return answer_outcome(ap, o);
 }
 
-/* What an inquiry proves, as an outcome. False: it proves nothing (pending, silent). */
-static bool
-outcome_of_verdict(enum flow_verdict v, struct outcome *o)
-{
-	/* clang-format off */
-	static const struct { bool proves; enum ledger_kind kind; bool captured; } table[] = {
-		[FV_CAPTURED]           = { true,  LK_APPROVED, true },
-		[FV_CAPTURED_OTHERWISE] = { true,  LK_REVIEW,   true },
-		[FV_CANCELED]           = { true,  LK_APPROVED, true },
-		[FV_FAILED]             = { true,  LK_DECLINED, false },
-		[FV_PENDING]            = { false, LK_UNKNOWN,  false },
-		[FV_STRANGE]            = { true,  LK_REVIEW,   false },
-		[FV_SILENT]             = { false, LK_UNKNOWN,  false },
-	};
-	/* clang-format on */
-	o->kind = table[v].kind;
-	o->captured = table[v].captured;
-	return table[v].proves;
-}
-
 /* Sent, and its end is not known: inquire at once while there is time. The provider's words that stay are those of the approve. */
 static void
 inquire_after_send(struct approval *ap, struct outcome *o)
@@ -296,7 +276,7 @@ inquire_after_send(struct approval *ap, struct outcome *o)
 	if (deadline - clock_boot_ms() < FLOW_INQUIRY_MIN_MS)
 		return;
 	v = flow_inquire(ap->f, &ap->at, deadline, &o->payment, &pa, o->reason);
-	(void)outcome_of_verdict(v, o);
+	(void)flow_verdict_proves(v, &o->kind, &o->captured);
 	if (v == FV_CANCELED || (o->kind == LK_DECLINED && o->provider.code == 0))
 		o->provider = pa;
 }
@@ -411,7 +391,7 @@ settle_first(struct approval *ap, int64_t n)
 
 	error_clear(&err);
 	v = flow_inquire(ap->f, &ap->at, deadline, &o.payment, &o.provider, o.reason);
-	if (outcome_of_verdict(v, &o)) {
+	if (flow_verdict_proves(v, &o.kind, &o.captured)) {
 		const char *mine = order_tid_of_key(&ap->chain, ap->key);
 		enum next next = conclude(ap, n, &o);
 

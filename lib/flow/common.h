@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "flow/flow.h"
+#include "flow/verdict.h"
 
 enum {
 	FLOW_RETRY_MS = 2000,		/* Retry-After where nothing better is known */
@@ -97,16 +98,6 @@ struct payment *flow_payment_times(struct payment *p);
 /* Does KakaoPay speak of what was asked? Ids, quantity, total, tax-free and, where it was asked for, VAT. why: the first difference. */
 bool flow_payment_matches(const struct flow_attempt *at, const struct payment *p, char why[200]);
 
-/* One inquiry and what it proves. */
-enum flow_verdict {
-	FV_CAPTURED,		/* *payment, as asked for */
-	FV_CAPTURED_OTHERWISE,	/* *payment, but not what was asked: review */
-	FV_CANCELED,		/* captured, and given back since, in whole or part */
-	FV_FAILED,		/* FAIL_*, QUIT_PAYMENT: certainly not, and never will be */
-	FV_PENDING,		/* not yet approved: proves nothing while an approve may be under way */
-	FV_STRANGE,		/* a status that no document names: an operator decides */
-	FV_SILENT,		/* no answer, or none of use */
-};
-/* pa->message: KakaoPay's word for the status. */
+/* One inquiry. pa->message: KakaoPay's word for the status. */
 enum flow_verdict flow_inquire(struct flow *f, const struct flow_attempt *at, int64_t deadline_boot_ms, struct payment *payment, struct provider_answer *pa,
 	char why[200]);

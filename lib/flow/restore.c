@@ -222,31 +222,6 @@ end_by_queue(enum hold_state s)
 }
 
 static bool
-end_of(enum flow_verdict v, enum hold_state s, enum ledger_kind *kind, bool *captured)
-{
-	*captured = v == FV_CAPTURED || v == FV_CANCELED || v == FV_CAPTURED_OTHERWISE;
-	switch (v) {
-	case FV_CAPTURED:
-	case FV_CANCELED:
-		*kind = LK_APPROVED;
-		return true;
-	case FV_CAPTURED_OTHERWISE:
-	case FV_STRANGE:
-		*kind = LK_REVIEW;
-		return true;
-	case FV_FAILED:
-		*kind = LK_DECLINED;
-		return true;
-	case FV_PENDING:
-		*kind = end_by_queue(s);
-		return true;
-	case FV_SILENT:
-		break;
-	}
-	return false;
-}
-
-static bool
 put_replay_key(struct work *w, const struct memory *m, int64_t n, struct error *err)
 {
 	struct store_replay r = { .n = n };
@@ -281,6 +256,7 @@ restore_attempt(struct work *w, const struct memory *m, const struct order_state
 	struct payment payment;
 	struct flow_event end = { .provider = &pa };
 	struct flow_attempt at;
+	enum flow_verdict v;
 	struct error bad;
 	char why[200];
 	int64_t n;
@@ -289,8 +265,11 @@ restore_attempt(struct work *w, const struct memory *m, const struct order_state
 	error_clear(&bad);
 	if (!attempt_of(w->order, m, &at, &bad))
 		return fail(w, m->tid, bad.msg);
-	if (!end_of(flow_inquire(w->f, &at, w->call.deadline_boot_ms, &payment, &pa, why), m->state, &end.kind, &captured))
+	v = flow_inquire(w->f, &at, w->call.deadline_boot_ms, &payment, &pa, why);
+	if (v == FV_SILENT)
 		return fail(w, m->tid, why);
+	if (!flow_verdict_proves(v, &end.kind, &captured))
+		end.kind = end_by_queue(m->state);
 	snprintf(w->what, sizeof(w->what), "%s: %s, by KakaoPay: %.200s", m->tid, ledger_kind_name(end.kind), why[0] == '\0' ? "as asked for" : why);
 	if (captured)
 		end.payment = flow_payment_times(&payment);

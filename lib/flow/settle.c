@@ -258,7 +258,7 @@ inquire(struct look *l, struct error *err)
 	log_event(LOG_LEVEL_INFO, "inquired", KV_STR("tid", l->item->tid), KV_STR("says", why), KV_INT("nth", l->m->asked + 1));
 	if (late && v != FV_SILENT)
 		l->m->late_looks++;
-	captured = v == FV_CAPTURED || v == FV_CAPTURED_OTHERWISE || v == FV_CANCELED;
+	(void)flow_verdict_proves(v, &kind, &captured);
 	if (!settle_conclude(&l->facts, l->m, v, clock_now(), &kind))
 		return late && v == FV_SILENT ? DONE : AGAIN;
 	l->call.deadline_boot_ms = clock_boot_ms() + SETTLE_STORE_MS;

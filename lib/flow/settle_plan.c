@@ -152,28 +152,16 @@ settle_plan(const struct settle_facts *f, const struct settle_memory *m, struct 
 bool
 settle_conclude(const struct settle_facts *f, struct settle_memory *m, enum flow_verdict v, struct now now, enum ledger_kind *kind)
 {
+	bool captured;
+
 	note_asked(m, now, v == FV_PENDING);
-	switch (v) {
-	case FV_CAPTURED:
-	case FV_CANCELED:
-		*kind = LK_APPROVED;
-		return true;
-	case FV_CAPTURED_OTHERWISE:
-	case FV_STRANGE:
-		*kind = LK_REVIEW;
-		return true;
-	case FV_FAILED:
+	if (flow_verdict_proves(v, kind, &captured))
+		return v != FV_FAILED || f->state != AS_DECLINED;
+	if (v == FV_PENDING && f->state == AS_DECLINED)
+		return false;
+	if (v == FV_PENDING && read_again(f, m, now)) {
 		*kind = LK_DECLINED;
-		return f->state != AS_DECLINED;
-	case FV_PENDING:
-		if (f->state == AS_DECLINED)
-			return false;
-		*kind = LK_DECLINED;
-		if (read_again(f, m, now))
-			return true;
-		break;
-	case FV_SILENT:
-		break;
+		return true;
 	}
 	*kind = LK_UNKNOWN;		/* said once: then the gateway knows, and the user may try again */
 	return f->state == AS_APPROVING;

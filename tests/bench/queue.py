@@ -16,25 +16,9 @@ import sys
 import tempfile
 import time
 
-CONF = """[site]
-replay_key_file = /nonexistent
-[queue]
-socket = {dir}/queue.sock
-dir = {dir}/queue
-sold_guard = 0
-max_holds_per_user = 1000
-max_calls_ready = 1000
-max_calls = 1000
-[store]
-uri = mongodb://127.0.0.1:1/
-[caller g]
-roles = gateway
-cids = TC0ONETIME
-token_sha256 = {zeros}
-[merchant TC0ONETIME]
-mode = secret_key
-key_file = /nonexistent
-"""
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "prove"))
+from linear import CONF  # noqa: E402
+
 ANSWER = ('{"tid":"T5e6735e51aa00bc4411","page":"%s","app":"https://online-pay.kakao.com/mockup/v1/*/aInfo","mobile":"https://online-pay.kakao.com/mockup/v1/*/mInfo",'
           '"pc":"https://online-pay.kakao.com/mockup/v1/*/info","android":"kakaotalk://kakaopay/pg?url%%3Dhttps://online-pay.kakao.com/pay/mockup/*",'
           '"ios":"kakaotalk://kakaopay/pg?url%%3Dhttps://online-pay.kakao.com/pay/mockup/*","created":1700000000000,"offset":1700000000000}' % ("0123456789abcdef" * 4))

@@ -25,8 +25,8 @@ socket = {dir}/queue.sock
 dir = {dir}/queue
 sold_guard = 0
 max_holds_per_user = 1000
-max_calls_ready = 500
-max_calls = 500
+max_calls_ready = 1000
+max_calls = 1000
 [store]
 uri = mongodb://127.0.0.1:1/
 [caller g]
