@@ -56,12 +56,18 @@ What to try next ({when}):
   curl -s {base}/removePaymentInQueue -H 'Authorization: Bearer {reservation}' -H 'Content-Type: application/json' \\
     -d '{{"tid":"...","userId":"jisoo","roomId":"{room}"}}'
 
+  what became of the order, and a part of it given back (KakaoPay's console would show it: {sim}/control/orders/TID):
+  curl -s '{base}/orders?cid=TC0ONETIME&partner_order_id={order}' -H 'Authorization: Bearer {gateway}'
+  curl -s {base}/cancelPayment -H 'Authorization: Bearer {refund}' -H 'Content-Type: application/json' \\
+    -d '{{"tid":"...","refundId":"refund-1","cancel_amount":1000,"reason":"to see it"}}'
+
   curl -s '{base}/queue?roomId={room}' -H 'Authorization: Bearer {operator}'
   curl -s {base}/readyz -H 'Authorization: Bearer {operator}'
   curl -s {sim}/control/captures
 {files}"""
 
 FILES = """
+  {ctl} -c {conf} status
   configuration {conf}; logs in {dir} (the workers' own lines are not kept: spawn-fcgi gives them /dev/null)
 """
 
@@ -76,10 +82,10 @@ def main():
             one_payment(site)
             body = site.booking(user="jisoo")
             print(NEXT.format(base=stack.base_url, sim=stack.sim_url, gateway=stack.tokens["gateway"], operator=stack.tokens["operator"],
-                              reservation=stack.tokens["reservation"], body=json.dumps(body, ensure_ascii=False),
+                              reservation=stack.tokens["reservation"], refund=stack.tokens["refund"], order=body["paymentInfo"]["partner_order_id"], body=json.dumps(body, ensure_ascii=False),
                               room=body["reservationInfo"]["roomId"],
                               when="with dev/up alone: this run is over" if once else "tokens and ports are of this run",
-                              files="" if once else FILES.format(conf=stack.conf_path, dir=stack.dir)), flush=True)
+                              files="" if once else FILES.format(ctl=stack.build / "ctl/roompayctl", conf=stack.conf_path, dir=stack.dir)), flush=True)
             if not once:
                 print("Ctrl-C stops everything.", flush=True)
                 try:
