@@ -237,3 +237,11 @@ def test_an_order_after_a_202(site):
     assert a.status == 202, a
     assert site.order(order).body["charged"] in ("unknown", True)
     eventually(lambda: site.order(order).body["charged"] is True, 25, 0.5)
+
+
+def test_refunds_over_the_legacy_api():
+    for site in make(workers=4, auto_remove=False, merchants={"TC0ONETIME": "admin_key"}):
+        _, tid = pay(site)
+        assert site.refund(tid, "r-1", 1000).body["left"] == 1200
+        assert site.refund(tid, "r-2").body["state"] == "refunded"
+        assert canceled(site, tid) == 2200 and {c["api"] for c in site.calls("cancel")} == {"legacy"}
