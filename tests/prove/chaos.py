@@ -196,11 +196,17 @@ class Chaos:
         site = self.site
         eventually(lambda: self.ask(lambda: site.get("/readyz").status) == 200, 60, 0.5)
         # every user comes back once more: what is not final by then is found out by inquiry
-        for order, (user, room, tid, token, *_rest) in list(self.orders.items()):
-            if site.db.open.count_documents({"tid": tid}) and not [c for c in site.sim.captures(order)]:
-                eventually(lambda: [b for b in [self.ask(lambda: site.approve(user, room, token))] if b is not None and
-                                    (b.status in (200, 402, 410) or b.code in ("no-hold", "order-already-paid", "token-refused"))], 60, 0.5)
-        captures = site.sim.captures()
+        left = {order: who for order, who in self.orders.items() if site.db.open.count_documents({"tid": who[2]})}
+        captured = {c["partner_order_id"] for c in site.sim.captures()}
+        left = {order: who for order, who in left.items() if order not in captured}
+        end = time.monotonic() + 150            # KakaoPay's window and the second reading: nobody waits longer
+        while left and time.monotonic() < end:
+            for order, (user, room, tid, token, *_rest) in list(left.items()):
+                b = self.ask(lambda: site.approve(user, room, token))
+                if b is not None and (b.status in (200, 402, 410) or b.code in ("no-hold", "order-already-paid", "token-refused")):
+                    del left[order]
+            time.sleep(1)
+        self.wrong += [f"{order}: no end" for order in left]
         reviews = {e["tid"] for e in site.db.ledger.find({"kind": "review"})}
 
         def settled():
