@@ -16,8 +16,8 @@ import linear  # noqa: E402
 import mutate  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-FULL = {"states": 1000000, "scenes": 60000, "stride": 1, "both": True, "payments": 10000, "mutants": None, "linear": [(seed, 20) for seed in range(1, 11)]}
-SMALL = {"states": 20000, "scenes": 2000, "stride": 9, "both": False, "payments": 150, "mutants": mutate.FEW, "linear": [(1, 5)]}
+FULL = {"states": 1000000, "scenes": 60000, "stride": 1, "both": True, "payments": 10000, "pause": 1.0, "mutants": None, "linear": [(seed, 20) for seed in range(1, 11)]}
+SMALL = {"states": 20000, "scenes": 2000, "stride": 9, "both": False, "payments": 150, "pause": 2.0, "mutants": mutate.FEW, "linear": [(1, 5)]}
 
 
 def say(line):
@@ -59,7 +59,7 @@ def prove(build, size, seed):
         ("scenes: every call into every step of every other", "scenes", lambda: scenes(build, size["scenes"])),
         ("linearizability of the queue", "linear", lambda: histories(build, size["linear"])),
         ("kill points", "kill", lambda: kill_points.run(build, stride=size["stride"], both=size["both"], say=say)),
-        ("chaos", "chaos", lambda: chaos.run(build, seed=seed, payments=size["payments"], say=say)),
+        ("chaos", "chaos", lambda: chaos.run(build, seed=seed, payments=size["payments"], pause_s=size["pause"], say=say)),
         ("mutation gate", "mutants", lambda: mutate.run(TOP, build, size["mutants"], say)),
     ]
     for title, key, run in steps:
