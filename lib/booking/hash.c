@@ -3,7 +3,9 @@
 #include "booking/hash.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { FIRST_CAP = 64 };
 
@@ -18,7 +20,16 @@ rotl(uint64_t x, int bits)
 }
 
 static uint64_t
-load_le64(const uint8_t *p, size_t len)
+load_le64(const uint8_t p[8])
+{
+	uint64_t x;
+
+	memcpy(&x, p, sizeof(x));
+	return le64toh(x);
+}
+
+static uint64_t
+load_rest(const uint8_t *p, size_t len)
 {
 	uint64_t x = 0;
 
@@ -56,13 +67,13 @@ uint64_t
 hash_bytes(const uint8_t key[HASH_KEY_LEN], const void *data, size_t len)
 {
 	const uint8_t *p = data;
-	uint64_t k0 = load_le64(key, 8), k1 = load_le64(key + 8, 8);
+	uint64_t k0 = load_le64(key), k1 = load_le64(key + 8);
 	struct sip s = { k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573 };
 	size_t left = len;
 
 	for (; left >= 8; left -= 8, p += 8)
-		sip_word(&s, load_le64(p, 8));
-	sip_word(&s, load_le64(p, left) | (uint64_t)(len & 0xff) << 56);
+		sip_word(&s, load_le64(p));
+	sip_word(&s, load_rest(p, left) | (uint64_t)(len & 0xff) << 56);
 	s.v2 ^= 0xff;
 	sip_rounds(&s, 4);
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;

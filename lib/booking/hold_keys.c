@@ -52,36 +52,50 @@ hold_index_find_tid(const struct hold_table *t, const char *tid)
 	return node == NULL ? NULL : hold_of_tid_node(node);
 }
 
-struct room *
-hold_index_room(const struct hold_table *t, const char *room)
+static struct room *
+find_room(const struct hold_table *t, const char *room, uint64_t hash)
 {
-	struct hash_node *node = hash_first(&t->rooms, hash_text(t, room));
+	struct hash_node *node = hash_first(&t->rooms, hash);
 
 	while (node != NULL && strcmp(((struct room *)node)->name, room) != 0)
 		node = hash_next(node);
 	return (struct room *)node;
 }
 
-struct user *
-hold_index_user(const struct hold_table *t, const char *user)
+struct room *
+hold_index_room(const struct hold_table *t, const char *room)
 {
-	struct hash_node *node = hash_first(&t->users, hash_text(t, user));
+	return find_room(t, room, hash_text(t, room));
+}
+
+static struct user *
+find_user(const struct hold_table *t, const char *user, uint64_t hash)
+{
+	struct hash_node *node = hash_first(&t->users, hash);
 
 	while (node != NULL && strcmp(((struct user *)node)->name, user) != 0)
 		node = hash_next(node);
 	return (struct user *)node;
 }
 
+struct user *
+hold_index_user(const struct hold_table *t, const char *user)
+{
+	return find_user(t, user, hash_text(t, user));
+}
+
 static uint64_t
 hash_place(const struct hold_table *t, const struct user *user, const struct room *room)
 {
-	return hash_pair(t, &user, sizeof(user), &room, sizeof(room));
+	const void *both[2] = { user, room };
+
+	return hash_bytes(t->hash_key, both, sizeof(both));
 }
 
 static struct place *
-find_place(const struct hold_table *t, const struct user *user, const struct room *room)
+find_place(const struct hold_table *t, const struct user *user, const struct room *room, uint64_t hash)
 {
-	struct hash_node *node = hash_first(&t->places, hash_place(t, user, room));
+	struct hash_node *node = hash_first(&t->places, hash);
 
 	while (node != NULL && (((struct place *)node)->user != user || ((struct place *)node)->room != room))
 		node = hash_next(node);
@@ -94,7 +108,7 @@ hold_index_place(const struct hold_table *t, const char *user, const char *room)
 	struct user *u = hold_index_user(t, user);
 	struct room *r = hold_index_room(t, room);
 
-	return u == NULL || r == NULL ? NULL : find_place(t, u, r);
+	return u == NULL || r == NULL ? NULL : find_place(t, u, r, hash_place(t, u, r));
 }
 
 const char *
@@ -109,14 +123,20 @@ order_name(const struct order *o)
 	return o->name + o->order_at;
 }
 
-struct order *
-hold_index_order(const struct hold_table *t, const char *cid, const char *order)
+static struct order *
+find_order(const struct hold_table *t, const char *cid, const char *order, uint64_t hash)
 {
-	struct hash_node *node = hash_first(&t->orders, hash_pair(t, cid, strlen(cid), order, strlen(order)));
+	struct hash_node *node = hash_first(&t->orders, hash);
 
 	while (node != NULL && (strcmp(order_cid((struct order *)node), cid) != 0 || strcmp(order_name((struct order *)node), order) != 0))
 		node = hash_next(node);
 	return (struct order *)node;
+}
+
+struct order *
+hold_index_order(const struct hold_table *t, const char *cid, const char *order)
+{
+	return find_order(t, cid, order, hash_pair(t, cid, strlen(cid), order, strlen(order)));
 }
 
 bool
@@ -136,12 +156,13 @@ hold_index_put_tid(struct hold_table *t, struct hold *h)
 static struct room *
 get_room(struct hold_table *t, const char *name)
 {
-	struct room *r = hold_index_room(t, name);
+	uint64_t hash = hash_text(t, name);
+	struct room *r = find_room(t, name, hash);
 
 	if (r != NULL)
 		return r;
 	r = calloc(1, sizeof(*r));
-	if (r == NULL || !hash_add(&t->rooms, &r->node, hash_text(t, name))) {
+	if (r == NULL || !hash_add(&t->rooms, &r->node, hash)) {
 		free(r);
 		return NULL;
 	}
@@ -163,13 +184,14 @@ put_room(struct hold_table *t, struct room *r)
 static struct user *
 get_user(struct hold_table *t, const char *name)
 {
-	struct user *u = hold_index_user(t, name);
+	uint64_t hash = hash_text(t, name);
+	struct user *u = find_user(t, name, hash);
 	size_t size = strlen(name) + 1;
 
 	if (u != NULL)
 		return u;
 	u = calloc(1, sizeof(*u) + size);
-	if (u == NULL || !hash_add(&t->users, &u->node, hash_text(t, name))) {
+	if (u == NULL || !hash_add(&t->users, &u->node, hash)) {
 		free(u);
 		return NULL;
 	}
@@ -191,12 +213,13 @@ hold_index_get_place(struct hold_table *t, const char *user, const char *room)
 {
 	struct user *u = get_user(t, user);
 	struct room *r = get_room(t, room);
-	struct place *p = u == NULL || r == NULL ? NULL : find_place(t, u, r);
+	uint64_t hash = hash_place(t, u, r);
+	struct place *p = u == NULL || r == NULL ? NULL : find_place(t, u, r, hash);
 
 	if (p != NULL)
 		return p;
 	p = u == NULL || r == NULL ? NULL : calloc(1, sizeof(*p));
-	if (p == NULL || !hash_add(&t->places, &p->node, hash_place(t, u, r))) {
+	if (p == NULL || !hash_add(&t->places, &p->node, hash)) {
 		free(p);
 		put_user(t, u);
 		put_room(t, r);
@@ -232,12 +255,13 @@ struct order *
 hold_index_get_order(struct hold_table *t, const char *cid, const char *order)
 {
 	size_t cid_size = strlen(cid) + 1, order_size = strlen(order) + 1;
-	struct order *o = hold_index_order(t, cid, order);
+	uint64_t hash = hash_pair(t, cid, cid_size - 1, order, order_size - 1);
+	struct order *o = find_order(t, cid, order, hash);
 
 	if (o != NULL)
 		return o;
 	o = calloc(1, sizeof(*o) + cid_size + order_size);
-	if (o == NULL || !hash_add(&t->orders, &o->node, hash_pair(t, cid, cid_size - 1, order, order_size - 1))) {
+	if (o == NULL || !hash_add(&t->orders, &o->node, hash)) {
 		free(o);
 		return NULL;
 	}
