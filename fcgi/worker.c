@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -100,7 +101,8 @@ param(const char *name)
 	return FCGX_GetParam(name, request.envp);
 }
 
-/* Not a number of bytes: -1. */
+enum { UNTOLD = -1, NO_NUMBER = -2 };
+
 static long
 content_length(void)
 {
@@ -109,26 +111,32 @@ content_length(void)
 	long n;
 
 	if (text == NULL || text[0] == '\0')
-		return 0;
+		return UNTOLD;
 	errno = 0;
 	n = strtol(text, &end, 10);
-	return isdigit((unsigned char)text[0]) && *end == '\0' && errno == 0 ? n : -1;
+	return isdigit((unsigned char)text[0]) && *end == '\0' && errno == 0 ? n : NO_NUMBER;
 }
 
-/* False: the peer did not send what it announced; there is nobody to answer. */
+/* False: the peer did not send what it announced; there is nobody to answer. To the end, also of no body: Apache writes the record that ends it by itself, and what
+ * cannot be written, because we have answered and gone, is to it a broken backend and a 503. It tells no length of a chunked body of which it has not seen the end. */
 static bool
 read_body(struct http_request *in)
 {
-	long len = content_length();
+	long told = content_length();
+	bool more;
+	int got;
 
-	if (len < 0)
+	if (told == NO_NUMBER)
 		return false;
-	in->too_large = len > REQUEST_MAX;
+	in->too_large = told > REQUEST_MAX;
 	if (in->too_large)
 		return true;
+	got = FCGX_GetStr(body, told == UNTOLD ? REQUEST_MAX : (int)told, request.in);
 	in->body = body;
-	in->body_len = (size_t)len;
-	return FCGX_GetStr(body, (int)len, request.in) == (int)len && FCGX_GetError(request.in) == 0;
+	in->body_len = (size_t)got;
+	more = FCGX_GetChar(request.in) != EOF;
+	in->too_large = more && told == UNTOLD;
+	return in->too_large || (!more && FCGX_GetError(request.in) == 0 && (told == UNTOLD || got == told));
 }
 
 static void

@@ -6,6 +6,7 @@ import pytest
 
 import leaks
 from booking_site import Site
+from fronts import FORCED, FRONTS
 from stack import Stack
 
 BUILD = os.environ.get("ROOMPAY_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")
@@ -68,3 +69,21 @@ def pytest_runtest_makereport(item, call):
             if isinstance(value, Site):
                 for name in ("workers", "queued", "courier", "sim"):
                     report.sections.append((f"end of {name}.log", value.stack.log_tail(name, 12)))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Cases x front ends."""
+    rows = {}
+    for status in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(status, []):
+            if "test_fronts.py" in report.nodeid and getattr(report, "when", "") in ("call", "setup"):
+                name = report.nodeid.split("[", 1)[-1].rstrip("]")
+                front = max((f for f in FRONTS if name.startswith(f)), key=len, default=name)
+                rows.setdefault(front, {}).setdefault(status, []).append(report.nodeid)
+    if rows:
+        terminalreporter.section("front ends")
+        for front, found in rows.items():
+            terminalreporter.write_line(f"{front:20}" + "  ".join(f"{len(n)} {status}" for status, n in found.items()))
+        for (front, case), why in FORCED.items():
+            if front in rows:
+                terminalreporter.write_line(f"  {front}, {case}: {why}")
