@@ -19,6 +19,7 @@
 #include "base/conf.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "courier/post.h"
 #include "courier/round.h"
 #include "courier/sweeper.h"
@@ -298,6 +299,7 @@ serve(void)
 	uv_signal_start(&c.term, on_signal, SIGTERM);
 	uv_signal_start(&c.intr, on_signal, SIGINT);
 	log_event(LOG_LEVEL_INFO, "started", KV_STR("version", PACKAGE_VERSION), KV_INT("parallel", conf.courier_parallel));
+	notify("READY=1");
 	begin_round(&c);
 	uv_run(&c.loop, UV_RUN_DEFAULT);
 	close_courier(&c);

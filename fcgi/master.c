@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "fcgi/worker.h"
 
 enum { SLOTS_MAX = 1000, LOOK_EVERY_MS = 250, STUCK_MARGIN_MS = 3000, DRAIN_MARGIN_MS = 2000, STEADY_MS = 5000, BACKOFF_MIN_MS = 50,
@@ -204,6 +205,18 @@ next_signal(const sigset_t *set)
 	return sig < 0 ? 0 : sig;
 }
 
+/* `told_ms`: when it was last; 0: never. */
+static void
+tell_watchdog(int64_t *told_ms)
+{
+	int64_t every = notify_watchdog_ms(), now = clock_boot_ms();
+
+	if (every <= 0 || now - *told_ms < every)
+		return;
+	*told_ms = now;
+	notify("WATCHDOG=1");
+}
+
 static void
 drain(const struct master *m, const sigset_t *set)
 {
@@ -228,6 +241,7 @@ int
 master_run(struct master *m)
 {
 	static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP };
+	int64_t watchdog_ms = 0;
 	sigset_t set;
 	int sig = 0;
 
@@ -242,6 +256,8 @@ master_run(struct master *m)
 		return 1;
 	}
 	log_event(LOG_LEVEL_INFO, "master_started", KV_INT("workers", wanted(m)));
+	start_missing(m);
+	notify("READY=1");
 	while (sig != SIGTERM && sig != SIGINT) {
 		if (sig == SIGHUP)
 			reload(m);
@@ -249,8 +265,10 @@ master_run(struct master *m)
 		kill_stuck(m);
 		replace_old(m);
 		start_missing(m);
+		tell_watchdog(&watchdog_ms);
 		sig = next_signal(&set);
 	}
+	notify("STOPPING=1");
 	drain(m, &set);
 	log_event(LOG_LEVEL_INFO, "master_ended", KV_INT("signal", sig));
 	return 0;

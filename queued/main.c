@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "booking/hold_table.h"
 #include "queue/journal.h"
 #include "queued/server.h"
@@ -194,6 +195,7 @@ serve(const struct conf *conf, struct hold_table *table, struct journal *journal
 		return complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_FAILED, "cannot_listen", &err);
 	log_event(LOG_LEVEL_INFO, "serving", KV_STR("socket", conf->queue_socket),
 	    KV_STR("queue", journal_queue_id(journal)));
+	notify("READY=1");
 	if (!server_run(&options, &listener, &err))
 		code = complain(EXIT_FAILED, "stopped_without_answering", &err);
 	listener_close(&listener);
