@@ -189,6 +189,18 @@ alive(void)
 	return n;
 }
 
+static void
+tell_watchdog(int64_t now)
+{
+	static int64_t told_ms;
+	int64_t every = notify_watchdog_ms();
+
+	if (every <= 0 || now - told_ms < every)
+		return;
+	told_ms = now;
+	notify("WATCHDOG=1");
+}
+
 /* The next signal, or 0 when it is time to look around: a slot that waits for its next worker is not kept waiting longer than it should. */
 static int
 next_signal(const sigset_t *set)
@@ -197,24 +209,13 @@ next_signal(const sigset_t *set)
 	struct timespec wait = { 0 };
 	int sig;
 
+	tell_watchdog(now);	/* here, where both loops wait: a master that drains lives, too */
 	for (size_t i = 0; i < n_slots; i++)
 		if (slots[i].pid == 0 && slots[i].not_before_ms > now && slots[i].not_before_ms - now < wait_ms)
 			wait_ms = slots[i].not_before_ms - now;
 	wait.tv_nsec = (long)wait_ms * 1000000L;
 	sig = sigtimedwait(set, NULL, &wait);
 	return sig < 0 ? 0 : sig;
-}
-
-/* `told_ms`: when it was last; 0: never. */
-static void
-tell_watchdog(int64_t *told_ms)
-{
-	int64_t every = notify_watchdog_ms(), now = clock_boot_ms();
-
-	if (every <= 0 || now - *told_ms < every)
-		return;
-	*told_ms = now;
-	notify("WATCHDOG=1");
 }
 
 static void
@@ -241,7 +242,6 @@ int
 master_run(struct master *m)
 {
 	static const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP };
-	int64_t watchdog_ms = 0;
 	sigset_t set;
 	int sig = 0;
 
@@ -265,7 +265,6 @@ master_run(struct master *m)
 		kill_stuck(m);
 		replace_old(m);
 		start_missing(m);
-		tell_watchdog(&watchdog_ms);
 		sig = next_signal(&set);
 	}
 	notify("STOPPING=1");

@@ -9,7 +9,7 @@ import socket
 import subprocess
 
 from booking_site import Site, http_call
-from stack import PREFIX, TOP, StackError, connects, free_port, is_alive, wait_for
+from stack import PREFIX, TOP, StackError, children, connects, free_port, is_alive, wait_for
 
 WORKERS = 4
 MODULES = pathlib.Path("/usr/lib/apache2/modules")
@@ -50,14 +50,7 @@ def program(name):
 
 
 def descendants(pid):
-    out = []
-    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            for child in map(int, task.read_text().split()):
-                out += [child, *descendants(child)]
-        except (FileNotFoundError, ProcessLookupError):
-            pass
-    return out
+    return [p for child in children(pid) for p in (child, *descendants(child))]
 
 
 def name_of(pid):

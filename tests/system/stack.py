@@ -61,6 +61,17 @@ def is_alive(pid):
     return state not in "ZX"
 
 
+def children(pid):
+    """Those of all its threads."""
+    out = []
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            out += map(int, task.read_text().split())
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return out
+
+
 class Peer:
     """A stand-in for a service that gets deliveries: checks the Standard Webhooks signature, keeps what it got, and can be told to fail, to hang
     or to send the courier elsewhere."""
@@ -373,8 +384,7 @@ class Stack:
     def worker_pids(self):
         if self.mode == "spawn-fcgi":
             return self._targets("workers")
-        master = self.processes["workers"].pid
-        return [int(p) for p in pathlib.Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+        return children(self.processes["workers"].pid)
 
     def null_pids(self):
         return self.null

@@ -12,7 +12,7 @@ REQUESTS, RELOADS, WORKERS = 10000, 50, 2
 
 
 @pytest.fixture
-def site(request):
+def site():
     with Stack(os.environ.get("ROOMPAY_BUILD", "build"), workers=WORKERS, mode="master", conf={"queue": {"max_holds_per_user": 1000}}) as stack:
         site = Site(stack)
         yield site

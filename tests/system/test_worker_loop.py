@@ -11,7 +11,7 @@ import pytest
 
 import fastcgi as f
 from booking_site import CID, eventually
-from stack import PREFIX, connects, is_alive
+from stack import PREFIX, children, connects, is_alive
 
 APPROVE = b'{"pg_token":"abc","userId":"nobody","roomId":"0123456789abcdef01234567"}'
 
@@ -41,9 +41,7 @@ class Lone:
         assert status == 200 and seconds < within, (status, seconds, self.log)
 
     def workers(self):
-        pid = self.process.pid
-        with open(f"/proc/{pid}/task/{pid}/children") as children:
-            return [int(p) for p in children.read().split()]
+        return children(self.process.pid)
 
     def close(self):
         if self.process.poll() is None:
