@@ -189,6 +189,66 @@ memory_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t lim
 	return true;
 }
 
+static const struct payment *
+payment_in(const struct record *r)
+{
+	const struct ledger_event *e = r->rec;
+
+	if (r->shape == &shape_payment)
+		return r->rec;
+	return r->shape == &shape_ledger && e->has_payment && (e->kind == LK_APPROVED || e->kind == LK_REVIEW) ? &e->payment : NULL;
+}
+
+static bool
+is_behind(const struct payment *p, const struct store_mark *after)
+{
+	return after->tid[0] == '\0' || p->approved_at_ms < after->approved_at_ms ||
+	    (p->approved_at_ms == after->approved_at_ms && strcmp(p->tid, after->tid) < 0);
+}
+
+static bool
+is_asked_for(const struct record *r, const struct payment *p, const struct store_history *h)
+{
+	bool cid = false;
+
+	for (size_t i = 0; i < h->n_cids; i++)
+		cid = cid || strcmp(h->cids[i], p->cid) == 0;
+	return cid && is_behind(p, &h->after) && p->approved_at_ms >= h->from_ms && (h->to_ms == 0 || p->approved_at_ms < h->to_ms) &&
+	    (h->user_id[0] == '\0' || strcmp(h->user_id, p->user_id) == 0) &&
+	    (h->partner_order_id[0] == '\0' || strcmp(h->partner_order_id, p->partner_order_id) == 0) &&
+	    (h->room_id[0] == '\0' || strcmp(h->room_id, ((const struct ledger_event *)r->rec)->room_id) == 0);
+}
+
+/* Newest first; what holds no payment last. */
+static int
+by_approval(const struct record *a, const struct record *b)
+{
+	const struct payment *p = payment_in(a), *q = payment_in(b);
+
+	if (p == NULL || q == NULL)
+		return (p == NULL) - (q == NULL);
+	return p->approved_at_ms != q->approved_at_ms ? (p->approved_at_ms < q->approved_at_ms) - (p->approved_at_ms > q->approved_at_ms) : strcmp(q->tid, p->tid);
+}
+
+static bool
+memory_history(struct store *s, const struct shape *sh, const struct store_history *h, void **out, size_t *n, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	struct memory *m = of(s);
+	char *list = calloc(HASH_COUNT(m->all) + 1, sh->size);
+
+	(void)deadline_boot_ms;
+	*out = list;
+	*n = 0;
+	if (list == NULL)
+		return error_set(err, ERR_INTERNAL, "no memory");
+	HASH_SORT(m->all, by_approval);
+	for (struct record *r = m->all; r != NULL && *n < h->limit; r = r->hh.next)
+		if (r->shape == sh && payment_in(r) != NULL && is_asked_for(r, payment_in(r), h) && shape_copy(sh, list + *n * sh->size, r->rec))
+			(*n)++;
+	return true;
+}
+
 static bool
 memory_nothing_to_do(struct store *s, int64_t deadline_boot_ms, struct error *err)
 {
@@ -220,6 +280,7 @@ store_open_memory(void)
 		.replace = memory_replace,
 		.remove = memory_remove,
 		.list = memory_list,
+		.history = memory_history,
 		.make_indexes = memory_nothing_to_do,
 		.ping = memory_nothing_to_do,
 		.free = memory_free,

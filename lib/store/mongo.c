@@ -16,6 +16,8 @@
 #include "store/shape.h"
 #include "store/store.h"
 
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
 enum { PAUSE_MS = 50 };		/* between two tries of a write while the server answers */
 
 struct mongo {
@@ -122,50 +124,41 @@ list_add(struct list *list, const bson_t *doc, struct error *err)
 }
 
 static bool
-list_once(struct mongo_link *l, int64_t from_ms, size_t limit, struct list *list, struct error *err)
+list_once(struct mongo_link *l, const bson_t *filter, const bson_t *opts, struct list *list, struct error *err)
 {
 	mongoc_collection_t *coll = mongo_link_collection(l, list->shape->collection);
-	bson_t filter = BSON_INITIALIZER, *opts;
 	int64_t began = clock_boot_ms();
 	mongoc_cursor_t *cursor;
 	bson_error_t e = { 0 };
 	const bson_t *doc;
 	bool ok = true;
 
-	opts = BCON_NEW("limit", BCON_INT64((int64_t)limit), "sort", "{", "at", BCON_INT32(1), "}");
-	if (from_ms > 0)
-		BCON_APPEND(&filter, "at", "{", "$gte", BCON_DATE_TIME(from_ms), "}");
-	cursor = mongoc_collection_find_with_opts(coll, &filter, opts, NULL);
+	cursor = mongoc_collection_find_with_opts(coll, filter, opts, NULL);
 	while (ok && mongoc_cursor_next(cursor, &doc))
 		ok = list_add(list, doc, err);
 	if (ok && mongo_link_judge(l, !mongoc_cursor_error(cursor, &e), &e, NULL, began) != MONGO_DONE)
 		ok = error_set(err, ERR_UNAVAILABLE, "%s", e.message);
 	mongoc_cursor_destroy(cursor);
-	bson_destroy(opts);
-	bson_destroy(&filter);
 	mongoc_collection_destroy(coll);
 	return ok;
 }
 
 static bool
-mongo_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t limit, void **out, size_t *n,
-    int64_t deadline_boot_ms, struct error *err)
+list_all(struct mongo_link *l, const struct shape *sh, const bson_t *filter, const bson_t *opts, void **out, size_t *n, int64_t deadline_boot_ms,
+    struct error *err)
 {
-	struct mongo_link *l = link_of(s);
 	struct list list = { .shape = sh };
 	bool ok = false;
 
 	*out = NULL;
 	*n = 0;
-	if (limit == 0)
-		return true;
 	for (int tries = 0; !ok && tries < 2; tries++) {
 		list_clear(&list);
 		if (clock_boot_ms() >= deadline_boot_ms)
 			return error_set(err, ERR_UNAVAILABLE, "no time left");
 		if (!mongo_link_reach(l, err))
 			return false;
-		ok = list_once(l, from_ms, limit, &list, err);
+		ok = list_once(l, filter, opts, &list, err);
 		if (!mongo_link_failed_at_once(l))
 			break;
 	}
@@ -173,6 +166,82 @@ mongo_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t limi
 		list_clear(&list);
 	*out = list.recs;
 	*n = list.n;
+	return ok;
+}
+
+static bool
+mongo_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t limit, void **out, size_t *n,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	bson_t filter = BSON_INITIALIZER, *opts;
+	bool ok;
+
+	*out = NULL;
+	*n = 0;
+	if (limit == 0)
+		return true;
+	opts = BCON_NEW("limit", BCON_INT64((int64_t)limit), "sort", "{", "at", BCON_INT32(1), "}");
+	if (from_ms > 0)
+		BCON_APPEND(&filter, "at", "{", "$gte", BCON_DATE_TIME(from_ms), "}");
+	ok = list_all(link_of(s), sh, &filter, opts, out, n, deadline_boot_ms, err);
+	bson_destroy(opts);
+	bson_destroy(&filter);
+	return ok;
+}
+
+static void
+add_words(bson_t *to, const char *member, const char *const *words, size_t n)
+{
+	bson_t in, list;
+	char index[24];
+
+	bson_append_document_begin(to, member, -1, &in);
+	bson_append_array_begin(&in, "$in", -1, &list);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(index, sizeof(index), "%zu", i);
+		bson_append_utf8(&list, index, -1, words[i], -1);
+	}
+	bson_append_array_end(&in, &list);
+	bson_append_document_end(to, &in);
+}
+
+/* `at`: the name of approved_at in this shape. A range of dates finds dates alone: no event without a payment. */
+static void
+history_filter(const struct shape *sh, const char *at, const struct store_history *h, bson_t *filter)
+{
+	static const char *const captures[] = { "approved", "review" };
+	int64_t last_ms = h->to_ms > 0 ? h->to_ms - 1 : INT64_MAX;
+
+	if (sh == &shape_ledger)
+		add_words(filter, "kind", captures, COUNT(captures));
+	if (h->room_id[0] != '\0')
+		BCON_APPEND(filter, "roomId", BCON_UTF8(h->room_id));
+	if (h->user_id[0] != '\0')
+		BCON_APPEND(filter, "userId", BCON_UTF8(h->user_id));
+	if (h->partner_order_id[0] != '\0')
+		BCON_APPEND(filter, "partner_order_id", BCON_UTF8(h->partner_order_id));
+	add_words(filter, "cid", h->cids, h->n_cids);
+	if (h->after.tid[0] != '\0' && h->after.approved_at_ms < last_ms)
+		last_ms = h->after.approved_at_ms;
+	BCON_APPEND(filter, at, "{", "$gte", BCON_DATE_TIME(h->from_ms), "$lte", BCON_DATE_TIME(last_ms), "}");
+	if (h->after.tid[0] != '\0')
+		BCON_APPEND(filter, "$or", "[", "{", at, "{", "$lt", BCON_DATE_TIME(h->after.approved_at_ms), "}", "}",
+		    "{", at, BCON_DATE_TIME(h->after.approved_at_ms), "tid", "{", "$lt", BCON_UTF8(h->after.tid), "}", "}", "]");
+}
+
+static bool
+mongo_history(struct store *s, const struct shape *sh, const struct store_history *h, void **out, size_t *n, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	const char *at = sh == &shape_ledger ? "payment.approved_at" : "approved_at";
+	bson_t filter = BSON_INITIALIZER, *opts;
+	bool ok;
+
+	history_filter(sh, at, h, &filter);
+	opts = BCON_NEW("limit", BCON_INT64((int64_t)h->limit), "sort", "{", at, BCON_INT32(-1), "tid", BCON_INT32(-1), "}");
+	ok = list_all(link_of(s), sh, &filter, opts, out, n, deadline_boot_ms, err);
+	bson_destroy(opts);
+	bson_destroy(&filter);
 	return ok;
 }
 
@@ -369,8 +438,8 @@ static const struct index {
 	{ "payments", "aid", { { "aid", 1 } }, false },
 	{ "payments", "user", { { "userId", 1 }, { "approved_at", -1 } }, false },
 	{ "payments", "order", { { "partner_order_id", 1 } }, false },
-	{ "payments", "approved", { { "approved_at", -1 } }, false },
-	{ "ledger", "room", { { "roomId", 1 }, { "at", -1 } }, false },
+	{ "payments", "approved", { { "approved_at", -1 }, { "tid", -1 } }, false },
+	{ "ledger", "room", { { "roomId", 1 }, { "payment.approved_at", -1 } }, false },
 	{ "ledger", "at", { { "at", 1 } }, false },	/* a new queue is told of the last weeks */
 };
 
@@ -443,6 +512,7 @@ store_open_mongo(const char *uri, const char *database, struct error *err)
 		.replace = mongo_replace,
 		.remove = mongo_remove,
 		.list = mongo_list,
+		.history = mongo_history,
 		.make_indexes = mongo_make_indexes,
 		.ping = mongo_ping,
 		.free = mongo_free,

@@ -93,6 +93,12 @@ claim_of(int64_t number)
 }
 
 bool
+store_migrate(struct store *s, int64_t deadline_boot_ms, struct error *err)
+{
+	return store_prepare(s, deadline_boot_ms, err) && s->does->make_indexes(s, deadline_boot_ms, err);
+}
+
+bool
 store_claim_get(struct store *s, struct store_claim *out, int64_t deadline_boot_ms, struct error *err)
 {
 	struct meta asked, there;
@@ -254,6 +260,76 @@ store_payment_get(struct store *s, const char *tid, struct payment *out, bool *f
 
 	shape_payment_id(tid, &id);
 	return get(s, &shape_payment, &id, out, found, deadline_boot_ms, err) || error_wrap(err, "payments");
+}
+
+/* A capture that was in review stands in the ledger twice, and only the record counts: each payment once, as `payments` has it. */
+static bool
+payments_of_captures(struct store *s, const struct ledger_event *ev, size_t n, struct payment *out, size_t *n_out, int64_t deadline_boot_ms, struct error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct payment *p = &out[*n_out];
+		bool found;
+
+		if (!store_payment_get(s, ev[i].tid, p, &found, deadline_boot_ms, err))
+			return false;
+		if (found && p->approved_at_ms == ev[i].payment.approved_at_ms && (*n_out == 0 || strcmp(p[-1].tid, p->tid) != 0))
+			(*n_out)++;
+	}
+	return true;
+}
+
+static bool
+history_by_room(struct store *s, const struct store_history *h, struct payment **out, size_t *n, bool *full, int64_t deadline_boot_ms, struct error *err)
+{
+	size_t n_events = 0;
+	void *list = NULL;
+	bool ok;
+
+	if (!s->does->history(s, &shape_ledger, h, &list, &n_events, deadline_boot_ms, err))
+		return error_wrap(err, "ledger");
+	*full = n_events == h->limit;
+	*out = calloc(n_events + 1, sizeof(**out));
+	ok = *out == NULL ? error_set(err, ERR_INTERNAL, "no memory") : payments_of_captures(s, list, n_events, *out, n, deadline_boot_ms, err);
+	for (size_t i = 0; i < n_events; i++)
+		ledger_event_clear((struct ledger_event *)list + i);
+	free(list);
+	return ok;
+}
+
+/* Up to h->limit of them; *full: it stopped because of the limit. */
+static bool
+history_page(struct store *s, const struct store_history *h, struct payment **out, size_t *n, bool *full, int64_t deadline_boot_ms, struct error *err)
+{
+	void *list = NULL;
+
+	*n = 0;
+	*out = NULL;
+	if (h->room_id[0] != '\0')
+		return history_by_room(s, h, out, n, full, deadline_boot_ms, err);
+	if (!s->does->history(s, &shape_payment, h, &list, n, deadline_boot_ms, err))
+		return error_wrap(err, "payments");
+	*full = *n == h->limit;
+	*out = list;
+	return true;
+}
+
+bool
+store_history(struct store *s, const struct store_history *h, struct payment **out, size_t *n, bool *more, int64_t deadline_boot_ms, struct error *err)
+{
+	struct store_history one_more = *h;
+	bool ok;
+
+	one_more.limit = h->limit + 1;
+	*more = false;
+	ok = history_page(s, &one_more, out, n, more, deadline_boot_ms, err);
+	if (!ok) {
+		free(*out);
+		*out = NULL;
+		*n = 0;
+	}
+	if (*n > h->limit)
+		*n = h->limit;
+	return ok;
 }
 
 bool

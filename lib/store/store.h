@@ -60,6 +60,8 @@ void store_free(struct store **s);
 /* Indexes, schema version (ERR_CONFLICT: a version that this program does not know); and the claim of the site's queue: claims it when there is none,
  * ERR_CONFLICT when another queue has it (*out is its claim). Repeatable. */
 bool store_prepare(struct store *s, int64_t deadline_boot_ms, struct error *err);
+/* The same, and makes every index again that somebody dropped. For roompayctl migrate. */
+bool store_migrate(struct store *s, int64_t deadline_boot_ms, struct error *err);
 struct store_claim {		/* which queue is the site's: a chain in `meta`, queue, queue#2, ...; the last one is in force */
 	char queue_id[QUEUE_ID_CAP];
 	int64_t number;		/* 1: the site's first; 0: it has none */
@@ -84,6 +86,19 @@ bool store_replay_get(struct store *s, const char *key, struct store_replay *out
 
 bool store_payment_put(struct store *s, const struct payment *p, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
 bool store_payment_get(struct store *s, const char *tid, struct payment *out, bool *found, int64_t deadline_boot_ms, struct error *err);
+
+/* The history: payments from the newest on, a page at a time; what is written meanwhile moves no page. By room it is served from the ledger, whose captures carry it. */
+struct store_mark { int64_t approved_at_ms; char tid[TID_CAP]; };
+struct store_history {		/* "" and 0: not asked for */
+	char user_id[USER_CAP], partner_order_id[ORDER_CAP], room_id[ROOM_CAP];
+	const char *const *cids;	/* of one of these; borrowed */
+	size_t n_cids;
+	int64_t from_ms, to_ms;		/* from <= approved_at < to */
+	struct store_mark after;	/* behind this payment; tid "": from the newest */
+	size_t limit;			/* 1.. */
+};
+/* *out: free; NULL when there is none. *more: there is another page, behind the last of these. */
+bool store_history(struct store *s, const struct store_history *h, struct payment **out, size_t *n, bool *more, int64_t deadline_boot_ms, struct error *err);
 
 bool store_open_put(struct store *s, const struct store_open *o, int64_t deadline_boot_ms, struct error *err);
 bool store_open_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms, struct error *err);

@@ -515,3 +515,108 @@ a_site_has_one_queue(void **state)
 	DO(store_ping(s, in(SOON), &err));
 }
 
+
+static const char *const history_cids[] = { "TC0ONETIME", "TCSUBSCRIP" };
+
+static void
+pay(struct store *s, const char *tid, int64_t at_ms, const char *user, const char *room, bool reviewed)
+{
+	struct payment p = a_payment(tid);
+	struct ledger_event e = an_event(p.partner_order_id, 1, reviewed ? LK_REVIEW : LK_APPROVED, tid);
+
+	p.approved_at_ms = at_ms;
+	strcpy(p.user_id, user);
+	e.has_payment = true;
+	e.payment = p;
+	strcpy(e.tid, tid);
+	strcpy(e.user_id, user);
+	strcpy(e.room_id, room);
+	PUT(STORE_OURS, store_payment_put(s, &p, &how, in(SOON), &err));
+	PUT(STORE_OURS, store_ledger_put(s, &e, &how, in(SOON), &err));
+	if (!reviewed)
+		return;
+	e.n = 2;
+	e.kind = LK_APPROVED;
+	strcat(e.nonce, "2");
+	PUT(STORE_OURS, store_ledger_put(s, &e, &how, in(SOON), &err));
+}
+
+/* The numbers behind the tids' prefix, of all pages, as "5 4 3". */
+static void
+assert_history(struct store *s, struct store_history h, const char *prefix, const char *wanted)
+{
+	char got[200] = "";
+	bool more = true;
+
+	h.cids = history_cids;
+	h.n_cids = 2;
+	for (int pages = 0; more && pages < 20; pages++) {
+		struct payment *list;
+		size_t n;
+
+		DO(store_history(s, &h, &list, &n, &more, in(SOON), &err));
+		assert_true(n <= h.limit);
+		for (size_t i = 0; i < n; i++) {
+			assert_int_equal(strncmp(list[i].tid, prefix, strlen(prefix)), 0);
+			sprintf(got + strlen(got), "%s%s", got[0] != '\0' ? " " : "", list[i].tid + strlen(prefix));
+		}
+		if (n > 0)
+			h.after.approved_at_ms = list[n - 1].approved_at_ms, strcpy(h.after.tid, list[n - 1].tid);
+		free(list);
+	}
+	assert_false(more);
+	assert_string_equal(got, wanted);
+}
+
+void
+the_history_is_paged(void **state)
+{
+	enum { T = 1700000000 };
+	const int64_t t = (int64_t)T * 1000;
+	struct store *s = *state;
+	char base[64], tid[96], user[96], room[ROOM_CAP];
+	struct store_history h = { .limit = 2 };
+
+	snprintf(base, sizeof(base), "%s", unique("H"));
+	snprintf(user, sizeof(user), "user-%s", base);
+	snprintf(room, sizeof(room), "%024lx", (unsigned long)strtoul(base + 1, NULL, 10) + 4096);
+	/* two in the same millisecond, one that was in review, one of another user, one in another room */
+	static const struct { int64_t at; bool other_user, other_room, reviewed; } rows[] = {
+		{ 10, false, false, false }, { 20, false, false, true }, { 20, false, false, false }, { 30, true, false, false }, { 40, false, true, false } };
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		snprintf(tid, sizeof(tid), "%s.%zu", base, i + 1);
+		pay(s, tid, t + rows[i].at, rows[i].other_user ? "somebody" : user, rows[i].other_room ? "f00000000000000000000000" : room, rows[i].reviewed);
+	}
+	strcat(base, ".");
+	for (h.limit = 1; h.limit <= 4; h.limit++) {
+		h.room_id[0] = '\0';
+		strcpy(h.user_id, user);
+		assert_history(s, h, base, "5 3 2 1");
+		strcpy(h.room_id, room);
+		assert_history(s, h, base, "3 2 1");
+		h.user_id[0] = '\0';
+		assert_history(s, h, base, "4 3 2 1");
+	}
+	h.from_ms = t + 20;
+	h.to_ms = t + 30;
+	assert_history(s, h, base, "3 2");
+	h.room_id[0] = '\0';
+	strcpy(h.user_id, user);
+	assert_history(s, h, base, "3 2");
+	h.from_ms = h.to_ms = 0;
+	snprintf(h.partner_order_id, sizeof(h.partner_order_id), "o-%s1", base);
+	assert_history(s, h, base, "1");
+	strcpy(h.user_id, "nobody");
+	assert_history(s, h, base, "");
+	h = (struct store_history){ .limit = 5, .cids = history_cids + 1, .n_cids = 1 };
+	strcpy(h.user_id, user);
+	{
+		struct payment *list;
+		bool more;
+		size_t n;
+
+		DO(store_history(s, &h, &list, &n, &more, in(SOON), &err));
+		assert_int_equal(n, 0);
+		free(list);
+	}
+}

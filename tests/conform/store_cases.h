@@ -46,6 +46,7 @@ void no_two_orders_share_a_key(void **state);
 void a_replay_key_belongs_to_one_order(void **state);
 void a_payment_is_one_document_however_often_it_is_put(void **state);
 void the_ledger_is_listed_by_time(void **state);
+void the_history_is_paged(void **state);
 void open_work_is_listed_oldest_first_until_deleted(void **state);
 void a_message_is_listed_with_its_tries(void **state);
 void a_message_keeps_its_first_content(void **state);
@@ -63,6 +64,7 @@ void a_try_is_claimed_once_and_finished(void **state);
 	X(a_replay_key_belongs_to_one_order) \
 	X(a_payment_is_one_document_however_often_it_is_put) \
 	X(the_ledger_is_listed_by_time) \
+	X(the_history_is_paged) \
 	X(open_work_is_listed_oldest_first_until_deleted) \
 	X(a_message_is_listed_with_its_tries) \
 	X(a_message_keeps_its_first_content) \
