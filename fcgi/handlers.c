@@ -3,6 +3,7 @@
 #include "fcgi/handlers.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "fcgi/caller.h"
 #include "fcgi/route.h"
+#include "flow/common.h"
 #include "flow/site.h"
 #include "json/write.h"
 
@@ -219,6 +221,96 @@ handle_orders(struct call *c)
 	field_errors_clear(&errors);
 }
 
+/* text/csv is named, and not refused. */
+static bool
+wants_csv(const char *accept)
+{
+	const char *csv = accept == NULL ? NULL : strcasestr(accept, "text/csv");
+
+	return csv != NULL && strncmp(csv + strcspn(csv, ",;"), ";q=0,", 4) != 0;
+}
+
+/* A gateway asks for one user or one order; an operator for anything of its cids. */
+static bool
+read_history(struct call *c, bool pages, struct request_history *rq, const char *cids[CONF_CIDS_MAX])
+{
+	bool needs_owner = !(c->caller->roles & ROLE_OPERATOR);
+	struct field_errors errors = { 0 };
+	bool ok;
+
+	ok = accept(c, request_read_history(c->in->query, needs_owner, pages, rq, &errors), &errors, NULL) && (rq->cid[0] == '\0' || merchant_allows(c, rq->cid));
+	field_errors_clear(&errors);
+	if (!ok)
+		return false;
+	rq->h.cids = cids;
+	rq->h.n_cids = caller_cids(c->caller, cids);
+	if (rq->cid[0] != '\0') {
+		cids[0] = rq->cid;
+		rq->h.n_cids = 1;
+	}
+	return true;
+}
+
+void
+handle_payments(struct call *c)
+{
+	const char *cids[CONF_CIDS_MAX];
+	struct payment *list = NULL;
+	struct request_history rq;
+	struct error err = { 0 };
+	bool more;
+	size_t n;
+
+	if (!read_history(c, true, &rq, cids))
+		return;
+	if (!store_history(c->e->flow.store, &rq.h, &list, &n, &more, c->flow_call.deadline_boot_ms, &err)) {
+		explain(c, err.msg);
+		problem(c, err.code == ERR_UNAVAILABLE ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_INTERNAL_ERROR);
+	} else if (wants_csv(c->in->accept)) {
+		reply_payments_csv(c->reply, &c->to, c->in->query, list, n, more);
+	} else {
+		reply_payments(c->reply, list, n, more);
+	}
+	free(list);
+}
+
+static bool
+is_of(const struct payment *p, const struct request_history *rq)
+{
+	return flow_cid_is_one_of(p->cid, rq->h.cids, rq->h.n_cids) && (rq->h.user_id[0] == '\0' || strcmp(rq->h.user_id, p->user_id) == 0) &&
+	    (rq->h.partner_order_id[0] == '\0' || strcmp(rq->h.partner_order_id, p->partner_order_id) == 0);
+}
+
+void
+handle_payment(struct call *c)
+{
+	struct flow_order_answer *a = &c->e->order;
+	const char *cids[CONF_CIDS_MAX];
+	struct request_history rq;
+	struct error err = { 0 };
+	struct payment p;
+	bool found;
+
+	if (!read_history(c, false, &rq, cids))
+		return;
+	if (!store_payment_get(c->e->flow.store, c->param, &p, &found, c->flow_call.deadline_boot_ms, &err)) {
+		explain(c, err.msg);
+		problem(c, err.code == ERR_UNAVAILABLE ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_INTERNAL_ERROR);
+	} else if (!found || !is_of(&p, &rq)) {
+		problem(c, PROBLEM_NO_PAYMENT);
+	} else {
+		flow_order(flow_of(c), &c->flow_call, p.cid, p.partner_order_id, a);
+		if (!reply_payment(c->reply, &c->to, &p, a)) {
+			explain(c, "the payment is not in its order's ledger");
+			problem(c, PROBLEM_STORE_UNAVAILABLE);
+		} else {
+			explain(c, a->detail);
+		}
+		gate_note(&c->e->gate, &c->e->flow, a->result);
+		flow_order_clear(a);
+	}
+}
+
 static int64_t
 earlier(int64_t a, int64_t b)
 {
@@ -400,8 +492,8 @@ log_call(const struct call *c, const struct route *r)
 void
 edge_answer(struct edge *e, const struct http_request *in, struct buf *out)
 {
-	const struct route *r = route_find(e->conf->prefix, in->script_name, in->path_info, in->request_uri);
 	struct call c = { .e = e, .in = in, .reply = &e->reply };
+	const struct route *r = route_find(e->conf->prefix, in->script_name, in->path_info, in->request_uri, c.param);
 
 	take_request_id(e, in->request_id);
 	log_set_request(e->request_id);

@@ -9,10 +9,11 @@
 #include "fcgi/gate.h"
 #include "fcgi/reply.h"
 #include "fcgi/request.h"
+#include "fcgi/route.h"
 #include "flow/flow.h"
 
 struct http_request {		/* as the web server handed it over; borrowed, any text may be NULL */
-	const char *method, *script_name, *path_info, *request_uri, *query, *authorization, *content_type, *accept_language, *request_id;
+	const char *method, *script_name, *path_info, *request_uri, *query, *authorization, *content_type, *accept, *accept_language, *request_id;
 	const char *body;
 	size_t body_len;
 	bool too_large;		/* longer than REQUEST_MAX: not read */
@@ -48,6 +49,7 @@ struct call {			/* what a handler sees */
 	struct reply_to to;
 	struct reply *reply;
 	struct flow_call flow_call;
+	char param[ROUTE_PARAM_CAP];	/* what stands behind the path of a route that takes one */
 	char why[200];		/* for the log, never for the caller */
 };
 
@@ -56,6 +58,8 @@ void handle_approve(struct call *c);
 void handle_remove(struct call *c);
 void handle_refund(struct call *c);
 void handle_orders(struct call *c);
+void handle_payments(struct call *c);
+void handle_payment(struct call *c);
 void handle_queue(struct call *c);
 void handle_livez(struct call *c);
 void handle_readyz(struct call *c);

@@ -3,7 +3,9 @@
 #include "fcgi/reply.h"
 
 #include <json-c/json.h>
+#include <string.h>
 
+#include "base/clock.h"
 #include "fcgi/schedule.h"
 #include "json/strict.h"
 #include "json/write.h"
@@ -311,6 +313,18 @@ add_time_if(struct buf *b, const char *name, int64_t wall_ms)
 		json_add_time_member(b, name, wall_ms);
 }
 
+static void
+add_attempt(struct buf *b, const struct flow_order_attempt *t)
+{
+	add_life(b, t->state, t->charged, t->refunded, t->next);
+	json_add_str_member(b, "userId", t->user_id);
+	json_add_str_member(b, "roomId", t->room_id);
+	add_time_if(b, "beganAt", t->began_ms);
+	add_time_if(b, "changedAt", t->changed_ms);
+	add_time_if(b, "approvedAt", t->approved_ms);
+	add_time_if(b, "expiresAt", t->expires_ms);
+}
+
 void
 reply_order(struct reply *r, const struct reply_to *to, const struct request_order *rq, const struct flow_order_answer *a)
 {
@@ -334,16 +348,126 @@ reply_order(struct reply *r, const struct reply_to *to, const struct request_ord
 		buf_add_str(b, i > 0 ? ",{" : "{");
 		if (t->tid[0] != '\0')
 			json_add_str_member(b, "tid", t->tid);
-		add_life(b, t->state, t->charged, t->refunded, t->next);
-		json_add_str_member(b, "userId", t->user_id);
-		json_add_str_member(b, "roomId", t->room_id);
-		add_time_if(b, "beganAt", t->began_ms);
-		add_time_if(b, "changedAt", t->changed_ms);
-		add_time_if(b, "approvedAt", t->approved_ms);
-		add_time_if(b, "expiresAt", t->expires_ms);
+		add_attempt(b, t);
 		buf_add_char(b, '}');
 	}
 	buf_add_str(b, "]}");
+}
+
+void
+reply_payments(struct reply *r, const struct payment *list, size_t n, bool more)
+{
+	struct buf *b = &r->body, cursor = BUF_INIT;
+
+	begin_json(r, 200);
+	json_add_member(b, "payments");
+	buf_add_char(b, '[');
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			buf_add_char(b, ',');
+		payment_format(&list[i], b);
+	}
+	buf_add_char(b, ']');
+	json_add_member(b, "next");
+	if (more && n > 0) {
+		request_cursor(&list[n - 1], &cursor);
+		json_add_string(b, buf_str(&cursor));
+	} else {
+		buf_add_str(b, "null");
+	}
+	buf_add_char(b, '}');
+	b->bad = b->bad || cursor.bad;
+	buf_clear(&cursor);
+}
+
+/* Quoted, and no formula: a cell that begins like one gets an apostrophe before it. */
+static void
+add_cell(struct buf *b, const char *text)
+{
+	buf_add_str(b, b->len > 0 && b->data[b->len - 1] != '\n' ? ",\"" : "\"");
+	if (text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL)
+		buf_add_char(b, '\'');
+	for (; *text != '\0'; text++) {
+		if (*text == '"')
+			buf_add_char(b, '"');
+		buf_add_char(b, *text);
+	}
+	buf_add_char(b, '"');
+}
+
+static void
+add_kst(struct buf *b, int64_t wall_ms)
+{
+	enum { KST_MS = 9 * 3600 * 1000 };
+	char iso[CLOCK_ISO_CAP];
+
+	clock_format_iso(wall_ms + KST_MS, iso);
+	buf_printf(b, ",\"%.10s %.8s\"", iso, iso + 11);
+}
+
+/* The same question without its cursor, and with the next one. */
+static void
+add_link(struct buf *b, const char *prefix, const char *query, const struct payment *last)
+{
+	buf_printf(b, "Link: <%s/payments?", prefix);
+	for (const char *p = query == NULL ? "" : query; *(p += strspn(p, "&")) != '\0'; p += strcspn(p, "&"))
+		if (strncmp(p, "cursor=", 7) != 0 && memchr(p, '>', strcspn(p, "&")) == NULL)
+			buf_printf(b, "%.*s&", (int)strcspn(p, "&"), p);
+	buf_add_str(b, "cursor=");
+	request_cursor(last, b);
+	buf_add_str(b, ">; rel=\"next\"\r\n");
+}
+
+void
+reply_payments_csv(struct reply *r, const struct reply_to *to, const char *query, const struct payment *list, size_t n, bool more)
+{
+	struct buf *b = &r->body;
+
+	r->status = 200;
+	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
+	reply_add_header(r, "Content-Disposition", "attachment; filename=\"payments.csv\"");
+	if (more && n > 0)
+		add_link(&r->headers, to->conf->prefix, query, &list[n - 1]);
+	buf_add_str(b, "\xef\xbb\xbftid,approved_at (KST),created_at (KST),userId,partner_order_id,partner_user_id,cid,aid,item_name,quantity,total,tax_free,vat,point,"
+	    "discount,payment_method_type\r\n");
+	for (size_t i = 0; i < n; i++) {
+		const struct payment *p = &list[i];
+
+		add_cell(b, p->tid);
+		add_kst(b, p->approved_at_ms);
+		add_kst(b, p->created_at_ms);
+		add_cell(b, p->user_id);
+		add_cell(b, p->partner_order_id);
+		add_cell(b, p->partner_user_id);
+		add_cell(b, p->cid);
+		add_cell(b, p->aid);
+		add_cell(b, p->item_name);
+		buf_printf(b, ",%lld,%lld,%lld,%lld,%lld,%lld", (long long)p->quantity, (long long)p->amount.total, (long long)p->amount.tax_free,
+		    (long long)p->amount.vat, (long long)p->amount.point, (long long)p->amount.discount);
+		add_cell(b, p->payment_method_type);
+		buf_add_str(b, "\r\n");
+	}
+}
+
+bool
+reply_payment(struct reply *r, const struct reply_to *to, const struct payment *p, const struct flow_order_answer *a)
+{
+	struct flow_answer why = { .result = a->result };
+	size_t i = 0;
+
+	if (a->result != FR_OK) {
+		reply_problem(r, to, problem_of_result(a->result), &why, NULL);
+		return true;
+	}
+	while (i < a->n && strcmp(a->attempts[i].tid, p->tid) != 0)
+		i++;
+	if (i == a->n)
+		return false;
+	begin_json(r, 200);
+	add_payment(&r->body, p);
+	add_attempt(&r->body, &a->attempts[i]);
+	buf_add_char(&r->body, '}');
+	return true;
 }
 
 /* One row of the queue's list to one of ours. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/buf.h"
 #include "base/hex.h"
 #include "fcgi/digest.h"
@@ -546,4 +547,104 @@ request_read_order(const char *query, struct request_order *out, struct field_er
 {
 	memset(out, 0, sizeof(*out));
 	return read_query(query, order_rules, sizeof(order_rules) / sizeof(order_rules[0]), out, errors);
+}
+
+/* Texts of the query, before they are what they mean. */
+struct history_form {
+	struct request_history rq;
+	char room[UTF8_CAP(100)], from[40], to[40], limit[8], cursor[TID_CAP + 24];
+};
+
+static enum field_code
+check_when(const char *text, const void *ctx)
+{
+	int64_t ms;
+
+	(void)ctx;
+	return clock_parse_when(text, &ms) && ms >= 0 ? FIELD__OK : FIELD_FORMAT;
+}
+
+static enum field_code
+check_limit(const char *text, const void *ctx)
+{
+	(void)ctx;
+	if (text[strspn(text, "0123456789")] != '\0')
+		return FIELD_TYPE;
+	return atoi(text) >= 1 && atoi(text) <= HISTORY_LIMIT_MAX ? FIELD__OK : FIELD_OUT_OF_RANGE;
+}
+
+/* "<approved_at in hex>.<tid>" */
+static bool
+parse_cursor(const char *text, struct store_mark *out)
+{
+	size_t digits = strspn(text, "0123456789abcdef");
+
+	if (digits < 1 || digits > 12 || text[digits] != '.' || text[digits + 1] == '\0' || strlen(text + digits + 1) >= sizeof(out->tid) ||
+	    check_alnum(text + digits + 1, NULL) != FIELD__OK)
+		return false;
+	out->approved_at_ms = (int64_t)strtoull(text, NULL, 16);
+	strcpy(out->tid, text + digits + 1);
+	return true;
+}
+
+void
+request_cursor(const struct payment *last, struct buf *out)
+{
+	buf_printf(out, "%llx.%s", (unsigned long long)last->approved_at_ms, last->tid);
+}
+
+static enum field_code
+check_cursor(const char *text, const void *ctx)
+{
+	struct store_mark mark;
+
+	(void)ctx;
+	return parse_cursor(text, &mark) ? FIELD__OK : FIELD_FORMAT;
+}
+
+/* clang-format off */
+#define HISTORY_AT(member) offsetof(struct history_form, member), sizeof(((struct history_form *)0)->member)
+static const struct field_rule history_rules[] = {
+	{ "userId",           FIELD_STR, false, 1,  100, HISTORY_AT(rq.h.user_id),          NULL },
+	{ "partner_order_id", FIELD_STR, false, 1,  100, HISTORY_AT(rq.h.partner_order_id), NULL },
+	{ "cid",              FIELD_STR, false, 10, 10,  HISTORY_AT(rq.cid),                check_alnum },
+	{ "roomId",           FIELD_STR, false, 24, 24,  HISTORY_AT(room),                  check_room },
+	{ "from",             FIELD_STR, false, 10, 39,  HISTORY_AT(from),                  check_when },
+	{ "to",               FIELD_STR, false, 10, 39,  HISTORY_AT(to),                    check_when },
+	{ "limit",            FIELD_STR, false, 1,  7,   HISTORY_AT(limit),                 check_limit },
+	{ "cursor",           FIELD_STR, false, 1,  43,  HISTORY_AT(cursor),                check_cursor },
+};
+/* clang-format on */
+enum { N_HISTORY_RULES = sizeof(history_rules) / sizeof(history_rules[0]), N_OWNER_RULES = 2 };
+
+enum request_verdict
+request_read_history(const char *query, bool needs_owner, bool pages, struct request_history *out, struct field_errors *errors)
+{
+	struct history_form f = { 0 };
+	enum request_verdict v;
+
+	f.rq.h.limit = HISTORY_LIMIT;
+	v = read_query(query, history_rules, pages ? N_HISTORY_RULES : N_OWNER_RULES, &f, errors);
+	if (v == REQUEST_OK && needs_owner && f.rq.h.user_id[0] == '\0' && f.rq.h.partner_order_id[0] == '\0') {
+		field_errors_add(errors, "", "userId", FIELD_REQUIRED);
+		v = verdict(errors);
+	}
+	if (v != REQUEST_OK)
+		return v;
+	if (f.room[0] != '\0')
+		schedule_room(f.room, f.rq.h.room_id);
+	if (f.from[0] != '\0')
+		(void)clock_parse_when(f.from, &f.rq.h.from_ms);
+	if (f.to[0] != '\0')
+		(void)clock_parse_when(f.to, &f.rq.h.to_ms);
+	if (f.limit[0] != '\0')
+		f.rq.h.limit = (size_t)atoi(f.limit);
+	if (f.cursor[0] != '\0')
+		(void)parse_cursor(f.cursor, &f.rq.h.after);
+	if (f.to[0] != '\0' && f.rq.h.to_ms <= f.rq.h.from_ms) {
+		field_errors_add(errors, "", "to", FIELD_OUT_OF_RANGE);
+		return verdict(errors);
+	}
+	*out = f.rq;
+	return REQUEST_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "base/conf.h"
 #include "flow/flow.h"
+#include "base/buf.h"
 #include "json/field.h"
 
 struct json_object;
@@ -52,6 +53,16 @@ struct request_order {		/* GET /orders */
 	char cid[CID_CAP], order[ORDER_CAP];
 };
 enum request_verdict request_read_order(const char *query, struct request_order *out, struct field_errors *errors);
+
+struct request_history {	/* GET /payments, GET /payments/{tid} */
+	struct store_history h;		/* cids: the handler's to fill */
+	char cid[CID_CAP];		/* "": any of the caller's */
+};
+enum { HISTORY_LIMIT = 50, HISTORY_LIMIT_MAX = 100 };
+/* needs_owner: one of userId and partner_order_id must be there. pages: also from, to, roomId, cursor, limit. */
+enum request_verdict request_read_history(const char *query, bool needs_owner, bool pages, struct request_history *out, struct field_errors *errors);
+/* The cursor of the page behind this payment, as the reader of the query takes it. */
+void request_cursor(const struct payment *last, struct buf *out);
 
 /* "roomId=..." of a query string, and nothing else. */
 enum request_verdict request_read_room(const char *query, char room_id[ROOM_CAP], struct field_errors *errors);

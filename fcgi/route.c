@@ -2,6 +2,7 @@
 
 #include "fcgi/route.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,6 +18,8 @@ static const struct route routes[] = {
 	{ "POST", "/removePaymentInQueue", ROLE_GATEWAY | ROLE_RESERVATION, handle_remove,  "removePaymentInQueue" },
 	{ "POST", "/cancelPayment",        ROLE_REFUND | ROLE_OPERATOR,     handle_refund,  "cancelPayment" },
 	{ "GET",  "/orders",               ROLE_GATEWAY | ROLE_OPERATOR,    handle_orders,  "orders" },
+	{ "GET",  "/payments",             ROLE_GATEWAY | ROLE_OPERATOR,    handle_payments, "payments" },
+	{ "GET",  "/payments/",            ROLE_GATEWAY | ROLE_OPERATOR,    handle_payment, "payment" },
 	{ "GET",  "/queue",                ROLE_GATEWAY | ROLE_OPERATOR,    handle_queue,   "queue" },
 	{ "GET",  "/livez",                0,                               handle_livez,   "livez" },
 	{ "GET",  "/readyz",               ROLE_OPERATOR,                   handle_readyz,  "readyz" },
@@ -24,33 +27,48 @@ static const struct route routes[] = {
 /* clang-format on */
 enum { N_ROUTES = sizeof(routes) / sizeof(routes[0]), PATH_MAX_LEN = 511 };
 
+/* `param` is empty, or what stands behind the / of a path that ends with it. */
+static bool
+is_route(const struct route *r, const char *path, char param[ROUTE_PARAM_CAP])
+{
+	size_t len = strlen(r->path), rest = strlen(path) - (strlen(path) < len ? 0 : len);
+
+	if (r->path[len - 1] != '/')
+		return strcmp(path, r->path) == 0;
+	if (strncmp(path, r->path, len) != 0 || rest == 0 || rest >= ROUTE_PARAM_CAP || strchr(path + len, '/') != NULL)
+		return false;
+	memcpy(param, path + len, rest + 1);
+	return true;
+}
+
 static const struct route *
-find_below(const char *prefix, const char *path)
+find_below(const char *prefix, const char *path, char param[ROUTE_PARAM_CAP])
 {
 	size_t len = strlen(prefix);
 
 	if (strncmp(path, prefix, len) != 0)
 		return NULL;
 	for (size_t i = 0; i < N_ROUTES; i++)
-		if (strcmp(path + len, routes[i].path) == 0)
+		if (is_route(&routes[i], path + len, param))
 			return &routes[i];
 	return NULL;
 }
 
 const struct route *
-route_find(const char *prefix, const char *script_name, const char *path_info, const char *request_uri)
+route_find(const char *prefix, const char *script_name, const char *path_info, const char *request_uri, char param[ROUTE_PARAM_CAP])
 {
 	const struct route *r = NULL;
 	char path[PATH_MAX_LEN + 1];
 	int len;
 
+	param[0] = '\0';
 	len = snprintf(path, sizeof(path), "%s%s", script_name == NULL ? "" : script_name, path_info == NULL ? "" : path_info);
 	if (len >= 0 && len <= PATH_MAX_LEN)
-		r = find_below(prefix, path);
+		r = find_below(prefix, path, param);
 	if (r != NULL || request_uri == NULL)
 		return r;
 	len = snprintf(path, sizeof(path), "%.*s", (int)strcspn(request_uri, "?"), request_uri);
-	return len >= 0 && len <= PATH_MAX_LEN ? find_below(prefix, path) : NULL;
+	return len >= 0 && len <= PATH_MAX_LEN ? find_below(prefix, path, param) : NULL;
 }
 
 const struct route *

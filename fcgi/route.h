@@ -10,10 +10,12 @@ struct route {
 	const char *method, *path;
 	unsigned roles;		/* any of these (enum conf_role); 0: open to everybody */
 	void (*handle)(struct call *c);
+	/* path ends with /: what follows it, without another /, is a parameter */
 	const char *name;	/* for the log: an alias is logged under the name of what it stands for */
 };
 
 /* The web server's split of a path into SCRIPT_NAME and PATH_INFO is its own affair: their sum is looked at, then REQUEST_URI without its query.
- * Any may be NULL. NULL: no route. */
-const struct route *route_find(const char *prefix, const char *script_name, const char *path_info, const char *request_uri);
+ * Any may be NULL. NULL: no route. param: of a route that has one. */
+enum { ROUTE_PARAM_CAP = 65 };
+const struct route *route_find(const char *prefix, const char *script_name, const char *path_info, const char *request_uri, char param[ROUTE_PARAM_CAP]);
 const struct route *route_at(size_t i);	/* walks the table, for tests: NULL after the last */

@@ -149,6 +149,7 @@ answer(struct http_request *in)
 	in->query = param("QUERY_STRING");
 	in->authorization = param("HTTP_AUTHORIZATION");
 	in->content_type = param("CONTENT_TYPE");
+	in->accept = param("HTTP_ACCEPT");
 	in->accept_language = param("HTTP_ACCEPT_LANGUAGE");
 	in->request_id = param("HTTP_X_REQUEST_ID");
 	edge_answer(&edge, in, &answer_text);

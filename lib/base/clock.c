@@ -98,6 +98,50 @@ clock_format_iso(int64_t wall_ms, char out[CLOCK_ISO_CAP])
 	*out = '\0';
 }
 
+/* "Z", "+09:00", "-05:30": minutes east of Greenwich. */
+static bool
+parse_offset(const char *text, int *minutes)
+{
+	int h, m, end = 0;
+
+	*minutes = 0;
+	if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
+		return true;
+	if (strchr("+- ", text[0]) == NULL || !isdigit((unsigned char)text[1]) ||
+	    sscanf(text + 1, "%2d:%2d%n", &h, &m, &end) != 2 || end != 5 || text[6] != '\0' || !isdigit((unsigned char)text[4]) || h > 23 || m > 59)
+		return false;
+	*minutes = (text[0] == '-' ? -1 : 1) * (h * 60 + m);
+	return true;
+}
+
+bool
+clock_parse_when(const char *text, int64_t *wall_ms)
+{
+	enum { DAY = 10, SECONDS = 19 };
+	char kst[SECONDS + 1];
+	int minutes, ms = 0, unit = 100;
+	size_t len = strlen(text);
+
+	if (len != DAY && len <= SECONDS)
+		return false;
+	snprintf(kst, sizeof(kst), "%.*s%s", len == DAY ? DAY : SECONDS, text, len == DAY ? "T00:00:00" : "");
+	if (!clock_parse_kst(kst, wall_ms))
+		return false;
+	if (len == DAY)
+		return true;
+	text += SECONDS;
+	if (*text == '.') {
+		if (!isdigit((unsigned char)*++text))
+			return false;
+		for (; isdigit((unsigned char)*text); text++, unit /= 10)
+			ms += (*text - '0') * unit;
+	}
+	if (text[0] == '\0' || !parse_offset(text, &minutes))
+		return false;
+	*wall_ms += (int64_t)KST_OFFSET_S * 1000 - (int64_t)minutes * 60000 + ms;
+	return true;
+}
+
 bool
 clock_parse_kst(const char *text, int64_t *wall_ms)
 {

@@ -22,5 +22,9 @@ const char *clock_boot_id(void);
 enum { CLOCK_ISO_CAP = 25 };
 void clock_format_iso(int64_t wall_ms, char out[CLOCK_ISO_CAP]);
 
+/* When somebody says when: RFC 3339 with Z or an offset, or "YYYY-MM-DD", the beginning of that day in Korea. In a query string + stands for a space: "...T00:00:00 09:00"
+ * is taken too. */
+bool clock_parse_when(const char *text, int64_t *wall_ms);
+
 /* KakaoPay's "YYYY-MM-DDTHH:MM:SS", KST without offset, to UTC milliseconds. src: KakaoPay's samples (tests/data). */
 bool clock_parse_kst(const char *text, int64_t *wall_ms);

@@ -85,6 +85,27 @@ kakaopay_times_are_nine_hours_ahead_of_utc(void **state)
 }
 
 static void
+when_somebody_says_when(void **state)
+{
+	static const struct { const char *text; int64_t ms; } rows[] = {
+		{ "2024-03-05", 1709564400000 }, { "2024-03-05T01:20:30Z", 1709601630000 }, { "2024-03-05T10:20:30+09:00", 1709601630000 },
+		{ "2024-03-05T10:20:30 09:00", 1709601630000 }, { "2024-03-04T20:50:30.5-04:30", 1709601630500 }, { "2024-03-05T01:20:30.0429z", 1709601630042 } };
+	static const char *const bad[] = { "", "2024-03", "2024-02-30", "2024-03-05T01:20:30", "2024-03-05T01:20Z", "2024-03-05T01:20:30+9:00", "2024-03-05T01:20:30+09:60",
+		"2024-03-05T01:20:30+09:00x", "2024-03-05T01:20:30.Z", "2024-03-05T01:20:30.", "2024-03-05T01:20:30*09:00", "2024-03-05 01:20:30Z", "today" };
+	int64_t ms;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!clock_parse_when(rows[i].text, &ms))
+			fail_msg("refused %s", rows[i].text);
+		assert_int_equal(ms, rows[i].ms);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (clock_parse_when(bad[i], &ms))
+			fail_msg("accepted %s", bad[i]);
+}
+
+static void
 a_buffer_stays_bad_once_its_limit_was_passed(void **state)
 {
 	struct buf b;
@@ -246,6 +267,7 @@ main(void)
 		cmocka_unit_test(an_error_longer_than_its_room_is_cut_not_lost),
 		cmocka_unit_test(times_are_written_like_javascript_does),
 		cmocka_unit_test(kakaopay_times_are_nine_hours_ahead_of_utc),
+		cmocka_unit_test(when_somebody_says_when),
 		cmocka_unit_test(a_buffer_stays_bad_once_its_limit_was_passed),
 		cmocka_unit_test(numbers_are_written_in_decimal),
 		cmocka_unit_test(a_taken_buffer_is_the_callers),

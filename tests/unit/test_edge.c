@@ -171,6 +171,39 @@ queue_expect(struct queue *q, const char *id)
 	snprintf(stub.expected, sizeof(stub.expected), "%s", id);
 }
 
+/* The history is shown by tests/system/test_history.py: here there is none. */
+bool
+store_history(struct store *s, const struct store_history *h, struct payment **out, size_t *n, bool *more, int64_t deadline_boot_ms, struct error *err)
+{
+	(void)s;
+	(void)h;
+	(void)deadline_boot_ms;
+	*out = NULL;
+	*n = 0;
+	*more = false;
+	return end(stub.ping, err);
+}
+
+bool
+store_payment_get(struct store *s, const char *tid, struct payment *out, bool *found, int64_t deadline_boot_ms, struct error *err)
+{
+	(void)s;
+	(void)tid;
+	(void)out;
+	(void)deadline_boot_ms;
+	*found = false;
+	return end(stub.ping, err);
+}
+
+bool
+flow_cid_is_one_of(const char *cid, const char *const *cids, size_t n_cids)
+{
+	(void)cid;
+	(void)cids;
+	(void)n_cids;
+	return false;
+}
+
 /* edge_init is the worker's; the tests fill struct edge themselves. */
 struct store *store_open_mongo(const char *uri, const char *database, struct error *err) { (void)uri; (void)database; (void)err; return NULL; }
 struct queue *queue_open_unix(const char *path) { (void)path; return NULL; }
@@ -329,6 +362,12 @@ a_path_in_whatever_way_it_is_split(void **state)
 		{ "", "/livez", NULL, NULL, "livez" },
 		{ "", NULL, NULL, "/queue?roomId=1", "queue" },
 		{ "/roompay.fcgi", "/roompay.fcgi", "/approvePayment", NULL, "approvePayment" },	/* mod_fcgid */
+		{ "/pay", "/pay", "/payments", NULL, "payments" },
+		{ "/pay", "/pay", "/payments/T1", NULL, "payment" },
+		{ "/pay", "/pay/payments", "/T1", NULL, "payment" },
+		{ "/pay", "/pay", "/payments/", NULL, NULL },
+		{ "/pay", "/pay", "/payments/T1/x", NULL, NULL },
+		{ "/pay", "/pay", "/payments/ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt", NULL, NULL },
 		{ "/pay", "/pay", "/payready", NULL, NULL },
 		{ "/pay", "/pay", "/payReady/", NULL, NULL },
 		{ "/pay", "/pay", "", "/pay", NULL },
@@ -337,18 +376,20 @@ a_path_in_whatever_way_it_is_split(void **state)
 		{ "/pay", NULL, NULL, "/paypayReady", NULL },
 		{ "/pay", NULL, NULL, NULL, NULL },
 	};
-	char longer[2000];
+	char longer[2000], param[ROUTE_PARAM_CAP];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct route *r = route_find(rows[i].prefix, rows[i].script, rows[i].info, rows[i].uri);
+		const struct route *r = route_find(rows[i].prefix, rows[i].script, rows[i].info, rows[i].uri, param);
 
 		if ((r == NULL) != (rows[i].name == NULL) || (r != NULL && strcmp(r->name, rows[i].name) != 0))
 			fail_msg("row %zu: %s", i, r == NULL ? "no route" : r->name);
 	}
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
-	assert_null(route_find("", longer, longer, longer));
+	assert_null(route_find("", longer, longer, longer, param));
+	assert_non_null(route_find("", "/payments/T2", NULL, NULL, param));
+	assert_string_equal(param, "T2");
 }
 
 static void
@@ -358,6 +399,7 @@ the_roles_of_each_route(void **state)
 		{ "POST", "/payReady", ROLE_GATEWAY }, { "POST", "/payRead", ROLE_GATEWAY }, { "POST", "/inspectQueue", ROLE_GATEWAY },
 		{ "POST", "/approvePayment", ROLE_GATEWAY }, { "POST", "/removePaymentInQueue", ROLE_GATEWAY | ROLE_RESERVATION },
 		{ "POST", "/cancelPayment", ROLE_REFUND | ROLE_OPERATOR }, { "GET", "/orders", ROLE_GATEWAY | ROLE_OPERATOR },
+		{ "GET", "/payments", ROLE_GATEWAY | ROLE_OPERATOR }, { "GET", "/payments/", ROLE_GATEWAY | ROLE_OPERATOR },
 		{ "GET", "/queue", ROLE_GATEWAY | ROLE_OPERATOR }, { "GET", "/livez", 0 }, { "GET", "/readyz", ROLE_OPERATOR },
 	};
 	size_t n = 0;

@@ -1,0 +1,165 @@
+"""GET /payments and /payments/{tid}: who may see what, pages that nothing moves, and CSV that a spreadsheet cannot be fooled by."""
+import csv
+import datetime
+import io
+import time
+import urllib.parse
+
+import pytest
+
+from booking_site import eventually, http_call, new_id
+from conftest import make
+
+
+@pytest.fixture(scope="module")
+def site():
+    yield from make(workers=4, auto_remove=False)
+
+
+def history(site, caller="operator", accept=None, tid=None, **query):
+    query = {k.rstrip("_"): v for k, v in query.items()}
+    headers = {"Authorization": "Bearer " + site.stack.tokens[caller], **({"Accept": accept} if accept else {})}
+    path = "/payments" + ("/" + tid if tid else "")
+    return http_call("GET", site.base + path + ("?" + urllib.parse.urlencode(query) if query else ""), headers=headers)
+
+
+def tids(a):
+    assert a.status == 200, a
+    return [p["tid"] for p in a.body["payments"]]
+
+
+def walk(site, limit, **query):
+    got, cursor, pages = [], {}, 0
+    while True:
+        a = history(site, limit=limit, **query, **cursor)
+        got += tids(a)
+        pages += 1
+        assert len(a.body["payments"]) <= limit and pages < 50
+        if a.body["next"] is None:
+            return got
+        cursor = {"cursor": a.body["next"]}
+
+
+def newest_first(paid):
+    """KakaoPay's times are whole seconds: among equals the tid decides."""
+    return [tid for _, tid in sorted(((p[3]["approved_at"], p[0]) for p in paid), reverse=True)]
+
+
+def pay(site, user, room=None, **payment):
+    body = site.booking(user=user, room=room or new_id(), **payment)
+    a = site.ready(body)
+    assert a.status == 200, a
+    room = body["reservationInfo"]["roomId"]
+    b = site.approve(user, room, site.sim.pay(a.body["tid"]))
+    assert b.status == 200, b
+    return a.body["tid"], room, body["paymentInfo"]["partner_order_id"], b.body["payment"]
+
+
+def test_filters_and_pages(site):
+    user = "u-" + new_id()
+    paid = [pay(site, user) for _ in range(5)]
+    other = pay(site, "o-" + new_id(), room=None)
+    newest = newest_first(paid)
+    for limit in (1, 2, 5, 100):
+        assert walk(site, limit, userId=user) == newest
+    assert tids(history(site, partner_order_id=paid[2][2])) == [paid[2][0]]
+    assert tids(history(site, roomId=paid[3][1].upper())) == [paid[3][0]]
+    assert tids(history(site, userId=user, roomId=paid[3][1])) == [paid[3][0]]
+    assert tids(history(site, userId="nobody")) == [] and history(site, userId="nobody").body["next"] is None
+    assert other[0] in tids(history(site)) and tids(history(site, cid="TCSUBSCRIP")) == []
+    assert paid[4][3] in history(site, userId=user).body["payments"]
+    # a payment while somebody reads: no page is moved, nothing comes twice
+    first = history(site, userId=user, limit=2)
+    time.sleep(1.1)
+    late = pay(site, user)[0]
+    rest = history(site, userId=user, limit=100, cursor=first.body["next"])
+    assert tids(first) + tids(rest) == newest and late not in tids(rest)
+    assert late in tids(history(site, userId=user))
+
+
+def test_by_time(site):
+    user = "u-" + new_id()
+    one = pay(site, user)[3]
+    at = one["approved_at"]
+    assert tids(history(site, userId=user, from_=at)) == [one["tid"]]
+    assert tids(history(site, userId=user, to=at)) == []
+    kst = at[:10] + "T23:59:59.999+14:00"
+    assert history(site, userId=user, to=kst).status == 200
+    assert tids(history(site, userId=user, from_="2020-01-01", to="2099-12-31")) == [one["tid"]]
+
+
+@pytest.mark.parametrize("query, pointer, code", [
+    ({"limit": "0"}, "/limit", "out-of-range"), ({"limit": "101"}, "/limit", "out-of-range"), ({"limit": "x"}, "/limit", "type"),
+    ({"from_": "yesterday"}, "/from", None), ({"from_": "2026-02-30"}, "/from", "format"), ({"to": "2026-01-01", "from_": "2026-01-02"}, "/to", "out-of-range"),
+    ({"cursor": "x"}, "/cursor", "format"), ({"cursor": "ff."}, "/cursor", "format"), ({"cursor": "ffffffffffffffff.T"}, "/cursor", "format"),
+    ({"roomId": "zz"}, "/roomId", None), ({"cid": "short"}, "/cid", None), ({"userid": "x"}, "/userid", "unknown-member"), ({"userId": "x" * 101}, "/userId", "too-long"),
+])
+def test_a_wrong_question(site, query, pointer, code):
+    a = history(site, **query)
+    assert a.status == 422 and a.body["errors"][0]["pointer"] == pointer and code in (None, a.body["errors"][0]["code"]), a.body
+
+
+def test_who_may_ask(site):
+    user = "u-" + new_id()
+    tid, _, order, _ = pay(site, user)
+    assert history(site, "gateway").status == 422                      # one user or one order
+    assert tids(history(site, "gateway", userId=user)) == [tid]
+    assert tids(history(site, "gateway", partner_order_id=order)) == [tid]
+    assert tids(history(site, "other", userId=user)) == []             # another cid's gateway
+    assert history(site, "other", userId=user, cid="TC0ONETIME").status == 403
+    assert history(site, "gateway", userId=user, cid="TCSUBSCRIP").status == 403
+    assert history(site, cid="TCNOBODY00").status == 422
+    assert history(site, "reservation", userId=user).status == 403 and history(site, "refund", userId=user).status == 403
+    assert history(site, tid=tid).body["state"] == "approved"
+    assert history(site, "gateway", tid=tid).status == 422
+    assert history(site, "gateway", tid=tid, userId=user).body["payment"]["tid"] == tid
+    for caller, query in (("gateway", {"userId": "another"}), ("gateway", {"partner_order_id": "another"}), ("other", {"userId": user})):
+        a = history(site, caller, tid=tid, **query)
+        assert (a.status, a.body["code"]) == (404, "no-payment")
+    assert history(site, tid="T0000000000000000000").status == 404
+    assert http_call("POST", site.base + "/payments/" + tid, {}).status == 405
+
+
+def test_what_became_of_a_payment(site):
+    user = "u-" + new_id()
+    tid, room, _, payment = pay(site, user)
+    a = history(site, tid=tid).body
+    assert a["payment"] == payment and (a["charged"], a["refunded"], a["roomId"], a["userId"], a["next"]) == (True, 0, room, user, "nothing")
+    r = http_call("POST", site.base + "/cancelPayment", {"tid": tid, "refundId": "r-" + new_id(), "reason": "test"},
+                  headers={"Authorization": "Bearer " + site.stack.tokens["refund"]})
+    assert r.status == 200, r
+    a = eventually(lambda: (lambda b: b if b["state"] == "refunded" else None)(history(site, tid=tid).body))
+    assert a["refunded"] == payment["amount"]["total"] and a["payment"] == payment
+
+
+def test_csv(site):
+    user = "=HYPERLINK(1)" + new_id()
+    names = ["=1+1", "@x", "+1", "-1", 'say "hi", 스터디룸']
+    paid = [pay(site, user, item_name=n) for n in names]
+    a = history(site, accept="text/csv", userId=user, limit=3)
+    assert a.status == 200 and a.headers["content-type"].startswith("text/csv; charset=utf-8")
+    assert a.raw.startswith(b"\xef\xbb\xbf") and a.raw.endswith(b"\r\n")
+    rows = list(csv.DictReader(io.StringIO(a.raw.decode("utf-8-sig"))))
+    assert [r["tid"] for r in rows] == newest_first(paid)[:3]
+    link = a.headers["link"]
+    assert link.endswith('>; rel="next"') and "userId=" in link and "limit=3" in link
+    b = http_call("GET", site.stack.web_url + link[1:link.index(">")], headers={"Authorization": "Bearer " + site.stack.tokens["operator"], "Accept": "text/csv"})
+    assert b.status == 200 and "link" not in b.headers
+    rows += list(csv.DictReader(io.StringIO(b.raw.decode("utf-8-sig"))))
+    assert sorted(r["item_name"] for r in rows) == sorted(["'=1+1", "'@x", "'+1", "'-1", names[4]])
+    assert all(r["userId"] == "'" + user and not any(v[:1] in "=+@" for v in r.values() if v) for r in rows)
+    utc = {p[0]: p[3]["approved_at"] for p in paid}[rows[0]["tid"]]
+    kst = datetime.datetime.fromisoformat(utc.replace("Z", "+00:00")) + datetime.timedelta(hours=9)
+    assert rows[0]["approved_at (KST)"] == kst.strftime("%Y-%m-%d %H:%M:%S")
+    assert history(site, accept="application/json, text/csv;q=0", userId=user).headers["content-type"] == "application/json"
+
+
+def test_no_history_without_the_database(site):
+    site.stack.kill("store")
+    try:
+        a = history(site, userId="x")
+        assert (a.status, a.body["code"]) == (503, "store-unavailable")
+        assert history(site, tid="T1").status == 503
+    finally:
+        site.stack.start("store")
+    eventually(lambda: history(site, userId="x").status == 200, 20)
