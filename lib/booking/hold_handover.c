@@ -186,17 +186,37 @@ is_overdue(const struct hold *h, int64_t now_ms)
 	}
 }
 
-void
-hold_table_overdue(struct hold_table *t, uint64_t after, struct now now, struct hold_answer *out)
+static bool
+has_no_end(const struct hold *h, int64_t now_ms)
+{
+	(void)now_ms;
+	return h->life.state == HOLD_HELD || h->life.state == HOLD_READY || h->life.state == HOLD_APPROVING || h->life.state == HOLD_UNKNOWN ||
+	    h->life.state == HOLD_REVIEW || h->life.state == HOLD_APPROVED;
+}
+
+static void
+find_next(struct hold_table *t, uint64_t after, bool (*wanted)(const struct hold *h, int64_t now_ms), struct now now, struct hold_answer *out)
 {
 	struct decision d = decision_begin(t, now, out);
 	const struct hold *h = after == 0 ? NULL : hold_index_find(t, after);
 
 	h = h != NULL ? h->following : t->all;
-	while (h != NULL && (h->id <= after || !is_overdue(h, now.boot_ms)))
+	while (h != NULL && (h->id <= after || !wanted(h, now.boot_ms)))
 		h = h->following;
 	if (h != NULL)
 		decision_answer_about(&d, HA_OK, 0, h);
 	else
 		decision_answer(&d, HA_NO_HOLD, 0);
+}
+
+void
+hold_table_next(struct hold_table *t, uint64_t after, struct now now, struct hold_answer *out)
+{
+	find_next(t, after, has_no_end, now, out);
+}
+
+void
+hold_table_overdue(struct hold_table *t, uint64_t after, struct now now, struct hold_answer *out)
+{
+	find_next(t, after, is_overdue, now, out);
 }

@@ -428,6 +428,13 @@ queue_watch(struct queue *q, int64_t wait_ms, bool *poked, struct error *err)
 }
 
 bool
+queue_next(struct queue *q, uint64_t after, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err)
+{
+	proto_set_num(begin(q, VERB_NEXT), ARG_AFTER, (int64_t)after);
+	return ask_rule(q, false, deadline_boot_ms, out, err);
+}
+
+bool
 queue_overdue(struct queue *q, uint64_t after, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err)
 {
 	proto_set_num(begin(q, VERB_OVERDUE), ARG_AFTER, (int64_t)after);

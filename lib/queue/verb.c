@@ -116,6 +116,16 @@ decide_remove(struct hold_table *t, const struct proto_message *m, const struct 
 }
 
 static bool
+decide_next(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
+{
+	(void)load;
+	(void)err;
+	hold_table_next(t, (uint64_t)proto_num(m, ARG_AFTER), now, out);
+	return true;
+}
+
+static bool
 decide_overdue(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
     struct now now, struct hold_answer *out, struct error *err)
 {
@@ -183,6 +193,7 @@ static const struct verb verbs[] = {
 	[VERB_OUTCOME]    = { "outcome",    B(ID) | B(TOKEN) | B(OUTCOME) | B(N), 0, false, decide_outcome },
 	[VERB_REMOVE]     = { "remove",     B(ID) | B(BY) | B(N), 0, false, decide_remove },
 	[VERB_OVERDUE]    = { "overdue",    0, B(AFTER), false, decide_overdue },
+	[VERB_NEXT]       = { "next",       0, B(AFTER), false, decide_next },
 	[VERB_REMEMBER]   = { "remember",   B(CID) | B(ORDER) | B(LAST_N) | B(PAID),
 						B(USER) | B(ROOM) | B(TID) | B(ATTEMPT) | B(STATE) | B(KEY) | B(TOKEN) | B(N), false, decide_remember },
 	[VERB_TAKE_OVER]  = { "take-over",  B(CID) | B(ORDER) | B(USER) | B(ROOM) | B(TID) | B(SET) | B(ATTEMPT) |

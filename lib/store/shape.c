@@ -110,6 +110,7 @@ static const struct column outbox_columns[] = {
 	MUST(COLUMN_STR, "tid", store_message, tid),
 	MUST(COLUMN_TIME, "at", store_message, at_ms),
 	MUST(COLUMN_HEAP, "body", store_message, body),
+	MAY(COLUMN_TIME, "again", store_message, again_ms),
 };
 
 static const struct column try_columns[] = {

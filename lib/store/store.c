@@ -375,6 +375,18 @@ store_outbox_put(struct store *s, const struct store_message *m, enum store_put 
 }
 
 bool
+store_outbox_again(struct store *s, const struct store_message *m, int64_t at_ms, int64_t deadline_boot_ms, struct error *err)
+{
+	struct store_message again = *m;	/* borrows */
+	bool found;
+
+	again.again_ms = at_ms;
+	if (!s->does->replace(s, &shape_outbox, &again, &found, deadline_boot_ms, err))
+		return error_wrap(err, "outbox");
+	return found || error_set(err, ERR_NOT_FOUND, "%s is not owed any more", m->id);
+}
+
+bool
 store_outbox_delete(struct store *s, const char *id, int64_t deadline_boot_ms, struct error *err)
 {
 	return s->does->remove(s, &shape_outbox, id, deadline_boot_ms, err) || error_wrap(err, "outbox");

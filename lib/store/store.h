@@ -34,6 +34,7 @@ struct store_message {		/* outbox: _id = the webhook-id, "<type>.<tid>[.<more>]"
 	char tid[TID_CAP];
 	int64_t at_ms;		/* wall: owed since */
 	char *body;		/* JSON {type, timestamp, data}; heap */
+	int64_t again_ms;	/* wall: an operator wants one more try, whatever the schedule says; 0: nobody does */
 	int64_t tries;		/* filled by store_outbox_tries: those in `deliveries` */
 	int64_t last_try_ms;	/* wall, 0: none */
 };
@@ -106,6 +107,8 @@ bool store_open_delete(struct store *s, const char *tid, int64_t n, int64_t dead
 bool store_open_list(struct store *s, size_t limit, struct store_open **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
 
 bool store_outbox_put(struct store *s, const struct store_message *m, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
+/* Asks for one more try. ERR_NOT_FOUND: it is not owed any more. */
+bool store_outbox_again(struct store *s, const struct store_message *m, int64_t at_ms, int64_t deadline_boot_ms, struct error *err);
 bool store_outbox_delete(struct store *s, const char *id, int64_t deadline_boot_ms, struct error *err);
 /* *out: store_message_clear each, then free. */
 bool store_outbox_list(struct store *s, size_t limit, struct store_message **out, size_t *n, int64_t deadline_boot_ms, struct error *err);

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "fcgi/handlers.h"
+#include "flow/common.h"
 #include "flow/site.h"
 #include "fcgi/route.h"
 

@@ -1,0 +1,125 @@
+/* migrate, config check, token new, completion: before and around the work. */
+#include "config.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "ctl/command.h"
+
+enum { MIGRATE_MS = 600000 };	/* an index over years of history takes its time */
+
+enum ctl_exit
+ctl_migrate(const struct options *o, const struct conf *conf)
+{
+	struct flow f = { 0 };
+	struct error err;
+	bool ok;
+
+	ok = ctl_open(&f, conf, CTL_STORE, &err);
+	if (ok && o->dry_run)
+		puts("the indexes and the schema version that are missing would be made (dry run: nothing was changed)");
+	else if (ok && (ok = store_migrate(f.store, clock_boot_ms() + MIGRATE_MS, &err)))
+		puts("indexes and schema version are there");
+	ctl_close(&f);
+	return ok ? CTL_OK : ctl_complain("migrate", &err);
+}
+
+/* What every program would say at its start, their secrets included. */
+enum ctl_exit
+ctl_config_check(const struct options *o, const struct conf *conf)
+{
+	static struct conf all;
+	struct error err;
+	bool ok;
+
+	(void)conf;
+	ok = conf_read(&all, o->config, CONF_FOR_FCGI | CONF_FOR_QUEUED | CONF_FOR_COURIER | CONF_FOR_CTL, stderr, &err);
+	conf_clear(&all);
+	if (!ok)
+		return ctl_complain("config check", &err);
+	printf("%s is in order\n", o->config);
+	return CTL_OK;
+}
+
+enum ctl_exit
+ctl_token_new(const struct options *o, const struct conf *conf)
+{
+	unsigned char random[32], hash[SHA256_DIGEST_LENGTH];
+	char token[2 * sizeof(random) + 1], hex[2 * sizeof(hash) + 1];
+	struct error err;
+
+	(void)conf;
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+		error_sys(&err, ERR_INTERNAL, "random numbers");
+		return ctl_complain("token new", &err);
+	}
+	hex_format(random, sizeof(random), token);
+	SHA256((const unsigned char *)token, strlen(token), hash);
+	hex_format(hash, sizeof(hash), hex);
+	printf(o->json ? "{\"token\":\"%s\",\"token_sha256\":\"%s\"}\n" : "for the caller, shown only now:\n%s\nfor [caller NAME] of roompay.conf:\ntoken_sha256 = %s\n", token, hex);
+	OPENSSL_cleanse(random, sizeof(random));
+	OPENSSL_cleanse(token, sizeof(token));
+	return CTL_OK;
+}
+
+/* Words of the commands and names of the options, made from the table: what a shell offers is what there is. */
+enum ctl_exit
+ctl_completion(const struct options *o, const struct conf *conf)
+{
+	(void)o;
+	(void)conf;
+	fputs("# bash completion for roompayctl; made by: roompayctl completion\n"
+	      "_roompayctl() {\n"
+	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} words=() w skip=0 line\n"
+	      "\tfor w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+	      "\t\tif [ $skip = 1 ]; then skip=0; continue; fi\n"
+	      "\t\tcase $w in -c|--config|--reason|--as|--id|--amount|--tax-free|--lang|--user|--order|--room|--cid|--from|--to|--limit|--day) skip=1 ;; -*) ;; *) words+=(\"$w\") ;; esac\n"
+	      "\tdone\n"
+	      "\tif [[ $cur == -* ]]; then\n"
+	      "\t\tline='--config --json --help --version --reason --dry-run'\n"
+	      "\t\tcase \"${words[*]}\" in\n", stdout);
+	for (size_t i = 0; ctl_command(i) != NULL; i++) {
+		const char *p = ctl_command(i)->options;
+
+		if (p[0] == '\0')
+			continue;
+		printf("\t\t'%s'*) line+='", ctl_command(i)->words);
+		while (*p != '\0') {
+			printf(" --%.*s", (int)strcspn(p, " "), p);
+			p += strcspn(p, " ");
+			p += strspn(p, " ");
+		}
+		puts("' ;;");
+	}
+	fputs("\t\tesac\n\telse\n\t\tcase \"${words[*]}\" in\n\t\t'') line='", stdout);
+	for (size_t i = 0; ctl_command(i) != NULL; i++) {
+		const char *w = ctl_command(i)->words, *before = i > 0 ? ctl_command(i - 1)->words : "";
+		size_t len = strcspn(w, " ");
+
+		if (strncmp(w, before, len) != 0 || strcspn(before, " ") != len)
+			printf("%s%.*s", i > 0 ? " " : "", (int)len, w);
+	}
+	puts("' ;;");
+	for (size_t i = 0; ctl_command(i) != NULL; i++) {
+		const char *w = ctl_command(i)->words;
+		size_t len = strcspn(w, " ");
+		bool first = i == 0 || strncmp(w, ctl_command(i - 1)->words, len + 1) != 0;
+		bool last = ctl_command(i + 1) == NULL || strncmp(w, ctl_command(i + 1)->words, len + 1) != 0;
+
+		if (w[len] == '\0')
+			continue;
+		if (first)
+			printf("\t\t%.*s) line='", (int)len, w);
+		printf("%s%s", first ? "" : " ", w + len + 1);
+		if (last)
+			puts("' ;;");
+	}
+	fputs("\t\t*) line= ;;\n\t\tesac\n\tfi\n\tmapfile -t COMPREPLY < <(compgen -W \"$line\" -- \"$cur\")\n}\ncomplete -o default -F _roompayctl roompayctl\n", stdout);
+	return CTL_OK;
+}

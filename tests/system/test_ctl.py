@@ -1,0 +1,204 @@
+"""roompayctl as an operator uses it: what it shows is so, what it changes is in the ledger with its reason, and it refuses what would lose money."""
+import datetime
+import hashlib
+import json
+import re
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+from booking_site import eventually, new_id
+from conftest import make
+
+
+@pytest.fixture(scope="module")
+def site():
+    yield from make(workers=4, auto_remove=False, conf={"queue": {"sold_guard": 1}})
+
+
+def ctl(site, *argv, code=0):
+    return site.stack.ctl(*argv, code=code)
+
+
+def listed(site, *argv, code=0):
+    return json.loads(ctl(site, *argv, "--json", code=code))
+
+
+def opened(site, user=None):
+    body = site.booking(user=user or "u-" + new_id(), room=new_id())
+    a = site.ready(body)
+    assert a.status == 200, a
+    return a.body["tid"], body["userInfo"]["userId"], body["reservationInfo"]["roomId"], body["paymentInfo"]["partner_order_id"]
+
+
+def paid(site, **more):
+    tid, user, room, order = opened(site, **more)
+    a = site.approve(user, room, site.sim.pay(tid))
+    assert a.status == 200, a
+    return tid, user, room, order
+
+
+def events(site, order):
+    return listed(site, "payment", "show", "TC0ONETIME", order)
+
+
+def test_holds(site):
+    tid, user, room, order = opened(site)
+    rows = listed(site, "holds", "list", "--room", room.upper())
+    assert [(r["tid"], r["state"], r["user"], r["order"]) for r in rows] == [(tid, "ready", user, order)]
+    assert tid in ctl(site, "holds", "list") and listed(site, "holds", "list", "--user", "nobody") == []
+    assert "KakaoPay" in ctl(site, "holds", "show", tid, "--lang", "en") and "카카오페이" in ctl(site, "holds", "show", tid, "--lang", "ko")
+    ctl(site, "holds", "show", "T0", code=1)
+    ctl(site, "holds", "release", tid, code=2)                 # no reason
+    assert "dry run" in ctl(site, "holds", "release", tid, "--dry-run") and listed(site, "holds", "list", "--room", room)
+    assert "is released" in ctl(site, "holds", "release", tid, "--reason", "the user called")
+    assert listed(site, "holds", "list", "--room", room) == []
+    assert site.approve(user, room, site.sim.pay(tid)).status != 200 and not site.sim.captures(order)
+    ctl(site, "holds", "release", tid, "--reason", "again", code=1)
+
+
+def test_a_paid_hold_is_released_with_its_reason(site):
+    tid, user, room, order = paid(site)
+    assert [r["state"] for r in listed(site, "holds", "list", "--room", room)] == ["approved"]
+    ctl(site, "holds", "release", tid, "--reason", "booked by hand, ticket 7")
+    assert listed(site, "holds", "list", "--room", room) == []
+    kinds = [(e["kind"], e["by"], e["reason"]) for e in events(site, order)]
+    assert ("note", "ctl", "booked by hand, ticket 7") in kinds and kinds[-1][0] == "removed"
+    assert len(site.sim.captures(order)) == 1
+
+
+def test_payments_are_listed_shown_and_explained(site):
+    tid, user, room, order = paid(site)
+    row = listed(site, "payment", "list", "--user", user)
+    assert [(r["tid"], r["order"], r["total"]) for r in row] == [(tid, order, 2200)]
+    assert listed(site, "payment", "list", "--room", room)[0]["tid"] == tid
+    assert listed(site, "payment", "list", "--user", user, "--to", "2020-01-01") == []
+    assert "no payment" in ctl(site, "payment", "list", "--user", "nobody")
+    assert [e["kind"] for e in events(site, order)][:2] == ["approving", "approved"]
+    assert tid in ctl(site, "payment", "show", tid)
+    english, korean = ctl(site, "payment", "explain", tid, "--lang", "en"), ctl(site, "payment", "explain", "TC0ONETIME", order, "--lang", "ko")
+    assert "The customer is charged." in english and "고객에게 청구되었습니다." in korean
+    assert listed(site, "payment", "explain", tid)[0]["charged"] == "yes"
+    assert listed(site, "payment", "explain", "TC0ONETIME", "nobody-" + new_id())[0]["state"] == "none"
+    ctl(site, "payment", "show", "T0", code=1)
+    open_tid = opened(site)[0]
+    assert "not charged" in ctl(site, "payment", "explain", open_tid, "--lang", "en")
+
+
+def test_money_is_given_back(site):
+    tid, _, _, order = paid(site)
+    assert "would be given back" in ctl(site, "payment", "refund", tid, "--dry-run")
+    assert site.sim.order(tid)["status"] == "SUCCESS_PAYMENT"
+    one = ctl(site, "payment", "refund", tid, "--amount", "500", "--id", "r1", "--reason", "a broken lamp")
+    assert "given back 500 won" in one and one == ctl(site, "payment", "refund", tid, "--amount", "500", "--id", "r1", "--reason", "a broken lamp")
+    ctl(site, "payment", "refund", tid, "--amount", "5000", "--reason", "too much", code=1)
+    ctl(site, "payment", "refund", tid, "--amount", "x", "--reason", "no number", code=2)
+    assert "2200 in all, 0 left" in ctl(site, "payment", "refund", tid, "--reason", "the rest")
+    assert "given back" in ctl(site, "payment", "explain", tid, "--lang", "en").lower()
+    assert "a broken lamp" in ctl(site, "payment", "show", "TC0ONETIME", order)
+    ctl(site, "payment", "refund", "T0", "--reason", "nobody's", code=1)
+
+
+def test_a_payment_in_review_is_settled(site):
+    tid, user, room, order = opened(site)
+    site.sim.fault("approve", "wrong-total")
+    a = site.approve(user, room, site.sim.pay(tid))
+    if a.body.get("state") != "review":
+        pytest.fail(f"no review: {a}")
+    assert listed(site, "payment", "explain", tid)[0]["state"] == "review"
+    ctl(site, "holds", "release", tid, "--reason", "no", code=1)               # it may be charged
+    ctl(site, "payment", "settle", tid, "--as", "maybe", "--reason", "x", code=2)
+    ctl(site, "payment", "settle", tid, "--as", "declined", "--reason", "x", code=1)     # KakaoPay took the money
+    assert "dry run" in ctl(site, "payment", "settle", tid, "--as", "approved", "--dry-run")
+    assert "is now approved" in ctl(site, "payment", "settle", tid, "--as", "approved", "--reason", "console says 2200, ticket 9")
+    last = events(site, order)[-1]
+    assert (last["kind"], last["by"], last["reason"]) == ("approved", "ctl", "console says 2200, ticket 9")
+    eventually(lambda: any(m["data"]["tid"] == tid for m in site.stack.reservation.received), 10)
+    assert listed(site, "holds", "list", "--room", room)[0]["state"] == "approved"
+    ctl(site, "payment", "settle", tid, "--as", "approved", "--reason", "again", code=1)
+
+
+def test_deliveries(site):
+    site.stack.reservation.fail(500, 1)
+    tid, *_ = paid(site)
+    name = "payment.approved." + tid
+    row = eventually(lambda: [r for r in listed(site, "deliveries", "list") if r["message"] == name and r["tries"] == 1])[0]
+    assert row["peer"] == "reservation" and row["state"] == "waiting"
+    eventually(lambda: [t["end"] for t in listed(site, "deliveries", "show", name)] == ["failed"])
+    assert "dry run" in ctl(site, "deliveries", "retry", name, "--dry-run")
+    began = time.monotonic()
+    ctl(site, "deliveries", "retry", name, "--reason", "the calendar is back")
+    eventually(lambda: [t["end"] for t in listed(site, "deliveries", "show", name)] == ["failed", "acknowledged"], 4)
+    assert time.monotonic() - began < 4                        # the schedule says 5 s
+    assert "not owed any more" in ctl(site, "deliveries", "show", name)
+    ctl(site, "deliveries", "retry", name, "--reason", "again", code=1)
+    ctl(site, "deliveries", "show", "payment.approved.T0", code=1)
+    assert "the calendar is back" in ctl(site, "payment", "show", tid)
+
+
+def cancel_outside(site, tid, amount):
+    """Somebody in the merchant's console: KakaoPay's own API, not ours."""
+    body = json.dumps({"cid": "TC0ONETIME", "tid": tid, "cancel_amount": amount, "cancel_tax_free_amount": 0}).encode()
+    rq = urllib.request.Request(site.stack.sim_url + "/online/v1/payment/cancel", body,
+                                {"Authorization": "SECRET_KEY " + site.stack.kakaopay_key, "Content-Type": "application/json"})
+    with urllib.request.urlopen(rq, timeout=10) as r:
+        assert r.status == 200
+
+
+def test_reconcile(site):
+    today = (datetime.datetime.utcnow() + datetime.timedelta(hours=9)).strftime("%Y-%m-%d")
+    ctl(site, "reconcile", code=2)
+    ctl(site, "reconcile", "--day", "yesterday", code=2)
+    fine, outside = paid(site), paid(site)
+    cancel_outside(site, outside[0], 700)
+    rows = {r["tid"]: r for r in listed(site, "reconcile", "--day", today, code=1)}
+    assert fine[0] not in rows and (rows[outside[0]]["difference"], rows[outside[0]]["canceled"]) == ("refunded-outside", 700)
+    assert listed(site, "reconcile", "--day", "2020-01-01") == []
+
+
+def test_setting_up(site, tmp_path):
+    assert "are there" in ctl(site, "migrate") and "dry run" in ctl(site, "migrate", "--dry-run")
+    site.db.payments.drop_index("user")
+    ctl(site, "migrate")
+    assert "user" in site.db.payments.index_information()
+    assert "is in order" in ctl(site, "config", "check")
+    t = json.loads(ctl(site, "token", "new", "--json"))
+    assert hashlib.sha256(t["token"].encode()).hexdigest() == t["token_sha256"] and re.fullmatch("[0-9a-f]{64}", t["token"])
+    assert t["token"] != json.loads(ctl(site, "token", "new", "--json"))["token"]
+    bad = tmp_path / "roompay.conf"
+    bad.write_text("[site]\ntime_unit = week\n")
+    done = subprocess.run([site.stack.build / "ctl/roompayctl", "-c", bad, "config", "check"], capture_output=True, text=True)
+    assert done.returncode == 1 and f"{bad}:2: " in done.stderr
+
+
+@pytest.mark.parametrize("argv", [["holds"], ["payment", "show"], ["status", "x"], ["status", "--room", "x"], ["holds", "release", "T1", "--as", "x", "--reason", "r"],
+                                  ["payment", "show", "a", "b", "c"], ["payment", "refund", "T1", "--tax-free", "1", "--reason", "r"]])
+def test_usage(site, argv):
+    ctl(site, *argv, code=2)
+
+
+def complete(site, line):
+    script = site.stack.dir / "completion"
+    script.write_text(ctl(site, "completion"))
+    words = line.split(" ")
+    code = f'. {script}; COMP_WORDS=({" ".join(repr(w) for w in words)}); COMP_CWORD={len(words) - 1}; _roompayctl; echo "${{COMPREPLY[@]}}"'
+    return subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_completion(site):
+    assert complete(site, "roompayctl hol") == ["holds"] and complete(site, "roompayctl holds ") == ["list", "show", "release"]
+    assert "--room" in complete(site, "roompayctl holds list --") and "--amount" not in complete(site, "roompayctl holds list --")
+    assert complete(site, "roompayctl payment refund T1 --am") == ["--amount"]
+    assert complete(site, "roompayctl --reason holds pay") == ["payment"]
+
+
+def test_a_terminal_is_not_fooled(site):
+    body = site.booking(user="u-" + new_id(), room=new_id(), item_name="x")
+    user = body["userInfo"]["userId"]
+    a = site.ready(body)
+    site.approve(user, body["reservationInfo"]["roomId"], site.sim.pay(a.body["tid"]))
+    site.db.payments.update_one({"userId": user}, {"$set": {"item_name": "\x1b[2J evil"}})
+    text = ctl(site, "payment", "list", "--user", user)
+    assert "\x1b" not in text and "?[2J evil" in text
