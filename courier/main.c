@@ -19,6 +19,7 @@
 #include "base/conf.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/notify.h"
 #include "courier/post.h"
 #include "courier/round.h"
@@ -291,7 +292,7 @@ serve(void)
 	static struct courier c;
 	struct error err = { 0 };
 
-	if (!open_courier(&c, &err) || (conf.courier_queue && !start_watcher(&c, &err)) ||
+	if (!metrics_open(conf.metrics_dir, "courier", &err) || !open_courier(&c, &err) || (conf.courier_queue && !start_watcher(&c, &err)) ||
 	    (c.sweeper = sweeper_start(&conf, on_verified, &c, &err)) == NULL) {
 		log_event(LOG_LEVEL_ERROR, "start_failed", KV_ERR(&err));
 		return EXIT_FAILURE;

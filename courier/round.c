@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 #include "base/log.h"
+#include "base/metrics.h"
 #include "delivery/outbox.h"
 #include "delivery/webhook.h"
 
@@ -23,6 +24,7 @@ struct name {			/* a message that is being posted, or of which something was sai
 struct known {			/* a message that was looked at, and is not due */
 	UT_hash_handle hh;
 	int64_t due_ms;		/* wall; INT64_MAX: never again */
+	int64_t again_ms;	/* as the message says */
 	bool listed;
 	char id[MESSAGE_ID_CAP];
 };
@@ -140,8 +142,9 @@ forget(struct round *r, struct known *k)
 
 /* Without memory for it the message is looked at again each time. */
 static void
-know(struct round *r, const char *id, int64_t due_ms)
+know(struct round *r, const struct store_message *m, int64_t due_ms)
 {
+	const char *id = m->id;
 	struct known *k = find_known(r, id);
 
 	if (k == NULL && (k = calloc(1, sizeof(*k))) != NULL) {
@@ -150,6 +153,7 @@ know(struct round *r, const char *id, int64_t due_ms)
 	}
 	if (k != NULL) {
 		k->due_ms = due_ms;
+		k->again_ms = m->again_ms;
 		k->listed = true;
 	}
 }
@@ -268,6 +272,8 @@ log_task(const struct task *t, struct now now)
 {
 	const struct store_try *y = &t->try;
 
+	metrics_count(METRIC_DELIVERIES, t->message.peer, y->acknowledged ? "acknowledged" : "failed");
+	metrics_observe_ms(METRIC_DELIVERY_SECONDS, t->message.peer, now.wall_ms - y->at_ms);
 	if (y->acknowledged)
 		log_event(LOG_LEVEL_INFO, "delivered", KV_STR("message", y->message_id), KV_STR("peer", t->message.peer), KV_INT("try", y->number),
 		    KV_INT("ms", now.wall_ms - y->at_ms));
@@ -459,7 +465,7 @@ look_at(struct round *r, struct store_message *m, struct now now, struct error *
 		return false;
 	if (due_ms < 0 || due_ms > now.wall_ms) {
 		if (!r->unsure)		/* else the other one may end sooner: looked at again with the next poll */
-			know(r, m->id, due_ms < 0 ? INT64_MAX : due_ms);
+			know(r, m, due_ms < 0 ? INT64_MAX : due_ms);
 		if (due_ms >= 0)
 			due_at(r, due_ms);
 		return true;
@@ -488,6 +494,10 @@ is_waiting(struct round *r, const struct store_message *m, struct now now)
 
 	if (k == NULL)
 		return false;
+	if (k->again_ms != m->again_ms) {	/* an operator wants it tried once more */
+		forget(r, k);
+		return false;
+	}
 	k->listed = true;
 	if (k->due_ms > now.wall_ms && k->due_ms != INT64_MAX)
 		due_at(r, k->due_ms);
@@ -559,6 +569,9 @@ look_for_due(struct round *r, struct now now, struct error *err)
 		return false;
 	if (n == LIST_MAX && add_name(&r->told, ""))
 		log_event(LOG_LEVEL_ERROR, "outbox_long", KV_INT("at_least", n), KV_STR("detail", "what is beyond waits"));
+	metrics_set(METRIC_OUTBOX, (int64_t)n);
+	metrics_set(METRIC_OUTBOX_OLDEST, n > 0 ? m[0].at_ms / 1000 : 0);
+	metrics_set(METRIC_COURIER_LOOK, now.wall_ms / 1000);
 	r->held = false;
 	r->looks = 0;
 	r->more = false;

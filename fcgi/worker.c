@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "fcgi/gate.h"
 #include "fcgi/handlers.h"
 
@@ -151,6 +152,7 @@ answer(struct http_request *in)
 	in->content_type = param("CONTENT_TYPE");
 	in->accept = param("HTTP_ACCEPT");
 	in->accept_language = param("HTTP_ACCEPT_LANGUAGE");
+	in->remote_addr = param("REMOTE_ADDR");
 	in->request_id = param("HTTP_X_REQUEST_ID");
 	edge_answer(&edge, in, &answer_text);
 }
@@ -231,7 +233,7 @@ start(const struct conf *conf, int listen_fd, struct error *err)
 	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, listen_fd, 0) != 0)
 		return error_set(err, ERR_INTERNAL, "libfcgi does not start");
 	request.ipcFd = -1;
-	return edge_init(&edge, conf, err);
+	return metrics_open(conf->metrics_dir, "fcgi", err) && edge_init(&edge, conf, err);
 }
 
 /* epoll_pwait lets a signal through only where it waits: under load, where a peer is always there, it never does. */

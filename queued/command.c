@@ -40,6 +40,10 @@ TAILQ_HEAD(calls, call);
 TAILQ_HEAD(waiters, waiter);
 TAILQ_HEAD(news, peer);
 
+/* How long a turn's sync may take, us; what took longer than all of them is counted last. */
+enum { COMMAND_SYNC_BOUNDS = 9 };
+static const int64_t command_sync_bounds_us[COMMAND_SYNC_BOUNDS] = { 500, 1000, 2000, 5000, 10000, 25000, 50000, 100000, 1000000 };
+
 struct commands {
 	struct hold_table *table;
 	struct journal *journal;
@@ -52,6 +56,7 @@ struct commands {
 	int64_t next_spare_boot_ms;
 	bool is_full;		/* the disk: said so in the log */
 	int64_t began_boot_ms;
+	int64_t syncs[COMMAND_SYNC_BOUNDS + 1], sync_us;	/* of the journal: how many took how long, and all of them together */
 	struct buf scratch;	/* an answer under construction */
 	bool failed;
 	struct error why;
@@ -524,6 +529,9 @@ stats(struct commands *c, struct peer *p, const struct proto_message *m)
 	    (long long)c->load.max_all);
 	buf_printf(&counts, ",journal_records:%llu,journal_segments:%lld,snapshot_bytes:%lld",
 	    (unsigned long long)size.last_seq, (long long)size.segments, (long long)size.snapshot_bytes);
+	buf_printf(&counts, ",sync_us:%lld", (long long)c->sync_us);
+	for (size_t i = 0; i <= COMMAND_SYNC_BOUNDS; i++)
+		buf_printf(&counts, ",syncs_%lld:%lld", i < COMMAND_SYNC_BOUNDS ? (long long)command_sync_bounds_us[i] : 0, (long long)c->syncs[i]);
 	proto_begin(&said, m->tag, "ok");
 	proto_set_text(&said, ARG_COUNTS, buf_str(&counts));
 	say(c, p, &said);
@@ -667,14 +675,33 @@ command_time(struct commands *c, struct now now)
 	return next_boot_ms;
 }
 
+static void
+note_sync(struct commands *c, int64_t us)
+{
+	size_t i = 0;
+
+	while (i < COMMAND_SYNC_BOUNDS && us > command_sync_bounds_us[i])
+		i++;
+	c->syncs[i]++;
+	c->sync_us += us;
+}
+
 bool
 command_commit(struct commands *c, struct error *err)
 {
+	int64_t began_us;
+	bool done;
+
 	if (c->failed) {
 		*err = c->why;
 		return false;
 	}
-	return journal_sync(c->journal, err);
+	if (!journal_is_dirty(c->journal))
+		return journal_sync(c->journal, err);
+	began_us = clock_boot_us();
+	done = journal_sync(c->journal, err);
+	note_sync(c, clock_boot_us() - began_us);
+	return done;
 }
 
 void

@@ -13,6 +13,7 @@ struct now {
 
 struct now clock_now(void);
 int64_t clock_boot_ms(void);
+int64_t clock_boot_us(void);	/* microseconds: how long something took */
 int64_t clock_wall_ms(void);
 
 /* The kernel's boot id (36 characters), the same until the next boot; "" where the system has none. */

@@ -323,10 +323,12 @@ static const struct key keys[] = {
 	{ "site", "redirect_http",   set_bool,   AT(conf, url_http), .preset = "no" },
 	{ "site", "replay_key_file", set_path,   AT(conf, replay_key_file), .required = true },
 	{ "site", "log_level",       set_word,   AT(conf, log_level), .preset = "info", .words = level_words },
+	{ "site", "metrics_dir",     set_path,   AT(conf, metrics_dir) },
 
 	{ "fcgi", "socket",          set_path,   AT(conf, fcgi_socket) },
 	{ "fcgi", "workers",         set_int,    AT(conf, workers), 1, 1000, 1, "8" },
 	{ "fcgi", "prefix",          set_prefix, AT(conf, prefix) },
+	{ "fcgi", "metrics_addresses", set_text, AT(conf, metrics_addresses) },
 	{ "fcgi", "deadline",        set_int,    AT(conf, deadline_ms), 5000, 30000, 1, "13000" },
 
 	{ "queue", "socket",             set_path, AT(conf, queue_socket), .required = true },

@@ -55,7 +55,9 @@ struct conf {
 	char replay_key_file[CONF_PATH_CAP];
 	struct secret replay_key;		/* never changes */
 	enum log_level log_level;
+	char metrics_dir[CONF_PATH_CAP];	/* "": nothing is counted */
 	/* [fcgi] */
+	char metrics_addresses[CONF_TEXT_CAP];	/* "127.0.0.1, ::1": who reads /metrics without a token */
 	char fcgi_socket[CONF_PATH_CAP];
 	int64_t workers;			/* also what the queue derives its limits from */
 	char prefix[CONF_PATH_CAP];		/* "" or "/pay": removed from the path */

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/metrics.h"
 
 static const char *const level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",
@@ -126,6 +127,8 @@ log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs,
 	int saved = errno;
 	ssize_t done;
 
+	if (level == LOG_LEVEL_ERROR)
+		metrics_count(METRIC_EVENTS, event, NULL);
 	if (level > log_max)
 		return;
 	clock_format_iso(clock_wall_ms(), ts);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "delivery/outbox.h"
 #include "flow/common.h"
 #include "flow/refund.h"
@@ -22,6 +23,7 @@ struct known {			/* an item that was seen before */
 	UT_hash_handle hh;
 	struct settle_memory memory;
 	bool listed;		/* by this sweep */
+	int64_t unknown_since_ms;	/* wall; 0: its end is known */
 	char id[TID_CAP + 24];
 };
 
@@ -508,6 +510,7 @@ look_at_item(struct settler *s, const struct store_open *item, struct settle_mem
 		l->call = (struct flow_call){ "", clock_boot_ms() + SETTLE_STORE_MS + FLOW_INQUIRY_MS };
 		next = read_all(l, err) ? act(l, err) : FAILED;
 	}
+	m->unknown = l->st.state == AS_UNKNOWN || l->st.state == AS_APPROVING || l->st.state == AS_REFUND_UNKNOWN;
 	if (next == FAILED && err->code == ERR_INTERNAL) {	/* of this order alone */
 		alert_once(l, ONCE_BROKEN, err->msg);
 		m->next_boot_ms = clock_boot_ms() + BROKEN_MS;
@@ -566,6 +569,19 @@ forget_unlisted(struct settler *s)
 	}
 }
 
+static void
+tell_open(const struct settler *s)
+{
+	const struct known *k, *next;
+	int64_t oldest_ms = 0;
+
+	HASH_ITER(hh, s->known, k, next)
+		if (k->unknown_since_ms != 0 && (oldest_ms == 0 || k->unknown_since_ms < oldest_ms))
+			oldest_ms = k->unknown_since_ms;
+	metrics_set(METRIC_OPEN, HASH_COUNT(s->known));
+	metrics_set(METRIC_UNKNOWN_OLDEST, oldest_ms / 1000);
+}
+
 static bool
 sweep_items(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error *err)
 {
@@ -587,10 +603,12 @@ sweep_items(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error 
 		k->listed = true;
 		if (k->memory.next_boot_ms <= clock_boot_ms())
 			ok = look_at_item(s, &items[i], &k->memory, err);
+		k->unknown_since_ms = k->memory.unknown ? items[i].at_ms : 0;
 	}
 	free(items);
 	if (ok)
 		forget_unlisted(s);
+	tell_open(s);
 	return ok;
 }
 

@@ -29,6 +29,7 @@ struct settle_memory {		/* of one item, between looks; zeroed when it is seen fo
 	int64_t reading_boot_ms;	/* the first reading that counts, 0: none */
 	int64_t late_looks;
 	int64_t looks;			/* that found nothing to do, in a row */
+	bool unknown;			/* its end was not known at the last look */
 	unsigned told;			/* what the operator was told of it: bits of the settler's */
 };
 

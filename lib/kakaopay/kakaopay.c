@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/guard.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "kakaopay/exchange.h"
 #include "kakaopay/message.h"
 #include "kakaopay/outcome.h"
@@ -210,10 +211,13 @@ static void
 log_call(const struct call *c, int64_t began_boot_ms, enum kakaopay_outcome o, const struct provider_answer *pa)
 {
 	const char *trouble = c->k->reply.trouble;
+	int64_t ms = clock_boot_ms() - began_boot_ms;
 
+	metrics_count(METRIC_PROVIDER_CALLS, message_call_name(c->kind), kakaopay_outcome_name(o));
+	metrics_observe_ms(METRIC_PROVIDER_SECONDS, message_call_name(c->kind), ms);
 	log_event(o == KO_OK ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "kakaopay", KV_STR("call", message_call_name(c->kind)), KV_STR("cid", c->merchant->cid),
 	    KV_STR("outcome", kakaopay_outcome_name(o)), KV_INT("http", pa->http), KV_INT("code", pa->code),
-	    KV_INT("ms", clock_boot_ms() - began_boot_ms), KV_STR("trouble", trouble == NULL ? "" : trouble));
+	    KV_INT("ms", ms), KV_STR("trouble", trouble == NULL ? "" : trouble));
 }
 
 bool

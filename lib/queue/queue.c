@@ -379,7 +379,7 @@ add_counts(const char *s, struct buf *json)
 {
 	buf_add_char(json, '{');
 	for (const char *sep = ""; *s != '\0'; sep = ",") {
-		size_t len = strspn(s, "abcdefghijklmnopqrstuvwxyz_-");
+		size_t len = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-");
 		const char *name = s;
 		int64_t n;
 

@@ -206,7 +206,7 @@ class Stack:
         else:
             store["uri"] = self.mongo_uri
         conf = {
-            "site": {"replay_key_file": self._secret("replay-key", self.replay_key)},
+            "site": {"replay_key_file": self._secret("replay-key", self.replay_key), "metrics_dir": self.dir / "metrics"},
             "fcgi": {"socket": self.fcgi_socket, "workers": self.workers, "prefix": self.prefix},
             "queue": {"socket": self.queue_socket, "dir": self.dir / "queue"},
             "store": store,

@@ -172,6 +172,15 @@ queue_expect(struct queue *q, const char *id)
 	snprintf(stub.expected, sizeof(stub.expected), "%s", id);
 }
 
+bool
+queue_stats(struct queue *q, struct buf *json, int64_t deadline_boot_ms, struct error *err)
+{
+	(void)q;
+	(void)deadline_boot_ms;
+	buf_add_str(json, "{\"held\":0,\"ready\":2,\"sync_us\":1500,\"syncs_500\":1,\"syncs_0\":1}");
+	return end(stub.ping, err);
+}
+
 /* The history is shown by tests/system/test_history.py: here there is none. */
 bool
 store_history(struct store *s, const struct store_history *h, struct payment **out, size_t *n, bool *more, int64_t deadline_boot_ms, struct error *err)
@@ -401,7 +410,8 @@ the_roles_of_each_route(void **state)
 		{ "POST", "/approvePayment", ROLE_GATEWAY }, { "POST", "/removePaymentInQueue", ROLE_GATEWAY | ROLE_RESERVATION },
 		{ "POST", "/cancelPayment", ROLE_REFUND | ROLE_OPERATOR }, { "GET", "/orders", ROLE_GATEWAY | ROLE_OPERATOR },
 		{ "GET", "/payments", ROLE_GATEWAY | ROLE_OPERATOR }, { "GET", "/payments/", ROLE_GATEWAY | ROLE_OPERATOR },
-		{ "GET", "/queue", ROLE_GATEWAY | ROLE_OPERATOR }, { "GET", "/livez", 0 }, { "GET", "/readyz", ROLE_OPERATOR },
+		{ "GET", "/queue", ROLE_GATEWAY | ROLE_OPERATOR }, { "GET", "/metrics", ROLE_OPERATOR },
+		{ "GET", "/livez", 0 }, { "GET", "/readyz", ROLE_OPERATOR },
 	};
 	size_t n = 0;
 
