@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <unistd.h>
 #include <uv.h>
@@ -20,6 +19,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/privilege.h"
 #include "base/notify.h"
 #include "courier/post.h"
 #include "courier/round.h"
@@ -292,7 +292,7 @@ serve(void)
 	static struct courier c;
 	struct error err = { 0 };
 
-	if (!metrics_open(conf.metrics_dir, "courier", &err) || !open_courier(&c, &err) || (conf.courier_queue && !start_watcher(&c, &err)) ||
+	if (!privilege_drop(conf.user, &err) || !metrics_open(conf.metrics_dir, "courier", &err) || !open_courier(&c, &err) || (conf.courier_queue && !start_watcher(&c, &err)) ||
 	    (c.sweeper = sweeper_start(&conf, on_verified, &c, &err)) == NULL) {
 		log_event(LOG_LEVEL_ERROR, "start_failed", KV_ERR(&err));
 		return EXIT_FAILURE;
@@ -366,7 +366,6 @@ main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	prctl(PR_SET_DUMPABLE, 0);	/* keys are in memory */
 	signal(SIGPIPE, SIG_IGN);
 	log_open("roompay-courier", LOG_LEVEL_INFO);
 	if (!conf_read(&conf, o.conf_path, CONF_FOR_COURIER, stderr, &err) || !check_peer("reservation", &conf.reservation, &err) ||

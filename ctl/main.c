@@ -6,11 +6,11 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/privilege.h"
 #include "ctl/command.h"
 #include "flow/site.h"
 
@@ -362,7 +362,8 @@ main(int argc, char **argv)
 	}
 	log_open("roompayctl", LOG_LEVEL_WARN);
 	signal(SIGPIPE, SIG_IGN);
-	prctl(PR_SET_DUMPABLE, 0);
+	if (!privilege_drop("", &err))	/* who may ask the queue is whoever runs this */
+		return ctl_complain("start", &err);
 	code = command->run(&o, &conf);
 	if (fflush(stdout) != 0 && code == CTL_OK)
 		code = CTL_FAILED;

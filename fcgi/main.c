@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -15,6 +14,7 @@
 
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/privilege.h"
 #include "fcgi/handlers.h"
 #include "fcgi/master.h"
 #include "fcgi/worker.h"
@@ -242,7 +242,6 @@ main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	prctl(PR_SET_DUMPABLE, 0);
 	signal(SIGPIPE, SIG_IGN);
 	log_open("roompay.fcgi", LOG_LEVEL_INFO);
 	if (!conf_read(&confs[0], o.conf_path, CONF_FOR_FCGI, stderr, &err)) {
@@ -253,5 +252,7 @@ main(int argc, char **argv)
 	if (o.check)
 		return check(&confs[0]);
 	log_open("roompay.fcgi", confs[0].log_level);
+	if (!privilege_drop(confs[0].user, &err))
+		return fail(&err);
 	return serve(&o);
 }

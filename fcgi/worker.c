@@ -26,7 +26,7 @@
 /* libfcgi knows no time-outs and handles SIGTERM so that it loses work. Hence: the signals that end us are blocked but in epoll_pwait; while libfcgi reads or
  * closes, a timer runs whose signal shuts the peer's socket down, so that every read ends. A peer has no reason to be slow: it is a web server that has
  * read the whole request before. */
-enum { PEER_MS = 1000, START_LIMIT_MS = 3000, ACCEPT_FAILED_MS = 50,
+enum { PEER_MS = 1000, START_LIMIT_MS = 3000, ACCEPT_FAILED_MS = 50, LOOK_AGAIN_MS = 500,
 	SOCKET_HOLDS = 4096 /* bytes that a fresh socket takes without a reader */ };
 
 static const int stop_signals[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP };
@@ -280,8 +280,8 @@ worker_run(const struct conf *conf, int listen_fd, _Atomic int64_t *beat)
 		return 1;
 	}
 	gate_try(&edge.gate, &edge.flow, START_LIMIT_MS);
-	while (!told_to_stop())
-		if (epoll_pwait(watched, &ev, 1, -1, &open) > 0)
+	while (!told_to_stop())	/* a worker that dies between its wake-up and its accept takes the wake-up with it: the others look by themselves */
+		if (epoll_pwait(watched, &ev, 1, LOOK_AGAIN_MS, &open) > 0)
 			serve_one(beat);
 	close(watched);
 	edge_clear(&edge);

@@ -3,6 +3,7 @@
 #include "queued/listener.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -57,8 +58,22 @@ bind_socket(struct listener *l, const struct sockaddr_un *sun, struct error *err
 	return false;
 }
 
+static bool
+give_to_group(const char *path, const char *group, struct error *err)
+{
+	const struct group *g;
+
+	if (group[0] == '\0')
+		return true;
+	errno = 0;
+	g = getgrnam(group);
+	if (g == NULL)
+		return error_set(err, ERR_INPUT, "[queue] socket_group: there is no group %s", group);
+	return chown(path, (uid_t)-1, g->gr_gid) == 0 || error_sys(err, ERR_INTERNAL, "give %s to group %s", path, group);
+}
+
 bool
-listener_open(struct listener *l, const char *path, struct error *err)
+listener_open(struct listener *l, const char *path, const char *group, struct error *err)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 
@@ -72,8 +87,11 @@ listener_open(struct listener *l, const char *path, struct error *err)
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (l->fd < 0)
 		return error_sys(err, ERR_INTERNAL, "socket");
-	if (bind_socket(l, &sun, err))
-		return true;
+	if (bind_socket(l, &sun, err)) {
+		if (give_to_group(path, group, err))
+			return true;
+		unlink(path);
+	}
 	close(l->fd);
 	l->fd = -1;
 	return false;

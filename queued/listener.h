@@ -15,6 +15,7 @@ struct listener {
 
 /* Makes the socket, mode 0660. ERR_BUSY: somebody answers at that path; a dead socket there is replaced,
  * anything else is not. */
-bool listener_open(struct listener *l, const char *path,
+/* group: the one whose members may connect; "": the process's own */
+bool listener_open(struct listener *l, const char *path, const char *group,
     struct error *err) __attribute__((warn_unused_result));
 void listener_close(struct listener *l);

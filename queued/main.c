@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
@@ -14,8 +13,10 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/privilege.h"
 #include "booking/hold_table.h"
 #include "queue/journal.h"
+#include "queued/sandbox.h"
 #include "queued/server.h"
 
 enum exit_code { EXIT_OK = 0, EXIT_USAGE = 1, EXIT_IN_USE = 2, EXIT_JOURNAL = 3, EXIT_FAILED = 4 };
@@ -191,12 +192,12 @@ serve(const struct conf *conf, struct hold_table *table, struct journal *journal
 	struct listener listener;
 	struct error err;
 
-	if (!listener_open(&listener, conf->queue_socket, &err))
+	if (!listener_open(&listener, conf->queue_socket, conf->queue_group, &err))
 		return complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_FAILED, "cannot_listen", &err);
 	log_event(LOG_LEVEL_INFO, "serving", KV_STR("socket", conf->queue_socket),
 	    KV_STR("queue", journal_queue_id(journal)));
 	notify("READY=1");
-	if (!server_run(&options, &listener, &err))
+	if (!sandbox_enter(&err) || !server_run(&options, &listener, &err))
 		code = complain(EXIT_FAILED, "stopped_without_answering", &err);
 	listener_close(&listener);
 	return code;
@@ -256,8 +257,12 @@ main(int argc, char **argv)
 	}
 	log_open("roompay-queued", conf.log_level);
 	prepare_signals();
-	prctl(PR_SET_DUMPABLE, 0);
-	code = args.check ? EXIT_OK : run(&conf);
+	if (args.check)
+		code = EXIT_OK;
+	else if (privilege_drop(conf.user, &err))
+		code = run(&conf);
+	else
+		code = complain(EXIT_FAILED, "start_failed", &err);
 	conf_clear(&conf);
 	return code;
 }

@@ -39,7 +39,7 @@ only_in 'include <(mongoc|bson)' 'lib/store/mongo' 'libmongoc is seen by lib/sto
 only_in 'include <curl' 'lib/kakaopay/exchange\.c|courier/' 'libcurl is seen by lib/kakaopay/exchange.c and the courier alone'
 only_in 'include <fcgi' 'fcgi/' 'libfcgi is seen by fcgi/ alone'
 only_in 'include <uv' 'queued/|courier/' 'libuv is seen by the daemon and the courier alone'
-only_in 'clock_gettime|[^a-z_]time\(NULL\)|gettimeofday' 'lib/base/clock\.c' 'only clock.c asks the system for the time'
+only_in 'clock_gettime|[^a-z_]time\(NULL\)|gettimeofday' 'lib/base/clock\.c|queued/sandbox\.c' 'only clock.c asks the system for the time'
 
 tmp=$(mktemp -d) || exit 99
 wrong=""

@@ -13,7 +13,7 @@ say() {	# say OK DESCRIPTION [WHY]
 	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; echo "$3" | sed 's/^/# /'; bad=1; fi
 }
 
-for page in "$src"/man/*.[158]; do
+for page in "$src"/man/*.[1578]; do
 	wrong=$(mandoc -T lint -W warning "$page" 2>&1)
 	say $? "${page##*/} is well-formed" "$wrong"
 done
@@ -25,5 +25,11 @@ say $? "roompay.conf(5) lists the keys that the code reads" "code:
 $keys_of_code
 page:
 $keys_of_page"
+missing=
+for word in $(sed -n 's/^	{ "\([a-z ]*\)", .*ctl_[a-z_]* },$/\1/p' "$src/ctl/main.c" | tr ' ' '_'); do
+	grep -q "^\.It Cm $(echo "$word" | tr '_' ' ')\b" "$src/man/roompayctl.8" || missing="$missing $word"
+done
+[ -z "$missing" ] && grep -q 'ctl_status }' "$src/ctl/main.c"
+say $? "roompayctl(8) tells of every command" "missing:$missing"
 echo "1..$n"
 exit $bad

@@ -55,6 +55,18 @@ set_path(void *dst, const struct key *k, const char *value, char why[96])
 	return set_text(dst, k, value, why);
 }
 
+/* A file with a secret: where it is, or "credential:NAME" for one of systemd's. */
+static bool
+set_secret_path(void *dst, const struct key *k, const char *value, char why[96])
+{
+	if (strncmp(value, SECRET_CREDENTIAL, sizeof(SECRET_CREDENTIAL) - 1) != 0)
+		return set_path(dst, k, value, why);
+	value += sizeof(SECRET_CREDENTIAL) - 1;
+	if (value[0] == '\0' || strchr(value, '/') != NULL)
+		return complain(why, "must name a credential behind credential:");
+	return set_text(dst, k, value - (sizeof(SECRET_CREDENTIAL) - 1), why);
+}
+
 static bool
 set_prefix(void *dst, const struct key *k, const char *value, char why[96])
 {
@@ -321,8 +333,9 @@ static const struct key keys[] = {
 	{ "site", "time_unit",       set_second_word, AT(conf, time_unit_minute), .preset = "hour", .words = unit_words },
 	{ "site", "redirect_hosts",  set_hosts,  AT(conf, url_hosts) },
 	{ "site", "redirect_http",   set_bool,   AT(conf, url_http), .preset = "no" },
-	{ "site", "replay_key_file", set_path,   AT(conf, replay_key_file), .required = true },
+	{ "site", "replay_key_file", set_secret_path,   AT(conf, replay_key_file), .required = true },
 	{ "site", "log_level",       set_word,   AT(conf, log_level), .preset = "info", .words = level_words },
+	{ "site", "user",            set_text,   AT(conf, user) },
 	{ "site", "metrics_dir",     set_path,   AT(conf, metrics_dir) },
 
 	{ "fcgi", "socket",          set_path,   AT(conf, fcgi_socket) },
@@ -332,6 +345,7 @@ static const struct key keys[] = {
 	{ "fcgi", "deadline",        set_int,    AT(conf, deadline_ms), 5000, 30000, 1, "13000" },
 
 	{ "queue", "socket",             set_path, AT(conf, queue_socket), .required = true },
+	{ "queue", "socket_group",   set_text,   AT(conf, queue_group) },
 	{ "queue", "dir",                set_path, AT(conf, queue_dir), .required = true },
 	{ "queue", "allow_uids",         set_uids, AT(conf, queue_uids) },
 	{ "queue", "max_holds_per_user", set_int,  AT(conf, max_holds_per_user), 1, 1000, 1, "3" },
@@ -341,14 +355,14 @@ static const struct key keys[] = {
 	{ "queue", "max_refused_tokens", set_int,  AT(conf, max_refused_tokens), 1, 1000, 1, "5" },
 
 	{ "store", "uri",      set_text, AT(conf, store_uri) },
-	{ "store", "uri_file", set_path, AT(conf, store_uri_file) },
+	{ "store", "uri_file", set_secret_path, AT(conf, store_uri_file) },
 	{ "store", "database", set_text, AT(conf, database), .preset = "roompay" },
 
 	{ "courier", "parallel", set_int,  AT(conf, courier_parallel), 1, 256, 1, "16" },
 	{ "courier", "queue",    set_bool, AT(conf, courier_queue), .preset = "yes" },
 
 	{ "deliver", "url",      set_url,  AT(conf_peer, url), .required = true, .words = keep_slash },
-	{ "deliver", "key_file", set_path, AT(conf_peer, key_file), .required = true },
+	{ "deliver", "key_file", set_secret_path, AT(conf_peer, key_file), .required = true },
 
 	{ "caller", "roles",        set_roles,  AT(conf_caller, roles), .required = true },
 	{ "caller", "cids",         set_cids,   AT(conf_caller, cids), .required = true },
@@ -356,8 +370,8 @@ static const struct key keys[] = {
 
 	{ "merchant", "mode",            set_word, AT(conf_merchant, mode), .required = true, .words = mode_words },
 	{ "merchant", "base_url",        set_url,  AT(conf_merchant, base_url) },
-	{ "merchant", "key_file",        set_path, AT(conf_merchant, key_file), .required = true },
-	{ "merchant", "cid_secret_file", set_path, AT(conf_merchant, cid_secret_file) },
+	{ "merchant", "key_file",        set_secret_path, AT(conf_merchant, key_file), .required = true },
+	{ "merchant", "cid_secret_file", set_secret_path, AT(conf_merchant, cid_secret_file) },
 	{ "merchant", "hold_ttl",        set_int,  AT(conf_merchant, hold_ttl_ms), 1, 840, 1000, "600" },
 	{ "merchant", "on_unbookable",   set_word, AT(conf_merchant, on_unbookable), .preset = "keep", .words = unbookable_words },
 };
@@ -622,7 +636,7 @@ open_secrets(struct reading *r, enum conf_user user)
 {
 	struct conf *c = r->conf;
 
-	if (user & CONF_FOR_QUEUED)
+	if (user == CONF_FOR_QUEUED)
 		return;
 	open_secret(r, &c->store_uri_secret, c->store_uri_file);
 	open_secret(r, &c->replay_key, c->replay_key_file);

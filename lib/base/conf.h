@@ -55,6 +55,7 @@ struct conf {
 	char replay_key_file[CONF_PATH_CAP];
 	struct secret replay_key;		/* never changes */
 	enum log_level log_level;
+	char user[65];			/* who a program becomes that was started as root; "": it stays */
 	char metrics_dir[CONF_PATH_CAP];	/* "": nothing is counted */
 	/* [fcgi] */
 	char metrics_addresses[CONF_TEXT_CAP];	/* "127.0.0.1, ::1": who reads /metrics without a token */
@@ -65,6 +66,7 @@ struct conf {
 	/* [queue] */
 	char queue_socket[CONF_PATH_CAP];
 	char queue_dir[CONF_PATH_CAP];
+	char queue_group[65];		/* socket_group; "": the daemon's own */
 	uint32_t queue_uids[CONF_UIDS_MAX];	/* allow_uids; empty: own uid and root */
 	size_t n_queue_uids;
 	int64_t max_holds_per_user;		/* 3 */

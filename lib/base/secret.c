@@ -2,6 +2,7 @@
 
 #include "base/secret.h"
 
+#include <stdio.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -48,11 +49,19 @@ secret_set(struct secret *s, const char *text)
 bool
 secret_read_file(struct secret *s, const char *path, struct error *err)
 {
-	char raw[SECRET_MAX + 2], *start = raw;
+	char raw[SECRET_MAX + 2], *start = raw, credential[512];
 	bool done = false;
 	ssize_t n;
 	int fd;
 
+	if (strncmp(path, SECRET_CREDENTIAL, sizeof(SECRET_CREDENTIAL) - 1) == 0) {
+		const char *dir = getenv("CREDENTIALS_DIRECTORY");
+
+		if (dir == NULL)
+			return error_set(err, ERR_INPUT, "%s: there is no CREDENTIALS_DIRECTORY: is it in the unit's LoadCredential=?", path);
+		snprintf(credential, sizeof(credential), "%s/%s", dir, path + sizeof(SECRET_CREDENTIAL) - 1);
+		path = credential;
+	}
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_sys(err, ERR_INPUT, "cannot open %s", path);

@@ -1,7 +1,9 @@
 """GET /metrics: every count is what happened, over all workers; alert rules, dashboard and operations guide speak of metrics that exist, and of all of them."""
 import json
+import os
 import pathlib
 import re
+import signal
 import time
 
 import pytest
@@ -115,8 +117,6 @@ def test_workers_that_die_lose_no_count(site):
     for _ in range(20):
         assert site.get("/livez").status == 200
     for pid in site.stack.worker_pids()[:2]:
-        import os
-        import signal
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: series(site).get(name, 0) - before.get(name, 0) >= 20)
 
