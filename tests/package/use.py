@@ -68,7 +68,8 @@ def main():
     threading.Thread(target=peer.serve_forever, daemon=True).start()
     store_port, sim_port, apache_port, lighttpd_port = (free_port() for _ in range(4))
     store_dir = tempfile.mkdtemp(prefix="roompay-store-")
-    start(store, "--listen-addr", f"127.0.0.1:{store_port}", "--dir", store_dir)
+    running.append(subprocess.Popen([store, "--listen-addr", f"127.0.0.1:{store_port}", "--dir", store_dir], stdin=subprocess.DEVNULL,
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True))
 
     # 1. secrets
     key = "DEV" + secrets.token_hex(18).upper()
@@ -101,6 +102,8 @@ def main():
         if "queued" in name:
             wait_for(lambda: connects(socket.AF_UNIX, str(tree / "run/roompay/queue.sock")), 20, "the queue is not there")
     wait_for(lambda: connects(socket.AF_UNIX, str(tree / "run/roompay/fcgi.sock")), 20, "the master is not there")
+    # the first program that serves claims the queue
+    wait_for(lambda: subprocess.run(["chroot", str(tree), "roompayctl", "status"], capture_output=True).returncode == 0, 20, "payments cannot be taken")
     say(inside("roompayctl", "status").strip().splitlines()[-1])
 
     # 5. the web servers
