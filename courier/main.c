@@ -375,6 +375,7 @@ main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	log_open("roompay-courier", conf.log_level);
+	log_shape(conf.log_format, conf.log_target);
 	status = o.check ? EXIT_SUCCESS : serve();
 	conf_clear(&conf);
 	return status;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "fcgi/caller.h"
+#include "fcgi/openapi.h"
 #include "fcgi/route.h"
 #include "flow/common.h"
 #include "flow/site.h"
@@ -358,6 +359,15 @@ begin_health(struct call *c, bool well)
 	if (!well)
 		reply_add_header(c->reply, "Retry-After", "1");
 	buf_add_char(&c->reply->body, '{');
+}
+
+/* doc/openapi.json, as the build took it in. */
+void
+handle_openapi(struct call *c)
+{
+	c->reply->status = 200;
+	reply_add_header(c->reply, "Content-Type", "application/json");
+	buf_add_str(&c->reply->body, openapi_text);
 }
 
 /* This process takes requests. Nothing else is looked at. */

@@ -62,5 +62,6 @@ void handle_payments(struct call *c);
 void handle_payment(struct call *c);
 void handle_queue(struct call *c);
 void handle_metrics(struct call *c);
+void handle_openapi(struct call *c);
 void handle_livez(struct call *c);
 void handle_readyz(struct call *c);

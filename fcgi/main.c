@@ -252,6 +252,7 @@ main(int argc, char **argv)
 	if (o.check)
 		return check(&confs[0]);
 	log_open("roompay.fcgi", confs[0].log_level);
+	log_shape(confs[0].log_format, confs[0].log_target);
 	if (!privilege_drop(confs[0].user, &err))
 		return fail(&err);
 	return serve(&o);

@@ -172,6 +172,7 @@ reload(struct master *m)
 	m->spare = m->conf;
 	m->conf = fresh;
 	log_open("roompay.fcgi", fresh->log_level);
+	log_shape(fresh->log_format, fresh->log_target);
 	for (size_t i = 0; i < n_slots; i++)
 		slots[i].old = slots[i].pid != 0;
 	if (wanted(m) > (int64_t)n_slots)

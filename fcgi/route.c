@@ -22,6 +22,7 @@ static const struct route routes[] = {
 	{ "GET",  "/payments/",            ROLE_GATEWAY | ROLE_OPERATOR,    handle_payment, "payment" },
 	{ "GET",  "/queue",                ROLE_GATEWAY | ROLE_OPERATOR,    handle_queue,   "queue" },
 	{ "GET",  "/metrics",              ROLE_OPERATOR,                   handle_metrics, "metrics" },
+	{ "GET",  "/openapi.json",         0,                               handle_openapi, "openapi" },
 	{ "GET",  "/livez",                0,                               handle_livez,   "livez" },
 	{ "GET",  "/readyz",               ROLE_OPERATOR,                   handle_readyz,  "readyz" },
 };

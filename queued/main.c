@@ -256,6 +256,7 @@ main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	log_open("roompay-queued", conf.log_level);
+	log_shape(conf.log_format, conf.log_target);
 	prepare_signals();
 	if (args.check)
 		code = EXIT_OK;

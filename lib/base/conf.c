@@ -321,6 +321,8 @@ set_uids(void *dst, const struct key *k, const char *value, char why[96])
 }
 
 static const char *const unit_words[] = { "hour", "minute", NULL };
+static const char *const format_words[] = { "logfmt", "json", NULL };
+static const char *const target_words[] = { "stderr", "syslog", NULL };
 static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
 static const char *const mode_words[] = { "secret_key", "admin_key", "user_token", NULL };
 static const char *const unbookable_words[] = { "keep", "refund", NULL };
@@ -335,6 +337,8 @@ static const struct key keys[] = {
 	{ "site", "redirect_http",   set_bool,   AT(conf, url_http), .preset = "no" },
 	{ "site", "replay_key_file", set_secret_path,   AT(conf, replay_key_file), .required = true },
 	{ "site", "log_level",       set_word,   AT(conf, log_level), .preset = "info", .words = level_words },
+	{ "site", "log_format",      set_word,   AT(conf, log_format), .preset = "logfmt", .words = format_words },
+	{ "site", "log_to",          set_word,   AT(conf, log_target), .preset = "stderr", .words = target_words },
 	{ "site", "user",            set_text,   AT(conf, user) },
 	{ "site", "metrics_dir",     set_path,   AT(conf, metrics_dir) },
 

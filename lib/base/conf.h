@@ -55,6 +55,8 @@ struct conf {
 	char replay_key_file[CONF_PATH_CAP];
 	struct secret replay_key;		/* never changes */
 	enum log_level log_level;
+	enum log_format log_format;
+	enum log_target log_target;
 	char user[65];			/* who a program becomes that was started as root; "": it stays */
 	char metrics_dir[CONF_PATH_CAP];	/* "": nothing is counted */
 	/* [fcgi] */

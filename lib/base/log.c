@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -55,6 +56,11 @@ log_level_parse(const char *word, enum log_level *level)
 		}
 	return false;
 }
+
+enum { JSON_ROOM = 3500 };
+
+static enum log_format log_format;
+static enum log_target log_target;
 
 static bool
 is_plain(const char *s)
@@ -119,10 +125,88 @@ add_kv(struct buf *b, const struct log_kv *kv)
 		buf_add_str(b, kv->num ? "true" : "false");
 }
 
+/* The same line as one JSON object. */
+static void
+add_json_text(struct buf *b, const char *s)
+{
+	buf_add_char(b, '"');
+	for (const unsigned char *p = (const unsigned char *)(s == NULL ? "" : s); *p != '\0'; p++) {
+		if (*p == '"' || *p == '\\')
+			buf_printf(b, "\\%c", *p);
+		else if (*p < 0x20 || *p == 0x7f)
+			buf_printf(b, "\\u%04x", *p);
+		else if (is_line_separator(p)) {
+			buf_printf(b, "\\u20%02x", p[2] == 0xa8 ? 0x28 : 0x29);
+			p += 2;
+		} else
+			buf_add_char(b, (char)*p);
+	}
+	buf_add_char(b, '"');
+}
+
+static void
+add_json_str(struct buf *b, const char *key, const char *value)
+{
+	buf_printf(b, "%s\"%s\":", b->len > 1 ? "," : "", key);
+	add_json_text(b, value);
+}
+
+static void
+format_json(struct buf *b, const char *ts, enum log_level level, const char *event, const struct log_kv *kvs, size_t n)
+{
+	buf_add_char(b, '{');
+	add_json_str(b, "ts", ts);
+	add_json_str(b, "level", level_names[level]);
+	add_json_str(b, "prog", log_prog);
+	buf_printf(b, ",\"pid\":%lld", (long long)(own_pid != 0 ? own_pid : getpid()));
+	add_json_str(b, "event", event);
+	if (log_request != NULL)
+		add_json_str(b, "req", log_request);
+	for (size_t i = 0; i < n && b->len < JSON_ROOM; i++) {	/* never cut in the middle of a value */
+		if (kvs[i].type == LOG_KV_STR)
+			add_json_str(b, kvs[i].key, kvs[i].str);
+		else if (kvs[i].type == LOG_KV_INT)
+			buf_printf(b, ",\"%s\":%lld", kvs[i].key, (long long)kvs[i].num);
+		else
+			buf_printf(b, ",\"%s\":%s", kvs[i].key, kvs[i].num ? "true" : "false");
+	}
+	buf_add_char(b, '}');
+}
+
+static void
+format_logfmt(struct buf *b, const char *ts, enum log_level level, const char *event, const struct log_kv *kvs, size_t n)
+{
+	b->limit = 4000;
+	add_plain(b, "ts", ts);
+	add_plain(b, " level", level_names[level]);
+	add_plain(b, " prog", log_prog);
+	add_plain(b, " pid", "");
+	buf_add_int(b, own_pid != 0 ? own_pid : getpid());
+	add_plain(b, " event", event);
+	if (log_request != NULL) {
+		add_plain(b, " req", "");
+		add_value(b, log_request);
+	}
+	for (size_t i = 0; i < n; i++)
+		add_kv(b, &kvs[i]);
+	b->bad = false;
+	b->limit = 0;
+}
+
+void
+log_shape(enum log_format format, enum log_target target)
+{
+	log_format = format;
+	if (target == LOG_SYSLOG)
+		openlog(log_prog, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	log_target = target;
+}
+
 void
 log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs, size_t n)
 {
-	struct buf b = { .limit = 4000 };
+	static const int priorities[] = { [LOG_LEVEL_ERROR] = LOG_ERR, [LOG_LEVEL_WARN] = LOG_WARNING, [LOG_LEVEL_INFO] = LOG_INFO, [LOG_LEVEL_DEBUG] = LOG_DEBUG };
+	struct buf b = BUF_INIT;
 	char ts[CLOCK_ISO_CAP];
 	int saved = errno;
 	ssize_t done;
@@ -132,23 +216,14 @@ log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs,
 	if (level > log_max)
 		return;
 	clock_format_iso(clock_wall_ms(), ts);
-	add_plain(&b, "ts", ts);
-	add_plain(&b, " level", level_names[level]);
-	add_plain(&b, " prog", log_prog);
-	add_plain(&b, " pid", "");
-	buf_add_int(&b, own_pid != 0 ? own_pid : getpid());
-	add_plain(&b, " event", event);
-	if (log_request != NULL) {
-		add_plain(&b, " req", "");
-		add_value(&b, log_request);
+	(log_format == LOG_JSON ? format_json : format_logfmt)(&b, ts, level, event, kvs, n);
+	if (log_target == LOG_SYSLOG) {
+		syslog(priorities[level], "%s", buf_str(&b));
+	} else {
+		buf_add_char(&b, '\n');
+		done = b.data == NULL ? 0 : write(STDERR_FILENO, b.data, b.len);	/* one write: lines of many processes stay whole */
+		(void)done;
 	}
-	for (size_t i = 0; i < n; i++)
-		add_kv(&b, &kvs[i]);
-	b.bad = false;
-	b.limit = 0;
-	buf_add_char(&b, '\n');
-	done = b.data == NULL ? 0 : write(STDERR_FILENO, b.data, b.len);	/* one write: lines of many processes stay whole */
-	(void)done;
 	buf_clear(&b);
 	errno = saved;
 }

@@ -9,6 +9,8 @@ import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import answers
+
 CID = "TC0ONETIME"
 
 # The table of errors in doc/http.txt. code: status, whether Retry-After is told, what `charged` may say (None: absent).
@@ -131,6 +133,7 @@ def http_call(method, url, body=None, headers=None, timeout=40):
         conn.close()
     if "x-request-id" in a.headers:     # roompay's, not the simulator's or the web server's own
         given = headers.get("X-Request-Id", "")
+        answers.check(method, parts.path, a.status, a.headers.get("content-type", ""), a.raw)
         check_answer(a, parts.path, given if re.fullmatch("[A-Za-z0-9._-]{1,64}", given) else None)
     return a
 

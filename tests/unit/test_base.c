@@ -209,6 +209,28 @@ a_log_line_cannot_be_forged_by_a_value(void **state)
 }
 
 static void
+a_log_line_may_be_a_json_object(void **state)
+{
+	static const struct { const char *value, *text; } rows[] = {
+		{ "plain", ",\"v\":\"plain\",\"n\":-5,\"b\":true}\n" },
+		{ "x\n\"},{\"level\":\"error", ",\"v\":\"x\\u000a\\\"},{\\\"level\\\":\\\"error\",\"n\"" },
+		{ "\xec\xbb\xa4", ",\"v\":\"\xec\xbb\xa4\",\"n\"" },
+	};
+	char line[1000];
+
+	(void)state;
+	log_open("test", LOG_LEVEL_INFO);
+	log_shape(LOG_JSON, LOG_STDERR);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		catch_line(rows[i].value, line, sizeof(line));
+		if (strstr(line, rows[i].text) == NULL || line[0] != '{')
+			fail_msg("row %zu: %s", i, line);
+		assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+	}
+	log_shape(LOG_LOGFMT, LOG_STDERR);
+}
+
+static void
 a_log_line_names_the_process_that_wrote_it(void **state)
 {
 	char line[1000], pid[40];
@@ -272,6 +294,7 @@ main(void)
 		cmocka_unit_test(numbers_are_written_in_decimal),
 		cmocka_unit_test(a_taken_buffer_is_the_callers),
 		cmocka_unit_test(a_log_line_cannot_be_forged_by_a_value),
+		cmocka_unit_test(a_log_line_may_be_a_json_object),
 		cmocka_unit_test(a_log_line_names_the_process_that_wrote_it),
 		cmocka_unit_test(a_secret_is_one_line_of_printable_ascii),
 	};

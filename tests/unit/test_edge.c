@@ -410,7 +410,7 @@ the_roles_of_each_route(void **state)
 		{ "POST", "/approvePayment", ROLE_GATEWAY }, { "POST", "/removePaymentInQueue", ROLE_GATEWAY | ROLE_RESERVATION },
 		{ "POST", "/cancelPayment", ROLE_REFUND | ROLE_OPERATOR }, { "GET", "/orders", ROLE_GATEWAY | ROLE_OPERATOR },
 		{ "GET", "/payments", ROLE_GATEWAY | ROLE_OPERATOR }, { "GET", "/payments/", ROLE_GATEWAY | ROLE_OPERATOR },
-		{ "GET", "/queue", ROLE_GATEWAY | ROLE_OPERATOR }, { "GET", "/metrics", ROLE_OPERATOR },
+		{ "GET", "/queue", ROLE_GATEWAY | ROLE_OPERATOR }, { "GET", "/metrics", ROLE_OPERATOR }, { "GET", "/openapi.json", 0 },
 		{ "GET", "/livez", 0 }, { "GET", "/readyz", ROLE_OPERATOR },
 	};
 	size_t n = 0;

@@ -1,0 +1,112 @@
+#!/bin/sh
+# check.sh SOURCE BUILD: the store's conformance suite, the kill points and a short crowd against other database engines than the embedded one: FerretDB 2.7 over PostgreSQL 18 in a
+# tree of Debian sid made for it, and, where there are any, the server at MONGODB_URI and the mongod in the PATH. Root, debootstrap, a network to the machine's own mirrors and Go's
+# module proxy. doc/stores.md has the table of what differs.
+set -eu
+src=$1 build=$2
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive DO_NOT_TRACK=1
+kills="tests/system/test_crash.py tests/system/test_ends.py"
+crowd="tests/system/test_crowd.py tests/system/test_history.py"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/roompay-stores-XXXXXX")
+tree=$work/sid
+pids=
+cleanup() {
+	for p in $pids; do kill "$p" 2> /dev/null || :; done
+	[ -x "$tree/usr/lib/postgresql/18/bin/pg_ctl" ] && chroot "$tree" su postgres -c '/usr/lib/postgresql/18/bin/pg_ctl -D /data -m fast -w stop' > /dev/null 2>&1 || :
+	umount "$tree/proc" 2> /dev/null || :
+	umount "$tree/dev" 2> /dev/null || :
+	[ -n "${ROOMPAY_KEEP:-}" ] || rm -rf --one-file-system "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+wait_port() {	# wait_port PORT SECONDS
+	python3 -c 'import socket, sys, time
+for _ in range(int(sys.argv[2]) * 10):
+    try: socket.create_connection(("127.0.0.1", int(sys.argv[1])), 1); sys.exit(0)
+    except OSError: time.sleep(0.1)
+sys.exit("nobody listens at " + sys.argv[1])' "$1" "$2"
+}
+
+failed=
+suite() {	# suite NAME URI
+	echo "== $1"
+	if CMOCKA_MESSAGE_OUTPUT=TAP ROOMPAY_TEST_STORE_URI=$2 "$build/tests/conform/test_store_server" > "$work/conform.log" 2>&1; then
+		echo "   conformance: $(grep -c '^ok' "$work/conform.log") passed"
+	else
+		grep -A6 '^not ok' "$work/conform.log" >&2 || tail -n 20 "$work/conform.log" >&2
+		failed="$failed $1:conformance"
+	fi
+	for part in "$kills" "$crowd"; do
+		# shellcheck disable=SC2086
+		(cd "$src" && MONGODB_URI=$2 ROOMPAY_BUILD=$build "$build/venv/bin/python" -B -m pytest -p no:cacheprovider -q $part > "$work/pytest.log" 2>&1) || {
+			grep -E '^(FAILED|ERROR|E  )' "$work/pytest.log" | head -n 20 >&2
+			failed="$failed $1:${part%% *}"
+		}
+		echo "   $part: $(tail -n 1 "$work/pytest.log")"
+	done
+}
+
+ferretdb() {
+	[ "$(id -u)" = 0 ] || { echo "check-stores: FerretDB 2 needs root (debootstrap, chroot)" >&2; exit 1; }
+	command -v debootstrap > /dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install debootstrap > /dev/null; }
+	echo "== a tree of Debian sid with PostgreSQL 18, DocumentDB and FerretDB 2.7"
+	mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' | awk '$2 ~ /^(bookworm|stable)$/ { print $1; exit }')
+	debootstrap --variant=minbase sid "$tree" "$mirror" > "$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; exit 1; }
+	for f in /etc/apt/apt.conf.d/99*; do [ -e "$f" ] && cp "$f" "$tree/etc/apt/apt.conf.d/"; done
+	cp /etc/resolv.conf /etc/hosts "$tree/etc/" 2> /dev/null || :
+	mount -t proc proc "$tree/proc"
+	mount --bind /dev "$tree/dev"
+	printf '#!/bin/sh\nexit 101\n' > "$tree/usr/sbin/policy-rc.d"
+	chmod 755 "$tree/usr/sbin/policy-rc.d"
+	chroot "$tree" sh -c 'apt-get -qq update && apt-get -qq -y --no-install-recommends install postgresql-18 postgresql-18-documentdb postgresql-18-cron golang-go ca-certificates' \
+	    > "$work/apt.log" 2>&1 || { tail -n 20 "$work/apt.log" >&2; exit 1; }
+	[ -d /usr/local/share/ca-certificates ] && cp -R /usr/local/share/ca-certificates/. "$tree/usr/local/share/ca-certificates/" && chroot "$tree" update-ca-certificates > /dev/null 2>&1
+	chroot "$tree" env HOME=/root GOBIN=/usr/local/bin GOTOOLCHAIN=local GOFLAGS=-mod=mod GOPROXY="${GOPROXY:-https://proxy.golang.org,direct}" GONOSUMDB="${GONOSUMDB:-}" \
+	    GONOSUMCHECK="${GONOSUMCHECK:-}" GOSUMDB="${GOSUMDB:-sum.golang.org}" go install github.com/FerretDB/FerretDB/v2/cmd/ferretdb@v2.7.0 > "$work/go.log" 2>&1 || {
+		tail -n 20 "$work/go.log" >&2
+		exit 1
+	}
+	pg_port=$(free_port)
+	chroot "$tree" install -d -o postgres -m 0700 /data
+	chroot "$tree" su postgres -c '/usr/lib/postgresql/18/bin/initdb -D /data -A trust > /dev/null'
+	cat >> "$tree/data/postgresql.conf" <<-END
+		port = $pg_port
+		listen_addresses = '127.0.0.1'
+		unix_socket_directories = '/tmp'
+		shared_preload_libraries = 'pg_cron,pg_documentdb_core,pg_documentdb'
+		cron.database_name = 'postgres'
+	END
+	chroot "$tree" su postgres -c '/usr/lib/postgresql/18/bin/pg_ctl -D /data -l /data/log -w start > /dev/null'
+	chroot "$tree" su postgres -c "psql -q -h 127.0.0.1 -p $pg_port -c 'CREATE EXTENSION documentdb CASCADE' > /dev/null 2>&1"
+	port=$(free_port)
+	mkdir "$work/state"
+	"$tree/usr/local/bin/ferretdb" --postgresql-url="postgres://postgres@127.0.0.1:$pg_port/postgres" --no-auth --listen-addr="127.0.0.1:$port" --debug-addr=- \
+	    --state-dir="$work/state" > "$work/ferretdb.log" 2>&1 &
+	pids="$pids $!"
+	wait_port "$port" 30
+	suite "FerretDB 2.7.0, PostgreSQL 18" "mongodb://127.0.0.1:$port/"
+}
+
+local_mongod() {
+	port=$(free_port)
+	mkdir "$work/mongod"
+	mongod --dbpath "$work/mongod" --port "$port" --bind_ip 127.0.0.1 --replSet rs0 > "$work/mongod.log" 2>&1 &
+	pids="$pids $!"
+	wait_port "$port" 30
+	"$build/venv/bin/python" -c 'import pymongo, sys, time
+c = pymongo.MongoClient("127.0.0.1", int(sys.argv[1]), directConnection=True)
+c.admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": "127.0.0.1:" + sys.argv[1]}]})
+for _ in range(100):
+    if c.admin.command("hello")["isWritablePrimary"]: break
+    time.sleep(0.1)' "$port"
+	suite "$(mongod --version | head -n 1)" "mongodb://127.0.0.1:$port/?replicaSet=rs0"
+}
+
+ferretdb
+[ -n "${MONGODB_URI:-}" ] && suite "the server at MONGODB_URI" "$MONGODB_URI"
+if command -v mongod > /dev/null; then local_mongod; else echo "== no mongod in the PATH: not shown on MongoDB itself"; fi
+[ -z "$failed" ] || { echo "failed:$failed" >&2; exit 1; }
+echo "stores: all passed"

@@ -1,0 +1,38 @@
+"""Every answer that the tests see is held against doc/openapi.json: its status is listed there, and so are its media type and each of its members."""
+import functools
+import json
+import pathlib
+import re
+
+import jsonschema
+
+DOC = json.loads((pathlib.Path(__file__).resolve().parents[2] / "doc/openapi.json").read_text())
+seen = set()                                    # (path, method, status) that some test had
+
+
+@functools.cache
+def validator(path, method, status, media):
+    content = DOC["paths"][path][method]["responses"][status]["content"]
+    assert media in content, f"{method} {path} {status}: {media} is not in openapi.json"
+    return jsonschema.Draft202012Validator({**content[media]["schema"], "components": DOC["components"]})
+
+
+def template_of(path):
+    """The longest path of the document with which this one ends: what stands before it is the prefix."""
+    for template in sorted(DOC["paths"], key=len, reverse=True):
+        if re.search(re.sub(r"\{\w+\}", "[^/]+", re.escape(template).replace(r"\{", "{").replace(r"\}", "}")) + "$", path):
+            return template
+    return None
+
+
+def check(method, path, status, media, raw):
+    template, method = template_of(path), method.lower()
+    if template is None or method not in DOC["paths"][template] or status in (404, 405, 413) and str(status) not in DOC["paths"][template][method]["responses"]:
+        assert status in (404, 405, 413), (method, path, status)     # no such route, another method, a body where none belongs
+        return
+    assert str(status) in DOC["paths"][template][method]["responses"], f"{method} {template} answered {status}, which is not in openapi.json"
+    seen.add((template, method, status))
+    media = media.split(";")[0]
+    v = validator(template, method, str(status), media)
+    if media.endswith("json"):
+        v.validate(json.loads(raw))

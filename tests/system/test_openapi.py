@@ -1,0 +1,55 @@
+"""The document is served as it stands in the tree, names every route with its methods, and a machine that knows it alone finds nothing wrong."""
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+import answers
+from booking_site import PROBLEMS, http_call
+from conftest import make
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def site():
+    yield from make(workers=8, auto_remove=False)
+
+
+def test_it_is_served(site):
+    a = http_call("GET", site.base + "/openapi.json")
+    assert a.status == 200 and a.headers["content-type"] == "application/json" and a.raw == (TOP / "doc/openapi.json").read_bytes()
+
+
+def test_it_names_each_route_and_no_other():
+    rows = re.findall(r'\{ "(GET|POST)", +"([^"]+)",', (TOP / "fcgi/route.c").read_text())
+    named = {(m.upper(), p) for p, ms in answers.DOC["paths"].items() for m in ms}
+    assert len(rows) > 12 and {(m, p + "{tid}" if p.endswith("/") else p) for m, p in rows} == named
+
+
+def test_its_problem_codes_are_ours():
+    assert set(answers.DOC["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]) == set(PROBLEMS)
+
+
+def test_an_answer_that_is_not_in_it_is_found():
+    with pytest.raises(Exception):
+        answers.check("GET", "/pay/livez", 200, "application/json", b'{"live":true,"more":1}')
+    with pytest.raises(AssertionError):
+        answers.check("GET", "/pay/livez", 201, "application/json", b'{"live":true}')
+    with pytest.raises(AssertionError):
+        answers.check("GET", "/pay/livez", 200, "text/html", b"")
+
+
+@pytest.mark.parametrize("caller, phases", [("gateway", "coverage"), ("operator", "fuzzing"), ("gateway", "fuzzing")])
+def test_a_machine_that_knows_the_document_finds_nothing(site, caller, phases, tmp_path):
+    doc = tmp_path / "openapi.json"
+    doc.write_text(json.dumps({**answers.DOC, "servers": [{"url": site.base}]}))
+    done = subprocess.run(
+        [str(pathlib.Path(sys.executable).parent / "schemathesis"), "run", str(doc), "--url", site.base, "--header", "Authorization: Bearer " + site.stack.tokens[caller],
+         "--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,ignored_auth",
+         "--phases", phases, "--max-examples", "12", "--seed", "7", "--workers", "4", "--suppress-health-check", "all"],
+        capture_output=True, text=True, timeout=400, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
