@@ -431,15 +431,15 @@ mongo_remove(struct store *s, const struct shape *sh, const char *id_text, int64
 
 static const struct index {
 	const char *collection, *name;
-	struct { const char *member; int order; } keys[3];
+	struct { const char *member; int order; } keys[4];
 	bool unique;
 } indexes[] = {		/* the history's filters; the small collections need none */
 	{ "payments", "tid", { { "tid", 1 } }, true },
 	{ "payments", "aid", { { "aid", 1 } }, false },
-	{ "payments", "user", { { "userId", 1 }, { "approved_at", -1 } }, false },
+	{ "payments", "user", { { "userId", 1 }, { "approved_at", -1 }, { "tid", -1 } }, false },
 	{ "payments", "order", { { "partner_order_id", 1 } }, false },
 	{ "payments", "approved", { { "approved_at", -1 }, { "tid", -1 } }, false },
-	{ "ledger", "room", { { "roomId", 1 }, { "payment.approved_at", -1 } }, false },
+	{ "ledger", "room", { { "roomId", 1 }, { "payment.approved_at", -1 }, { "tid", -1 } }, false },
 	{ "ledger", "at", { { "at", 1 } }, false },	/* a new queue is told of the last weeks */
 };
 
