@@ -379,6 +379,18 @@ handle_livez(struct call *c)
 	buf_add_char(&c->reply->body, '}');
 }
 
+/* Told, but no reason to send users away: payments are taken without it, and nothing is lost. */
+static const char *
+courier_word(const char *metrics_dir)
+{
+	enum { LOOKS_EVERY_S = 60 };
+	int64_t looked_s;
+
+	if (!metrics_read(metrics_dir, "courier", METRIC_COURIER_LOOK, &looked_s))
+		return "unknown";
+	return clock_wall_ms() / 1000 - looked_s <= LOOKS_EVERY_S ? "ok" : "away";
+}
+
 /* Payments can be taken: store and queue answer now, belong together, and no fence holds. */
 void
 handle_readyz(struct call *c)
@@ -396,6 +408,7 @@ handle_readyz(struct call *c)
 	json_add_bool_member(b, "ready", well);
 	json_add_str_member(b, "store", store ? "ok" : "unavailable");
 	json_add_str_member(b, "queue", queue ? "ok" : "unavailable");
+	json_add_str_member(b, "courier", courier_word(c->e->conf->metrics_dir));
 	json_add_member(b, "fence");
 	if (fenced)
 		json_add_string(b, site_fence_text(site.fence));

@@ -335,6 +335,28 @@ metrics_print(const char *dir, struct buf *out, struct error *err)
 	return ok;
 }
 
+bool
+metrics_read(const char *dir, const char *program, enum metric m, int64_t *value)
+{
+	bool found = false, stale;
+	struct file *f = NULL;
+	char path[350];
+
+	snprintf(path, sizeof(path), "%s/%s.metrics", dir, program);
+	if (dir[0] != '\0')
+		f = open_file(path, false, &stale);
+	for (size_t i = 0; f != NULL && !found && i < SLOTS; i++) {
+		struct slot *s = &f->slots[i];
+
+		found = atomic_load_explicit(&s->state, memory_order_acquire) == SLOT_READY && s->metric == (uint32_t)m;
+		if (found)
+			*value = atomic_load_explicit(&s->values[0], memory_order_relaxed);
+	}
+	if (f != NULL)
+		munmap(f, sizeof(*f));
+	return found;
+}
+
 void
 metrics_print_histogram(struct buf *out, const char *name, const char *help, const double *bounds, const int64_t *counts, size_t n_bounds, double sum)
 {

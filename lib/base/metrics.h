@@ -36,5 +36,7 @@ void metrics_observe_ms(enum metric m, const char *v1, int64_t ms);
 
 /* All programs' files of this directory, summed; every metric of the table has its HELP and TYPE. False: a file is there and cannot be read. */
 bool metrics_print(const char *dir, struct buf *out, struct error *err) __attribute__((warn_unused_result));
+/* A gauge that a program of this directory set. False: it did not, or nothing is counted. */
+bool metrics_read(const char *dir, const char *program, enum metric m, int64_t *value);
 /* A histogram that somebody else counted: upper bounds in seconds, counts not cumulative, one more than bounds. */
 void metrics_print_histogram(struct buf *out, const char *name, const char *help, const double *bounds, const int64_t *counts, size_t n_bounds, double sum);

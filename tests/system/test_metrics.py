@@ -121,6 +121,16 @@ def test_workers_that_die_lose_no_count(site):
     eventually(lambda: series(site).get(name, 0) - before.get(name, 0) >= 20)
 
 
+def test_readiness_tells_of_the_courier(site):
+    eventually(lambda: site.get("/readyz").body["courier"] == "ok")
+    (site.stack.dir / "metrics" / "courier.metrics").rename(site.stack.dir / "away")
+    try:
+        a = site.get("/readyz")
+        assert a.status == 200 and a.body["courier"] == "unknown"
+    finally:
+        (site.stack.dir / "away").rename(site.stack.dir / "metrics" / "courier.metrics")
+
+
 def test_a_file_of_another_version_is_replaced(site):
     path = site.stack.dir / "metrics" / "fcgi.metrics"
     path.unlink()

@@ -797,14 +797,14 @@ health_says_what_is_missing(void **state)
 	expect_problem(ask(get("/readyz", NULL, NULL)), 401, "unauthenticated");
 	expect_problem(ask(get("/readyz", NULL, "Bearer g-token")), 403, "forbidden");
 	assert_int_equal(ask(get("/readyz", NULL, "Bearer o-token")), 200);
-	assert_string_equal(strstr(buf_str(&out), "\r\n\r\n") + 4, "{\"ready\":true,\"store\":\"ok\",\"queue\":\"ok\",\"fence\":null}");
+	assert_string_equal(strstr(buf_str(&out), "\r\n\r\n") + 4, "{\"ready\":true,\"store\":\"ok\",\"queue\":\"ok\",\"courier\":\"unknown\",\"fence\":null}");
 	snprintf(stub.fence, sizeof(stub.fence), "journal lost");
 	assert_int_equal(ask(get("/readyz", NULL, "Bearer o-token")), 503);
 	assert_string_equal(member("fence"), "\"journal lost\"");
 	stub.fence[0] = '\0';
 	stub.ping = false;
 	assert_int_equal(ask(get("/readyz", NULL, "Bearer o-token")), 503);
-	assert_string_equal(strstr(buf_str(&out), "\r\n\r\n") + 4, "{\"ready\":false,\"store\":\"unavailable\",\"queue\":\"ok\",\"fence\":null}");
+	assert_string_equal(strstr(buf_str(&out), "\r\n\r\n") + 4, "{\"ready\":false,\"store\":\"unavailable\",\"queue\":\"ok\",\"courier\":\"unknown\",\"fence\":null}");
 	stub.ping = true;
 	stub.claim = false;
 	assert_int_equal(ask(get("/readyz", NULL, "Bearer o-token")), 503);
