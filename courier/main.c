@@ -292,7 +292,13 @@ serve(void)
 	static struct courier c;
 	struct error err = { 0 };
 
-	if (!privilege_drop(conf.user, &err) || !metrics_open(conf.metrics_dir, "courier", &err) || !open_courier(&c, &err) || (conf.courier_queue && !start_watcher(&c, &err)) ||
+	if (!privilege_drop(conf.user, &err)) {
+		log_event(LOG_LEVEL_ERROR, "start_failed", KV_ERR(&err));
+		return EXIT_FAILURE;
+	}
+	if (!metrics_open(conf.metrics_dir, "courier", &err))
+		log_event(LOG_LEVEL_WARN, "nothing_is_counted", KV_ERR(&err));
+	if (!open_courier(&c, &err) || (conf.courier_queue && !start_watcher(&c, &err)) ||
 	    (c.sweeper = sweeper_start(&conf, on_verified, &c, &err)) == NULL) {
 		log_event(LOG_LEVEL_ERROR, "start_failed", KV_ERR(&err));
 		return EXIT_FAILURE;

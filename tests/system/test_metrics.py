@@ -121,6 +121,21 @@ def test_workers_that_die_lose_no_count(site):
     eventually(lambda: series(site).get(name, 0) - before.get(name, 0) >= 20)
 
 
+def test_who_cannot_count_serves_all_the_same(site):
+    metrics = site.stack.dir / "metrics"
+    metrics.rename(site.stack.dir / "elsewhere")
+    metrics.write_text("no directory")
+    try:
+        site.stack.stop("workers")
+        site.stack.start("workers")
+        assert eventually(lambda: site.get("/readyz").status == 200, 20)
+    finally:
+        metrics.unlink()
+        (site.stack.dir / "elsewhere").rename(metrics)
+        site.stack.stop("workers")
+        site.stack.start("workers")
+
+
 def test_readiness_tells_of_the_courier(site):
     eventually(lambda: site.get("/readyz").body["courier"] == "ok")
     (site.stack.dir / "metrics" / "courier.metrics").rename(site.stack.dir / "away")
