@@ -46,8 +46,9 @@ class Client:
         self.world, self.sock, self.n = world, None, 0
 
     def ask(self, verb, **args):
-        """(word, arguments), or None: cut off."""
+        """(word, arguments), or None: cut off, or (self.sent is false) never sent."""
         self.n += 1
+        self.sent = False
         try:
             if self.sock is None:
                 self.sock = socket.socket(socket.AF_UNIX)
@@ -55,6 +56,7 @@ class Client:
                 self.sock.connect(self.world.path)
                 self.file = self.sock.makefile("rb")
             words = [f"{k}={urllib.parse.quote(str(v), safe='!#$&()*+,-./:;<>?@[]^_`{|}~')}" for k, v in args.items() if v != ""]
+            self.sent = True
             self.sock.sendall(f"{self.n} {verb} {' '.join(words)}".rstrip().encode() + b"\n")
             while True:
                 line = self.file.readline().decode().split()
@@ -78,6 +80,8 @@ class Client:
         said = self.ask(verb, **args)
         with self.world.lock:
             self.world.clock += 1
+            if said is None and not self.sent:      # nobody listened: it was no call
+                return said
             self.world.history[at] = {"room": where, "op": op, "begun": begun, "ended": self.world.clock, "said": said}
         return said
 
