@@ -64,8 +64,9 @@ ferretdb() {
 	chroot "$tree" sh -c 'apt-get -qq update && apt-get -qq -y --no-install-recommends install postgresql-18 postgresql-18-documentdb postgresql-18-cron golang-go ca-certificates' \
 	    > "$work/apt.log" 2>&1 || { tail -n 20 "$work/apt.log" >&2; exit 1; }
 	[ -d /usr/local/share/ca-certificates ] && cp -R /usr/local/share/ca-certificates/. "$tree/usr/local/share/ca-certificates/" && chroot "$tree" update-ca-certificates > /dev/null 2>&1
-	chroot "$tree" env HOME=/root GOBIN=/usr/local/bin GOTOOLCHAIN=local GOFLAGS=-mod=mod GOPROXY="${GOPROXY:-https://proxy.golang.org,direct}" GONOSUMDB="${GONOSUMDB:-}" \
-	    GONOSUMCHECK="${GONOSUMCHECK:-}" GOSUMDB="${GOSUMDB:-sum.golang.org}" go install github.com/FerretDB/FerretDB/v2/cmd/ferretdb@v2.7.0 > "$work/go.log" 2>&1 || {
+	# shellcheck disable=SC2086
+	chroot "$tree" env HOME=/root GOBIN=/usr/local/bin GOTOOLCHAIN=local GOFLAGS=-mod=mod ${GOPROXY:+GOPROXY=$GOPROXY} ${GOSUMDB:+GOSUMDB=$GOSUMDB} \
+	    ${GONOSUMDB:+GONOSUMDB=$GONOSUMDB} go install github.com/FerretDB/FerretDB/v2/cmd/ferretdb@v2.7.0 > "$work/go.log" 2>&1 || {
 		tail -n 20 "$work/go.log" >&2
 		exit 1
 	}

@@ -170,7 +170,7 @@ def test_no_history_without_the_database(site):
     ("ledger", "payment.approved_at", {"roomId": "0" * 24, "kind": {"$in": ["approved", "review"]}}, "room")])
 def test_the_index_of_each_filter(site, collection, at, asked, index):
     """As lib/store/mongo.c asks. Only MongoDB itself tells what it would use."""
-    if "ferretdb" in site.db.command("buildInfo"):
+    if any(name.startswith("ferretdb") for name in site.db.command("buildInfo")):
         pytest.skip("this server is not MongoDB: it does not tell which index it uses")
     asked = {**asked, "cid": {"$in": ["TC0ONETIME"]}, at: {"$gte": datetime.datetime(2020, 1, 1), "$lte": datetime.datetime(2099, 1, 1)}}
     plan = site.db.command("explain", {"find": collection, "filter": asked, "sort": {at: -1, "tid": -1}, "limit": 51}, verbosity="queryPlanner")
