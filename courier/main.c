@@ -19,8 +19,8 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "base/privilege.h"
 #include "base/notify.h"
+#include "base/privilege.h"
 #include "courier/post.h"
 #include "courier/round.h"
 #include "courier/sweeper.h"
@@ -374,6 +374,10 @@ main(int argc, char **argv)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
 	log_open("roompay-courier", LOG_LEVEL_INFO);
+	if (!privilege_seal(&err)) {	/* before a secret is read */
+		log_event(LOG_LEVEL_ERROR, "start_failed", KV_ERR(&err));
+		return EXIT_FAILURE;
+	}
 	if (!conf_read(&conf, o.conf_path, CONF_FOR_COURIER, stderr, &err) || !check_peer("reservation", &conf.reservation, &err) ||
 	    !check_peer("gateway", &conf.gateway, &err)) {
 		fprintf(stderr, "roompay-courier: %s\n", err.msg);

@@ -359,13 +359,14 @@ read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, 
 static bool
 find_due(struct round *r, const struct store_message *m, int64_t *due_ms, struct now now, struct error *err)
 {
+	bool again = m->again_ms > m->last_try_ms;	/* an operator's wish, whatever the schedule says */
 	int64_t after_ms;
 
 	*due_ms = m->at_ms < now.wall_ms ? m->at_ms : now.wall_ms;	/* never tried: now */
 	if (m->tries == 0)
 		return true;
-	after_ms = m->again_ms > m->last_try_ms ? 0 : webhook_retry_after_ms(m->tries, m->last_try_ms - m->at_ms);
-	*due_ms = after_ms < 0 || (has_name(r->told, m->id) && m->again_ms <= m->last_try_ms) ? -1 : m->last_try_ms + after_ms;
+	after_ms = again ? 0 : webhook_retry_after_ms(m->tries, m->last_try_ms - m->at_ms);
+	*due_ms = after_ms < 0 || (!again && has_name(r->told, m->id)) ? -1 : m->last_try_ms + after_ms;
 	if (after_ms < 0)
 		tell_once(r, "undelivered", m);
 	if (*due_ms < 0 || *due_ms > now.wall_ms)

@@ -356,14 +356,14 @@ main(int argc, char **argv)
 	command = read_arguments(argc, argv, &o, &code);
 	if (command == NULL)
 		return code;
+	if (!privilege_seal(&err))	/* before a secret is read. It stays who it is: the queue asks */
+		return ctl_complain("start", &err);
 	if (!command->bare && !conf_read(&conf, o.config, CONF_FOR_CTL, stderr, &err)) {
 		fprintf(stderr, "roompayctl: %s\n", err.msg);
 		return CTL_USAGE;
 	}
 	log_open("roompayctl", LOG_LEVEL_WARN);
 	signal(SIGPIPE, SIG_IGN);
-	if (!privilege_drop("", &err))	/* who may ask the queue is whoever runs this */
-		return ctl_complain("start", &err);
 	code = command->run(&o, &conf);
 	if (fflush(stdout) != 0 && code == CTL_OK)
 		code = CTL_FAILED;

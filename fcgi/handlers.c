@@ -12,7 +12,9 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "fcgi/accept.h"
 #include "fcgi/caller.h"
+#include "fcgi/metrics_page.h"
 #include "fcgi/openapi.h"
 #include "fcgi/route.h"
 #include "flow/common.h"
@@ -223,13 +225,18 @@ handle_orders(struct call *c)
 	field_errors_clear(&errors);
 }
 
-/* text/csv is named, and not refused. */
 static bool
-wants_csv(const char *accept)
+is_media_type(const char *range, size_t len, const char *type)
 {
-	const char *csv = accept == NULL ? NULL : strcasestr(accept, "text/csv");
+	return len == strlen(type) && strncasecmp(range, type, len) == 0;
+}
 
-	return csv != NULL && strncmp(csv + strcspn(csv, ",;"), ";q=0,", 4) != 0;
+/* A read of the history failed. */
+static void
+history_failed(struct call *c, const struct error *err)
+{
+	explain(c, err->msg);
+	problem(c, err->code == ERR_UNAVAILABLE ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_INTERNAL_ERROR);
 }
 
 /* A gateway asks for one user or one order; an operator for anything of its cids. */
@@ -266,9 +273,8 @@ handle_payments(struct call *c)
 	if (!read_history(c, true, &rq, cids))
 		return;
 	if (!store_history(c->e->flow.store, &rq.h, &list, &n, &more, c->flow_call.deadline_boot_ms, &err)) {
-		explain(c, err.msg);
-		problem(c, err.code == ERR_UNAVAILABLE ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_INTERNAL_ERROR);
-	} else if (wants_csv(c->in->accept)) {
+		history_failed(c, &err);
+	} else if (accept_weight(c->in->accept, is_media_type, "text/csv") > 0) {
 		reply_payments_csv(c->reply, &c->to, c->in->query, list, n, more);
 	} else {
 		reply_payments(c->reply, list, n, more);
@@ -296,8 +302,7 @@ handle_payment(struct call *c)
 	if (!read_history(c, false, &rq, cids))
 		return;
 	if (!store_payment_get(c->e->flow.store, c->param, &p, &found, c->flow_call.deadline_boot_ms, &err)) {
-		explain(c, err.msg);
-		problem(c, err.code == ERR_UNAVAILABLE ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_INTERNAL_ERROR);
+		history_failed(c, &err);
 	} else if (!found || !is_of(&p, &rq)) {
 		problem(c, PROBLEM_NO_PAYMENT);
 	} else {
@@ -421,89 +426,16 @@ handle_readyz(struct call *c)
 		explain(c, !store ? store_err.msg : !open ? err.msg : c->e->gate.why);
 }
 
-/* The number behind the name in the queue's {"held":1,"ready":0,...}; 0 where it does not stand. */
-static int64_t
-count_of(const char *counts, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (const char *p = counts; (p = strchr(p, '"')) != NULL; p++)
-		if (strncmp(p + 1, name, len) == 0 && strncmp(p + 1 + len, "\":", 2) == 0)
-			return strtoll(p + len + 3, NULL, 10);
-	return 0;
-}
-
-static void
-add_metric(struct buf *b, const char *name, const char *type, const char *help, int64_t value)
-{
-	buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n%s %lld\n", name, help, name, type, name, (long long)value);
-}
-
-static void
-add_syncs(struct buf *b, const char *counts)
-{
-	enum { BOUNDS_MAX = 16 };
-	double bounds[BOUNDS_MAX];
-	int64_t n[BOUNDS_MAX + 1] = { 0 };
-	size_t i = 0;
-
-	for (const char *p = counts; i < BOUNDS_MAX && (p = strstr(p, "syncs_")) != NULL; p++) {
-		char *end;
-		long long us = strtoll(p + 6, &end, 10);
-
-		n[i] = strncmp(end, "\":", 2) == 0 ? strtoll(end + 2, NULL, 10) : 0;
-		if (us == 0)
-			break;
-		bounds[i++] = (double)us / 1e6;
-	}
-	metrics_print_histogram(b, "roompay_journal_sync_seconds", "Time that a sync of the queue's journal took.", bounds, n, i, (double)count_of(counts, "sync_us") / 1e6);
-}
-
-static void
-add_queue(struct buf *b, const char *counts)
-{
-	/* clang-format off */
-	static const struct { const char *count, *name, *type, *help; } rows[] = {
-		{ "guards", "roompay_queue_guards", "gauge", "Times that are guarded for a while after their hold was removed." },
-		{ "orders", "roompay_queue_orders", "gauge", "Orders that the queue remembers." },
-		{ "calls", "roompay_queue_calls", "gauge", "Calls to KakaoPay under way, over all workers." },
-		{ "waiters", "roompay_queue_waiters", "gauge", "Requests that wait for another's outcome." },
-		{ "max_calls", "roompay_queue_calls_limit", "gauge", "Calls and waiters from which on approvals are refused." },
-		{ "connections", "roompay_queue_connections", "gauge", "Programs connected to the queue." },
-		{ "refused_slot", "roompay_queue_conflicts_total", "counter", "Holds refused because another had the time." },
-		{ "journal_records", "roompay_journal_records_total", "counter", "Records ever written to the queue's journal." },
-		{ "journal_segments", "roompay_journal_segments", "gauge", "Files of the journal." },
-	};
-	/* clang-format on */
-
-	buf_add_str(b, "# HELP roompay_holds Holds by state.\n# TYPE roompay_holds gauge\n");
-	for (enum hold_state s = 0; s < HOLD__MAX; s++)
-		buf_printf(b, "roompay_holds{state=\"%s\"} %lld\n", hold_state_name(s), (long long)count_of(counts, hold_state_name(s)));
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		add_metric(b, rows[i].name, rows[i].type, rows[i].help, count_of(counts, rows[i].count));
-	add_syncs(b, counts);
-}
-
-/* What this site's programs counted, and what the queue tells now. A queue that is away is a value, not an error. */
+/* A queue that is away is a value, not an error. */
 void
 handle_metrics(struct call *c)
 {
-	struct buf *b = &c->reply->body, counts = BUF_INIT;
 	struct error err = { 0 };
-	bool up;
 
 	c->reply->status = 200;
 	reply_add_header(c->reply, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-	buf_printf(b, "# HELP roompay_build_info The program that answers.\n# TYPE roompay_build_info gauge\nroompay_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
-	if (!metrics_print(c->e->conf->metrics_dir, b, &err))
+	if (!metrics_page(c->e->conf, c->e->flow.queue, clock_boot_ms() + HEALTH_LIMIT_MS, &c->reply->body, &err))
 		explain(c, err.msg);
-	up = queue_stats(c->e->flow.queue, &counts, clock_boot_ms() + HEALTH_LIMIT_MS, &err);
-	add_metric(b, "roompay_queue_up", "gauge", "The queue answers.", up);
-	if (up)
-		add_queue(b, buf_str(&counts));
-	else
-		explain(c, err.msg);
-	buf_clear(&counts);
 }
 
 /* --- from bytes to a handler */
@@ -557,22 +489,22 @@ is_json(const char *type)
 	return strncasecmp(charset, "utf-8", 5) == 0 || strncasecmp(charset, "\"utf-8\"", 7) == 0;
 }
 
-/* One of "a, b, c", to the letter. */
+/* The route is open to whoever asks from one of the configured addresses. */
 static bool
-is_listed(const char *address, const char *list)
+is_open_to(const struct route *r, const char *address, const struct conf *conf)
 {
-	size_t len = address == NULL ? 0 : strlen(address);
-
-	for (const char *p = list; len > 0 && *(p += strspn(p, ", \t")) != '\0'; p += strcspn(p, ", \t"))
-		if (strcspn(p, ", \t") == len && strncmp(p, address, len) == 0)
+	for (size_t i = 0; r->by_address && address != NULL && i < conf->n_metrics_addresses; i++)
+		if (strcmp(conf->metrics_addresses[i], address) == 0)
 			return true;
-	return false;
+	return r->roles == 0;
 }
 
 /* The checks that every route shares, in this order; then its handler. */
 static void
 dispatch(struct call *c, const struct route *r)
 {
+	bool open;
+
 	if (r == NULL) {
 		problem(c, PROBLEM_NO_ROUTE);
 		return;
@@ -582,14 +514,11 @@ dispatch(struct call *c, const struct route *r)
 		problem(c, PROBLEM_METHOD_NOT_ALLOWED);
 		return;
 	}
-	if (r->handle == handle_metrics && is_listed(c->in->remote_addr, c->e->conf->metrics_addresses)) {
-		r->handle(c);
-		return;
-	}
-	if (r->roles != 0 && (c->caller = caller_find(c->e->conf, c->in->authorization)) == NULL) {
+	open = is_open_to(r, c->in->remote_addr, c->e->conf);
+	if (!open && (c->caller = caller_find(c->e->conf, c->in->authorization)) == NULL) {
 		reply_add_header(c->reply, "WWW-Authenticate", "Bearer realm=\"roompay\"");
 		problem(c, PROBLEM_UNAUTHENTICATED);
-	} else if (r->roles != 0 && (c->caller->roles & r->roles) == 0) {
+	} else if (!open && (c->caller->roles & r->roles) == 0) {
 		problem(c, PROBLEM_FORBIDDEN);
 	} else if (strcmp(r->method, "POST") == 0 && !is_json(c->in->content_type)) {
 		problem(c, PROBLEM_UNSUPPORTED_MEDIA_TYPE);

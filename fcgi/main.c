@@ -244,6 +244,8 @@ main(int argc, char **argv)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
 	log_open("roompay.fcgi", LOG_LEVEL_INFO);
+	if (!privilege_seal(&err))	/* before a secret is read */
+		return fail(&err);
 	if (!conf_read(&confs[0], o.conf_path, CONF_FOR_FCGI, stderr, &err)) {
 		if (o.check)
 			fprintf(stderr, "%s\n", err.msg);

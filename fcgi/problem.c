@@ -3,10 +3,11 @@
 #include "fcgi/problem.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include "fcgi/accept.h"
 
 /* clang-format off */
 static const struct problem_row rows[] = {
@@ -200,44 +201,22 @@ range_is(const char *range, size_t len, const char *tag)
 	return len >= n && strncasecmp(range, tag, n) == 0 && (len == n || range[n] == '-');
 }
 
-/* q of ";q=0.5" in thousandths; 1000 where there is none. */
-static int
-weight_of(const char *parameters, size_t len)
+static bool
+range_is_any(const char *range, size_t len, const char *tag)
 {
-	const char *q = memchr(parameters, '=', len);
-	int weight = 0, unit = 1000;
-
-	if (q == NULL)
-		return 1000;
-	for (q++; q < parameters + len && unit > 0; q++) {
-		if (*q == '.')
-			continue;
-		if (!isdigit((unsigned char)*q))
-			break;
-		weight += unit * (*q - '0');
-		unit /= 10;
-	}
-	return weight > 1000 ? 1000 : weight;
+	(void)tag;
+	return len == 1 && *range == '*';
 }
 
 enum language
 language_choose(const char *accept_language)
 {
-	int weight[LANGUAGE__MAX] = { -1, -1 }, any = 0;
+	int weight[LANGUAGE__MAX], any = accept_weight(accept_language, range_is_any, "*");
 
-	for (const char *p = accept_language == NULL ? "" : accept_language; *(p += strspn(p, ", \t")) != '\0';) {
-		size_t item = strcspn(p, ","), len = strcspn(p, ",; \t");
-		int w = weight_of(p + len, item - len);
-
-		for (int l = 0; l < LANGUAGE__MAX; l++)
-			if (range_is(p, len, language_tag((enum language)l)) && w > weight[l])
-				weight[l] = w;
-		if (len == 1 && *p == '*')
-			any = w;
-		p += item;
+	for (int l = 0; l < LANGUAGE__MAX; l++) {
+		weight[l] = accept_weight(accept_language, range_is, language_tag((enum language)l));
+		if (weight[l] < 0)	/* not named */
+			weight[l] = any > 0 ? any : 0;
 	}
-	for (int l = 0; l < LANGUAGE__MAX; l++)
-		if (weight[l] < 0)
-			weight[l] = any;
 	return weight[LANGUAGE_EN] > weight[LANGUAGE_KO] ? LANGUAGE_EN : LANGUAGE_KO;
 }

@@ -12,6 +12,7 @@ struct route {
 	void (*handle)(struct call *c);
 	/* path ends with /: what follows it, without another /, is a parameter */
 	const char *name;	/* for the log: an alias is logged under the name of what it stands for */
+	bool by_address;	/* open to the addresses of [fcgi] metrics_addresses, too */
 };
 
 /* The web server's split of a path into SCRIPT_NAME and PATH_INFO is its own affair: their sum is looked at, then REQUEST_URI without its query.

@@ -689,18 +689,16 @@ note_sync(struct commands *c, int64_t us)
 bool
 command_commit(struct commands *c, struct error *err)
 {
-	int64_t began_us;
-	bool done;
+	bool dirty = journal_is_dirty(c->journal), done;
+	int64_t began_us = clock_boot_us();
 
 	if (c->failed) {
 		*err = c->why;
 		return false;
 	}
-	if (!journal_is_dirty(c->journal))
-		return journal_sync(c->journal, err);
-	began_us = clock_boot_us();
 	done = journal_sync(c->journal, err);
-	note_sync(c, clock_boot_us() - began_us);
+	if (dirty)
+		note_sync(c, clock_boot_us() - began_us);
 	return done;
 }
 

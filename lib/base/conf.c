@@ -297,6 +297,29 @@ set_hosts(void *dst, const struct key *k, const char *value, char why[96])
 }
 
 static bool
+add_address(void *ctx, const char *item, char why[96])
+{
+	unsigned char binary[sizeof(struct in6_addr)];
+	struct conf *c = ctx;
+
+	if (inet_pton(AF_INET, item, binary) != 1 && inet_pton(AF_INET6, item, binary) != 1)
+		return complain(why, "must be addresses, 127.0.0.1 or ::1");
+	if (c->n_metrics_addresses == CONF_ADDRESSES_MAX || strlen(item) >= CONF_ADDRESS_CAP)
+		return complain(why, "has too many items");
+	snprintf(c->metrics_addresses[c->n_metrics_addresses++], CONF_ADDRESS_CAP, "%s", item);
+	return true;
+}
+
+static bool
+set_addresses(void *dst, const struct key *k, const char *value, char why[96])
+{
+	struct conf *c = (struct conf *)(void *)((char *)dst - k->offset);
+
+	c->n_metrics_addresses = 0;
+	return each_item(value, add_address, c, why);
+}
+
+static bool
 add_uid(void *ctx, const char *item, char why[96])
 {
 	struct conf *c = ctx;
@@ -345,7 +368,7 @@ static const struct key keys[] = {
 	{ "fcgi", "socket",          set_path,   AT(conf, fcgi_socket) },
 	{ "fcgi", "workers",         set_int,    AT(conf, workers), 1, 1000, 1, "8" },
 	{ "fcgi", "prefix",          set_prefix, AT(conf, prefix) },
-	{ "fcgi", "metrics_addresses", set_text, AT(conf, metrics_addresses) },
+	{ "fcgi", "metrics_addresses", set_addresses, AT(conf, metrics_addresses) },
 	{ "fcgi", "deadline",        set_int,    AT(conf, deadline_ms), 5000, 30000, 1, "13000" },
 
 	{ "queue", "socket",             set_path, AT(conf, queue_socket), .required = true },

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "base/secret.h"
 
-enum { CONF_CALLERS_MAX = 32, CONF_MERCHANTS_MAX = 32, CONF_CIDS_MAX = 32, CONF_UIDS_MAX = 16, CONF_HOSTS_MAX = 32,
+enum { CONF_CALLERS_MAX = 32, CONF_MERCHANTS_MAX = 32, CONF_CIDS_MAX = 32, CONF_UIDS_MAX = 16, CONF_HOSTS_MAX = 32, CONF_ADDRESSES_MAX = 16, CONF_ADDRESS_CAP = 46,
 	CONF_PATH_CAP = 256, CONF_TEXT_CAP = 512, CONF_TOKENS_MAX = 2 };
 
 enum conf_role { ROLE_GATEWAY = 1, ROLE_RESERVATION = 2, ROLE_OPERATOR = 4, ROLE_REFUND = 8 };	/* bits */
@@ -60,7 +60,8 @@ struct conf {
 	char user[65];			/* who a program becomes that was started as root; "": it stays */
 	char metrics_dir[CONF_PATH_CAP];	/* "": nothing is counted */
 	/* [fcgi] */
-	char metrics_addresses[CONF_TEXT_CAP];	/* "127.0.0.1, ::1": who reads /metrics without a token */
+	char metrics_addresses[CONF_ADDRESSES_MAX][CONF_ADDRESS_CAP];	/* who reads /metrics without a token */
+	size_t n_metrics_addresses;
 	char fcgi_socket[CONF_PATH_CAP];
 	int64_t workers;			/* also what the queue derives its limits from */
 	char prefix[CONF_PATH_CAP];		/* "" or "/pay": removed from the path */

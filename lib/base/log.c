@@ -57,7 +57,7 @@ log_level_parse(const char *word, enum log_level *level)
 	return false;
 }
 
-enum { JSON_ROOM = 3500 };
+enum { LOGFMT_ROOM = 4000, JSON_ROOM = 3500 };
 
 static enum log_format log_format;
 static enum log_target log_target;
@@ -81,20 +81,14 @@ is_line_separator(const unsigned char *p)
 }
 
 static void
-add_value(struct buf *b, const char *s)
+add_quoted(struct buf *b, const char *s, bool json)
 {
-	if (s == NULL)
-		s = "";
-	if (is_plain(s) && strstr(s, "\xe2\x80") == NULL) {
-		buf_add_str(b, s);
-		return;
-	}
 	buf_add_char(b, '"');
 	for (const unsigned char *p = (const unsigned char *)s; *p != '\0'; p++) {
 		if (*p == '"' || *p == '\\')
 			buf_printf(b, "\\%c", *p);
 		else if (*p < 0x20 || *p == 0x7f)
-			buf_printf(b, "\\x%02x", *p);
+			buf_printf(b, json ? "\\u%04x" : "\\x%02x", *p);
 		else if (is_line_separator(p)) {
 			buf_printf(b, "\\u20%02x", p[2] == 0xa8 ? 0x28 : 0x29);
 			p += 2;
@@ -105,92 +99,38 @@ add_value(struct buf *b, const char *s)
 }
 
 static void
-add_plain(struct buf *b, const char *key, const char *value)
+add_value(struct buf *b, const struct log_kv *kv, bool json)
 {
-	buf_add_str(b, key);
-	buf_add_char(b, '=');
-	buf_add_str(b, value);
-}
+	const char *s = kv->str == NULL ? "" : kv->str;
 
-static void
-add_kv(struct buf *b, const struct log_kv *kv)
-{
-	buf_add_char(b, ' ');
-	add_plain(b, kv->key, "");
-	if (kv->type == LOG_KV_STR)
-		add_value(b, kv->str);
-	else if (kv->type == LOG_KV_INT)
+	if (kv->type == LOG_KV_INT)
 		buf_add_int(b, kv->num);
-	else
+	else if (kv->type == LOG_KV_BOOL)
 		buf_add_str(b, kv->num ? "true" : "false");
-}
-
-/* The same line as one JSON object. */
-static void
-add_json_text(struct buf *b, const char *s)
-{
-	buf_add_char(b, '"');
-	for (const unsigned char *p = (const unsigned char *)(s == NULL ? "" : s); *p != '\0'; p++) {
-		if (*p == '"' || *p == '\\')
-			buf_printf(b, "\\%c", *p);
-		else if (*p < 0x20 || *p == 0x7f)
-			buf_printf(b, "\\u%04x", *p);
-		else if (is_line_separator(p)) {
-			buf_printf(b, "\\u20%02x", p[2] == 0xa8 ? 0x28 : 0x29);
-			p += 2;
-		} else
-			buf_add_char(b, (char)*p);
-	}
-	buf_add_char(b, '"');
+	else if (!json && is_plain(s) && strstr(s, "\xe2\x80") == NULL)
+		buf_add_str(b, s);
+	else
+		add_quoted(b, s, json);
 }
 
 static void
-add_json_str(struct buf *b, const char *key, const char *value)
+add_logfmt(struct buf *b, const struct log_kv *kv)
 {
-	buf_printf(b, "%s\"%s\":", b->len > 1 ? "," : "", key);
-	add_json_text(b, value);
+	if (b->len > 0)
+		buf_add_char(b, ' ');
+	buf_add_str(b, kv->key);
+	buf_add_char(b, '=');
+	add_value(b, kv, false);
 }
 
+/* Whole members only: what would be cut is left out. */
 static void
-format_json(struct buf *b, const char *ts, enum log_level level, const char *event, const struct log_kv *kvs, size_t n)
+add_json(struct buf *b, const struct log_kv *kv)
 {
-	buf_add_char(b, '{');
-	add_json_str(b, "ts", ts);
-	add_json_str(b, "level", level_names[level]);
-	add_json_str(b, "prog", log_prog);
-	buf_printf(b, ",\"pid\":%lld", (long long)(own_pid != 0 ? own_pid : getpid()));
-	add_json_str(b, "event", event);
-	if (log_request != NULL)
-		add_json_str(b, "req", log_request);
-	for (size_t i = 0; i < n && b->len < JSON_ROOM; i++) {	/* never cut in the middle of a value */
-		if (kvs[i].type == LOG_KV_STR)
-			add_json_str(b, kvs[i].key, kvs[i].str);
-		else if (kvs[i].type == LOG_KV_INT)
-			buf_printf(b, ",\"%s\":%lld", kvs[i].key, (long long)kvs[i].num);
-		else
-			buf_printf(b, ",\"%s\":%s", kvs[i].key, kvs[i].num ? "true" : "false");
-	}
-	buf_add_char(b, '}');
-}
-
-static void
-format_logfmt(struct buf *b, const char *ts, enum log_level level, const char *event, const struct log_kv *kvs, size_t n)
-{
-	b->limit = 4000;
-	add_plain(b, "ts", ts);
-	add_plain(b, " level", level_names[level]);
-	add_plain(b, " prog", log_prog);
-	add_plain(b, " pid", "");
-	buf_add_int(b, own_pid != 0 ? own_pid : getpid());
-	add_plain(b, " event", event);
-	if (log_request != NULL) {
-		add_plain(b, " req", "");
-		add_value(b, log_request);
-	}
-	for (size_t i = 0; i < n; i++)
-		add_kv(b, &kvs[i]);
-	b->bad = false;
-	b->limit = 0;
+	if (b->len >= JSON_ROOM)
+		return;
+	buf_printf(b, "%s\"%s\":", b->len > 0 ? "," : "{", kv->key);
+	add_value(b, kv, true);
 }
 
 void
@@ -206,8 +146,12 @@ void
 log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs, size_t n)
 {
 	static const int priorities[] = { [LOG_LEVEL_ERROR] = LOG_ERR, [LOG_LEVEL_WARN] = LOG_WARNING, [LOG_LEVEL_INFO] = LOG_INFO, [LOG_LEVEL_DEBUG] = LOG_DEBUG };
-	struct buf b = BUF_INIT;
+	void (*add)(struct buf *b, const struct log_kv *kv) = log_format == LOG_JSON ? add_json : add_logfmt;
+	struct buf b = { .limit = log_format == LOG_JSON ? 0 : LOGFMT_ROOM };
 	char ts[CLOCK_ISO_CAP];
+	const struct log_kv head[] = { KV_STR("ts", ts), KV_STR("level", level_names[level]), KV_STR("prog", log_prog), KV_INT("pid", own_pid != 0 ? own_pid : getpid()),
+		KV_STR("event", event), KV_STR("req", log_request) };
+	size_t n_head = sizeof(head) / sizeof(head[0]) - (log_request == NULL);
 	int saved = errno;
 	ssize_t done;
 
@@ -216,7 +160,12 @@ log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs,
 	if (level > log_max)
 		return;
 	clock_format_iso(clock_wall_ms(), ts);
-	(log_format == LOG_JSON ? format_json : format_logfmt)(&b, ts, level, event, kvs, n);
+	for (size_t i = 0; i < n_head + n; i++)
+		add(&b, i < n_head ? &head[i] : &kvs[i - n_head]);
+	b.bad = false;
+	b.limit = 0;
+	if (log_format == LOG_JSON)
+		buf_add_char(&b, '}');
 	if (log_target == LOG_SYSLOG) {
 		syslog(priorities[level], "%s", buf_str(&b));
 	} else {

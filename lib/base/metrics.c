@@ -32,8 +32,8 @@ static const struct metric_row rows[] = {
 /* clang-format on */
 static_assert(sizeof(rows) / sizeof(rows[0]) == METRIC__MAX, "a row for each metric");
 
-static const int64_t bounds_ms[] = { 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 15000 };
-enum { N_BOUNDS = sizeof(bounds_ms) / sizeof(bounds_ms[0]), SUM = N_BOUNDS + 1, N_VALUES = SUM + 1, LABELS_CAP = 96, SLOTS = 1024, MAGIC = 0x726d7031 };
+static const double bounds_s[] = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15 };
+enum { N_BOUNDS = sizeof(bounds_s) / sizeof(bounds_s[0]), SUM = N_BOUNDS + 1, N_VALUES = SUM + 1, LABELS_CAP = 96, SLOTS = 1024, MAGIC = 0x726d7031 };
 enum { SLOT_FREE, SLOT_TAKEN, SLOT_READY };
 
 struct slot {			/* one series. A slot whose writer died between TAKEN and READY stays unused */
@@ -42,10 +42,13 @@ struct slot {			/* one series. A slot whose writer died between TAKEN and READY 
 	char labels[LABELS_CAP];	/* route="payReady",status="200" */
 	_Atomic int64_t values[N_VALUES];	/* [0], or the buckets and SUM */
 };
+struct head { uint32_t magic, slot_size, n_slots, n_values; };
 struct file {
-	uint32_t magic, slot_size, n_slots, n_values;
+	struct head head;
 	struct slot slots[SLOTS];
 };
+
+static const struct head current = { .magic = MAGIC, .slot_size = sizeof(struct slot), .n_slots = SLOTS, .n_values = N_VALUES };
 
 static struct file *mine;
 
@@ -53,12 +56,6 @@ const struct metric_row *
 metric_row(enum metric m)
 {
 	return &rows[m];
-}
-
-static bool
-is_current(const struct file *f)
-{
-	return f->magic == MAGIC && f->slot_size == sizeof(struct slot) && f->n_slots == SLOTS && f->n_values == N_VALUES;
 }
 
 static struct file *
@@ -74,7 +71,6 @@ static bool
 make_file(const char *path)
 {
 	char fresh[400];
-	struct file head = { .magic = MAGIC, .slot_size = sizeof(struct slot), .n_slots = SLOTS, .n_values = N_VALUES };
 	bool ok;
 	int fd;
 
@@ -82,7 +78,7 @@ make_file(const char *path)
 	fd = mkostemp(fresh, O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	ok = ftruncate(fd, sizeof(struct file)) == 0 && pwrite(fd, &head, offsetof(struct file, slots), 0) == (ssize_t)offsetof(struct file, slots) &&
+	ok = ftruncate(fd, sizeof(struct file)) == 0 && pwrite(fd, &current, sizeof(current), 0) == (ssize_t)sizeof(current) &&
 	    link(fresh, path) == 0;
 	if (!ok && errno == EEXIST)
 		ok = true;
@@ -104,7 +100,7 @@ open_file(const char *path, bool write, bool *stale)
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == (off_t)sizeof(struct file))
 		f = map(fd, write);
 	close(fd);
-	*stale = f == NULL || !is_current(f);
+	*stale = f == NULL || memcmp(&f->head, &current, sizeof(current)) != 0;
 	if (*stale && f != NULL) {
 		munmap(f, sizeof(*f));
 		f = NULL;
@@ -225,7 +221,7 @@ metrics_observe_ms(enum metric m, const char *v1, int64_t ms)
 	size_t i = 0;
 
 	assert(rows[m].type == METRIC_HISTOGRAM);
-	while (i < N_BOUNDS && ms > bounds_ms[i])
+	while (i < N_BOUNDS && (double)ms / 1000 > bounds_s[i])
 		i++;
 	add(m, v1, NULL, i, 1);
 	add(m, v1, NULL, SUM, ms);
@@ -276,27 +272,30 @@ print_head(struct buf *out, const char *name, const char *help, const char *type
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+/* counts: one more than bounds, each of its bucket alone. labels: "" or a list that a comma may follow. */
 static void
-print_buckets(struct buf *out, const struct series *s)
+print_buckets(struct buf *out, const char *name, const char *labels, const double *bounds_of, const int64_t *counts, size_t n_bounds, double sum)
 {
-	const char *name = rows[s->metric].name, *comma = s->labels[0] != '\0' ? "," : "";
+	const char *comma = labels[0] != '\0' ? "," : "", *open = labels[0] != '\0' ? "{" : "", *close = labels[0] != '\0' ? "}" : "";
 	int64_t n = 0;
 
-	for (size_t i = 0; i <= N_BOUNDS; i++) {
-		n += s->values[i];
-		if (i < N_BOUNDS)
-			buf_printf(out, "%s_bucket{%s%sle=\"%g\"} %lld\n", name, s->labels, comma, (double)bounds_ms[i] / 1000, (long long)n);
+	for (size_t i = 0; i <= n_bounds; i++) {
+		n += counts[i];
+		buf_printf(out, "%s_bucket{%s%sle=\"", name, labels, comma);
+		if (i < n_bounds)
+			buf_printf(out, "%g", bounds_of[i]);
 		else
-			buf_printf(out, "%s_bucket{%s%sle=\"+Inf\"} %lld\n", name, s->labels, comma, (long long)n);
+			buf_add_str(out, "+Inf");
+		buf_printf(out, "\"} %lld\n", (long long)n);
 	}
-	buf_printf(out, "%s_sum{%s} %.3f\n%s_count{%s} %lld\n", name, s->labels, (double)s->values[SUM] / 1000, name, s->labels, (long long)n);
+	buf_printf(out, "%s_sum%s%s%s %.6f\n%s_count%s%s%s %lld\n", name, open, labels, close, sum, name, open, labels, close, (long long)n);
 }
 
 static void
 print_series(struct buf *out, const struct series *s)
 {
 	if (rows[s->metric].type == METRIC_HISTOGRAM)
-		print_buckets(out, s);
+		print_buckets(out, rows[s->metric].name, s->labels, bounds_s, s->values, N_BOUNDS, (double)s->values[SUM] / 1000);
 	else if (s->labels[0] != '\0')
 		buf_printf(out, "%s{%s} %lld\n", rows[s->metric].name, s->labels, (long long)s->values[0]);
 	else
@@ -360,15 +359,6 @@ metrics_read(const char *dir, const char *program, enum metric m, int64_t *value
 void
 metrics_print_histogram(struct buf *out, const char *name, const char *help, const double *bounds, const int64_t *counts, size_t n_bounds, double sum)
 {
-	int64_t n = 0;
-
 	print_head(out, name, help, "histogram");
-	for (size_t i = 0; i <= n_bounds; i++) {
-		n += counts[i];
-		if (i < n_bounds)
-			buf_printf(out, "%s_bucket{le=\"%g\"} %lld\n", name, bounds[i], (long long)n);
-		else
-			buf_printf(out, "%s_bucket{le=\"+Inf\"} %lld\n", name, (long long)n);
-	}
-	buf_printf(out, "%s_sum %.6f\n%s_count %lld\n", name, sum, name, (long long)n);
+	print_buckets(out, name, "", bounds, counts, n_bounds, sum);
 }

@@ -26,13 +26,17 @@ become(const char *user, struct error *err)
 }
 
 bool
-privilege_drop(const char *user, struct error *err)
+privilege_seal(struct error *err)
 {
 	struct rlimit none = { 0, 0 };
 
-	if (user[0] != '\0' && geteuid() == 0 && !become(user, err))
-		return false;
-	if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return error_sys(err, ERR_INTERNAL, "give away privileges");
-	return true;
+	return (setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) ||
+	    error_sys(err, ERR_INTERNAL, "give away privileges");
+}
+
+/* Sealed after it: a change of user may make a process dumpable again. */
+bool
+privilege_drop(const char *user, struct error *err)
+{
+	return (user[0] == '\0' || geteuid() != 0 || become(user, err)) && privilege_seal(err);
 }

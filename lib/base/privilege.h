@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 
-/* user: the one to become where the program was started as root; "": it stays who it is. Its groups are the ones that the system lists for it. Then: no core dumps, no ptrace by others
- * of the same user, no new privileges by exec. ERR_INPUT: no such user; ERR_INTERNAL: the system refuses. */
+/* No core dumps, no ptrace by others of the same user, no new privileges by exec. ERR_INTERNAL: the system refuses. */
+bool privilege_seal(struct error *err) __attribute__((warn_unused_result));
+/* The same, and where the program was started as root it becomes this user, with the groups that the system lists for it; "": it stays who it is. ERR_INPUT: no such user. */
 bool privilege_drop(const char *user, struct error *err) __attribute__((warn_unused_result));

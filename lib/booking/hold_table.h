@@ -214,9 +214,9 @@ bool hold_table_take_over(struct hold_table *t, const struct hold_handover *h, s
 void hold_table_newest(const struct hold_table *t, const char **cid, const char **order, int64_t *last_n);
 /* The first hold with an id above `after` that only an outcome ends, and whose writer had its time: approving with its deadline 2 s ago, unknown, review.
  * HA_OK, HA_NO_HOLD. */
+void hold_table_overdue(struct hold_table *t, uint64_t after, struct now now, struct hold_answer *out);
 /* The first hold with an id above `after` that has no end yet: HA_OK, HA_NO_HOLD. For an operator's list. */
 void hold_table_next(struct hold_table *t, uint64_t after, struct now now, struct hold_answer *out);
-void hold_table_overdue(struct hold_table *t, uint64_t after, struct now now, struct hold_answer *out);
 
 /*
  * After a restart, once all records are applied: under another boot every deadline is mapped to this one by the wall clock, rather late than early. The old

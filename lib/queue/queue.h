@@ -56,8 +56,8 @@ bool queue_poke(struct queue *q, int64_t deadline_boot_ms, struct error *err);
 bool queue_watch(struct queue *q, int64_t wait_ms, bool *poked, struct error *err);
 /* What the courier asks. overdue: the first hold with an id above `after` that waits for an outcome alone and whose writer had its time: HA_OK, HA_NO_HOLD. The
  * others: hold_table.h, "A queue whose journal is new". */
-bool queue_next(struct queue *q, uint64_t after, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);	/* the same of all that have no end; for an operator's list */
 bool queue_overdue(struct queue *q, uint64_t after, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+bool queue_next(struct queue *q, uint64_t after, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);	/* the first that has no end yet; for an operator's list */
 /* With a tid the rest of the entry goes into the orders' log (order_log.h), so that a queue in the place of a lost one knows what that one kept. */
 bool queue_remember(struct queue *q, const struct order_entry *e, bool paid, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
 bool queue_take_over(struct queue *q, const struct hold_handover *h, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);

@@ -209,7 +209,7 @@ add_words(bson_t *to, const char *member, const char *const *words, size_t n)
 static void
 history_filter(const struct shape *sh, const char *at, const struct store_history *h, bson_t *filter)
 {
-	static const char *const captures[] = { "approved", "review" };
+	const char *const captures[] = { ledger_kind_name(LK_APPROVED), ledger_kind_name(LK_REVIEW) };
 	int64_t last_ms = h->to_ms > 0 ? h->to_ms - 1 : INT64_MAX;
 
 	if (sh == &shape_ledger)

@@ -82,6 +82,12 @@ store_prepare(struct store *s, int64_t deadline_boot_ms, struct error *err)
 	    deadline_boot_ms, err);
 }
 
+bool
+store_migrate(struct store *s, int64_t deadline_boot_ms, struct error *err)
+{
+	return store_prepare(s, deadline_boot_ms, err) && s->does->make_indexes(s, deadline_boot_ms, err);
+}
+
 static struct meta
 claim_of(int64_t number)
 {
@@ -90,12 +96,6 @@ claim_of(int64_t number)
 	if (number > 1)
 		snprintf(m.key, sizeof(m.key), "queue#%lld", (long long)number);
 	return m;
-}
-
-bool
-store_migrate(struct store *s, int64_t deadline_boot_ms, struct error *err)
-{
-	return store_prepare(s, deadline_boot_ms, err) && s->does->make_indexes(s, deadline_boot_ms, err);
 }
 
 bool

@@ -152,6 +152,7 @@ def test_csv(site):
     kst = datetime.datetime.fromisoformat(utc.replace("Z", "+00:00")) + datetime.timedelta(hours=9)
     assert rows[0]["approved_at (KST)"] == kst.strftime("%Y-%m-%d %H:%M:%S")
     assert history(site, accept="application/json, text/csv;q=0", userId=user).headers["content-type"] == "application/json"
+    assert history(site, accept="text/csv;charset=utf-8; q=0.5, */*;q=0.1", userId=user).headers["content-type"].startswith("text/csv")
 
 
 def test_no_history_without_the_database(site):

@@ -1,0 +1,8 @@
+/* Accept and Accept-Language: ranges with weights (RFC 9110, sections 12.4.2 and 12.5). No I/O. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The largest weight, in thousandths, of the ranges that are `name`; -1: there is none. header may be NULL. */
+int accept_weight(const char *header, bool (*is)(const char *range, size_t len, const char *name), const char *name);
