@@ -9,6 +9,7 @@ import pathlib
 import re
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,8 +17,8 @@ import threading
 import time
 
 from booking_site import http_call
-from stack import connects, free_port, wait_for
-import socket
+from ports import free_port
+from stack import connects, wait_for
 
 tree, store = pathlib.Path(sys.argv[1]), sys.argv[2]
 running = []

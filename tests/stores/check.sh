@@ -21,7 +21,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+free_port() { python3 "$src/tests/system/ports.py"; }
 wait_port() {	# wait_port PORT SECONDS
 	python3 -c 'import socket, sys, time
 for _ in range(int(sys.argv[2]) * 10):

