@@ -296,8 +296,7 @@ serve(void)
 		log_event(LOG_LEVEL_ERROR, "start_failed", KV_ERR(&err));
 		return EXIT_FAILURE;
 	}
-	if (!metrics_open(conf.metrics_dir, "courier", &err))
-		log_event(LOG_LEVEL_WARN, "nothing_is_counted", KV_ERR(&err));
+	metrics_open(conf.metrics_dir, METRICS_COURIER);
 	if (!open_courier(&c, &err) || (conf.courier_queue && !start_watcher(&c, &err)) ||
 	    (c.sweeper = sweeper_start(&conf, on_verified, &c, &err)) == NULL) {
 		log_event(LOG_LEVEL_ERROR, "start_failed", KV_ERR(&err));

@@ -6,9 +6,16 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "flow/site.h"
 
 enum { TRY_EVERY_MS = 1000 };
+
+void
+gate_open(struct flow *f, const struct site *site)
+{
+	if (f->gate != FR_OK)
+		log_event(LOG_LEVEL_INFO, "gate_open", KV_STR("queue", site->hello.id));
+	f->gate = FR_OK;
+}
 
 void
 gate_try(struct gate *g, struct flow *f, int64_t limit_ms)
@@ -19,11 +26,12 @@ gate_try(struct gate *g, struct flow *f, int64_t limit_ms)
 
 	if (f->gate == FR_OK || now < g->next_try_boot_ms)
 		return;
-	if (site_open(f->store, f->queue, &site, now + limit_ms, &err))
-		log_event(LOG_LEVEL_INFO, "gate_open", KV_STR("queue", site.hello.id));
-	else
+	if (site_open(f->store, f->queue, &site, now + limit_ms, &err)) {
+		gate_open(f, &site);
+	} else {
 		log_event(LOG_LEVEL_ERROR, "gate_closed", KV_ERR(&err));
-	f->gate = site_fence_result(site.fence);
+		f->gate = site_fence_result(site.fence);
+	}
 	g->next_try_boot_ms = clock_boot_ms() + TRY_EVERY_MS;
 	snprintf(g->why, sizeof(g->why), "%s", err.msg);
 }

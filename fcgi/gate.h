@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "flow/flow.h"
+#include "flow/site.h"
 
 struct gate {
 	int64_t next_try_boot_ms;
@@ -14,5 +15,7 @@ struct gate {
 
 /* site_open. Sets f->gate. Takes at most limit_ms; does nothing where the gate is open or the last try is less than a second old. */
 void gate_try(struct gate *g, struct flow *f, int64_t limit_ms);
+/* Somebody else's site_open found it open. */
+void gate_open(struct flow *f, const struct site *site);
 /* A flow has answered: after FR_NOT_READY the next request looks anew. */
 void gate_note(struct gate *g, struct flow *f, enum flow_result result);

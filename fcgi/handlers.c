@@ -391,7 +391,7 @@ courier_word(const char *metrics_dir)
 	enum { LOOKS_EVERY_S = 60 };
 	int64_t looked_s;
 
-	if (!metrics_read(metrics_dir, "courier", METRIC_COURIER_LOOK, &looked_s))
+	if (!metrics_read(metrics_dir, METRICS_COURIER, METRIC_COURIER_LOOK, &looked_s))
 		return "unknown";
 	return clock_wall_ms() / 1000 - looked_s <= LOOKS_EVERY_S ? "ok" : "away";
 }
@@ -406,9 +406,11 @@ handle_readyz(struct call *c)
 	bool store = store_ping(f->store, clock_boot_ms() + HEALTH_LIMIT_MS, &store_err);
 	bool open = site_open(f->store, f->queue, &site, clock_boot_ms() + HEALTH_LIMIT_MS, &err);
 	bool queue = site.fence != SITE_QUEUE_AWAY, fenced = queue && site.fence != SITE_OPEN && site.fence != SITE_STORE_AWAY;
-	bool well = store && open && f->gate == FR_OK && site.hello.fence[0] == '\0';
+	bool well = store && open && site.hello.fence[0] == '\0';
 	struct buf *b = &c->reply->body;
 
+	if (open)
+		gate_open(f, &site);
 	begin_health(c, well);
 	json_add_bool_member(b, "ready", well);
 	json_add_str_member(b, "store", store ? "ok" : "unavailable");
@@ -423,7 +425,7 @@ handle_readyz(struct call *c)
 		buf_add_str(b, "null");
 	buf_add_char(b, '}');
 	if (!well)
-		explain(c, !store ? store_err.msg : !open ? err.msg : c->e->gate.why);
+		explain(c, !store ? store_err.msg : !open ? err.msg : site.hello.fence);
 }
 
 /* A queue that is away is a value, not an error. */

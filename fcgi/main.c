@@ -96,13 +96,20 @@ is_unix(int fd)
 	return getsockname(fd, (struct sockaddr *)&ss, &len) == 0 && ss.ss_family == AF_UNIX;
 }
 
-/* systemd's way: LISTEN_PID must be us, or the variables were meant for somebody else. */
+/* systemd's way: the variable must say that it is us, or it was meant for somebody whose child we are. */
+static bool
+is_for_us(const char *variable)
+{
+	const char *pid = getenv(variable);
+
+	return pid != NULL && strtol(pid, NULL, 10) == (long)getpid();
+}
+
 static bool
 has_systemd_socket(void)
 {
-	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
-	bool ours = pid != NULL && fds != NULL && strtol(pid, NULL, 10) == (long)getpid() && strtol(fds, NULL, 10) == 1 &&
-	    is_listening(SYSTEMD_FD);
+	const char *fds = getenv("LISTEN_FDS");
+	bool ours = is_for_us("LISTEN_PID") && fds != NULL && strtol(fds, NULL, 10) == 1 && is_listening(SYSTEMD_FD);
 
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
@@ -211,7 +218,7 @@ serve(const struct options *o)
 		error_set(&err, ERR_INPUT, "the inherited socket is no Unix socket: FastCGI is not for a network");
 		return fail(&err);
 	}
-	if (systemd || !stdin_listens || o->workers > 0)
+	if (systemd || !stdin_listens || o->workers > 0 || is_for_us("SYSTEMD_EXEC_PID"))	/* the last: StandardInput=socket */
 		return run_master(o, fd);
 	status = worker_run(&confs[0], fd, NULL);
 	conf_clear(&confs[0]);

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/notify.h"
 #include "fcgi/worker.h"
 
@@ -173,6 +174,7 @@ reload(struct master *m)
 	m->conf = fresh;
 	log_open("roompay.fcgi", fresh->log_level);
 	log_shape(fresh->log_format, fresh->log_target);
+	metrics_open(fresh->metrics_dir, METRICS_FCGI);
 	for (size_t i = 0; i < n_slots; i++)
 		slots[i].old = slots[i].pid != 0;
 	if (wanted(m) > (int64_t)n_slots)
@@ -250,6 +252,7 @@ master_run(struct master *m)
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaddset(&set, signals[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	metrics_open(m->conf->metrics_dir, METRICS_FCGI);
 	n_slots = (size_t)wanted(m);
 	beats = mmap(NULL, SLOTS_MAX * sizeof(*beats), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (beats == MAP_FAILED) {

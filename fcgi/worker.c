@@ -233,8 +233,7 @@ start(const struct conf *conf, int listen_fd, struct error *err)
 	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, listen_fd, 0) != 0)
 		return error_set(err, ERR_INTERNAL, "libfcgi does not start");
 	request.ipcFd = -1;
-	if (!metrics_open(conf->metrics_dir, "fcgi", err))	/* a web server's own user may not write there */
-		log_event(LOG_LEVEL_WARN, "nothing_is_counted", KV_ERR(err));
+	metrics_open(conf->metrics_dir, METRICS_FCGI);
 	return edge_init(&edge, conf, err);
 }
 

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/notify.h"
 #include "base/privilege.h"
 #include "booking/hold_table.h"
@@ -191,13 +192,18 @@ serve(const struct conf *conf, struct hold_table *table, struct journal *journal
 	enum exit_code code = EXIT_OK;
 	struct listener listener;
 	struct error err;
+	bool ok;
 
+	metrics_open(conf->metrics_dir, METRICS_QUEUED);
 	if (!listener_open(&listener, conf->queue_socket, conf->queue_group, &err))
 		return complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_FAILED, "cannot_listen", &err);
-	log_event(LOG_LEVEL_INFO, "serving", KV_STR("socket", conf->queue_socket),
-	    KV_STR("queue", journal_queue_id(journal)));
-	notify("READY=1");
-	if (!sandbox_enter(&err) || !server_run(&options, &listener, &err))
+	ok = sandbox_enter(&err);
+	if (ok) {
+		log_event(LOG_LEVEL_INFO, "serving", KV_STR("socket", conf->queue_socket), KV_STR("queue", journal_queue_id(journal)));
+		notify("READY=1");
+		ok = server_run(&options, &listener, &err);
+	}
+	if (!ok)
 		code = complain(EXIT_FAILED, "stopped_without_answering", &err);
 	listener_close(&listener);
 	return code;

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 /* clang-format off */
 static const struct metric_row rows[] = {
 	[METRIC_REQUESTS]         = { "roompay_requests_total", METRIC_COUNTER, { "route", "status" }, "Requests answered." },
@@ -31,6 +33,8 @@ static const struct metric_row rows[] = {
 };
 /* clang-format on */
 static_assert(sizeof(rows) / sizeof(rows[0]) == METRIC__MAX, "a row for each metric");
+
+static const char *const programs[METRICS_PROGRAMS] = { [METRICS_FCGI] = "fcgi", [METRICS_COURIER] = "courier", [METRICS_QUEUED] = "queued" };
 
 static const double bounds_s[] = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15 };
 enum { N_BOUNDS = sizeof(bounds_s) / sizeof(bounds_s[0]), SUM = N_BOUNDS + 1, N_VALUES = SUM + 1, LABELS_CAP = 96, SLOTS = 1024, MAGIC = 0x726d7031 };
@@ -66,7 +70,7 @@ map(int fd, bool write)
 	return at == MAP_FAILED ? NULL : at;
 }
 
-/* A whole file under its name, or none: others may be making it at the same time. */
+/* A whole file under its name, or none: others may be making it at the same time. Its room is taken now: a full disk must not end who counts later (SIGBUS). */
 static bool
 make_file(const char *path)
 {
@@ -78,7 +82,7 @@ make_file(const char *path)
 	fd = mkostemp(fresh, O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	ok = ftruncate(fd, sizeof(struct file)) == 0 && pwrite(fd, &current, sizeof(current), 0) == (ssize_t)sizeof(current) &&
+	ok = (errno = posix_fallocate(fd, 0, sizeof(struct file))) == 0 && pwrite(fd, &current, sizeof(current), 0) == (ssize_t)sizeof(current) &&
 	    link(fresh, path) == 0;
 	if (!ok && errno == EEXIST)
 		ok = true;
@@ -108,18 +112,15 @@ open_file(const char *path, bool write, bool *stale)
 	return f;
 }
 
-bool
-metrics_open(const char *dir, const char *program, struct error *err)
+static bool
+open_mine(const char *dir, enum metrics_program program, struct error *err)
 {
 	char path[350];
 	bool stale;
 
-	metrics_close();
-	if (dir[0] == '\0')
-		return true;
 	if (mkdir(dir, 0755) != 0 && errno != EEXIST)
 		return error_sys(err, ERR_INPUT, "metrics_dir %s", dir);
-	if (snprintf(path, sizeof(path), "%s/%s.metrics", dir, program) >= (int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/%s.metrics", dir, programs[program]) >= (int)sizeof(path))
 		return error_set(err, ERR_INPUT, "metrics_dir is too long");
 	for (int tries = 0; tries < 10 && mine == NULL; tries++) {
 		mine = open_file(path, true, &stale);
@@ -131,6 +132,16 @@ metrics_open(const char *dir, const char *program, struct error *err)
 			return error_sys(err, ERR_INPUT, "%s", path);
 	}
 	return mine != NULL || error_set(err, ERR_INPUT, "%s cannot be made", path);
+}
+
+void
+metrics_open(const char *dir, enum metrics_program program)
+{
+	struct error err;
+
+	metrics_close();
+	if (dir[0] != '\0' && !open_mine(dir, program, &err))
+		log_event(LOG_LEVEL_WARN, "nothing_is_counted", KV_ERR(&err));
 }
 
 void
@@ -305,13 +316,12 @@ print_series(struct buf *out, const struct series *s)
 bool
 metrics_print(const char *dir, struct buf *out, struct error *err)
 {
-	static const char *const programs[] = { "fcgi", "courier" };
 	static const char *const types[] = { "counter", "gauge", "histogram" };
 	struct all a = { 0 };
 	bool ok = true, stale;
 	char path[350];
 
-	for (size_t i = 0; ok && dir[0] != '\0' && i < sizeof(programs) / sizeof(programs[0]); i++) {
+	for (size_t i = 0; ok && dir[0] != '\0' && i < METRICS_PROGRAMS; i++) {
 		struct file *f;
 
 		snprintf(path, sizeof(path), "%s/%s.metrics", dir, programs[i]);
@@ -335,13 +345,13 @@ metrics_print(const char *dir, struct buf *out, struct error *err)
 }
 
 bool
-metrics_read(const char *dir, const char *program, enum metric m, int64_t *value)
+metrics_read(const char *dir, enum metrics_program program, enum metric m, int64_t *value)
 {
 	bool found = false, stale;
 	struct file *f = NULL;
 	char path[350];
 
-	snprintf(path, sizeof(path), "%s/%s.metrics", dir, program);
+	snprintf(path, sizeof(path), "%s/%s.metrics", dir, programs[program]);
 	if (dir[0] != '\0')
 		f = open_file(path, false, &stale);
 	for (size_t i = 0; f != NULL && !found && i < SLOTS; i++) {

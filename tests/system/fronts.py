@@ -36,7 +36,10 @@ FORCED = {
     ("spawn-fcgi -F", "a killed worker is replaced"): "spawn-fcgi looks after nobody: the others go on",
     ("mod_fcgid", "reload"): "Apache's gentle restart ends the workers at once: a request that was just being handed to one is a 500 or 503, or is not answered at all",
 }
-FD_3 = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&0 </dev/null'     # what systemd does
+SYSTEMD = {     # what it does; tests/package/use.py has a real one
+    "fd 3": 'LISTEN_PID=$$ LISTEN_FDS=1 SYSTEMD_EXEC_PID=$$ exec "$@" 3<&0 </dev/null',
+    "fd 0": 'SYSTEMD_EXEC_PID=$$ exec "$@"',
+}
 
 
 def web_uid():
@@ -113,12 +116,11 @@ class Front:
                 subprocess.run([program("spawn-fcgi"), "-s", self.socket, *(["-F", str(WORKERS)] if many else []), "-P", str(pids), "--", *map(str, argv),
                                 *([] if many else ["--workers", str(WORKERS)])], check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir)
             self.spawned = [int(p) for p in pids.read_text().split()]
-        elif self.owner in ("fd 3", "fd 0"):
+        elif self.owner in SYSTEMD:
             with socket.socket(socket.AF_UNIX) as s:
                 s.bind(self.socket)
                 s.listen(1024)
-                more = ["--workers", str(WORKERS)] if self.owner == "fd 0" else []
-                self.app = self._spawn([*(["sh", "-c", FD_3, "sh"] if self.owner == "fd 3" else []), *argv, *more], stdin=s.fileno())
+                self.app = self._spawn(["sh", "-c", SYSTEMD[self.owner], "sh", *argv], stdin=s.fileno())
         if self.owner is not None:
             wait_for(lambda: connects(socket.AF_UNIX, self.socket), 10, f"no application: {self.log_tail()}")
             if os.geteuid() == 0:

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import signal
 import time
 
@@ -118,6 +119,28 @@ def test_a_queue_that_is_away_is_a_value(site):
     eventually(lambda: series(site)["roompay_queue_up"] == 1)
 
 
+def test_each_program_counts_its_errors(site):
+    """What the alert rules look at: the queue's, the courier's, a worker's, the master's."""
+    def seen(event):
+        return series(site).get(f'roompay_error_events_total{{event="{event}"}}', 0)
+    queued, = site.stack.pids_of("queued")
+    resource.prlimit(queued, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))      # its disk takes no more: what it cannot write down it does not answer
+    assert site.ready(site.booking(room=new_id())).code == "queue-unavailable"
+    eventually(lambda: seen("stopped_without_answering") >= 1)
+    site.stack.kill("queued")
+    try:
+        eventually(lambda: seen("queue_away") >= 1)
+        assert site.ready(site.booking(room=new_id())).status == 503
+    finally:
+        site.stack.start("queued")
+    if site.stack.mode == "master":
+        site.stack.conf_path.write_text((text := site.stack.conf_path.read_text()) + "nonsense = 1\n")
+        os.kill(site.stack.pids_of("workers")[0], signal.SIGHUP)
+        eventually(lambda: seen("reload_refused") >= 1)
+        site.stack.conf_path.write_text(text)
+    eventually(lambda: site.get("/readyz").status == 200)
+
+
 def test_workers_that_die_lose_no_count(site):
     before = series(site)
     name = 'roompay_requests_total{route="livez",status="200"}'
@@ -177,7 +200,7 @@ def test_rules_dashboard_and_guide_speak_of_what_exists(site):
         assert named == set(types), f"{guide}: {named ^ set(types)}"
         rules = re.findall(r"^  - alert: (\w+)$", alerts, re.M)
         assert sorted(re.findall(r"^### (Roompay\w+)$", text, re.M)) == sorted(rules), guide
-    events = set(re.findall(r"log_event\(LOG_LEVEL_ERROR, \"(\w+)\"|alert\(.*?\"(\w+)\"|once\(\w+, \"(\w+)\"|\] = \"(\w+)\"", "".join(
+    events = set(re.findall(r"log_event\(LOG_LEVEL_ERROR, \"(\w+)\"|alert\(.*?\"(\w+)\"|(?:once|complain)\(\w+, \"(\w+)\"|\] = \"(\w+)\"", "".join(
         p.read_text() for d in ("lib", "fcgi", "courier", "queued") for p in (TOP / d).rglob("*.c"))))
     events = {e for group in events for e in group if e}
     for match in re.findall(r'event(?:=~|=)"([a-z_|]+)"', alerts):
