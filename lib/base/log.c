@@ -137,7 +137,7 @@ void
 log_shape(enum log_format format, enum log_target target)
 {
 	log_format = format;
-	if (target == LOG_SYSLOG)
+	if (target == LOG_TO_SYSLOG)
 		openlog(log_prog, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 	log_target = target;
 }
@@ -146,8 +146,8 @@ void
 log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs, size_t n)
 {
 	static const int priorities[] = { [LOG_LEVEL_ERROR] = LOG_ERR, [LOG_LEVEL_WARN] = LOG_WARNING, [LOG_LEVEL_INFO] = LOG_INFO, [LOG_LEVEL_DEBUG] = LOG_DEBUG };
-	void (*add)(struct buf *b, const struct log_kv *kv) = log_format == LOG_JSON ? add_json : add_logfmt;
-	struct buf b = { .limit = log_format == LOG_JSON ? 0 : LOGFMT_ROOM };
+	void (*add)(struct buf *b, const struct log_kv *kv) = log_format == LOG_AS_JSON ? add_json : add_logfmt;
+	struct buf b = { .limit = log_format == LOG_AS_JSON ? 0 : LOGFMT_ROOM };
 	char ts[CLOCK_ISO_CAP];
 	const struct log_kv head[] = { KV_STR("ts", ts), KV_STR("level", level_names[level]), KV_STR("prog", log_prog), KV_INT("pid", own_pid != 0 ? own_pid : getpid()),
 		KV_STR("event", event), KV_STR("req", log_request) };
@@ -164,9 +164,9 @@ log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs,
 		add(&b, i < n_head ? &head[i] : &kvs[i - n_head]);
 	b.bad = false;
 	b.limit = 0;
-	if (log_format == LOG_JSON)
+	if (log_format == LOG_AS_JSON)
 		buf_add_char(&b, '}');
-	if (log_target == LOG_SYSLOG) {
+	if (log_target == LOG_TO_SYSLOG) {
 		syslog(priorities[level], "%s", buf_str(&b));
 	} else {
 		buf_add_char(&b, '\n');

@@ -28,8 +28,8 @@ struct log_kv {
 	    sizeof((const struct log_kv[]){ __VA_ARGS__ }) / sizeof(struct log_kv))
 
 void log_open(const char *prog, enum log_level level);
-enum log_format { LOG_LOGFMT, LOG_JSON };
-enum log_target { LOG_STDERR, LOG_SYSLOG };	/* syslog(3), facility daemon: the journal of systemd takes it, too */
+enum log_format { LOG_AS_LOGFMT, LOG_AS_JSON };
+enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };	/* syslog(3), facility daemon: the journal of systemd takes it, too */
 void log_shape(enum log_format format, enum log_target target);	/* logfmt on stderr where it was never called */
 void log_set_request(const char *request_id);	/* kept by reference; NULL: none. Added as req= to each line */
 void log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs, size_t n);

@@ -203,7 +203,7 @@ def other_shapes(s):
     m.run("usermod", "-a", "-G", "roompay-queue", "roompay")
     names = ("replay-key", "kakaopay-key", "reservation-webhook", "gateway-webhook")
     keys = "".join(f"LoadCredential={n}:/root/{n}\n" for n in names)
-    drop_in(s, "roompay.service", "[Service]\nStandardInput=socket\n" + keys)
+    drop_in(s, "roompay.service", "[Service]\nStandardInput=socket\nStandardOutput=journal\nStandardError=journal\n" + keys)
     drop_in(s, "roompay-courier.service", "[Service]\n" + keys)
     for n in names:
         m.run("mv", "/etc/roompay/secrets/" + n, "/root/" + n)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -220,14 +221,62 @@ a_log_line_may_be_a_json_object(void **state)
 
 	(void)state;
 	log_open("test", LOG_LEVEL_INFO);
-	log_shape(LOG_JSON, LOG_STDERR);
+	log_shape(LOG_AS_JSON, LOG_TO_STDERR);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		catch_line(rows[i].value, line, sizeof(line));
 		if (strstr(line, rows[i].text) == NULL || line[0] != '{')
 			fail_msg("row %zu: %s", i, line);
 		assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
 	}
-	log_shape(LOG_LOGFMT, LOG_STDERR);
+	log_shape(LOG_AS_LOGFMT, LOG_TO_STDERR);
+}
+
+/* Instead of libc's; a build with _FORTIFY_SOURCE calls the second. */
+static char told_to_syslog[4096];
+static int syslog_priority;
+
+void __syslog_chk(int priority, int flag, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+static void
+take(int priority, const char *format, va_list ap)
+{
+	syslog_priority = priority;
+	vsnprintf(told_to_syslog, sizeof(told_to_syslog), format, ap);
+}
+
+void
+syslog(int priority, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	take(priority, format, ap);
+	va_end(ap);
+}
+
+void
+__syslog_chk(int priority, int flag, const char *format, ...)
+{
+	va_list ap;
+
+	(void)flag;
+	va_start(ap, format);
+	take(priority, format, ap);
+	va_end(ap);
+}
+
+static void
+a_log_line_may_go_to_syslog(void **state)
+{
+	(void)state;
+	log_open("test", LOG_LEVEL_INFO);
+	log_shape(LOG_AS_LOGFMT, LOG_TO_SYSLOG);
+	log_event(LOG_LEVEL_INFO, "tried", KV_STR("v", "50% %s"), KV_INT("n", -5), KV_BOOL("b", true));
+	log_shape(LOG_AS_LOGFMT, LOG_TO_STDERR);
+	assert_non_null(strstr(told_to_syslog, "level=info prog=test"));
+	assert_non_null(strstr(told_to_syslog, "event=tried v=\"50% %s\" n=-5 b=true"));
+	assert_null(strchr(told_to_syslog, '\n'));
+	assert_int_equal(syslog_priority, LOG_INFO);
 }
 
 static void
@@ -295,6 +344,7 @@ main(void)
 		cmocka_unit_test(a_taken_buffer_is_the_callers),
 		cmocka_unit_test(a_log_line_cannot_be_forged_by_a_value),
 		cmocka_unit_test(a_log_line_may_be_a_json_object),
+		cmocka_unit_test(a_log_line_may_go_to_syslog),
 		cmocka_unit_test(a_log_line_names_the_process_that_wrote_it),
 		cmocka_unit_test(a_secret_is_one_line_of_printable_ascii),
 	};
