@@ -17,17 +17,14 @@ void
 progress_show(const char *what, size_t done, size_t all)
 {
 	static const char full[] = "##############################";
-	int n = all > 0 ? (int)(BAR * (done < all ? done : all) / all) : 0;
+	int n = (int)(BAR * done / all);
 	int64_t now = clock_boot_ms();
 
 	if (!isatty(STDERR_FILENO) || (shown && now - last_ms < EVERY_MS))
 		return;
 	shown = true;
 	last_ms = now;
-	if (all > 0)
-		fprintf(stderr, "\r%s [%.*s%*s] %zu/%zu ", what, n, full, BAR - n, "", done, all);
-	else
-		fprintf(stderr, "\r%s %zu ", what, done);
+	fprintf(stderr, "\r%s [%.*s%*s] %zu/%zu ", what, n, full, BAR - n, "", done, all);
 }
 
 void

@@ -33,7 +33,7 @@ struct run {
 	int64_t from_ms, to_ms;
 	struct rows rows;
 	int64_t by_difference[D__MAX];
-	size_t done;
+	size_t done, all;		/* all: as far as is known */
 };
 
 static enum difference
@@ -73,7 +73,9 @@ compare(struct run *r, const char *cid, const char *order, const char *tid, cons
 	if (ko != KO_OK && p == NULL && pa.http >= 400 && pa.http < 500)
 		d = D_EQUAL;	/* it knows no such payment: nothing was taken */
 	r->by_difference[d]++;
-	progress_show("asking KakaoPay:", ++r->done, 0);
+	if (++r->done > r->all)	/* attempts without a capture come last, and are few */
+		r->all = r->done;
+	progress_show("asking KakaoPay:", r->done, r->all);
 	if (d != D_EQUAL)
 		rows_add(&r->rows, (const char *[]){ differences[d].word, tid, cid, order, ko == KO_OK ? said.status_text : "-", ctl_int(p != NULL ? p->amount.total : 0),
 		    ctl_int(refunded), ctl_int(ko == KO_OK && said.has_canceled ? said.canceled.total : 0), differences[d].what });
@@ -93,25 +95,48 @@ compare_payment(struct run *r, const struct payment *p, struct error *err)
 	return ok;
 }
 
+/* All payments of the day, before the first question: so that it is known how many there will be. *list is the caller's to free. */
+static bool
+gather_payments(const struct run *r, struct payment **list, size_t *n, struct error *err)
+{
+	struct store_history h = { .cids = r->cids, .n_cids = r->n_cids, .from_ms = r->from_ms, .to_ms = r->to_ms, .limit = PAGE };
+	bool more = true;
+
+	*list = NULL;
+	*n = 0;
+	while (more) {
+		struct payment *page, *grown;
+		size_t n_page;
+
+		if (!store_history(r->f.store, &h, &page, &n_page, &more, ctl_call().deadline_boot_ms, err))
+			return false;
+		grown = reallocarray(*list, *n + n_page + 1, sizeof(**list));
+		if (grown == NULL) {
+			free(page);
+			return error_set(err, ERR_INTERNAL, "out of memory");
+		}
+		if (n_page > 0)
+			memcpy(grown + *n, page, n_page * sizeof(*page));
+		free(page);
+		*list = grown;
+		*n += n_page;
+		if (n_page > 0) {
+			h.after.approved_at_ms = grown[*n - 1].approved_at_ms;
+			memcpy(h.after.tid, grown[*n - 1].tid, sizeof(h.after.tid));
+		}
+	}
+	return true;
+}
+
 static bool
 compare_payments(struct run *r, struct error *err)
 {
-	struct store_history h = { .cids = r->cids, .n_cids = r->n_cids, .from_ms = r->from_ms, .to_ms = r->to_ms, .limit = PAGE };
-	bool more = true, ok = true;
+	struct payment *list;
+	bool ok = gather_payments(r, &list, &r->all, err);
 
-	while (ok && more) {
-		struct payment *list;
-		size_t n;
-
-		ok = store_history(r->f.store, &h, &list, &n, &more, ctl_call().deadline_boot_ms, err);
-		for (size_t i = 0; ok && i < n; i++)
-			ok = compare_payment(r, &list[i], err);
-		if (ok && n > 0) {
-			h.after.approved_at_ms = list[n - 1].approved_at_ms;
-			memcpy(h.after.tid, list[n - 1].tid, sizeof(h.after.tid));
-		}
-		free(list);
-	}
+	for (size_t i = 0; ok && i < r->all; i++)
+		ok = compare_payment(r, &list[i], err);
+	free(list);
 	return ok;
 }
 

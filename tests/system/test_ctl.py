@@ -2,6 +2,8 @@
 import datetime
 import hashlib
 import json
+import os
+import pty
 import re
 import subprocess
 import time
@@ -156,6 +158,22 @@ def test_reconcile(site):
     rows = {r["tid"]: r for r in listed(site, "reconcile", "--day", today, code=1)}
     assert fine[0] not in rows and (rows[outside[0]]["difference"], rows[outside[0]]["canceled"]) == ("refunded-outside", 700)
     assert listed(site, "reconcile", "--day", "2020-01-01") == []
+
+
+def test_long_work_shows_how_far_it_is(site):
+    """On a terminal alone; there the line is wiped at the end."""
+    paid(site)
+    today = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=9)).strftime("%Y-%m-%d")
+    ours, its = pty.openpty()
+    argv = [str(site.stack.build / "ctl/roompayctl"), "-c", str(site.stack.conf_path), "reconcile", "--day", today]
+    subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=its, timeout=60)
+    os.close(its)
+    said = os.read(ours, 100000).decode()
+    os.close(ours)
+    shown = re.findall(r"\rasking KakaoPay: \[(#*) *\] (\d+)/(\d+) ", said)
+    assert shown and all(int(n) <= int(of) and len(bar) == 30 * int(n) // int(of) for bar, n, of in shown), said
+    assert int(shown[0][2]) == len(site.payments()) and "\r\x1b[K" in said
+    assert "asking" not in subprocess.run(argv, capture_output=True, text=True, timeout=60).stderr
 
 
 def test_setting_up(site, tmp_path):
