@@ -349,16 +349,31 @@ def check(history, kills):
     return None
 
 
+def certain(calls, h):
+    """The times in this room that are held for sure while h is asked: granted before, and nobody has asked yet to end them."""
+    ended = {c["op"][1] for c in calls if c["op"][0] in ("fail", "outcome", "remove") and c["begun"] < h["ended"]}
+    return [c["op"][2] for c in calls if c["op"][0] == "hold" and c["said"] and c["said"][0] == "ok" and c["ended"] < h["begun"] and c["op"][1] not in ended]
+
+
 def planted(history, kills, rng, tries=20):
-    """How many of `tries` changed answers are found. Of those that must be: a hold that is granted over another one, a hold that was granted and is not there."""
-    found = 0
-    lists = [h for h in history if h["op"][0] == "list" and h["said"] and h["said"][1].get("held")]
-    refused = [h for h in history if h["op"][0] == "hold" and h["said"] and h["said"][0] == "slot-held"]
+    """How many of `tries` changed answers are found. Of those that no order can explain: a hold that is granted over one that is there for sure, and such a one that is not listed."""
+    rooms, plants, found = {}, ([], []), 0
+    for h in history:
+        rooms.setdefault(h["room"], []).append(h)
+    for h in history:
+        word, args = h["said"] or (None, {})
+        if h["op"][0] == "hold" and word == "slot-held":
+            a, b = minutes(h["op"][2])
+            if any(minutes(t)[0] < b and a < minutes(t)[1] for t in certain(rooms[h["room"]], h)):
+                plants[0].append((h, ("ok", {"id": "0"})))
+        elif h["op"][0] == "list" and word == "ok" and args.get("held"):
+            shown = args["held"].split(",")
+            for gone in (x for x in shown if x.split(":")[0] in certain(rooms[h["room"]], h)):
+                plants[1].append((h, ("ok", {"held": ",".join(x for x in shown if x != gone)})))
     for i in range(tries):
-        h = rng.choice(lists if i % 2 else refused)
-        was = h["said"]
-        h["said"] = ("ok", {"held": ",".join(was[1]["held"].split(",")[1:])}) if i % 2 else ("ok", {"id": "0"})
-        found += check([x for x in history if x["room"] == h["room"]], kills) is not None
+        h, lie = rng.choice(plants[i % 2])
+        was, h["said"] = h["said"], lie
+        found += check(rooms[h["room"]], kills) is not None
         h["said"] = was
     return found, tries
 
