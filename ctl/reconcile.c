@@ -115,15 +115,14 @@ gather_payments(const struct run *r, struct payment **list, size_t *n, struct er
 			free(page);
 			return error_set(err, ERR_INTERNAL, "out of memory");
 		}
-		if (n_page > 0)
-			memcpy(grown + *n, page, n_page * sizeof(*page));
-		free(page);
 		*list = grown;
-		*n += n_page;
 		if (n_page > 0) {
+			memcpy(grown + *n, page, n_page * sizeof(*page));
+			*n += n_page;
 			h.after.approved_at_ms = grown[*n - 1].approved_at_ms;
 			memcpy(h.after.tid, grown[*n - 1].tid, sizeof(h.after.tid));
 		}
+		free(page);
 	}
 	return true;
 }
@@ -132,9 +131,11 @@ static bool
 compare_payments(struct run *r, struct error *err)
 {
 	struct payment *list;
-	bool ok = gather_payments(r, &list, &r->all, err);
+	size_t n;
+	bool ok = gather_payments(r, &list, &n, err);
 
-	for (size_t i = 0; ok && i < r->all; i++)
+	r->all = n;
+	for (size_t i = 0; ok && i < n; i++)
 		ok = compare_payment(r, &list[i], err);
 	free(list);
 	return ok;

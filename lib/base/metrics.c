@@ -37,7 +37,7 @@ static_assert(sizeof(rows) / sizeof(rows[0]) == METRIC__MAX, "a row for each met
 static const char *const programs[METRICS_PROGRAMS] = { [METRICS_FCGI] = "fcgi", [METRICS_COURIER] = "courier", [METRICS_QUEUED] = "queued" };
 
 static const double bounds_s[] = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15 };
-enum { N_BOUNDS = sizeof(bounds_s) / sizeof(bounds_s[0]), SUM = N_BOUNDS + 1, N_VALUES = SUM + 1, LABELS_CAP = 96, SLOTS = 1024, MAGIC = 0x726d7031 };
+enum { N_BOUNDS = sizeof(bounds_s) / sizeof(bounds_s[0]), SUM = N_BOUNDS + 1, N_VALUES = SUM + 1, LABELS_CAP = 96, SLOTS = 1024, MAGIC = 0x726d7031, PATH_ROOM = 350 };
 enum { SLOT_FREE, SLOT_TAKEN, SLOT_READY };
 
 struct slot {			/* one series. A slot whose writer died between TAKEN and READY stays unused */
@@ -112,15 +112,22 @@ open_file(const char *path, bool write, bool *stale)
 	return f;
 }
 
+/* False: its name is too long. */
+static bool
+file_path(const char *dir, enum metrics_program program, char path[PATH_ROOM])
+{
+	return snprintf(path, PATH_ROOM, "%s/%s.metrics", dir, programs[program]) < PATH_ROOM;
+}
+
 static bool
 open_mine(const char *dir, enum metrics_program program, struct error *err)
 {
-	char path[350];
+	char path[PATH_ROOM];
 	bool stale;
 
 	if (mkdir(dir, 0755) != 0 && errno != EEXIST)
 		return error_sys(err, ERR_INPUT, "metrics_dir %s", dir);
-	if (snprintf(path, sizeof(path), "%s/%s.metrics", dir, programs[program]) >= (int)sizeof(path))
+	if (!file_path(dir, program, path))
 		return error_set(err, ERR_INPUT, "metrics_dir is too long");
 	for (int tries = 0; tries < 10 && mine == NULL; tries++) {
 		mine = open_file(path, true, &stale);
@@ -319,12 +326,12 @@ metrics_print(const char *dir, struct buf *out, struct error *err)
 	static const char *const types[] = { "counter", "gauge", "histogram" };
 	struct all a = { 0 };
 	bool ok = true, stale;
-	char path[350];
+	char path[PATH_ROOM];
 
 	for (size_t i = 0; ok && dir[0] != '\0' && i < METRICS_PROGRAMS; i++) {
 		struct file *f;
 
-		snprintf(path, sizeof(path), "%s/%s.metrics", dir, programs[i]);
+		file_path(dir, (enum metrics_program)i, path);
 		f = open_file(path, false, &stale);
 		if (f == NULL && !stale && errno != ENOENT)
 			ok = error_sys(err, ERR_INTERNAL, "%s", path);
@@ -349,9 +356,9 @@ metrics_read(const char *dir, enum metrics_program program, enum metric m, int64
 {
 	bool found = false, stale;
 	struct file *f = NULL;
-	char path[350];
+	char path[PATH_ROOM];
 
-	snprintf(path, sizeof(path), "%s/%s.metrics", dir, programs[program]);
+	file_path(dir, program, path);
 	if (dir[0] != '\0')
 		f = open_file(path, false, &stale);
 	for (size_t i = 0; f != NULL && !found && i < SLOTS; i++) {

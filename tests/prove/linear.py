@@ -180,9 +180,13 @@ def minutes(text):
     return int(a), int(b)
 
 
+def meet(text, other):
+    (a, b), (c, d) = minutes(text), minutes(other)
+    return c < b and a < d
+
+
 def overlaps(state, text):
-    a, b = minutes(text)
-    return any(s in LIVE and minutes(t)[0] < b and a < minutes(t)[1] for s, t, _ in state.values())
+    return any(s in LIVE and meet(text, t) for s, t, _ in state.values())
 
 
 def after(state, user, what, token=None):
@@ -363,8 +367,7 @@ def planted(history, kills, rng, tries=20):
     for h in history:
         word, args = h["said"] or (None, {})
         if h["op"][0] == "hold" and word == "slot-held":
-            a, b = minutes(h["op"][2])
-            if any(minutes(t)[0] < b and a < minutes(t)[1] for t in certain(rooms[h["room"]], h)):
+            if any(meet(h["op"][2], t) for t in certain(rooms[h["room"]], h)):
                 plants[0].append((h, ("ok", {"id": "0"})))
         elif h["op"][0] == "list" and word == "ok" and args.get("held"):
             shown = args["held"].split(",")
