@@ -11,6 +11,7 @@ import pytest
 
 from booking_site import PROBLEMS, eventually, http_call, new_id
 from conftest import make
+from stack import is_alive
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 NAME = re.compile(r"\broompay_[a-z_]+")
@@ -146,8 +147,11 @@ def test_workers_that_die_lose_no_count(site):
     name = 'roompay_requests_total{route="livez",status="200"}'
     for _ in range(20):
         assert site.get("/livez").status == 200
-    for pid in site.stack.worker_pids()[:2]:
+    eventually(lambda: series(site).get(name, 0) - before.get(name, 0) >= 20)       # a worker counts after it has answered
+    killed = site.stack.worker_pids()[:2]
+    for pid in killed:
         os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not any(is_alive(pid) for pid in killed))
     eventually(lambda: series(site).get(name, 0) - before.get(name, 0) >= 20)
 
 
