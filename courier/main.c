@@ -25,7 +25,7 @@
 #include "courier/round.h"
 #include "courier/sweeper.h"
 #include "delivery/webhook.h"
-#include "queue/queue.h"
+#include "queue/client/queue.h"
 #include "store/store.h"
 
 enum { EXIT_USAGE = 2, WATCH_MS = 1000, AGAIN_MS = 500, GRACE_MS = 5000 };

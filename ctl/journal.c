@@ -15,7 +15,7 @@
 #include "booking/hold_record.h"
 #include "booking/hold_table.h"
 #include "ctl/command.h"
-#include "queue/journal.h"
+#include "queue/disk/journal.h"
 
 enum { COPY_CHUNK = 65536, TRIES = 5, PATH_CAP = 4096 };
 

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/conf.h"
-#include "queue/queue.h"
+#include "queue/client/queue.h"
 
 /* Always a page in *out; false: something is missing on it, err says what. */
 bool metrics_page(const struct conf *conf, struct queue *q, int64_t deadline_boot_ms, struct buf *out, struct error *err);

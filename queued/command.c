@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "queue/proto.h"
-#include "queue/verb.h"
+#include "queue/wire/proto.h"
+#include "queue/wire/verb.h"
 
 enum {
 	RETRY_MS = 1000,		/* when to come again where no rule knows better */

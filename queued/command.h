@@ -16,8 +16,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "booking/hold_table.h"
-#include "queue/journal.h"
-#include "queue/order_log.h"
+#include "queue/disk/journal.h"
+#include "queue/disk/order_log.h"
 
 enum { PEER_OUT_MAX = 1024 * 1024 };	/* a peer with more unread answers than this is cut off */
 

@@ -16,7 +16,7 @@
 #include "base/notify.h"
 #include "base/privilege.h"
 #include "booking/hold_table.h"
-#include "queue/journal.h"
+#include "queue/disk/journal.h"
 #include "queued/sandbox.h"
 #include "queued/server.h"
 

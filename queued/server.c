@@ -18,7 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "queue/proto.h"
+#include "queue/wire/proto.h"
 #include "queued/command.h"
 
 enum {

@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "booking/hold_table.h"
-#include "queue/journal.h"
-#include "queue/order_log.h"
+#include "queue/disk/journal.h"
+#include "queue/disk/order_log.h"
 #include "queued/listener.h"
 
 struct server_options {

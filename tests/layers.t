@@ -22,13 +22,19 @@ say() {	# say OK DESCRIPTION [WHY]
 
 for layer in $layers; do
 	eval "allowed=\$allowed_$layer"
-	wrong=$(grep -nE '^#include "' "$src/lib/$layer"/*.c "$src/lib/$layer"/*.h 2>/dev/null |
+	wrong=$(grep -nE '^#include "' "$src/lib/$layer"/*.[ch] "$src/lib/$layer"/*/*.[ch] 2>/dev/null |
 	    while IFS= read -r line; do
 		to=$(printf '%s\n' "$line" | sed -n 's/.*#include "\([a-z]*\)\/.*/\1/p')
 		[ -z "$to" ] && continue
 		case " $layer $allowed " in *" $to "*) ;; *) printf '%s\n' "$line" ;; esac
 	    done)
 	[ -z "$wrong" ]; say $? "lib/$layer includes only itself and: ${allowed:-nothing}" "$wrong"
+done
+
+# The sides of lib/queue: what client and daemon share, what clients have, what the daemon has.
+for side in wire client disk; do
+	wrong=$(grep -nE '^#include "queue/' "$src/lib/queue/$side"/*.[ch] | grep -vE "\"queue/($side|wire)/")
+	[ -z "$wrong" ]; say $? "lib/queue/$side includes of the queue only itself and wire" "$wrong"
 done
 
 only_in() {	# only_in PATTERN WHERE SENTENCE

@@ -12,7 +12,7 @@
 #include "money/attempt.h"
 #include "money/order.h"
 #include "money/refund.h"
-#include "queue/queue.h"
+#include "queue/client/queue.h"
 #include "store/store.h"
 
 enum flow_result {		/* every way a query can end; the edge has one table from these to status and code */

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "flow/flow.h"
-#include "queue/order_log.h"
+#include "queue/disk/order_log.h"
 
 struct restorer;	/* what the queue's log says, order by order */
 struct restorer *restorer_new(void);	/* NULL: no memory */

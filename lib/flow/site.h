@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "flow/flow.h"
-#include "queue/queue.h"
+#include "queue/client/queue.h"
 #include "store/store.h"
 
 enum site_fence {

@@ -27,8 +27,8 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "queue/proto.h"
-#include "queue/queue.h"
+#include "queue/wire/proto.h"
+#include "queue/client/queue.h"
 
 #define ROOM "64b000000000000000000001"
 #define OTHER_ROOM "64b000000000000000000002"

@@ -29,12 +29,12 @@
 #include "json/strict.h"
 #include "kakaopay/message.h"
 #include "money/attempt.h"
-#include "queue/journal.h"
-#include "queue/order_log.h"
-#include "queue/proto.h"
-#include "queue/queue.h"
-#include "queue/transport.h"
-#include "queue/verb.h"
+#include "queue/disk/journal.h"
+#include "queue/disk/order_log.h"
+#include "queue/wire/proto.h"
+#include "queue/client/queue.h"
+#include "queue/client/transport.h"
+#include "queue/wire/verb.h"
 
 enum { INPUT_MAX = 70000 };
 

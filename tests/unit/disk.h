@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "queue/journal.h"
+#include "queue/disk/journal.h"
 
 struct disk {
 	int calls;		/* of any kind so far */

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "queue/journal.h"
+#include "queue/disk/journal.h"
 
 enum { FILES_MAX = 4096, NAMES_MAX = 64, OPS_MAX = 20000, FILE_CAP = 16384, SECTOR = 512, SEGMENT = 1536, NAME_CAP = 64 };
 

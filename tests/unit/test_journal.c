@@ -18,8 +18,8 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
-#include "queue/crc32c.h"
-#include "queue/journal.h"
+#include "queue/disk/crc32c.h"
+#include "queue/disk/journal.h"
 #include "tests/unit/disk.h"
 
 enum { SEGMENT = 4096, MANY = 2000 };

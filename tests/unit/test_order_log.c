@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "queue/order_log.h"
+#include "queue/disk/order_log.h"
 
 static const int64_t DAY_MS = 86400000;
 

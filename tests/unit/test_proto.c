@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "queue/proto.h"
-#include "queue/verb.h"
+#include "queue/wire/proto.h"
+#include "queue/wire/verb.h"
 
 static enum proto_result
 parse(struct buf *line, struct proto_message *m, struct error *err)

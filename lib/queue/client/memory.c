@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "booking/hold_table.h"
-#include "queue/proto.h"
-#include "queue/queue.h"
-#include "queue/transport.h"
-#include "queue/verb.h"
+#include "queue/wire/proto.h"
+#include "queue/client/queue.h"
+#include "queue/client/transport.h"
+#include "queue/wire/verb.h"
 
 static const char own_id[] = "6d656d6f727900000000000000000000";
 

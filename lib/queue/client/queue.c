@@ -1,15 +1,15 @@
 #include "config.h"
 
-#include "queue/queue.h"
+#include "queue/client/queue.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "queue/proto.h"
-#include "queue/transport.h"
-#include "queue/verb.h"
+#include "queue/wire/proto.h"
+#include "queue/client/transport.h"
+#include "queue/wire/verb.h"
 
 struct queue {
 	struct transport *transport;

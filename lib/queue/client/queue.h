@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/limit.h"
 #include "booking/hold_table.h"
-#include "queue/order_log.h"
+#include "queue/wire/order_entry.h"
 
 struct queue_hold {		/* hold_view, owned */
 	uint64_t id;

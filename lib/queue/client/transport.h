@@ -1,4 +1,4 @@
-/* What carries a queue's lines: a socket (client.c), or nothing but a hold_table in this process
+/* What carries a queue's lines: a socket (unix.c), or nothing but a hold_table in this process
  * (memory.c). Seen inside lib/queue alone. */
 #pragma once
 

@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "queue/proto.h"
-#include "queue/transport.h"
+#include "queue/wire/proto.h"
+#include "queue/client/transport.h"
 
 enum {
 	SILENCE_MS = 2000,	/* a daemon that says nothing for so long hangs */

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "queue/crc32c.h"
+#include "queue/disk/crc32c.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "queue/journal_state.h"
+#include "queue/disk/journal_state.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limit.h"
-#include "queue/journal_format.h"
+#include "queue/disk/journal_format.h"
 
 /* The system calls of the journal that change anything; tests put failing ones here. As in POSIX. */
 struct journal_io {

@@ -1,11 +1,11 @@
 #include "config.h"
 
-#include "queue/journal_format.h"
+#include "queue/disk/journal_format.h"
 
 #include <assert.h>
 #include <string.h>
 
-#include "queue/crc32c.h"
+#include "queue/disk/crc32c.h"
 
 static const uint8_t magic[8] = "ROOMPAYQ";
 

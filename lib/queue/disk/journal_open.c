@@ -1,7 +1,7 @@
 /* How a journal is read at start, and what is done with an end that was torn. */
 #include "config.h"
 
-#include "queue/journal_state.h"
+#include "queue/disk/journal_state.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limit.h"
-#include "queue/journal.h"
-#include "queue/journal_format.h"
+#include "queue/disk/journal.h"
+#include "queue/disk/journal_format.h"
 
 enum { JOURNAL_NAME_CAP = 64 };
 

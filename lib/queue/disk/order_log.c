@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "queue/order_log.h"
+#include "queue/disk/order_log.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "queue/crc32c.h"
-#include "queue/proto.h"
+#include "queue/disk/crc32c.h"
+#include "queue/wire/proto.h"
 
 enum { NAME_CAP = 64, FILE_MAX_BYTES = 16 * 1024 * 1024, PENDING_MAX = 1024 * 1024, CRC_LEN = 8 };
 

@@ -13,9 +13,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/limit.h"
 #include "booking/hold_table.h"
-#include "queue/journal.h"
+#include "queue/disk/journal.h"
+#include "queue/wire/order_entry.h"
 
 struct order_log;
 
@@ -32,14 +32,6 @@ bool order_log_is_behind(struct order_log *l);
 /* All that was written is on the disk. May be called in a forked child. */
 bool order_log_sync(struct order_log *l, struct error *err);
 
-struct order_entry {
-	enum hold_state state;
-	char cid[CID_CAP], order[ORDER_CAP], user[USER_CAP], room[ROOM_CAP], tid[TID_CAP];
-	char key[KEY_CAP];		/* "": not known here */
-	char attempt[ATTEMPT_MAX];
-	uint64_t token;
-	int64_t n, last_n;
-};
 /* Every entry of every file, in the order in which they were written. *torn: lines that are not whole, which
  * are passed over. The daemon may be running. ERR_NOT_FOUND: no such directory. */
 bool order_log_read(const char *dir, bool (*each)(void *ctx, const struct order_entry *e, struct error *err),

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "queue/proto.h"
+#include "queue/wire/proto.h"
 
 #include <assert.h>
 #include <string.h>

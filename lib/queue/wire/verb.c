@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "queue/verb.h"
+#include "queue/wire/verb.h"
 
 #include <assert.h>
 #include <string.h>

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "booking/hold_table.h"
-#include "queue/proto.h"
+#include "queue/wire/proto.h"
 
 enum verb_id {
 	VERB_HELLO, VERB_HOLD, VERB_READY, VERB_FAIL, VERB_FIND, VERB_FIND_TID, VERB_FIND_ORDER,

@@ -1,0 +1,16 @@
+/* What the orders' log keeps of an order, and what `remember` tells a queue of it. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/limit.h"
+#include "booking/hold.h"
+
+struct order_entry {
+	enum hold_state state;
+	char cid[CID_CAP], order[ORDER_CAP], user[USER_CAP], room[ROOM_CAP], tid[TID_CAP];
+	char key[KEY_CAP];		/* "": not known here */
+	char attempt[ATTEMPT_MAX];
+	uint64_t token;
+	int64_t n, last_n;
+};
