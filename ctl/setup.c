@@ -41,8 +41,10 @@ ctl_config_check(const struct options *o, const struct conf *conf)
 	(void)conf;
 	ok = conf_read(&all, o->config, CONF_FOR_FCGI | CONF_FOR_QUEUED | CONF_FOR_COURIER | CONF_FOR_CTL, stderr, &err);
 	conf_clear(&all);
-	if (!ok)
-		return ctl_complain("config check", &err);
+	if (!ok) {
+		ctl_complain("config check", &err);
+		return CTL_USAGE;
+	}
 	printf("%s is in order\n", o->config);
 	return CTL_OK;
 }

@@ -9,6 +9,9 @@
 #include <ini.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#include "base/conf_safe.h"
 
 /* One row a key. A section whose title has a second word ("caller NAME") makes one record for each name. */
 struct key {
@@ -566,7 +569,21 @@ on_value(void *user, const char *section, const char *name, const char *value)
 	return 1;
 }
 
-/* Counts lines for the messages: inih calls this once for each. */
+/* inih tells of keys alone: a section without any is looked at here. */
+static void
+note_section(struct reading *r, const char *line)
+{
+	size_t len = line[0] == '[' ? strcspn(line + 1, "]") : 0;
+	char title[160];
+
+	if (line[0] != '[' || line[1 + len] != ']' || len >= sizeof(title))
+		return;		/* no section, or one that inih refuses */
+	memcpy(title, line + 1, len);
+	title[len] = '\0';
+	find_title(r, title);
+}
+
+/* inih calls this once for each line. */
 static char *
 read_line(char *str, int num, void *stream)
 {
@@ -574,6 +591,8 @@ read_line(char *str, int num, void *stream)
 	char *line = fgets(str, num, r->in);
 
 	r->line++;
+	if (line != NULL)
+		note_section(r, line);
 	return line;
 }
 
@@ -598,17 +617,26 @@ check_required(struct reading *r)
 		}
 }
 
+/* A mistake in a section as a whole, told with the line where it begins. */
 static void
-mistake_of_caller(struct reading *r, const char *name, const char *key, const char *why)
+mistake_in(void *ctx, const char *title, const char *key, const char *why)
 {
-	char title[sizeof(r->titles[0].text)];
+	struct reading *r = ctx;
 	int line = 0;
 
-	snprintf(title, sizeof(title), "caller %s", name);
 	for (size_t i = 0; i < r->n_titles; i++)
 		if (strcmp(r->titles[i].text, title) == 0)
 			line = r->titles[i].line;
 	mistake(r, line, title, key, why);
+}
+
+static void
+mistake_of_caller(struct reading *r, const char *name, const char *key, const char *why)
+{
+	char title[80];
+
+	snprintf(title, sizeof(title), "caller %s", name);
+	mistake_in(r, title, key, why);
 }
 
 static void
@@ -630,6 +658,7 @@ check_whole(struct reading *r)
 		for (size_t j = 0; j < c->callers[i].n_cids; j++)
 			if (conf_merchant(c, c->callers[i].cids[j]) == NULL)
 				mistake_of_caller(r, c->callers[i].name, "cids", "names a cid without a [merchant] section");
+	conf_safe_check(c, &(struct conf_complaint){ mistake_in, r });
 }
 
 /* What was left open follows from the rest. */
@@ -675,6 +704,23 @@ open_secrets(struct reading *r, enum conf_user user)
 		open_secret(r, &c->reservation.key, c->reservation.key_file);
 		open_secret(r, &c->gateway.key, c->gateway.key_file);
 	}
+	conf_safe_check_secrets(c, &(struct conf_complaint){ mistake_in, r });
+}
+
+/* Who may write the file gives himself any role. Who may read it learns hashes, callers and paths, but no secret. */
+static void
+check_permissions(struct reading *r)
+{
+	struct stat st;
+	char why[CONF_PATH_CAP + 96];
+
+	if (fstat(fileno(r->in), &st) != 0)
+		return;
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+		snprintf(why, sizeof(why), "may be written by others than its owner: chmod go-w %s", r->path);
+		mistake(r, 0, NULL, NULL, why);
+	} else if ((st.st_mode & S_IROTH) != 0 && r->out != NULL)
+		fprintf(r->out, "%s: warning: everybody may read it: chmod o-rwx %s\n", r->path, r->path);
 }
 
 bool
@@ -694,6 +740,7 @@ conf_read(struct conf *c, const char *path, enum conf_user user, FILE *out, stru
 		free(r);
 		return error_sys(err, ERR_INPUT, "cannot open %s", path);
 	}
+	check_permissions(r);
 	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++)
 		if (records[i].single)
 			apply_presets(&records[i], c);
@@ -704,8 +751,8 @@ conf_read(struct conf *c, const char *path, enum conf_user user, FILE *out, stru
 		mistake(r, 0, NULL, NULL, "cannot be read");
 	fclose(r->in);
 	check_required(r);
-	check_whole(r);
 	derive(c);
+	check_whole(r);
 	if (r->mistakes == 0)
 		open_secrets(r, user);
 	mistakes = r->mistakes;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SECRET_MAX = 4096 };
@@ -46,6 +47,20 @@ secret_set(struct secret *s, const char *text)
 	return true;
 }
 
+/* A secret that everybody can read is none. Its group may read it: that is how the programs share it. */
+static bool
+is_private(int fd, const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return error_sys(err, ERR_INPUT, "cannot look at %s", path);
+	if ((st.st_mode & (S_IROTH | S_IWOTH | S_IWGRP)) != 0)
+		return error_set(err, ERR_INPUT, "%s may be read or changed by others: chmod 0640 %s, and change the secret if they "
+		    "may have seen it", path, path);
+	return true;
+}
+
 bool
 secret_read_file(struct secret *s, const char *path, struct error *err)
 {
@@ -65,6 +80,10 @@ secret_read_file(struct secret *s, const char *path, struct error *err)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return error_sys(err, ERR_INPUT, "cannot open %s", path);
+	if (!is_private(fd, path, err)) {
+		close(fd);
+		return false;
+	}
 	n = read(fd, raw, sizeof(raw) - 1);
 	close(fd);
 	if (n < 0)

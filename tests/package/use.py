@@ -79,7 +79,7 @@ class Site:
         a = ask("GET", "/readyz", caller="operator")
         assert a.status == 200 and a.body["ready"], a
         room = secrets.token_hex(12)
-        urls = {k: "https://study.example.com/" + k for k in ("approval_url", "cancel_url", "fail_url")}
+        urls = {k: "https://study.test/" + k for k in ("approval_url", "cancel_url", "fail_url")}
         a = ask("POST", "/payReady", {
             "userInfo": {"userId": "u-1"}, "reservationInfo": {"day": [1], "startTime": [9], "endTime": [10], "roomId": room},
             "paymentInfo": {"cid": "TC0ONETIME", "partner_order_id": "o-" + room, "partner_user_id": "p", "item_name": "스터디룸", "quantity": 1,
@@ -97,7 +97,8 @@ class Site:
         return tid
 
     def metrics(self, front):
-        return http_call("GET", f"http://127.0.0.1:{self.fronts[front]}/pay/metrics").raw.decode()     # the sample lets the machine itself in
+        return http_call("GET", f"http://127.0.0.1:{self.fronts[front]}/pay/metrics", headers={
+            "Authorization": "Bearer " + self.tokens["operator"]["token"]}).raw.decode()
 
 
 def say(line):
@@ -120,6 +121,7 @@ def from_secrets_to_programs(s):
             text = text.replace("0" * 64, t["token_sha256"], 1)
         text = text.replace("mongodb://127.0.0.1:27017/", f"mongodb://127.0.0.1:{s.store_port}/")
         text = re.sub(r"^url = https://.*$", f"url = http://127.0.0.1:{s.peer.server_port}/hooks", text, flags=re.M)
+        text = text.replace("redirect_hosts = study.example.com", "redirect_hosts = study.test")
         return text.replace("mode = secret_key\n", f"mode = secret_key\nbase_url = http://127.0.0.1:{s.sim_port}\n")
     s.conf(fill)
     say(s.by_the_guide("roompayctl config check").strip())

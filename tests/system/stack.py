@@ -217,6 +217,7 @@ class Stack:
             conf.setdefault(section, {}).update(keys)
         self.conf_path = self.dir / "roompay.conf"
         self.conf_path.write_text("".join(f"[{s}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()) + "\n" for s, keys in conf.items()))
+        self.conf_path.chmod(0o600)
         fronts = {self.prefix or "/": self.fcgi_socket}
         if self.null_app:
             fronts["/null"] = str(self.dir / "null.sock")

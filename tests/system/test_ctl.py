@@ -188,7 +188,7 @@ def test_setting_up(site, tmp_path):
     bad = tmp_path / "roompay.conf"
     bad.write_text("[site]\ntime_unit = week\n")
     done = subprocess.run([site.stack.build / "ctl/roompayctl", "-c", bad, "config", "check"], capture_output=True, text=True)
-    assert done.returncode == 1 and f"{bad}:2: " in done.stderr
+    assert done.returncode == 2 and f"{bad}:2: " in done.stderr
 
 
 @pytest.mark.parametrize("argv", [["holds"], ["payment", "show"], ["status", "x"], ["status", "--room", "x"], ["holds", "release", "T1", "--as", "x", "--reason", "r"],

@@ -109,16 +109,17 @@ def test_a_member_of_the_group_who_is_not_named_is_refused(site):
 
 
 def test_secrets_from_the_service_managers_credentials(site, tmp_path):
-    (tmp_path / "rk").write_text("r" * 40 + "\n")
+    (tmp_path / "rk").write_text("0123456789" * 4 + "\n")
+    (tmp_path / "rk").chmod(0o400)
     conf = tmp_path / "roompay.conf"
     conf.write_text(re.sub(r"^replay_key_file = .*$", "replay_key_file = credential:rk", site.stack.conf_path.read_text(), flags=re.M))
 
     def check(**env):
         return subprocess.run([site.stack.build / "ctl/roompayctl", "-c", conf, "config", "check"], env={**os.environ, **env}, capture_output=True, text=True)
     assert check(CREDENTIALS_DIRECTORY=str(tmp_path)).returncode == 0
-    assert "LoadCredential" in check().stderr and check().returncode == 1
+    assert "LoadCredential" in check().stderr and check().returncode == 2
     conf.write_text(conf.read_text().replace("credential:rk", "credential:../rk"))
-    assert check(CREDENTIALS_DIRECTORY=str(tmp_path)).returncode == 1
+    assert check(CREDENTIALS_DIRECTORY=str(tmp_path)).returncode == 2
 
 
 def test_no_proxy_from_the_environment(site):

@@ -1,11 +1,14 @@
 """What roompay.conf changes: the unit of time, the hosts of redirect URLs, the prefix, rotated tokens; behind a master with a socket of its own."""
 import hashlib
+import pathlib
 import secrets
+import subprocess
 
 import pytest
 
 from booking_site import Site, eventually, new_id
-from conftest import MANY, make
+from conftest import BUILD, MANY, make
+from stack import TOP
 
 OLD, NEW = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
 CONF = {
@@ -81,3 +84,23 @@ def test_while_a_token_is_changed_both_are_good(other):
     other.tokens["cut"] = OLD[:-1]
     a = other.ask("/payReady", minutes(), "cut")
     assert (a.status, a.code) == (401, "unauthenticated"), a
+
+
+def test_the_sample_as_it_is_opens_no_door():
+    """Each placeholder is told; whoever starts the sample unchanged is not served by anybody's token."""
+    done = subprocess.run([pathlib.Path(BUILD) / "ctl/roompayctl", "-c", TOP / "etc/roompay.conf", "config", "check"], capture_output=True, text=True)
+    assert done.returncode == 2, done
+    for told in ("[site] redirect_hosts is the sample's", "[deliver reservation] url is the sample's", "[deliver gateway] url is the sample's",
+                 "[caller gateway] token_sha256 is a placeholder", "[caller reservation] token_sha256 is a placeholder",
+                 "[caller operator] token_sha256 is a placeholder"):
+        assert told in done.stderr, done.stderr
+
+
+def test_the_manuals_least_configuration_opens_no_door(tmp_path):
+    """The example of roompay.conf(5), pasted."""
+    page = (TOP / "man/roompay.conf.5").read_text()
+    example = page.split("The least that works", 1)[1].split("indent\n", 1)[1].split(".Ed", 1)[0]
+    conf = tmp_path / "roompay.conf"
+    conf.write_text(example)
+    done = subprocess.run([pathlib.Path(BUILD) / "ctl/roompayctl", "-c", conf, "config", "check"], capture_output=True, text=True)
+    assert done.returncode == 2 and "[caller gateway] token_sha256 must be the SHA-256" in done.stderr, done

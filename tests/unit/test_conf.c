@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,9 +16,10 @@
 
 static char dir[] = "/tmp/roompay-test-conf-XXXXXX";
 static char path[64], key[64];
+#define KEY_TEXT "placeholder-for-tests-0123456789"
 
 #define GOOD \
-	"[site]\nreplay_key_file = %K\n" \
+	"[site]\nreplay_key_file = %K\nredirect_hosts = study.test\n" \
 	"[queue]\nsocket = /run/q.sock\ndir = /var/q\n" \
 	"[store]\nuri = mongodb://127.0.0.1/\n" \
 	"[caller web]\nroles = gateway, operator\ncids = TC0ONETIME\n" \
@@ -35,9 +37,9 @@ setup(void **state)
 	snprintf(key, sizeof(key), "%s/key", dir);
 	f = fopen(key, "w");
 	assert_non_null(f);
-	fputs("  placeholder-for-tests\n", f);
+	fputs("  " KEY_TEXT "\n", f);
 	fclose(f);
-	return 0;
+	return chmod(key, 0600);
 }
 
 static int
@@ -62,6 +64,7 @@ write_conf(const char *text)
 		} else
 			fputc(*text, f);
 	fclose(f);
+	assert_int_equal(chmod(path, 0640), 0);
 }
 
 /* What conf_read complains of, without the path. */
@@ -98,7 +101,7 @@ defaults_are_the_documented_ones(void **state)
 	assert_int_equal(c.callers[0].roles, ROLE_GATEWAY | ROLE_OPERATOR);
 	assert_string_equal(c.callers[0].cids[0], "TC0ONETIME");
 	assert_int_equal(c.callers[0].token_sha256[0][31], 1);
-	assert_string_equal(c.replay_key.text, "placeholder-for-tests");
+	assert_string_equal(c.replay_key.text, KEY_TEXT);
 	conf_clear(&c);
 }
 
@@ -127,7 +130,7 @@ every_mistake_is_told_with_its_line(void **state)
 	static const char *const told[] = {
 		":3: [site] replay_key_file stands twice", ":4: [site] no_such is not a key of this section",
 		":6: [fcgi] workers must be a whole number from 1 to 1000", ":7: [fcgi] deadline must be",
-		":9: [nosuch] is not a section", ":11: [queue] dir must be an absolute path", ":13: [merchant short] must be named by a cid",
+		":8: [nosuch] is not a section", ":11: [queue] dir must be an absolute path", ":12: [merchant short] must be named by a cid",
 		":15: [merchant TC0ONETIME] mode must be one of secret_key admin_key user_token",
 		":16: [merchant TC0ONETIME] base_url must be https", "[queue] socket is missing", "[merchant TC0ONETIME] key_file is missing",
 		"[store] needs uri or uri_file", "has no [caller NAME]",
@@ -172,6 +175,107 @@ a_secret_file_that_is_missing_is_told(void **state)
 	assert_non_null(strstr(out, "cannot open /nonexistent/x"));
 }
 
+#define CALLER(name, hash) "[caller " name "]\nroles = operator\ncids = TC0ONETIME\ntoken_sha256 = " hash "\n"
+#define ONE "0000000000000000000000000000000000000000000000000000000000000001"
+#define TEST "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+#define NOTHING "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855"
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+#define GOOD_BUT_HOSTS \
+	"[site]\nreplay_key_file = %K\n[queue]\nsocket = /run/q.sock\ndir = /var/q\n[store]\nuri = mongodb://127.0.0.1/\n" \
+	CALLER("web", ONE) "[merchant TC0ONETIME]\nmode = secret_key\nkey_file = %K\n"
+
+/* Every file is well formed, and opens a door. */
+static void
+a_setting_that_lets_people_in_is_a_mistake(void **state)
+{
+	static const struct { const char *text, *told; } rows[] = {
+		{ GOOD CALLER("b", TEST), ":16: [caller b] token_sha256 is the hash of \"test\"" },
+		{ GOOD CALLER("b", NOTHING), "[caller b] token_sha256 is the hash of \"\"" },
+		{ GOOD CALLER("b", ZEROS), "[caller b] token_sha256 is a placeholder" },
+		{ GOOD CALLER("b", ONE), "[caller b] token_sha256 has the token of caller web" },
+		{ GOOD CALLER("b", "1" TEST), "[caller b] token_sha256 must be the SHA-256" },
+		{ GOOD "[deliver gateway]\nurl = https://gateway.example.com/hook\nkey_file = %K\n", "[deliver gateway] url is the sample's" },
+		{ GOOD_BUT_HOSTS, "[site] redirect_hosts is missing" },
+		{ GOOD_BUT_HOSTS "base_url = https://kakaopay.test\n", "[site] redirect_hosts is missing" },
+		{ GOOD_BUT_HOSTS "base_url = http://127.0.0.1:8080\n", NULL },		/* a simulator moves no money */
+		{ "[site]\nredirect_hosts = www.Example.com\n", ":1: [site] redirect_hosts is the sample's" },
+		{ GOOD "[couriers]\n", ":16: [couriers] is not a section of this file" },
+		{ GOOD "[caller]\n", ":16: [caller] is not a section of this file" },
+		{ GOOD "# [couriers]\n", NULL },
+		{ GOOD "[courier]\n", NULL },
+	};
+	static struct conf c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char out[4000] = "";
+		bool ok = try(rows[i].text, CONF_FOR_FCGI, &c, out, sizeof(out));
+
+		if (ok)
+			conf_clear(&c);
+		if (ok != (rows[i].told == NULL) || (!ok && strstr(out, rows[i].told) == NULL))
+			fail_msg("row %zu: not told: %s\nin:\n%s", i, rows[i].told, out);
+	}
+}
+
+static void
+a_replay_key_that_can_be_guessed_is_a_mistake(void **state)
+{
+	static const struct { const char *key; bool ok; } rows[] = {
+		{ "x", false }, { KEY_TEXT, true }, { "0123456789abcdef0123456789abcde", false },
+		{ "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", false }, { "0123456789abcdef0123456789abcdef", true },
+	};
+	static struct conf c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char out[4000] = "";
+		FILE *f = fopen(key, "w");
+
+		assert_non_null(f);
+		fputs(rows[i].key, f);
+		fclose(f);
+		assert_int_equal(try(GOOD, CONF_FOR_FCGI, &c, out, sizeof(out)), rows[i].ok);
+		assert_int_equal(strstr(out, "[site] replay_key_file holds a key that can be guessed") == NULL, rows[i].ok);
+		if (rows[i].ok)
+			conf_clear(&c);
+	}
+}
+
+static void
+files_that_others_may_read_or_change_are_told(void **state)
+{
+	static const struct { mode_t conf, key; bool ok; const char *told; } rows[] = {
+		{ 0640, 0640, true, NULL },
+		{ 0600, 0400, true, NULL },
+		{ 0644, 0640, true, "warning: everybody may read it: chmod o-rwx" },
+		{ 0660, 0640, false, "may be written by others than its owner: chmod go-w" },
+		{ 0602, 0640, false, "may be written by others than its owner: chmod go-w" },
+		{ 0640, 0644, false, "may be read or changed by others: chmod 0640" },
+		{ 0640, 0620, false, "may be read or changed by others: chmod 0640" },
+		{ 0640, 0602, false, "may be read or changed by others: chmod 0640" },
+	};
+	static struct conf c;
+
+	(void)state;
+	write_conf(GOOD);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char out[4000] = "";
+		FILE *f = fmemopen(out, sizeof(out), "w");
+		struct error err;
+		bool ok;
+
+		assert_int_equal(chmod(path, rows[i].conf) | chmod(key, rows[i].key), 0);
+		ok = conf_read(&c, path, CONF_FOR_FCGI, f, &err);
+		fclose(f);
+		if (ok)
+			conf_clear(&c);
+		if (ok != rows[i].ok || (rows[i].told == NULL ? out[0] != '\0' : strstr(out, rows[i].told) == NULL))
+			fail_msg("row %zu: %s", i, out);
+	}
+	assert_int_equal(chmod(key, 0600), 0);
+}
+
 int
 main(void)
 {
@@ -182,6 +286,9 @@ main(void)
 		cmocka_unit_test(a_password_in_the_uri_is_refused),
 		cmocka_unit_test(a_caller_with_an_unknown_cid_is_refused),
 		cmocka_unit_test(a_secret_file_that_is_missing_is_told),
+		cmocka_unit_test(a_setting_that_lets_people_in_is_a_mistake),
+		cmocka_unit_test(files_that_others_may_read_or_change_are_told),
+		cmocka_unit_test(a_replay_key_that_can_be_guessed_is_a_mistake),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
