@@ -38,7 +38,7 @@ class Server:
         self.name, self.dir = name, pathlib.Path(tempfile.mkdtemp(prefix=f"bench-{name}-", dir=top))
         self.socket = str(self.dir / "queue.sock")
         if name == "roompay":
-            (self.dir / "roompay.conf").write_text(CONF.format(dir=self.dir, zeros=64 * "0"))
+            (self.dir / "roompay.conf").write_text(CONF.format(dir=self.dir, hash="1".zfill(64)))
             self.argv = [str(build / "queued/roompay-queued"), "-c", str(self.dir / "roompay.conf")]
         elif name == "redis":
             self.argv = ["redis-server", "--port", "0", "--unixsocket", self.socket, "--dir", str(self.dir), "--appendonly", "yes", "--appendfsync", "always", "--save", ""]

@@ -122,11 +122,11 @@ write_conf(struct fixture *f, const char *queue_keys)
 	FILE *out = fopen(f->conf, "we");
 
 	assert_non_null(out);
-	fprintf(out, "[site]\nreplay_key_file = /nonexistent\n[queue]\nsocket = %s\ndir = %s/queue\n%s\n"
+	fprintf(out, "[site]\nreplay_key_file = /nonexistent\nredirect_hosts = study.test\n[queue]\nsocket = %s\ndir = %s/queue\n%s\n"
 	    "[store]\nuri = mongodb://127.0.0.1:1/\n"
 	    "[caller g]\nroles = gateway\ncids = " CID "\ntoken_sha256 = %064d\n"
 	    "[merchant " CID "]\nmode = secret_key\nkey_file = /nonexistent\n",
-	    f->socket, f->dir, queue_keys, 0);
+	    f->socket, f->dir, queue_keys, 1);
 	fclose(out);
 }
 

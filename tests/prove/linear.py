@@ -20,6 +20,7 @@ import urllib.parse
 LIVE = {"held", "ready", "approving", "approved"}
 CONF = """[site]
 replay_key_file = /nonexistent
+redirect_hosts = study.test
 [queue]
 socket = {dir}/queue.sock
 dir = {dir}/queue
@@ -32,7 +33,7 @@ uri = mongodb://127.0.0.1:1/
 [caller g]
 roles = gateway
 cids = TC0ONETIME
-token_sha256 = {zeros}
+token_sha256 = {hash}
 [merchant TC0ONETIME]
 mode = secret_key
 key_file = /nonexistent
@@ -91,7 +92,7 @@ class World:
         self.program, self.lock, self.clock, self.history, self.kills = program, threading.Lock(), 0, [], []
         self.tmp = tempfile.TemporaryDirectory(prefix="roompay-linear-")
         self.path = self.tmp.name + "/queue.sock"
-        (pathlib.Path(self.tmp.name) / "roompay.conf").write_text(CONF.format(dir=self.tmp.name, zeros=64 * "0"))
+        (pathlib.Path(self.tmp.name) / "roompay.conf").write_text(CONF.format(dir=self.tmp.name, hash="1".zfill(64)))
         self.tokens = {}
         self.start()
         assert Client(self).ask("admit", adopted=0, token=0)[0] == "ok"
