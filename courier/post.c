@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "delivery/webhook.h"
@@ -19,6 +20,8 @@ struct post {
 	struct task *task;
 	CURL *curl;
 	struct curl_slist *headers;
+	bool in_head;		/* between the status line and the empty line; trailers do not count */
+	int64_t not_before_ms;	/* the latest of what its Retry-After say; 0: they say nothing */
 };
 
 struct poster {
@@ -68,6 +71,8 @@ end_task(struct poster *p, struct task *t, long status, const char *error)
 {
 	t->try.ended = true;
 	t->try.status = status;
+	if (!webhook_may_put_off(status))
+		t->try.not_before_ms = 0;
 	t->try.acknowledged = error == NULL && status >= 200 && status < 300;
 	snprintf(t->try.error, sizeof(t->try.error), "%s", error != NULL ? error : t->try.acknowledged ? "" : "not acknowledged");
 	p->ended(p->ctx, t);
@@ -85,6 +90,7 @@ end_post(CURL *curl, CURLcode rc)
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	p = po->poster;
 	t = po->task;
+	t->try.not_before_ms = po->not_before_ms;
 	unlink_post(po);
 	post_free(po);
 	end_task(p, t, status, rc == CURLE_OK ? NULL : curl_easy_strerror(rc));
@@ -287,6 +293,35 @@ drop_body(char *data, size_t size, size_t n, void *ctx)
 	return size * n;
 }
 
+/*
+ * One line of the answer's head, not terminated. An interim answer (1xx) has a head of its own: each
+ * status line begins anew.
+ */
+static size_t
+read_header(char *data, size_t size, size_t n, void *ctx)
+{
+	static const char name[] = "retry-after:";
+	enum { NAME = sizeof(name) - 1 };
+	struct post *po = ctx;
+	size_t len = size * n;
+	char value[128];
+	int64_t at_ms;
+
+	if (len >= 5 && memcmp(data, "HTTP/", 5) == 0) {
+		po->in_head = true;
+		po->not_before_ms = 0;
+	} else if (len > 0 && (data[0] == '\r' || data[0] == '\n')) {
+		po->in_head = false;
+	} else if (po->in_head && len > NAME && len - NAME < sizeof(value) &&
+	    strncasecmp(data, name, NAME) == 0) {
+		snprintf(value, sizeof(value), "%.*s", (int)(len - NAME), data + NAME);
+		at_ms = webhook_not_before_ms(value, clock_wall_ms());
+		if (at_ms > po->not_before_ms)
+			po->not_before_ms = at_ms;
+	}
+	return len;
+}
+
 static bool
 set_options(struct post *po, struct error *err)
 {
@@ -314,6 +349,8 @@ set_options(struct post *po, struct error *err)
 	SET(CURLOPT_POSTFIELDSIZE, (long)strlen(t->message.body));
 	SET(CURLOPT_POSTFIELDS, t->message.body);
 	SET(CURLOPT_WRITEFUNCTION, drop_body);
+	SET(CURLOPT_HEADERFUNCTION, read_header);
+	SET(CURLOPT_HEADERDATA, po);
 #undef SET
 	return bad == CURLE_OK || error_set(err, ERR_INTERNAL, "libcurl: %s", curl_easy_strerror(bad));
 }

@@ -10,16 +10,12 @@
 
 #include "base/log.h"
 #include "base/metrics.h"
+#include "courier/name_set.h"
 #include "delivery/outbox.h"
 #include "delivery/webhook.h"
 
 /* A message that is not known costs a few reads: a look takes LOOKS_MAX of them at most, what it found is posted, and the next look goes on. */
 enum { STORE_MS = 5000, LIST_MS = 60000, LIST_MAX = 10000, LOOKS_MAX = 64, RETRY_STORE_MS = 1000, PEERS = 2 };
-
-struct name {			/* a message that is being posted, or of which something was said already */
-	UT_hash_handle hh;
-	char id[MESSAGE_ID_CAP];
-};
 
 struct known {			/* a message that was looked at, and is not due */
 	UT_hash_handle hh;
@@ -35,7 +31,7 @@ struct round {
 	char by[64];
 	bool allowed;		/* database and queue belong together */
 	bool away;		/* the store, as last logged */
-	struct name *posting, *told;
+	struct name *posting, *told;	/* what is being posted; of what something was said already */
 	struct known *known;
 	int looks;		/* of the round under way */
 	bool more;		/* it did not come to the end of the outbox */
@@ -75,51 +71,6 @@ pop(struct task **list)
 	if (t != NULL)
 		*list = t->next;
 	return t;
-}
-
-static bool
-has_name(struct name *set, const char *id)
-{
-	struct name *n;
-
-	HASH_FIND_STR(set, id, n);
-	return n != NULL;
-}
-
-/* False: it was there already, or there is no memory (then a message may be told of twice). */
-static bool
-add_name(struct name **set, const char *id)
-{
-	struct name *n;
-
-	if (has_name(*set, id) || (n = calloc(1, sizeof(*n))) == NULL)
-		return false;
-	snprintf(n->id, sizeof(n->id), "%s", id);
-	HASH_ADD_STR(*set, id, n);
-	return true;
-}
-
-static void
-drop_name(struct name **set, const char *id)
-{
-	struct name *n;
-
-	HASH_FIND_STR(*set, id, n);
-	if (n != NULL) {
-		HASH_DEL(*set, n);
-		free(n);
-	}
-}
-
-static void
-drop_names(struct name **set)
-{
-	struct name *n, *next;
-
-	HASH_ITER(hh, *set, n, next) {
-		HASH_DEL(*set, n);
-		free(n);
-	}
 }
 
 static struct known *
@@ -196,8 +147,8 @@ round_free(struct round **r)
 		task_free(&t);
 	for (struct known *k; (k = (*r)->known) != NULL;)
 		forget(*r, k);
-	drop_names(&(*r)->posting);
-	drop_names(&(*r)->told);
+	name_set_clear(&(*r)->posting);
+	name_set_clear(&(*r)->told);
 	free(*r);
 	*r = NULL;
 }
@@ -260,12 +211,38 @@ find_peer(struct round *r, const char *name)
 
 	if (p != NULL && p->url[0] != '\0')
 		return p;
-	if (add_name(&r->told, name))
+	if (name_set_add(&r->told, name))
 		log_event(LOG_LEVEL_WARN, "peer_not_configured", KV_STR("peer", name), KV_STR("detail", "its messages stay in the outbox"));
 	return NULL;
 }
 
 /* -- how posts ended */
+
+/*
+ * 410 says that there is no such address any more (RFC 9110), and that nobody should send to it again
+ * (Standard Webhooks). We owe the message all the same: the tries go on, because somebody may put the
+ * address right. Told once for a peer, and again after the peer has taken something.
+ */
+static void
+note_gone(struct round *r, const struct task *t)
+{
+	char name[sizeof(t->message.peer) + sizeof("gone ")];
+
+	snprintf(name, sizeof(name), "gone %s", t->message.peer);
+	if (t->try.acknowledged)
+		name_set_drop(&r->told, name);
+	else if (outbox_is_gone(t->message.type, t->try.status) && name_set_add(&r->told, name))
+		log_event(LOG_LEVEL_ERROR, "hook_gone", KV_STR("peer", t->message.peer),
+		    KV_STR("message", t->message.id),
+		    KV_STR("detail", "the receiver answers 410 Gone: its messages are kept and the "
+		    "tries go on; put the url of its [deliver] section right"));
+}
+
+static int64_t
+seconds_until(int64_t at_ms, int64_t now_ms)
+{
+	return at_ms > now_ms ? (at_ms - now_ms + 999) / 1000 : 0;
+}
 
 static void
 log_task(const struct task *t, struct now now)
@@ -279,7 +256,8 @@ log_task(const struct task *t, struct now now)
 		    KV_INT("ms", now.wall_ms - y->at_ms));
 	else
 		log_event(LOG_LEVEL_WARN, "delivery_failed", KV_STR("message", y->message_id), KV_STR("peer", t->message.peer),
-		    KV_INT("try", y->number), KV_INT("status", y->status), KV_STR("error", y->error));
+		    KV_INT("try", y->number), KV_INT("status", y->status), KV_STR("error", y->error),
+		    KV_INT("not_before_s", seconds_until(y->not_before_ms, now.wall_ms)));
 }
 
 static bool
@@ -306,10 +284,11 @@ write_ends(struct round *r, struct now now)
 		}
 		note_store(r, true, NULL);
 		log_task(t, now);
+		note_gone(r, t);
 		if (r->held)
 			due_at(r, now.wall_ms);
 		r->n_posting[peer_index(r, t->peer)]--;
-		drop_name(&r->posting, t->try.message_id);
+		name_set_drop(&r->posting, t->try.message_id);
 		forget(r, find_known(r, t->try.message_id));
 		pop(&r->ended);
 		task_free(&t);
@@ -321,7 +300,7 @@ write_ends(struct round *r, struct now now)
 static void
 tell_once(struct round *r, const char *event, const struct store_message *m)
 {
-	if (add_name(&r->told, m->id))
+	if (name_set_add(&r->told, m->id))
 		log_event(LOG_LEVEL_ERROR, event, KV_STR("message", m->id), KV_STR("peer", m->peer), KV_INT("tries", m->tries),
 		    KV_INT("owed_since_ms", m->at_ms));
 }
@@ -338,7 +317,6 @@ read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, 
 
 	if (!store_try_list(r->store, m->id, &tries, &n, now.boot_ms + STORE_MS, err))
 		return false;
-	*due_ms = m->last_try_ms + after_ms;
 	if (n == 0)
 		return true;
 	last = tries[n - 1];
@@ -352,6 +330,8 @@ read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, 
 	} else if (outbox_is_unbookable(m->type, last.status)) {
 		*due_ms = -1;
 		tell_once(r, "unbookable", m);
+	} else if (after_ms > 0 && *due_ms < last.not_before_ms) {	/* the receiver's Retry-After */
+		*due_ms = last.not_before_ms;
 	}
 	return true;
 }
@@ -359,14 +339,14 @@ read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, 
 static bool
 find_due(struct round *r, const struct store_message *m, int64_t *due_ms, struct now now, struct error *err)
 {
-	bool again = m->again_ms > m->last_try_ms;	/* an operator's wish, whatever the schedule says */
+	bool again = m->again_ms > m->last_try_ms;	/* an operator's wish, whatever schedule and receiver say */
 	int64_t after_ms;
 
 	*due_ms = m->at_ms < now.wall_ms ? m->at_ms : now.wall_ms;	/* never tried: now */
 	if (m->tries == 0)
 		return true;
 	after_ms = again ? 0 : webhook_retry_after_ms(m->tries, m->last_try_ms - m->at_ms);
-	*due_ms = after_ms < 0 || (!again && has_name(r->told, m->id)) ? -1 : m->last_try_ms + after_ms;
+	*due_ms = after_ms < 0 || (!again && name_set_has(r->told, m->id)) ? -1 : m->last_try_ms + after_ms;
 	if (after_ms < 0)
 		tell_once(r, "undelivered", m);
 	if (*due_ms < 0 || *due_ms > now.wall_ms)
@@ -389,7 +369,7 @@ claim(struct round *r, struct task *t, struct now now, struct error *err)
 		task_free(&t);
 		return false;	/* it may be claimed now: then it counts as a try that never ended */
 	}
-	if (how == STORE_TAKEN || !add_name(&r->posting, m->id)) {
+	if (how == STORE_TAKEN || !name_set_add(&r->posting, m->id)) {
 		task_free(&t);
 		return true;
 	}
@@ -457,7 +437,7 @@ look_at(struct round *r, struct store_message *m, struct now now, struct error *
 	struct task *t;
 	int64_t due_ms;
 
-	if (peer == NULL || has_name(r->posting, m->id))
+	if (peer == NULL || name_set_has(r->posting, m->id))
 		return true;
 	now.boot_ms = clock_boot_ms();
 	r->looks++;
@@ -568,7 +548,7 @@ look_for_due(struct round *r, struct now now, struct error *err)
 		task_free(&old);
 	if (!store_outbox_list(r->store, LIST_MAX, &m, &n, now.boot_ms + LIST_MS, err))
 		return false;
-	if (n == LIST_MAX && add_name(&r->told, ""))
+	if (n == LIST_MAX && name_set_add(&r->told, ""))
 		log_event(LOG_LEVEL_ERROR, "outbox_long", KV_INT("at_least", n), KV_STR("detail", "what is beyond waits"));
 	metrics_set(METRIC_OUTBOX, (int64_t)n);
 	metrics_set(METRIC_OUTBOX_OLDEST, n > 0 ? m[0].at_ms / 1000 : 0);

@@ -107,6 +107,17 @@ clock_format_iso(int64_t wall_ms, char out[CLOCK_ISO_CAP])
 	*out = '\0';
 }
 
+/* False: there is no such day or time, as 31 February. */
+static bool
+utc_seconds(const struct tm *tm, time_t *out)
+{
+	struct tm back = *tm;
+
+	*out = timegm(&back);
+	return back.tm_mon == tm->tm_mon && back.tm_mday == tm->tm_mday && back.tm_hour == tm->tm_hour &&
+	    back.tm_min == tm->tm_min && back.tm_sec == tm->tm_sec;
+}
+
 /* "Z", "+09:00", "-05:30": minutes east of Greenwich. */
 static bool
 parse_offset(const char *text, int *minutes)
@@ -155,7 +166,7 @@ bool
 clock_parse_kst(const char *text, int64_t *wall_ms)
 {
 	static const char form[] = "dddd-dd-ddTdd:dd:dd";
-	struct tm tm = { 0 }, back;
+	struct tm tm = { 0 };
 	time_t t;
 
 	if (strlen(text) != sizeof(form) - 1)
@@ -168,11 +179,134 @@ clock_parse_kst(const char *text, int64_t *wall_ms)
 		return false;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
-	back = tm;
-	t = timegm(&back);
-	if (back.tm_mon != tm.tm_mon || back.tm_mday != tm.tm_mday || back.tm_hour != tm.tm_hour ||
-	    back.tm_min != tm.tm_min || back.tm_sec != tm.tm_sec)
-		return false;	/* 31 February and friends */
+	if (!utc_seconds(&tm, &t))
+		return false;
 	*wall_ms = ((int64_t)t - KST_OFFSET_S) * 1000;
+	return true;
+}
+
+/* Takes one of the words from the front of *text, and says which. */
+static bool
+take_word(const char **text, const char *const *words, int n, int *which)
+{
+	for (int i = 0; i < n; i++) {
+		size_t len = strlen(words[i]);
+
+		if (strncmp(*text, words[i], len) == 0) {
+			*text += len;
+			*which = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Takes exactly n digits. In asctime's form a day below 10 begins with a space. */
+static bool
+take_digits(const char **text, int n, bool may_be_padded, int *value)
+{
+	*value = 0;
+	for (int i = 0; i < n; i++, ++*text) {
+		if (i == 0 && may_be_padded && **text == ' ')
+			continue;
+		if (!isdigit((unsigned char)**text))
+			return false;
+		*value = 10 * *value + (**text - '0');
+	}
+	return true;
+}
+
+static bool
+take_text(const char **text, const char *wanted)
+{
+	size_t len = strlen(wanted);
+	bool there = strncmp(*text, wanted, len) == 0;
+
+	*text += there ? len : 0;
+	return there;
+}
+
+static bool
+take_time(const char **text, struct tm *tm)
+{
+	return take_digits(text, 2, false, &tm->tm_hour) && take_text(text, ":") &&
+	    take_digits(text, 2, false, &tm->tm_min) && take_text(text, ":") &&
+	    take_digits(text, 2, false, &tm->tm_sec);
+}
+
+static const char *const short_days[] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" };
+static const char *const long_days[] = {
+	"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"
+};
+static const char *const months[] = {
+	"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
+};
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" */
+static bool
+take_fixdate(const char *text, struct tm *tm)
+{
+	int day;
+
+	return take_word(&text, short_days, 7, &day) && take_text(&text, ", ") &&
+	    take_digits(&text, 2, false, &tm->tm_mday) && take_text(&text, " ") &&
+	    take_word(&text, months, 12, &tm->tm_mon) && take_text(&text, " ") &&
+	    take_digits(&text, 4, false, &tm->tm_year) && take_text(&text, " ") &&
+	    take_time(&text, tm) && strcmp(text, " GMT") == 0;
+}
+
+/*
+ * "Sunday, 06-Nov-94 08:49:37 GMT". A year that seems more than 50 years ahead is the last one that
+ * ended with these digits.
+ */
+static bool
+take_rfc850(const char *text, int this_year, struct tm *tm)
+{
+	int day;
+
+	if (!take_word(&text, long_days, 7, &day) || !take_text(&text, ", ") ||
+	    !take_digits(&text, 2, false, &tm->tm_mday) || !take_text(&text, "-") ||
+	    !take_word(&text, months, 12, &tm->tm_mon) || !take_text(&text, "-") ||
+	    !take_digits(&text, 2, false, &tm->tm_year) || !take_text(&text, " ") ||
+	    !take_time(&text, tm) || strcmp(text, " GMT") != 0)
+		return false;
+	tm->tm_year += this_year / 100 * 100;
+	if (tm->tm_year > this_year + 50)
+		tm->tm_year -= 100;
+	else if (tm->tm_year <= this_year - 50)
+		tm->tm_year += 100;
+	return true;
+}
+
+/* "Sun Nov  6 08:49:37 1994" */
+static bool
+take_asctime(const char *text, struct tm *tm)
+{
+	int day;
+
+	return take_word(&text, short_days, 7, &day) && take_text(&text, " ") &&
+	    take_word(&text, months, 12, &tm->tm_mon) && take_text(&text, " ") &&
+	    take_digits(&text, 2, true, &tm->tm_mday) && take_text(&text, " ") &&
+	    take_time(&text, tm) && take_text(&text, " ") &&
+	    take_digits(&text, 4, false, &tm->tm_year) && *text == '\0';
+}
+
+bool
+clock_parse_http(const char *text, int64_t now_wall_ms, int64_t *wall_ms)
+{
+	struct tm tm = { 0 }, today;
+	time_t t = (time_t)(now_wall_ms / 1000);
+	bool leap;
+
+	gmtime_r(&t, &today);
+	if (!take_fixdate(text, &tm) && !take_rfc850(text, today.tm_year + 1900, &tm) &&
+	    !take_asctime(text, &tm))
+		return false;
+	tm.tm_year -= 1900;
+	leap = tm.tm_sec == 60;		/* the second after 59 */
+	tm.tm_sec -= leap;
+	if (!utc_seconds(&tm, &t))
+		return false;
+	*wall_ms = ((int64_t)t + leap) * 1000;
 	return true;
 }

@@ -27,5 +27,11 @@ void clock_format_iso(int64_t wall_ms, char out[CLOCK_ISO_CAP]);
  * is taken too. */
 bool clock_parse_when(const char *text, int64_t *wall_ms);
 
+/*
+ * An HTTP date (RFC 9110, 5.6.7) in any of its three forms, letter by letter as the RFC spells them.
+ * now_wall_ms: which century the two digits of RFC 850 mean.
+ */
+bool clock_parse_http(const char *text, int64_t now_wall_ms, int64_t *wall_ms);
+
 /* KakaoPay's "YYYY-MM-DDTHH:MM:SS", KST without offset, to UTC milliseconds. src: KakaoPay's samples (tests/data). */
 bool clock_parse_kst(const char *text, int64_t *wall_ms);

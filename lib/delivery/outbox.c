@@ -31,6 +31,12 @@ outbox_is_unbookable(const char *type, int64_t status)
 	return strcmp(type, kinds[OUTBOX_PAYMENT_APPROVED].type) == 0 && (status == 409 || status == 410 || status == 422);
 }
 
+bool
+outbox_is_gone(const char *type, int64_t status)
+{
+	return status == 410 && !outbox_is_unbookable(type, status);
+}
+
 static void
 add_refund(struct buf *b, const struct ledger_refund *r, int64_t paid)
 {

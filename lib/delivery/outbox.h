@@ -27,6 +27,8 @@ struct outbox_facts {
 
 /* The reservation service has answered that it cannot book: more tries would not change its mind. */
 bool outbox_is_unbookable(const char *type, int64_t status);
+/* The receiver has answered that its address is gone for good: an operator must hear of it. */
+bool outbox_is_gone(const char *type, int64_t status);
 
 /* "<type>.<tid>"; of payment.refunded "<type>.<tid>.<n>.<peer>", n being the number of its event. */
 void outbox_id(enum outbox_kind kind, const char *tid, int64_t n, char out[MESSAGE_ID_CAP]);

@@ -3,10 +3,13 @@
 #include "delivery/webhook.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/clock.h"
 
 enum { KEY_MIN = 24, KEY_MAX = 64, TEXT_MAX = (KEY_MAX + 2) / 3 * 4, MAC_SIZE = 32 };
 
@@ -72,4 +75,50 @@ webhook_retry_after_ms(int64_t tries, int64_t age_ms)
 	assert(tries >= 1);
 	after_ms = 1000 * seconds[tries <= ROWS ? tries - 1 : ROWS - 1];	/* the last one repeats */
 	return age_ms + after_ms > give_up_ms ? -1 : after_ms;
+}
+
+bool
+webhook_may_put_off(int64_t status)
+{
+	return status == 429 || status == 503;
+}
+
+/* Only digits: any number, however long, capped. -1: something else. */
+static int64_t
+read_seconds(const char *text, size_t len, int64_t max)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (!isdigit((unsigned char)text[i]))
+			return -1;
+		n = 10 * n + (text[i] - '0');
+		if (n > max)
+			n = max;
+	}
+	return len > 0 ? n : -1;
+}
+
+int64_t
+webhook_not_before_ms(const char *value, int64_t now_wall_ms)
+{
+	enum { MAX_S = 6 * 3600, DATE_CAP = 64 };
+	char date[DATE_CAP];
+	int64_t seconds, at_ms;
+	size_t len;
+
+	value += strspn(value, " \t");
+	len = strlen(value);
+	while (len > 0 && strchr(" \t\r\n", value[len - 1]) != NULL)
+		len--;
+	seconds = read_seconds(value, len, MAX_S);
+	if (seconds >= 0)
+		return seconds == 0 ? 0 : now_wall_ms + 1000 * seconds;
+	if (len >= sizeof(date))
+		return 0;
+	memcpy(date, value, len);
+	date[len] = '\0';
+	if (!clock_parse_http(date, now_wall_ms, &at_ms) || at_ms <= now_wall_ms)
+		return 0;
+	return at_ms < now_wall_ms + MAX_S * 1000 ? at_ms : now_wall_ms + MAX_S * 1000;
 }

@@ -122,6 +122,7 @@ static const struct column try_columns[] = {
 	MUST(COLUMN_BOOL, "acknowledged", store_try, acknowledged),
 	MAY(COLUMN_BOOL, "withdrawn", store_try, withdrawn),
 	MAY(COLUMN_INT, "status", store_try, status),
+	MAY(COLUMN_TIME, "not_before", store_try, not_before_ms),
 	MAY(COLUMN_STR, "error", store_try, error),
 };
 

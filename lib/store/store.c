@@ -422,6 +422,7 @@ store_outbox_tries(struct store *s, struct store_message *m, int64_t deadline_bo
 		if (found) {
 			there = number;
 			m->last_try_ms = t.at_ms;
+			m->not_before_ms = t.not_before_ms;
 		} else {
 			missing = number;
 		}

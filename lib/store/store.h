@@ -37,6 +37,7 @@ struct store_message {		/* outbox: _id = the webhook-id, "<type>.<tid>[.<more>]"
 	int64_t again_ms;	/* wall: an operator wants one more try, whatever the schedule says; 0: nobody does */
 	int64_t tries;		/* filled by store_outbox_tries: those in `deliveries` */
 	int64_t last_try_ms;	/* wall, 0: none */
+	int64_t not_before_ms;	/* as of the last try */
 };
 void store_message_clear(struct store_message *m);
 
@@ -48,6 +49,7 @@ struct store_try {		/* deliveries: _id = "<message id>#<try>" */
 	bool ended, acknowledged;
 	bool withdrawn;		/* no try: the message is owed no more, and whoever wanted this number sends nothing */
 	int64_t status;		/* HTTP, 0: no answer */
+	int64_t not_before_ms;	/* wall: the receiver's Retry-After; 0: it did not say */
 	char error[200];
 };
 
@@ -112,7 +114,7 @@ bool store_outbox_again(struct store *s, const struct store_message *m, int64_t 
 bool store_outbox_delete(struct store *s, const char *id, int64_t deadline_boot_ms, struct error *err);
 /* *out: store_message_clear each, then free. */
 bool store_outbox_list(struct store *s, size_t limit, struct store_message **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
-/* How often it was tried, and when last. A few reads. */
+/* How often it was tried, when last, and when the receiver wants the next one. A few reads. */
 bool store_outbox_tries(struct store *s, struct store_message *m, int64_t deadline_boot_ms, struct error *err);
 /* A try is claimed under the number after the last one (1, 2, ... without gaps), then finished by who claimed it (ERR_NOT_FOUND: never claimed). */
 bool store_try_claim(struct store *s, const struct store_try *t, enum store_put *how, int64_t deadline_boot_ms, struct error *err);

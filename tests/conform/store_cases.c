@@ -422,6 +422,7 @@ a_message_is_listed_with_its_tries(void **state)
 		for (int t = 1; t <= tries[i]; t++) {
 			struct store_try one = a_try(&m, t, "c1");
 
+			one.not_before_ms = 1709601700000 + t;
 			PUT(STORE_OURS, store_try_claim(s, &one, &how, in(SOON), &err));
 		}
 	}
@@ -438,6 +439,7 @@ a_message_is_listed_with_its_tries(void **state)
 		DO(store_outbox_tries(s, &list[i], in(SOON), &err));
 		assert_int_equal(list[i].tries, tries[i]);
 		assert_int_equal(list[i].last_try_ms, tries[i] == 0 ? 0 : 1709601652000 + tries[i]);
+		assert_int_equal(list[i].not_before_ms, tries[i] == 0 ? 0 : 1709601700000 + tries[i]);
 		DO(store_outbox_delete(s, list[i].id, in(SOON), &err));
 	}
 	clear_messages(list, n);
@@ -474,6 +476,7 @@ a_try_is_claimed_once_and_finished(void **state)
 	PUT(STORE_TAKEN, store_try_claim(s, &other, &how, in(SOON), &err));
 	mine.ended = mine.acknowledged = true;
 	mine.status = 204;
+	mine.not_before_ms = 1709601699000;
 	fill(mine.error, sizeof(mine.error), "e", 199);
 	DO(store_try_finish(s, &mine, in(SOON), &err));
 	DO(store_try_finish(s, &mine, in(SOON), &err));

@@ -48,6 +48,7 @@ MUTANTS = [
     ("the same refundId once", "lib/flow/refund.c", "\tif (answer_replay(r))\n\t\treturn DONE;\n", "\t(void)answer_replay;\n", FLOW),
     ("payment stored before its hold goes", "lib/flow/refund.c", "flow_mend(f, c, &at, &st, err) && withdraw(", "withdraw(", FLOW),
     ("a withdrawn message is not sent", "courier/round.c", "last.acknowledged || last.withdrawn", "last.acknowledged", "tests/unit/test_courier"),
+    ("a receiver is not asked before it said", "courier/round.c", "} else if (after_ms > 0 && *due_ms < last.not_before_ms) {", "} else if (false) {", "tests/unit/test_courier"),
     ("a refund is told after its payment", "courier/round.c", "\tif (!may) {\n", "\tif (false) {\n", "tests/unit/test_courier"),
     ("the database is older than the queue", "lib/flow/approve.c", "\t} else if (is_behind(ap)) {", "\t} else if (false && is_behind(ap)) {", FLOW),
     ("order paid by the ledger before ready", "lib/flow/ready.c", "\t} else if (st.captured != NULL) {", "\t} else if (false) {", FLOW),

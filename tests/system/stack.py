@@ -76,6 +76,7 @@ class Peer:
         self.key = secrets.token_bytes(32)
         self.received, self.attempts, self.bad = [], [], []
         self.strayed = []                       # who followed a redirect
+        self.says = []                          # headers of its refusals, (name, value)
         self._fail, self._hang, self._lock = [], {}, threading.Lock()
         peer = self
 
@@ -86,6 +87,9 @@ class Peer:
                     return self.do_GET()
                 status = peer.take(self.headers, body)
                 self.send_response(status)
+                if status not in (200, 204):
+                    for name, value in peer.says:
+                        self.send_header(name, value)
                 if 300 <= status < 400:
                     self.send_header("Location", ELSEWHERE)
                 self.send_header("Content-Length", "0")
@@ -103,10 +107,10 @@ class Peer:
         self.url = f"http://127.0.0.1:{self.server.server_port}/hooks/roompay"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def fail(self, status, times):
-        """The next deliveries are answered with this status."""
+    def fail(self, status, times, *says):
+        """The next deliveries are answered with this status, and with these headers beside it."""
         with self._lock:
-            self._fail = [status] * times
+            self._fail, self.says = [status] * times, list(says)
 
     def hang(self, tid, seconds):
         """Deliveries about this payment get no answer for so long."""

@@ -62,6 +62,7 @@ FIRES = {
     "RoompayMoneyEvent": ({f'{ERRORS}{{event="double_capture"}}': then(3, 4)}, 1, 20, {"event": "double_capture"}),
     "RoompayUnbookable": (born("unbookable"), 0, 20, {"event": "unbookable"}),
     "RoompayUndelivered": ({"roompay_outbox_oldest_timestamp_seconds": then(0, 60 * AT)}, 33, 29, {}),
+    "RoompayHookGone": (born("hook_gone"), 0, 20, {"event": "hook_gone"}),
     "RoompayNotRemoved": (born("not_removed"), 0, 20, {"event": "not_removed"}),
     "RoompayStoreUnavailable": (rising("store-unavailable"), 0, None, {}),
     "RoompayNotReady": (rising("not-ready"), 0, None, {}),

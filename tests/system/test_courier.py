@@ -1,4 +1,5 @@
 """Deliveries: signed, each message under its one id and on its own schedule, first tried at once, owed until they are acknowledged."""
+import email.utils
 import statistics
 import threading
 import time
@@ -47,7 +48,7 @@ def pay(site, **peer_does):
     if "hang" in peer_does:
         site.stack.reservation.hang(tid, peer_does["hang"])
     if "fail" in peer_does:
-        site.stack.reservation.fail(peer_does["fail"], 1)
+        site.stack.reservation.fail(*peer_does["fail"])
     a = site.approve(body["userInfo"]["userId"], body["reservationInfo"]["roomId"], site.sim.pay(tid))
     assert a.status == 200, a
     return tid
@@ -72,9 +73,9 @@ def test_a_message_is_what_standard_webhooks_say(site):
 
 
 def test_a_message_that_is_not_taken_is_sent_again_and_delays_no_other(site):
-    refused = pay(site, fail=503)
+    refused = pay(site, fail=(503, 1))
     eventually(lambda: attempts(site, refused))
-    strays = pay(site, fail=302)
+    strays = pay(site, fail=(302, 1))
     eventually(lambda: attempts(site, strays))
     hangs = pay(site, hang=3)
     eventually(lambda: attempts(site, hangs))
@@ -92,6 +93,49 @@ def test_a_message_that_is_not_taken_is_sent_again_and_delays_no_other(site):
     eventually(lambda: site.db.outbox.count_documents({"tid": {"$in": [refused, strays, hangs]}}) == 0)
     tries = [d for d in site.db.deliveries.find() if refused in str(d["_id"])]
     assert len(tries) == 2, tries
+
+
+def put_off(site, status, *says):
+    """Seconds between the first try, refused with this status and these headers, and the second."""
+    tid = pay(site, fail=(status, 1, *says))
+    eventually(lambda: delivered(site, tid), seconds=15, every=0.01)
+    one, two = attempts(site, tid)
+    return two["at"] - one["at"]
+
+
+def in_seconds(n):
+    return email.utils.formatdate(time.time() + n, usegmt=True)
+
+
+def test_a_receiver_says_when_the_next_try_may_come(site):
+    assert 8 <= put_off(site, 503, ("Retry-After", "8")) < 10
+    assert 8 <= put_off(site, 429, ("retry-after", " 3"), ("RETRY-AFTER", "8")) < 10    # the latest
+    assert 6.9 < put_off(site, 503, ("Retry-After", in_seconds(8.5))) < 10      # in whole seconds
+    for says in ("2", "-8", "soon", in_seconds(-60)):
+        assert 4.9 < put_off(site, 503, ("Retry-After", says)) < 7, says        # the schedule's 5 s
+    assert 4.9 < put_off(site, 500, ("Retry-After", "60")) < 7                  # 429 and 503 alone
+
+
+def ended(site, tid):
+    """The first try of its payment.approved, once its end is written down."""
+    return site.db.deliveries.find_one({"message_id": "payment.approved." + tid, "ended": True})
+
+
+def test_what_a_receiver_said_holds_for_the_next_courier(site):
+    tid = pay(site, fail=(429, 1, ("Retry-After", "9")))
+    eventually(lambda: ended(site, tid))
+    site.stack._start_courier("courier2")
+    try:
+        site.stack.kill("courier")
+        site.stack.start("courier")
+        eventually(lambda: delivered(site, tid), seconds=15)
+    finally:
+        site.stack.stop("courier2")
+    one, two = attempts(site, tid)
+    assert 9 <= two["at"] - one["at"] < 12, (one, two)
+    huge = pay(site, fail=(503, 1, ("Retry-After", "99999999999999999999")))
+    last = eventually(lambda: ended(site, huge))        # six hours at most
+    assert 6 * 3600 - 1 < (last["not_before"] - last["at"]).total_seconds() < 6 * 3600 + 5
 
 
 def test_what_is_owed_while_no_courier_is_there_is_sent_when_it_comes(site):

@@ -107,6 +107,37 @@ when_somebody_says_when(void **state)
 }
 
 static void
+an_http_date_has_three_forms(void **state)
+{
+	static const int64_t now = 1790000000000;	/* September 2026 */
+	static const struct { const char *text; int64_t ms; } rows[] = {
+		{ "Sun, 06 Nov 1994 08:49:37 GMT", 784111777000 }, { "Sunday, 06-Nov-94 08:49:37 GMT", 784111777000 },
+		{ "Sun Nov  6 08:49:37 1994", 784111777000 }, { "Wed Nov 16 08:49:37 1994", 784975777000 },
+		{ "Thu, 29 Feb 2024 23:59:59 GMT", 1709251199000 }, { "Thu, 01 Jan 1970 00:00:00 GMT", 0 },
+		{ "Sat, 31 Dec 2016 23:59:60 GMT", 1483228800000 },	/* a leap second */
+		{ "Friday, 01-Jan-27 00:00:00 GMT", 1798761600000 },	/* the next year, not 1927 */
+		{ "Friday, 31-Dec-76 00:00:00 GMT", 3376598400000 },	/* 50 years ahead */
+		{ "Friday, 01-Jan-77 00:00:00 GMT", 220924800000 },	/* more: 1977 */
+	};
+	static const char *const bad[] = { "", "120", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Nov 1994 08:49:37 GMT ", "Sun, 6 Nov 1994 08:49:37 GMT",
+		"sun, 06 Nov 1994 08:49:37 GMT", "Son, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 30 Feb 2024 08:49:37 GMT", "Sun, 00 Nov 1994 08:49:37 GMT",
+		"Sun, 06 Nov 1994 24:00:00 GMT", "Sun, 06 Nov 1994 08:60:00 GMT", "Sun, 06 Nov 1994 08:49:61 GMT", "Sun, 06 Nov 94 08:49:37 GMT", "Sunday, 06-Nov-1994 08:49:37 GMT",
+		"Sun Nov 6 08:49:37 1994", "Sun Nov  6 08:49:37 94", "Sun Nov  6 08:49:37 1994 GMT", "Sun, 06 Nov -994 08:49:37 GMT", "1994-11-06T08:49:37Z" };
+	int64_t ms;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!clock_parse_http(rows[i].text, now, &ms))
+			fail_msg("refused %s", rows[i].text);
+		if (ms != rows[i].ms)
+			fail_msg("%s is %lld", rows[i].text, (long long)ms);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (clock_parse_http(bad[i], now, &ms))
+			fail_msg("accepted %s", bad[i]);
+}
+
+static void
 a_buffer_stays_bad_once_its_limit_was_passed(void **state)
 {
 	struct buf b;
@@ -339,6 +370,7 @@ main(void)
 		cmocka_unit_test(times_are_written_like_javascript_does),
 		cmocka_unit_test(kakaopay_times_are_nine_hours_ahead_of_utc),
 		cmocka_unit_test(when_somebody_says_when),
+		cmocka_unit_test(an_http_date_has_three_forms),
 		cmocka_unit_test(a_buffer_stays_bad_once_its_limit_was_passed),
 		cmocka_unit_test(numbers_are_written_in_decimal),
 		cmocka_unit_test(a_taken_buffer_is_the_callers),

@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "courier/round.h"
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
@@ -21,6 +23,26 @@ static const int64_t t0 = 1709601651000;
 static struct conf conf;
 static struct store *store;
 static struct round *here, *elsewhere;	/* two couriers on one store */
+
+static char metrics_dir[] = "/tmp/roompay-courier-XXXXXX";
+
+/* How many lines of level error have told this event. */
+static int64_t
+count_of(const char *event)
+{
+	struct buf page = BUF_INIT;
+	struct error err;
+	char name[80];
+	const char *at;
+	int64_t n;
+
+	assert_true(metrics_print(metrics_dir, &page, &err));
+	snprintf(name, sizeof(name), "{event=\"%s\"} ", event);
+	at = strstr(buf_str(&page), name);
+	n = at == NULL ? 0 : strtoll(at + strlen(name), NULL, 10);
+	buf_clear(&page);
+	return n;
+}
 
 static int64_t
 later_boot(void)
@@ -108,6 +130,20 @@ post(struct round *r, int64_t number, int64_t status)
 	round_finish(r, t);
 }
 
+/* The same; the receiver said when it wants the next. */
+static void
+post_put_off(struct round *r, int64_t number, int64_t status, int64_t not_before_ms)
+{
+	struct task *t = round_take(r);
+
+	assert_non_null(t);
+	assert_int_equal(t->try.number, number);
+	t->try.ended = true;
+	t->try.status = status;
+	t->try.not_before_ms = not_before_ms;
+	round_finish(r, t);
+}
+
 static void
 assert_nothing_to_post(struct round *r)
 {
@@ -151,6 +187,147 @@ a_failing_message_is_tried_by_the_schedule(void **state)
 	post(here, 10, 200);
 	run(here, ROUND_LOOK, now + 1);
 	assert_int_equal(owed(), 0);
+}
+
+static void
+a_receiver_that_says_when_is_not_asked_sooner(void **state)
+{
+	struct round *after_restart;
+
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	run(here, ROUND_LOOK, t0);
+	run(elsewhere, ROUND_LOOK, t0);
+	post_put_off(here, 1, 503, t0 + HOUR);	/* the schedule says 5 s */
+	run(here, ROUND_LOOK, t0 + 5 * SECOND);
+	run(elsewhere, ROUND_LOOK, t0 + 5 * SECOND);
+	after_restart = round_new(&conf, store, "after a restart");
+	round_allow(after_restart, true);
+	for (int64_t now = t0 + 25 * SECOND; now <= t0 + HOUR - 1; now += 5 * MINUTE - 1) {
+		run(here, ROUND_LOOK, now);
+		assert_nothing_to_post(here);
+		run(elsewhere, ROUND_LOOK, now);
+		assert_nothing_to_post(elsewhere);
+		run(after_restart, ROUND_LOOK, now);
+		assert_nothing_to_post(after_restart);
+	}
+	run(after_restart, ROUND_LOOK, t0 + HOUR - 1);
+	assert_nothing_to_post(after_restart);
+	assert_int_equal(round_due_ms(after_restart), t0 + HOUR);
+	run(after_restart, ROUND_LOOK_WHEN_DUE, t0 + HOUR);
+	run(here, ROUND_LOOK_WHEN_DUE, t0 + HOUR);
+	run(elsewhere, ROUND_LOOK_WHEN_DUE, t0 + HOUR);
+	assert_nothing_to_post(here);
+	assert_nothing_to_post(elsewhere);
+	post(after_restart, 2, 200);
+	run(after_restart, ROUND_LOOK, t0 + HOUR + 1);
+	assert_int_equal(owed(), 0);
+	round_free(&after_restart);
+}
+
+/* Counted before the other courier wrote down how its try ended. */
+static void
+an_end_that_comes_late_puts_off_too(void **state)
+{
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	run(elsewhere, ROUND_LOOK, t0);
+	run(here, ROUND_LOOK, t0 + 6 * SECOND);		/* it may still run */
+	assert_nothing_to_post(here);
+	post_put_off(elsewhere, 1, 429, t0 + 10 * MINUTE);
+	run(elsewhere, ROUND_WRITE_ENDS, t0 + 7 * SECOND);
+	run(here, ROUND_LOOK, t0 + 10 * MINUTE - 1);
+	assert_nothing_to_post(here);
+	run(here, ROUND_LOOK, t0 + 10 * MINUTE);
+	post(here, 2, 200);
+}
+
+static void
+the_schedule_holds_where_it_is_later_and_an_operator_need_not_wait(void **state)
+{
+	struct store_message *list;
+	struct error err;
+	size_t n;
+
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	run(here, ROUND_LOOK, t0);
+	post_put_off(here, 1, 503, t0 + 2 * SECOND);
+	run(here, ROUND_LOOK, t0 + 5 * SECOND - 1);
+	assert_nothing_to_post(here);
+	run(here, ROUND_LOOK, t0 + 5 * SECOND);
+	post_put_off(here, 2, 503, t0 + 6 * HOUR);
+	run(here, ROUND_LOOK, t0 + MINUTE);
+	assert_nothing_to_post(here);
+	assert_true(store_outbox_list(store, 10, &list, &n, later_boot(), &err));
+	assert_int_equal(n, 1);
+	assert_true(store_outbox_again(store, &list[0], t0 + MINUTE, later_boot(), &err));
+	store_message_clear(&list[0]);
+	free(list);
+	run(here, ROUND_LOOK, t0 + MINUTE + 1);
+	post(here, 3, 200);
+}
+
+/* The last try of the schedule, put off beyond its end, is still made; and only that one. */
+static void
+the_last_try_may_be_put_off_beyond_72_hours(void **state)
+{
+	int64_t now = t0, number = 0;
+	struct task *t;
+
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	for (; now < t0 + 100 * HOUR; now += 5 * MINUTE) {
+		run(here, ROUND_LOOK, now);
+		t = round_take(here);
+		if (t == NULL)
+			continue;
+		number = t->try.number;
+		t->try.ended = true;
+		t->try.status = 503;
+		t->try.not_before_ms = now > t0 + 60 * HOUR && now < t0 + 72 * HOUR ? t0 + 73 * HOUR : 0;
+		round_finish(here, t);
+		if (now >= t0 + 72 * HOUR)
+			break;
+	}
+	assert_int_equal(now, t0 + 73 * HOUR);
+	run(here, ROUND_LOOK, t0 + 100 * HOUR);
+	assert_nothing_to_post(here);
+	assert_int_equal(owed(), 1);
+	assert_true(number > 10);
+}
+
+static void
+a_hook_that_is_gone_is_told_once_and_tried_on(void **state)
+{
+	int64_t told, before;
+
+	(void)state;
+	metrics_open(metrics_dir, METRICS_COURIER);
+	before = count_of("hook_gone");
+	owe("queue.removed", "gateway", "T1", t0);
+	owe("queue.removed", "gateway", "T2", t0 + 1);
+	run(here, ROUND_LOOK, t0 + 2);
+	post(here, 1, 410);
+	post(here, 1, 410);
+	run(here, ROUND_LOOK, t0 + 3);
+	told = count_of("hook_gone") - before;
+	run(here, ROUND_LOOK, t0 + 6 * SECOND);
+	post(here, 2, 410);
+	post(here, 2, 200);		/* well again ... */
+	run(here, ROUND_LOOK, t0 + 7 * SECOND);
+	assert_int_equal(count_of("hook_gone") - before, told);
+	run(here, ROUND_LOOK, t0 + MINUTE);
+	post(here, 3, 410);		/* ... and gone again */
+	run(here, ROUND_LOOK, t0 + MINUTE + 1);
+	assert_int_equal(told, 1);
+	assert_int_equal(count_of("hook_gone") - before, 2);
+	owe("payment.approved", "reservation", "T3", t0);
+	run(here, ROUND_LOOK, t0 + MINUTE + 2);
+	post(here, 1, 410);		/* it cannot be booked: another matter */
+	run(here, ROUND_LOOK, t0 + MINUTE + 3);
+	assert_int_equal(count_of("hook_gone") - before, 2);
+	metrics_close();
 }
 
 static void
@@ -473,6 +650,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_new_message_is_tried_at_once_and_gone_when_acknowledged),
 		TEST(a_failing_message_is_tried_by_the_schedule),
+		TEST(a_receiver_that_says_when_is_not_asked_sooner),
+		TEST(an_end_that_comes_late_puts_off_too),
+		TEST(the_schedule_holds_where_it_is_later_and_an_operator_need_not_wait),
+		TEST(the_last_try_may_be_put_off_beyond_72_hours),
+		TEST(a_hook_that_is_gone_is_told_once_and_tried_on),
 		TEST(after_72_hours_a_message_is_kept_and_tried_no_more),
 		TEST(a_refund_waits_for_the_payments_message_and_for_the_refund_before),
 		TEST(a_withdrawn_message_is_never_sent_and_holds_nothing_back),
@@ -488,7 +670,15 @@ main(void)
 		TEST(a_peer_without_url_keeps_its_messages),
 		TEST(nothing_is_delivered_before_queue_and_database_are_known_to_belong_together),
 	};
+	char path[sizeof(metrics_dir) + 40];
+	int failed;
 
+	if (mkdtemp(metrics_dir) == NULL)
+		return 1;
 	log_open("test", LOG_LEVEL_ERROR);	/* undelivered and unbookable are meant to be told */
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	snprintf(path, sizeof(path), "%s/courier.metrics", metrics_dir);
+	unlink(path);
+	rmdir(metrics_dir);
+	return failed;
 }

@@ -103,6 +103,43 @@ the_schedule_row_by_row(void **state)
 	assert_int_equal(webhook_retry_after_ms(INT64_MAX, 0), 6 * h);
 }
 
+static void
+what_a_receiver_means_by_retry_after(void **state)
+{
+	static const int64_t now = 1709601630500, s = 1000, h = 3600 * 1000;	/* Tue, 05 Mar 2024 01:20:30.500 */
+	static const struct { const char *value; int64_t ms; } rows[] = {
+		{ "120", now + 120 * s }, { " 120 \r\n", now + 120 * s }, { "\t7\t", now + 7 * s }, { "1", now + 1 * s }, { "0007", now + 7 * s },
+		{ "21600", now + 6 * h }, { "21601", now + 6 * h }, { "4294967296", now + 6 * h }, { "9223372036854775808", now + 6 * h },
+		{ "99999999999999999999999999999999999999999999999999999999999999999999999999999999", now + 6 * h },
+		{ " Tue, 05 Mar 2024 01:25:30 GMT\r\n", now + 299500 }, { "Tuesday, 05-Mar-24 01:25:30 GMT", now + 299500 }, { "Tue Mar  5 01:25:30 2024", now + 299500 },
+		{ "Tue, 05 Mar 2024 01:20:31 GMT", now + 500 }, { "Tue, 05 Mar 2024 07:20:31 GMT", now + 6 * h }, { "Fri, 31 Dec 9999 23:59:59 GMT", now + 6 * h },
+		{ "0", 0 }, { "", 0 }, { "  ", 0 }, { "-5", 0 }, { "+5", 0 }, { "1.5", 0 }, { "1e3", 0 }, { "0x10", 0 }, { "5 s", 0 }, { "60, 120", 0 }, { "soon", 0 },
+		{ "Tue, 05 Mar 2024 01:20:30 GMT", 0 }, { "Mon, 04 Mar 2024 01:25:30 GMT", 0 }, { "Sun Nov  6 08:49:37 1994", 0 }, { "Tue, 05 Mar 2024 01:25:30 KST", 0 },
+		{ "Tue, 05 Mar 2024 01:25:30 GMT and much more that no date has behind it", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (webhook_not_before_ms(rows[i].value, now) != rows[i].ms)
+			fail_msg("Retry-After: %s is %lld ms from now", rows[i].value, (long long)(webhook_not_before_ms(rows[i].value, now) - now));
+	assert_true(webhook_may_put_off(429) && webhook_may_put_off(503));
+	assert_false(webhook_may_put_off(500) || webhook_may_put_off(502) || webhook_may_put_off(202) || webhook_may_put_off(301) || webhook_may_put_off(0));
+}
+
+static void
+which_answers_are_for_an_operator(void **state)
+{
+	static const struct { const char *type; int64_t status; bool unbookable, gone; } rows[] = {
+		{ "payment.approved", 410, true, false }, { "payment.approved", 409, true, false }, { "payment.approved", 422, true, false }, { "payment.approved", 404, false, false },
+		{ "queue.removed", 410, false, true }, { "payment.resolved", 410, false, true }, { "payment.refunded", 410, false, true }, { "queue.removed", 409, false, false },
+		{ "queue.removed", 503, false, false }, { "queue.removed", 200, false, false }, { "queue.removed", 0, false, false } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (outbox_is_unbookable(rows[i].type, rows[i].status) != rows[i].unbookable || outbox_is_gone(rows[i].type, rows[i].status) != rows[i].gone)
+			fail_msg("%s, %lld", rows[i].type, (long long)rows[i].status);
+}
+
 static const struct payment paid = { .aid = "A1", .tid = "T1", .cid = "TC0ONETIME", .partner_order_id = "o-1", .partner_user_id = "p-1", .user_id = "u-1",
 	.item_name = "방", .payment_method_type = "MONEY", .quantity = 1, .amount = { 2200, 0, 200, 0, 0 }, .created_at_ms = 1709601630000,
 	.approved_at_ms = 1709601651000 };
@@ -209,6 +246,8 @@ main(void)
 		cmocka_unit_test(signatures_are_those_of_others),
 		cmocka_unit_test(a_key_that_is_not_one_is_refused_and_not_told),
 		cmocka_unit_test(the_schedule_row_by_row),
+		cmocka_unit_test(what_a_receiver_means_by_retry_after),
+		cmocka_unit_test(which_answers_are_for_an_operator),
 		cmocka_unit_test(each_kind_has_its_members_peer_and_id),
 		cmocka_unit_test(refunds_are_told_in_their_order),
 		cmocka_unit_test(payment_approved_was_heard_when_nothing_of_it_will_be_sent_any_more),
