@@ -251,7 +251,7 @@ mongo_history(struct store *s, const struct shape *sh, const struct store_histor
 struct deed {
 	const struct shape *shape;
 	const void *rec;
-	const bson_t *id, *doc;		/* {_id}; the whole document, NULL: a delete */
+	const bson_t *id, *doc;		/* the filter for this one; the whole document, NULL: a delete */
 	bool (*once)(mongoc_collection_t *coll, const struct deed *d, bson_t *reply, bson_error_t *e);
 	int64_t deadline_boot_ms;
 };
@@ -307,14 +307,12 @@ try_once(struct mongo_link *l, const struct deed *d, bson_t *reply, struct error
 
 /*
  * Whose is the record that is in the way of ours? *known: it was found; a majority read may not see it
- * yet, or it was deleted meanwhile.
+ * yet, or it was deleted meanwhile. A record that is not in our form was written by another program.
  */
 static bool
 look_at_other(struct mongo_link *l, const struct deed *d, bool *known, enum store_put *how, struct error *err)
 {
 	void *there = calloc(1, d->shape->size);
-	bson_t by_unique = BSON_INITIALIZER;
-	bson_iter_t it;
 	bool ok;
 
 	if (there == NULL)
@@ -323,13 +321,10 @@ look_at_other(struct mongo_link *l, const struct deed *d, bool *known, enum stor
 	if (ok && *known) {
 		*how = d->shape->same(d->rec, there) ? STORE_OURS : STORE_TAKEN;
 		shape_clear(d->shape, there);
-	} else if (ok && d->shape->unique != NULL && bson_iter_init_find(&it, d->doc, d->shape->unique)) {
-		/* under an _id that is not ours: another program wrote it, in whatever form */
-		bson_append_iter(&by_unique, d->shape->unique, -1, &it);
-		ok = find(l, d->shape, &by_unique, NULL, known, d->deadline_boot_ms, err);
+	} else if (*known && d->shape->key != NULL) {
 		*how = STORE_TAKEN;
+		ok = true;
 	}
-	bson_destroy(&by_unique);
 	free(there);
 	return ok;
 }
@@ -371,18 +366,28 @@ do_deed(struct mongo_link *l, const struct deed *d, bson_t *reply, enum store_pu
 }
 
 static bool
+filter_of(const struct shape *sh, const void *rec, bson_t *filter, struct error *err)
+{
+	struct buf id = BUF_INIT;
+	bool ok;
+
+	sh->id(rec, &id);
+	ok = mongo_doc_id(sh, buf_str(&id), filter, err);
+	buf_clear(&id);
+	return ok;
+}
+
+static bool
 mongo_put(struct store *s, const struct shape *sh, const void *rec, enum store_put *how,
     int64_t deadline_boot_ms, struct error *err)
 {
 	bson_t id = BSON_INITIALIZER, doc = BSON_INITIALIZER, reply = BSON_INITIALIZER;
 	struct deed d = { .shape = sh, .rec = rec, .id = &id, .doc = &doc, .once = insert_once,
 	    .deadline_boot_ms = deadline_boot_ms };
-	bson_iter_t it;
 	bool ok;
 
-	ok = mongo_doc_write(sh, rec, &doc, err);
-	if (ok && bson_iter_init_find(&it, &doc, "_id") && bson_append_iter(&id, "_id", 3, &it))
-		ok = do_deed(link_of(s), &d, &reply, how, err);
+	ok = mongo_doc_write(sh, rec, &doc, err) && filter_of(sh, rec, &id, err) &&
+	    do_deed(link_of(s), &d, &reply, how, err);
 	bson_destroy(&reply);
 	bson_destroy(&doc);
 	bson_destroy(&id);
@@ -403,9 +408,8 @@ mongo_replace(struct store *s, const struct shape *sh, const void *rec, bool *fo
 	bson_iter_t it;
 	bool ok;
 
-	ok = mongo_doc_write(sh, rec, &doc, err);
-	if (ok && bson_iter_init_find(&it, &doc, "_id") && bson_append_iter(&id, "_id", 3, &it))
-		ok = do_deed(link_of(s), &d, &reply, NULL, err);
+	ok = mongo_doc_write(sh, rec, &doc, err) && filter_of(sh, rec, &id, err) &&
+	    do_deed(link_of(s), &d, &reply, NULL, err);
 	*found = ok && bson_iter_init_find(&it, &reply, "matchedCount") && bson_iter_as_int64(&it) > 0;
 	bson_destroy(&reply);
 	bson_destroy(&doc);

@@ -116,15 +116,19 @@ write_table(const struct table *t, const char *base, bson_t *doc, struct error *
 bool
 mongo_doc_id(const struct shape *sh, const char *id, bson_t *doc, struct error *err)
 {
-	bson_oid_t oid;
+	return (bson_utf8_validate(id, strlen(id), false) &&
+	    bson_append_utf8(doc, sh->key != NULL ? sh->key : "_id", -1, id, -1)) ||
+	    error_set(err, ERR_INTERNAL, "the id is not UTF-8");
+}
 
-	if (!sh->oid)
-		return (bson_utf8_validate(id, strlen(id), false) && bson_append_utf8(doc, "_id", 3, id,
-		    -1)) ||
-		    error_set(err, ERR_INTERNAL, "the id is not UTF-8");
-	if (!bson_oid_is_valid(id, strlen(id)))
-		return error_set(err, ERR_INTERNAL, "the id is not an ObjectId");
-	bson_oid_init_from_string(&oid, id);
+static bool
+write_object_id(const struct shape *sh, const void *rec, bson_t *doc)
+{
+	bson_oid_t oid;
+	char hex[25];
+
+	sh->object_id(rec, hex);
+	bson_oid_init_from_string(&oid, hex);
 	return bson_append_oid(doc, "_id", 3, &oid);
 }
 
@@ -135,6 +139,8 @@ mongo_doc_write(const struct shape *sh, const void *rec, bson_t *doc, struct err
 	struct buf id = BUF_INIT;
 	bool ok;
 
+	if (sh->object_id != NULL)	/* the id is one of the columns */
+		return write_object_id(sh, rec, doc) && write_table(&all, rec, doc, err);
 	sh->id(rec, &id);
 	ok = mongo_doc_id(sh, buf_str(&id), doc, err) && write_table(&all, rec, doc, err);
 	buf_clear(&id);

@@ -11,8 +11,8 @@
 #include "store/shape.h"
 
 /*
- * Appends {_id: <id>} to an empty doc; the filter that every server answers from its index. ERR_INTERNAL:
- * not an id.
+ * Appends {_id: <id>}, or the member that the shape has in its place, to an empty doc: the filter for one
+ * record. ERR_INTERNAL: not UTF-8.
  */
 bool mongo_doc_id(const struct shape *sh, const char *id, bson_t *doc,
     struct error *err) __attribute__((warn_unused_result));

@@ -146,17 +146,6 @@ shape_ledger_id(const char *cid, const char *order, int64_t n, struct buf *out)
 
 /* An ObjectId made of the tid: the same capture is the same document, whoever writes it and how often. */
 void
-shape_payment_id(const char *tid, struct buf *out)
-{
-	unsigned char digest[SHA256_DIGEST_LENGTH];
-	char id[2 * 12 + 1];
-
-	SHA256((const unsigned char *)tid, strlen(tid), digest);
-	hex_format(digest, 12, id);
-	buf_add_str(out, id);
-}
-
-void
 shape_open_id(const char *tid, int64_t n, struct buf *out)
 {
 	buf_printf(out, "%s#%" PRId64, tid, n);
@@ -201,7 +190,25 @@ replay_same(const void *mine, const void *stored)
 static void
 payment_id(const void *rec, struct buf *out)
 {
-	shape_payment_id(((const struct payment *)rec)->tid, out);
+	buf_add_str(out, ((const struct payment *)rec)->tid);
+}
+
+/*
+ * As ObjectIds are: seconds first, so that getTimestamp() says when KakaoPay opened the payment and _id
+ * sorts by time; then eight bytes of the tid's SHA-256, so that one capture has one _id, whoever writes it.
+ */
+static void
+payment_object_id(const void *rec, char hex[25])
+{
+	const struct payment *p = rec;
+	unsigned char digest[SHA256_DIGEST_LENGTH], bytes[12];
+	uint32_t seconds = (uint32_t)(p->created_at_ms / 1000);
+
+	SHA256((const unsigned char *)p->tid, strlen(p->tid), digest);
+	for (int i = 0; i < 4; i++)
+		bytes[i] = (unsigned char)(seconds >> (24 - 8 * i));
+	memcpy(bytes + 4, digest, 8);
+	hex_format(bytes, sizeof(bytes), hex);
 }
 
 static bool
@@ -299,7 +306,7 @@ const struct shape shape_replay = {
 };
 const struct shape shape_payment = {
 	.collection = "payments", SHAPE(payment, payment_columns), ORDERED_BY(payment, approved_at_ms),
-	.oid = true, .unique = "tid", .id = payment_id, .same = payment_same,
+	.key = "tid", .object_id = payment_object_id, .id = payment_id, .same = payment_same,
 };
 const struct shape shape_open = {
 	.collection = "open", SHAPE(store_open, open_columns), ORDERED_BY(store_open, at_ms),

@@ -37,8 +37,8 @@ struct shape {
 	size_t size;			/* of the struct */
 	const struct column *columns;
 	size_t n_columns;
-	bool oid;			/* the id is 24 hex digits and stands as ObjectId */
-	const char *unique;		/* another member that is unique (a COLUMN_STR), or NULL */
+	const char *key;		/* the member that holds the id, where that is not _id: it has a unique index */
+	void (*object_id)(const void *rec, char hex[25]);	/* then: the _id, an ObjectId; else NULL */
 	size_t at;			/* offset of the time by which lists are ordered */
 	void (*id)(const void *rec, struct buf *out);
 	bool (*same)(const void *mine, const void *stored);	/* under one id: is it the record that I gave? */
@@ -59,7 +59,6 @@ extern const struct shape shape_ledger, shape_replay, shape_payment, shape_open,
 
 /* The ids, where a record is looked for and not yet there. */
 void shape_ledger_id(const char *cid, const char *order, int64_t n, struct buf *out);
-void shape_payment_id(const char *tid, struct buf *out);
 void shape_open_id(const char *tid, int64_t n, struct buf *out);
 void shape_try_id(const char *message_id, int64_t number, struct buf *out);
 

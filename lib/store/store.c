@@ -258,7 +258,7 @@ store_payment_get(struct store *s, const char *tid, struct payment *out, bool *f
 {
 	struct buf id = BUF_INIT;
 
-	shape_payment_id(tid, &id);
+	buf_add_str(&id, tid);
 	return get(s, &shape_payment, &id, out, found, deadline_boot_ms, err) || error_wrap(err, "payments");
 }
 

@@ -159,6 +159,51 @@ a_payment_that_another_program_wrote_is_taken(void **state)
 	assert_int_equal(count("payments", BCON_NEW("tid", BCON_UTF8("F1"))), 1);
 }
 
+/* Earlier versions derived _id from the tid alone. Such a document is the same payment still. */
+static void
+a_payment_of_an_earlier_version_is_ours_and_stays(void **state)
+{
+	struct store *s = *state;
+	struct payment p = a_payment("OLDID1"), back;
+	mongoc_collection_t *coll = mongoc_client_get_collection(reader, database, "payments");
+	bson_t *now, old = BSON_INITIALIZER;
+	bson_oid_t oid;
+	bool found;
+
+	PUT(STORE_OURS, store_payment_put(s, &p, &how, in(SOON), &err));
+	now = document("payments", BCON_NEW("tid", BCON_UTF8("OLDID1")));
+	bson_oid_init_from_string(&oid, "da39a3ee5e6b4b0d3255bfef");
+	bson_append_oid(&old, "_id", 3, &oid);
+	bson_copy_to_excluding_noinit(now, &old, "_id", NULL);
+	assert_true(mongoc_collection_delete_one(coll, now, NULL, NULL, NULL));
+	assert_true(mongoc_collection_insert_one(coll, &old, NULL, NULL, NULL));
+	PUT(STORE_OURS, store_payment_put(s, &p, &how, in(SOON), &err));
+	DO(store_payment_get(s, "OLDID1", &back, &found, in(SOON), &err));
+	assert_true(found);
+	assert_int_equal(count("payments", BCON_NEW("_id", BCON_OID(&oid), "tid", BCON_UTF8("OLDID1"))), 1);
+	p.quantity++;
+	PUT(STORE_TAKEN, store_payment_put(s, &p, &how, in(SOON), &err));
+	bson_destroy(&old);
+	bson_destroy(now);
+	mongoc_collection_destroy(coll);
+}
+
+static void
+the_id_of_a_payment_says_when_it_was_opened(void **state)
+{
+	struct store *s = *state;
+	struct payment p = a_payment("WHEN1");
+	bson_iter_t it;
+	bson_t *doc;
+
+	p.created_at_ms = 1709601600999;
+	PUT(STORE_OURS, store_payment_put(s, &p, &how, in(SOON), &err));
+	doc = document("payments", BCON_NEW("tid", BCON_UTF8("WHEN1")));
+	assert_true(bson_iter_init_find(&it, doc, "_id"));
+	assert_int_equal(bson_oid_get_time_t(bson_iter_oid(&it)), 1709601600);
+	bson_destroy(doc);
+}
+
 static void
 text_that_is_not_utf8_is_refused_before_it_is_sent(void **state)
 {
@@ -630,6 +675,8 @@ main(void)
 		ON_SERVER(a_payment_is_exactly_the_sites_schema)
 		ON_SERVER(outbox_documents_say_type_and_tid)
 		ON_SERVER(a_payment_that_another_program_wrote_is_taken)
+		ON_SERVER(a_payment_of_an_earlier_version_is_ours_and_stays)
+		ON_SERVER(the_id_of_a_payment_says_when_it_was_opened)
 		ON_SERVER(text_that_is_not_utf8_is_refused_before_it_is_sent)
 		ON_SERVER(nothing_is_begun_after_the_deadline)
 		ON_SERVER(of_sixteen_processes_one_gets_the_key)
