@@ -7,6 +7,7 @@ import urllib.parse
 
 from booking_site import Site, eventually, http_call
 from stack import Stack, StackError
+from store_server import StoreError
 
 
 def browse(page_url):
@@ -96,7 +97,7 @@ def main():
         print("stopped")
     except KeyboardInterrupt:
         print("stopped")
-    except (StackError, AssertionError) as e:
+    except (StackError, StoreError, AssertionError) as e:
         print(f"dev/up: {e}", file=sys.stderr)
         return 1
     return 0

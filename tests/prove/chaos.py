@@ -18,6 +18,7 @@ import leaks  # noqa: E402
 from booking_site import Site, eventually  # noqa: E402
 from stack import Stack  # noqa: E402
 from store_proxy import StoreProxy  # noqa: E402
+from store_server import version  # noqa: E402
 
 SHARES = {"drop_request": 0.0005, "drop_answer": 0.0005, "delay": 0.002, "reset": 0.0005}
 FAULTS = [          # call, fault, share, more
@@ -42,10 +43,11 @@ class Chaos:
         self.pause_s = pause_s
         conf = {"fcgi": {"deadline": 6000, "workers": 24}, "queue": {"max_holds_per_user": 3, "sold_guard": 0}}
         self.stack = Stack(build, workers=24, mode="master", conf=conf, auto_remove=True)
-        self.proxy = StoreProxy(self.stack.store_port, seed, SHARES) if self.stack.store_is_ours else None
+        self.proxy = StoreProxy(self.stack.store.port, seed, SHARES) if self.stack.store_is_ours else None
         if self.proxy is not None:
-            text = self.stack.conf_path.read_text()
-            self.stack.conf_path.write_text(text.replace(self.stack.mongo_uri, f"mongodb://127.0.0.1:{self.proxy.port}/"))
+            text, uri = self.stack.conf_path.read_text(), self.stack.mongo_uri
+            assert uri in text
+            self.stack.conf_path.write_text(text.replace(uri, uri.replace(f":{self.stack.store.port}/", f":{self.proxy.port}/")))
         self.stop = threading.Event()
         self.lock = threading.Lock()
         self.paid, self.started, self.wrong, self.kills = 0, 0, [], Counter()
@@ -188,7 +190,7 @@ class Chaos:
             self.faults(False)
             stack.start_all()
             result = self.judge()
-            result.update(seconds=round(time.monotonic() - began), seed=self.seed)
+            result.update(seconds=round(time.monotonic() - began), seed=self.seed, store=version(stack.mongo_uri))
             assert leaks.in_logs(self.site) == []
             self.site.db.client.close()
             return result

@@ -75,7 +75,7 @@ class Copy:
         done = sh([str(self.src / "configure"), "CFLAGS=-g -O1"], self.build, 300)
         assert done and done.returncode == 0, done
         self.make()
-        for name in ("store", "venv"):
+        for name in ("store", "mongod", "venv"):
             if (build / name).exists():
                 (self.build / name).symlink_to(build / name)
 

@@ -84,7 +84,6 @@ def table(head, rows):
 
 def report(r):
     kill, chaos_, crash, lin, mut = r["kill"], r["chaos"], r["crash"], r["linear"], r["mutants"]
-    store = "the embedded store (FerretDB over SQLite)" if "MONGODB_URI" not in os.environ else "the server at MONGODB_URI"
     by_victim = {}
     for row in kill["rows"]:
         by_victim.setdefault((row["counts"], row["dies"]), {})
@@ -93,7 +92,7 @@ def report(r):
     queries = ("payReady", "approve", "removal", "refund")
     return f"""# Proof
 
-Written by `make prove` ({r['began']}, {r['minutes']} minutes, on {machine()}, store: {store}). `make prove PROVE_SEED=N` begins from another seed;
+Written by `make prove` ({r['began']}, {r['minutes']} minutes, on {machine()}, store: {chaos_['store']}). `make prove PROVE_SEED=N` begins from another seed;
 `tests/prove/prove.py BUILD --small` is what `dev/test` runs. Each part below is a program of its own in `tests/prove` and takes `--seed`.
 
 What is proven is the contract's ten invariants under every failure that these programs can produce. What is not: a store that breaks its promise of `w: majority, j: true`, a disk that

@@ -1,5 +1,7 @@
 """Stands between roompay and its store: passes messages of MongoDB's protocol on, and at times drops a request, drops an answer, delays, or resets.
 
+A replica set tells its clients where its member listens, and they go there. The answers that pass say that it listens here.
+
 It reads what it passes. Every insert into a collection that decides about money must ask for {w: majority, j: true}, and every command that reads or writes one must be of a kind that we
 know: what does not is kept in `wrong`."""
 import asyncio
@@ -30,6 +32,8 @@ class StoreProxy:
         asyncio.set_event_loop(self.loop)
         self.server = self.loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
         self.port = self.server.sockets[0].getsockname()[1]
+        self.theirs, self.ours = (f"127.0.0.1:{p}".encode() for p in (self.target_port, self.port))
+        assert len(self.theirs) == len(self.ours), "an address of another length would need another message"
         self.ready.set()
         self.loop.run_forever()
 
@@ -85,7 +89,7 @@ class StoreProxy:
                     continue
                 elif self._rolls("delay"):
                     await asyncio.sleep(self.random.uniform(0.01, 0.4))
-                writer.write(message)
+                writer.write(message if is_request else message.replace(self.theirs, self.ours))
                 await writer.drain()
         except (asyncio.IncompleteReadError, OSError):
             pass
