@@ -437,14 +437,16 @@ static const struct index {
 	const char *collection, *name;
 	struct { const char *member; int order; } keys[4];
 	bool unique;
-} indexes[] = {		/* the history's filters; the small collections need none */
+} indexes[] = {		/* of every query that is not by _id: tests/system/test_queries.py */
 	{ "payments", "tid", { { "tid", 1 } }, true },
 	{ "payments", "aid", { { "aid", 1 } }, false },
 	{ "payments", "user", { { "userId", 1 }, { "approved_at", -1 }, { "tid", -1 } }, false },
-	{ "payments", "order", { { "partner_order_id", 1 } }, false },
+	{ "payments", "order_approved", { { "partner_order_id", 1 }, { "approved_at", -1 }, { "tid", -1 } }, false },
 	{ "payments", "approved", { { "approved_at", -1 }, { "tid", -1 } }, false },
 	{ "ledger", "room", { { "roomId", 1 }, { "payment.approved_at", -1 }, { "tid", -1 } }, false },
 	{ "ledger", "at", { { "at", 1 } }, false },	/* a new queue is told of the last weeks */
+	{ "open", "at", { { "at", 1 } }, false },	/* the courier polls both, the oldest first; */
+	{ "outbox", "at", { { "at", 1 } }, false },	/* they grow while KakaoPay or a receiver is away */
 };
 
 static void

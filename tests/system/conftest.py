@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 import leaks
+import plans
 from booking_site import Site
 from fronts import FORCED, FRONTS
 from stack import Stack
@@ -19,6 +20,8 @@ def make(**options):
     with Stack(BUILD, **options) as stack:
         site = Site(stack)
         yield site
+        if stack.store_is_ours and stack.pids_of("store"):
+            assert plans.unindexed(site.db) == []
         site.db.client.close()      # else the store waits for it before it ends
         assert leaks.in_logs(site) == []
 

@@ -164,15 +164,3 @@ def test_no_history_without_the_database(site):
     finally:
         site.stack.start("store")
     eventually(lambda: history(site, userId="x").status == 200, 20)
-
-
-@pytest.mark.parametrize("collection, at, asked, index", [
-    ("payments", "approved_at", {"userId": "u-1"}, "user"), ("payments", "approved_at", {"partner_order_id": "o-1"}, "order"), ("payments", "approved_at", {}, "approved"),
-    ("ledger", "payment.approved_at", {"roomId": "0" * 24, "kind": {"$in": ["approved", "review"]}}, "room")])
-def test_the_index_of_each_filter(site, collection, at, asked, index):
-    """As lib/store/mongo.c asks. Only MongoDB itself tells what it would use."""
-    if any(name.startswith("ferretdb") for name in site.db.command("buildInfo")):
-        pytest.skip("this server is not MongoDB: it does not tell which index it uses")
-    asked = {**asked, "cid": {"$in": ["TC0ONETIME"]}, at: {"$gte": datetime.datetime(2020, 1, 1), "$lte": datetime.datetime(2099, 1, 1)}}
-    plan = site.db.command("explain", {"find": collection, "filter": asked, "sort": {at: -1, "tid": -1}, "limit": 51}, verbosity="queryPlanner")
-    assert f"'indexName': '{index}'" in str(plan["queryPlanner"]["winningPlan"]), plan
