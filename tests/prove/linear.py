@@ -1,13 +1,15 @@
-"""Is the queue linearizable? Concurrent clients write down what they asked of a real roompay-queued, when, and what it said, while it is killed (kill -9) and started again;
-then a checker looks, room by room, for one order of all that explains every answer.
+"""Is the queue linearizable? Concurrent clients ask a real roompay-queued, while it is killed (kill -9)
+and started again, and write down what they asked, when, and what it said. The checker in
+tests/prove/linear (Porcupine) then looks, room by room, for one order of all calls that explains
+every answer. It also changes answers of the true histories and must find each of these violations.
 
-The checker keeps every world that is possible after each answer (Wing and Gong's search, taken forward in time): a world is the state of the room and which of the calls under way
-have taken effect in it. A call that was cut off by a kill may have taken effect or not, but not after the kill. An answer that fits no world is a violation. `planted` shows
-that it finds one: it changes one answer of a true history and expects a violation."""
+A history is one round: new rooms, a few clients, at least one kill."""
 import argparse
+import concurrent.futures
 import json
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +19,8 @@ import threading
 import time
 import urllib.parse
 
-LIVE = {"held", "ready", "approving", "approved"}
+GUARD_MS = 1000
+ANSWER_S = 30
 CONF = """[site]
 replay_key_file = /nonexistent
 redirect_hosts = study.test
@@ -38,69 +41,84 @@ token_sha256 = {hash}
 mode = secret_key
 key_file = /nonexistent
 """
+PLAIN = "!#$&()*+,-./:;<>?@[]^_`{|}~"   # what quote() leaves as it is, beside letters and digits
+
+
+def boot_ns():
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def boot_ms(after):
+    return boot_ns() // 1000000 + after
+
+
+class NotSent(Exception):
+    """Nobody listened: it was no call."""
+
+
+class CutOff(Exception):
+    """The daemon was killed before it answered: the call may have acted or not."""
 
 
 class Client:
-    """One connection; every call is written down."""
+    """One connection at a time; a call at a time."""
 
-    def __init__(self, world):
-        self.world, self.sock, self.n = world, None, 0
+    def __init__(self, path):
+        self.path, self.sock, self.file, self.n = path, None, None, 0
 
     def ask(self, verb, **args):
-        """(word, arguments), or None: cut off, or (self.sent is false) never sent."""
+        """The answer: its word, and its arguments."""
+        self.connect()
         self.n += 1
-        self.sent = False
+        words = [f"{k}={urllib.parse.quote(str(v), safe=PLAIN)}" for k, v in args.items() if v != ""]
         try:
-            if self.sock is None:
-                self.sock = socket.socket(socket.AF_UNIX)
-                self.sock.settimeout(10)
-                self.sock.connect(self.world.path)
-                self.file = self.sock.makefile("rb")
-            words = [f"{k}={urllib.parse.quote(str(v), safe='!#$&()*+,-./:;<>?@[]^_`{|}~')}" for k, v in args.items() if v != ""]
-            self.sent = True
-            self.sock.sendall(f"{self.n} {verb} {' '.join(words)}".rstrip().encode() + b"\n")
-            while True:
-                line = self.file.readline().decode().split()
-                if not line:
-                    raise OSError("closed")
-                if line[1] != "wait":
-                    return line[1], {k: urllib.parse.unquote(v) for k, v in (w.split("=", 1) for w in line[2:])}
+            self.sock.sendall(" ".join([str(self.n), verb, *words]).encode() + b"\n")
+            return self.answer()
+        except TimeoutError:
+            raise AssertionError(f"{verb}: no answer within {ANSWER_S} s") from None
         except OSError:
-            if self.sock is not None:
-                self.sock.close()
+            self.sock.close()
             self.sock = None
-            return None
+            raise CutOff from None
 
-    def call(self, where, op, verb, **args):
-        """As ask, recorded: op is what the model understands."""
-        with self.world.lock:
-            self.world.clock += 1
-            begun = self.world.clock
-            at = len(self.world.history)
-            self.world.history.append(None)
-        said = self.ask(verb, **args)
-        with self.world.lock:
-            self.world.clock += 1
-            if said is None and not self.sent:      # nobody listened: it was no call
-                return said
-            self.world.history[at] = {"room": where, "op": op, "begun": begun, "ended": self.world.clock, "said": said}
-        return said
+    def connect(self):
+        if self.sock is not None:
+            return
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(ANSWER_S)
+        try:
+            sock.connect(self.path)
+        except OSError:
+            sock.close()
+            raise NotSent from None
+        self.sock, self.file = sock, sock.makefile("rb")
+
+    def answer(self):
+        while True:
+            line = self.file.readline().decode().split()
+            if not line:
+                raise ConnectionError
+            if line[1] != "wait":
+                return line[1], {k: urllib.parse.unquote(v) for k, v in (w.split("=", 1) for w in line[2:])}
 
 
-class World:
+class Daemon:
     def __init__(self, program):
-        self.program, self.lock, self.clock, self.history, self.kills = program, threading.Lock(), 0, [], []
+        self.program = program
         self.tmp = tempfile.TemporaryDirectory(prefix="roompay-linear-")
         self.path = self.tmp.name + "/queue.sock"
-        (pathlib.Path(self.tmp.name) / "roompay.conf").write_text(CONF.format(dir=self.tmp.name, hash="1".zfill(64)))
-        self.tokens = {}
+        conf = CONF.format(dir=self.tmp.name, hash="1".zfill(64)).replace("sold_guard = 0", f"sold_guard = {GUARD_MS // 1000}")
+        pathlib.Path(self.tmp.name, "roompay.conf").write_text(conf)
         self.start()
-        assert Client(self).ask("admit", adopted=0, token=0)[0] == "ok"
+        assert Client(self.path).ask("admit", adopted=0, token=0)[0] == "ok"
 
     def start(self):
         with open(self.tmp.name + "/log", "ab") as log:
-            self.daemon = subprocess.Popen([self.program, "-c", self.tmp.name + "/roompay.conf"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        for _ in range(200):
+            self.process = subprocess.Popen([self.program, "-c", self.tmp.name + "/roompay.conf"],
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        for _ in range(500):
+            if self.process.poll() is not None:
+                break
             try:
                 with socket.socket(socket.AF_UNIX) as s:
                     s.connect(self.path)
@@ -110,317 +128,203 @@ class World:
         raise RuntimeError(pathlib.Path(self.tmp.name + "/log").read_text()[-2000:])
 
     def kill(self):
-        self.daemon.send_signal(signal.SIGKILL)
-        self.daemon.wait()
-        with self.lock:             # what was asked before and has no answer is over
-            self.clock += 1
-            self.kills.append(self.clock)
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
         self.start()
 
     def close(self):
-        self.daemon.kill()
-        self.daemon.wait()
+        self.process.kill()
+        self.process.wait()
         self.tmp.cleanup()
 
 
-def boot_ms(after):
-    return int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000) + after
+class Round:
+    """One history: what its clients share."""
+
+    def __init__(self, name, path, rooms, is_long):
+        self.name, self.path, self.is_long = name, path, is_long
+        self.rooms = [f"{name}-{i}" for i in range(rooms)]
+        self.calls, self.holds, self.lock = [], [], threading.Lock()
+
+    def write(self, out):
+        for c in self.calls:
+            out.write(json.dumps({"history": self.name, **c}) + "\n")
 
 
-def live(world, seed, rooms, until):
-    """One client: it opens, pays, gives up and looks, in rooms that it shares with the others."""
-    rng, c, mine, n = random.Random(seed), Client(world), [], 0
-    while time.monotonic() < until:
-        time.sleep(rng.random() * 0.004)
-        room = rng.choice(rooms)
-        roll = rng.random()
-        if roll < 0.45 or not mine:
-            n += 1
-            user, start = f"u{seed}-{n}", rng.randrange(30) * 30
-            hold = {"room": room, "user": user, "set": f"{start}-{start + rng.choice((30, 60, 90))}"}
-            a = c.call(room, ("hold", user, hold["set"]), "hold", cid="TC0ONETIME", order="o-" + user, user=user, room=room, set=hold["set"], fingerprint=user, attempt="{}",
-                       ttl_ms=600000, call_ms=60000, deadline=boot_ms(8000))
-            if a is None:
-                a = c.call(room, ("find", user), "find", what="place", user=user, room=room)
-            if a is not None and a[0] == "ok":
-                mine.append({**hold, "id": a[1]["id"], "state": "held"})
-                world.holds.append(mine[-1])
-        elif roll < 0.55:
-            c.call(room, ("list",), "list", room=room)
+class Guest:
+    """One client of a round: it opens, pays, gives up and looks, in rooms that it shares with the others."""
+
+    def __init__(self, rnd, number, seed):
+        self.round, self.number, self.rng = rnd, number, random.Random(seed)
+        self.client, self.opened = Client(rnd.path), 0
+
+    def call(self, room, op, user, model, /, **args):
+        """Asks, and writes it down: model is what the checker must know of it."""
+        begun = boot_ns()
+        line = {"room": room, "client": self.number, "op": op, "user": user, "call": begun, **model}
+        try:
+            word, said = self.client.ask(op, **args)
+        except NotSent:
+            return None, {}
+        except CutOff:
+            word, said = None, {}
+        line["return"] = boot_ns()
+        if word is None:
+            line["cut"] = True
         else:
-            h = rng.choice(mine if rng.random() < 0.8 else world.holds)
-            step(world, c, rng, h)
-            if rng.random() < 0.3 and h in mine:
-                mine.remove(h)
+            line.update({"said": word, **{k: said[k] for k in ("state", "conflicts", "held") if k in said}},
+                        **{k: int(said[k]) for k in ("expires", "token") if k in said and k not in model})
+        self.round.calls.append(line)
+        return word, said
 
-
-def step(world, c, rng, h):
-    what = rng.choice(("ready", "ready", "approve", "approve", "outcome", "outcome", "remove", "fail"))
-    room, user = h["room"], h["user"]
-    if what == "ready":
-        c.call(room, ("ready", user), "ready", id=h["id"], tid="T" + h["id"], answer="{}")
-    elif what == "fail":
-        c.call(room, ("fail", user), "fail", id=h["id"], paid=0)
-    elif what == "approve":
-        h["n"] = h.get("n", 0) + 2
-        a = c.call(room, ("approve", user), "approve", id=h["id"], n=h["n"], key="k" + user, deadline=boot_ms(20000))
-        if a is not None and a[0] == "ok":
-            h["token"] = a[1]["token"]
-    elif what == "outcome" and "token" in h:
-        outcome = rng.choice(("approved", "declined", "restored"))
-        c.call(room, ("outcome", user, h["token"], outcome), "outcome", id=h["id"], token=h["token"], outcome=outcome, n=h["n"] + 1)
-    elif what == "remove":
-        by = rng.choice(("gateway", "reservation"))
-        c.call(room, ("remove", user, by), "remove", id=h["id"], by=by, n=0)
-
-
-# ---- the model of one room: user -> (state, set, token)
-
-def minutes(text):
-    a, b = text.split("-")
-    return int(a), int(b)
-
-
-def meet(text, other):
-    (a, b), (c, d) = minutes(text), minutes(other)
-    return c < b and a < d
-
-
-def overlaps(state, text):
-    return any(s in LIVE and meet(text, t) for s, t, _ in state.values())
-
-
-def after(state, user, what, token=None):
-    s, text, old = state[user]
-    return {**state, user: (what, text, old if token is None else token)}
-
-
-def apply(state, op, said):
-    """The states after op where it may say this (None: whatever it said). Yields each."""
-    word, args = said if said is not None else (None, {})
-
-    def fits(*words):
-        return word is None or word in words
-    kind, user = op[0], op[1] if len(op) > 1 else None
-    mine = state.get(user)
-    what = mine[0] if mine else None
-    if kind == "list":
-        shown = sorted((t, s) for s, t, _ in state.values() if s in LIVE)
-        said_list = sorted(tuple(x.split(":")) for x in args.get("held", "").split(",") if x)
-        if word is None or (word == "ok" and shown == said_list):
-            yield state
-    elif kind == "find":
-        if word is None or (word == "ok" and what is not None and args["state"] == what) or (word == "no-hold" and what in (None, "gone")):
-            yield state
-    elif kind == "hold":
-        if mine is None:
-            if word == "payment-in-progress":       # read after its deadline, on a machine that is busy: nothing was done
-                yield state
-            elif overlaps(state, op[2]):
-                if fits("slot-held"):
-                    yield state
-            elif fits("ok"):
-                yield {**state, user: ("held", op[2], "0")}
-        elif fits("payment-in-progress", "replay"):
-            yield state
-    elif mine is None:
-        if fits("no-hold", "fenced", "ok"):
-            yield state
-    elif kind == "ready":
-        if what == "held":
-            if fits("ok"):
-                yield after(state, user, "ready")
-        elif fits("ok" if what != "gone" else "fenced", "fenced", "payment-in-progress"):
-            yield state
-    elif kind == "fail":
-        if what == "held":
-            if fits("ok"):
-                yield after(state, user, "gone")
-        elif fits("ok"):
-            yield state
-    elif kind == "approve":
-        if what == "ready":
-            if word is None:
-                yield after(state, user, "approving", "?")
-            elif word == "ok":
-                yield after(state, user, "approving", args["token"])
-        elif fits("replay", "payment-in-progress") if what in ("approving", "held") else \
-                fits("order-already-paid", "replay", "payment-in-progress") if what == "approved" else fits("fenced", "no-hold", "order-already-paid", "replay", "payment-in-progress"):
-            yield state
-    elif kind == "outcome":
-        token, outcome = op[2], op[3]
-        if what == "approving" and mine[2] in (token, "?"):
-            if fits("ok"):
-                yield after(state, user, {"approved": "approved", "declined": "declined", "restored": "ready"}[outcome])
-        elif fits("stale-token", "ok", "no-hold"):
-            if outcome == "approved" and mine[2] == token and what in ("ready", "declined", "removed") and word in (None, "ok"):
-                # a capture is taken whatever was said before, unless somebody else has the time by then: the answer shows which
-                if word is None or args["state"] == "approved":
-                    yield after(state, user, "approved")
-                if what != "ready" and (word is None or args["state"] != "approved"):
-                    yield state
+    def live(self, until):
+        while time.monotonic() < until:
+            time.sleep(self.rng.random() * 0.004)
+            room, roll = self.rng.choice(self.round.rooms), self.rng.random()
+            holds = self.round.holds
+            if roll < 0.3 or not holds:
+                self.open(room)
+            elif roll < 0.4:
+                self.call(room, "list", "", {}, room=room)
+            elif roll < 0.45:
+                self.find(self.rng.choice(holds))
             else:
-                yield state
-    elif kind == "remove":
-        if op[2] == "reservation":
-            if what == "approved":
-                if fits("ok"):
-                    yield after(state, user, "removed")
-            elif fits("replay" if what == "removed" else "no-hold", "no-hold", "payment-in-progress", "replay"):
-                yield state
-        elif what in ("held", "ready"):
-            if fits("ok"):
-                yield after(state, user, "removed" if what == "ready" else "gone")
-        elif fits("order-already-paid", "payment-in-progress", "no-hold", "replay", "ok"):
-            if word != "ok" or what in ("declined", "removed", "gone"):
-                yield state
+                # mostly of the last ones: the others are over
+                self.step(holds[-1 - min(int(self.rng.expovariate(0.25)), len(holds) - 1)])
+
+    def open(self, room):
+        self.opened += 1
+        rng, user, start = self.rng, f"u{self.round.name}-{self.number}-{self.opened}", self.rng.randrange(24) * 30
+        hold = {"room": room, "user": user, "n": 0, "tokens": []}
+        ttl = rng.randrange(60, 500) if rng.random() < 0.4 else 600000
+        call = rng.randrange(1, 500) if self.round.is_long and rng.random() < 0.3 else 60000
+        model = {"start": start, "end": start + rng.choice((30, 60, 90)), "ttl_ms": ttl, "call_ms": call, "deadline": boot_ms(8000)}
+        word, said = self.call(room, "hold", user, model, cid="TC0ONETIME", order="o-" + user, user=user, room=room,
+                               set=f"{model['start']}-{model['end']}", fingerprint=user, attempt="{}",
+                               ttl_ms=ttl, call_ms=call, deadline=model["deadline"])
+        if word is None:        # did it act? the answer tells its number, too
+            word, said = self.find(hold)
+        if word == "ok":
+            self.round.holds.append({**hold, "id": said["id"]})
+
+    def find(self, h):
+        return self.call(h["room"], "find", h["user"], {}, what="place", user=h["user"], room=h["room"])
+
+    def step(self, h):
+        what = self.rng.choice(("find", "ready", "ready", "ready", "approve", "approve", "approve", "outcome", "outcome", "outcome", "remove", "fail"))
+        room, user = h["room"], h["user"]
+        if what == "find":
+            self.find(h)
+        elif what == "ready":
+            self.call(room, "ready", user, {}, id=h["id"], tid="T" + h["id"], answer="{}")
+        elif what == "fail" and self.rng.random() < 0.3:
+            self.call(room, "fail", user, {}, id=h["id"], paid=0)
+        elif what == "approve":
+            self.approve(h)
+        elif what == "outcome" and h["tokens"]:
+            self.outcome(h)
+        elif what == "remove":
+            by = self.rng.choice(("gateway", "reservation", "reservation"))
+            self.call(room, "remove", user, {"by": by}, id=h["id"], by=by, n=0)
+
+    def approve(self, h):
+        with self.round.lock:       # as the next number of a ledger; now and then it is one that was read long ago
+            h["n"] += 2
+            n = h["n"] if self.rng.random() < 0.9 else max(1, h["n"] - 4)
+        model = {"n": n, "deadline": boot_ms(self.rng.randrange(50, 400))}
+        word, said = self.call(h["room"], "approve", h["user"], model, id=h["id"], key="k" + h["user"], **model)
+        if word == "ok":
+            h["tokens"].append(int(said["token"]))
+
+    def outcome(self, h):
+        token = h["tokens"][-1] if self.rng.random() < 0.8 else self.rng.choice(h["tokens"])
+        outcome = self.rng.choice(("approved", "approved", "declined", "restored", "refused", "unknown"))
+        model = {"token": token, "outcome": outcome, "n": h["n"] + 1 if self.rng.random() < 0.8 else 0}
+        self.call(h["room"], "outcome", h["user"], model, id=h["id"], **model)
 
 
-# ---- the search
-
-class Possible:
-    __slots__ = ("state", "done", "key")
-
-    def __init__(self, state, done):
-        self.state, self.done = state, done
-        self.key = (frozenset(state.items()), done)
-
-
-def take_what_changes_nothing(w, pending):
-    """A call whose answer fits now and that leaves the state as it is may take effect at once: waiting could only lose it."""
-    idle = {i for i, op in pending.items() if i not in w.done and op["said"] is not None and any(s == w.state for s in apply(w.state, op["op"], op["said"]))}
-    return Possible(w.state, w.done | idle) if idle else w
-
-
-def linearize(worlds, pending, must=None, limit=100000):
-    """Every world that comes of letting pending calls take effect, in every order. must: keep those in which this call has."""
-    seen, out = {}, []
-    for w in worlds:
-        w = take_what_changes_nothing(w, pending)
-        seen[w.key] = w
-    todo = list(seen.values())
-    while todo:
-        w = todo.pop()
-        if must is None or must in w.done:
-            out.append(w)
-            if must is not None:
-                continue
-        for i, op in pending.items():
-            if i in w.done:
-                continue
-            for state in apply(w.state, op["op"], op["said"]):
-                x = take_what_changes_nothing(Possible(state, w.done | {i}), pending)
-                if x.key not in seen:
-                    seen[x.key] = x
-                    todo.append(x)
-        assert len(seen) < limit, "too many worlds"
-    return out
+def play(daemon, rnd, seed, clients, seconds):
+    rng = random.Random(seed)
+    end = time.monotonic() + seconds
+    guests = [Guest(rnd, i, f"{seed}/{i}") for i in range(clients)]
+    kills = 0
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        lives = [pool.submit(g.live, end) for g in guests]
+        while kills == 0 or time.monotonic() < end - 0.2:
+            time.sleep(rng.uniform(0.15, 0.45))
+            daemon.kill()
+            kills += 1
+        for life in lives:
+            life.result()
+    return kills
 
 
-def check_room(history, kills):
-    """None, or the call whose answer fits no world."""
-    events = sorted([(h["begun"], 0, h) for h in history] + [(h["ended"], 1, h) for h in history if h["said"] is not None] + [(k, 2, None) for k in kills], key=lambda e: e[0])
-    worlds, pending = [Possible({}, frozenset())], {}
-    for _, kind, h in events:
-        if kind == 0:
-            if h["said"] is not None or h["op"][0] not in ("list", "find"):      # a look that was cut off says nothing
-                pending[h["begun"]] = h
-        elif kind == 2:             # what was cut off has taken effect by now, or never will
-            cut = {i for i, p in pending.items() if p["said"] is None}
-            worlds = [Possible(w.state, w.done - cut) for w in linearize(worlds, pending)]
-            worlds = list({w.key: w for w in worlds}.values())
-            for i in cut:
-                del pending[i]
-        else:
-            i = h["begun"]
-            if i not in pending:
-                continue
-            worlds = linearize(worlds, pending, must=i)
-            if not worlds:
-                return h
-            del pending[i]
-            worlds = list({w.key: w for w in (Possible(w.state, w.done - {i}) for w in worlds)}.values())
-    return None
-
-
-def check(history, kills):
-    rooms = {}
-    for h in history:
-        rooms.setdefault(h["room"], []).append(h)
-    for calls in rooms.values():
-        wrong = check_room(calls, kills)
-        if wrong is not None:
-            return wrong
-    return None
-
-
-def certain(calls, h):
-    """The times in this room that are held for sure while h is asked: granted before, and nobody has asked yet to end them."""
-    ended = {c["op"][1] for c in calls if c["op"][0] in ("fail", "outcome", "remove") and c["begun"] < h["ended"]}
-    return [c["op"][2] for c in calls if c["op"][0] == "hold" and c["said"] and c["said"][0] == "ok" and c["ended"] < h["begun"] and c["op"][1] not in ended]
-
-
-def planted(history, kills, rng, tries=20):
-    """How many of `tries` changed answers are found. Of those that no order can explain: a hold that is granted over one that is there for sure, and such a one that is not listed."""
-    rooms, plants, found = {}, ([], []), 0
-    for h in history:
-        rooms.setdefault(h["room"], []).append(h)
-    for h in history:
-        word, args = h["said"] or (None, {})
-        if h["op"][0] == "hold" and word == "slot-held":
-            if any(meet(h["op"][2], t) for t in certain(rooms[h["room"]], h)):
-                plants[0].append((h, ("ok", {"id": "0"})))
-        elif h["op"][0] == "list" and word == "ok" and args.get("held"):
-            shown = args["held"].split(",")
-            for gone in (x for x in shown if x.split(":")[0] in certain(rooms[h["room"]], h)):
-                plants[1].append((h, ("ok", {"held": ",".join(x for x in shown if x != gone)})))
-    for i in range(tries):
-        h, lie = rng.choice(plants[i % 2])
-        was, h["said"] = h["said"], lie
-        found += check(rooms[h["room"]], kills) is not None
-        h["said"] = was
-    return found, tries
-
-
-def run(program, seed=1, seconds=10, clients=6, rooms=4, kill_every_s=0.5):
-    rng, began = random.Random(seed), time.monotonic()
-    world = World(str(program))
-    world.holds = []
+def record(program, path, seed, numbers, rooms, clients):
+    """Plays the rounds with these numbers against one daemon and writes them to path. Every tenth one is
+    long: long enough for what the daemon gives up after 2 s."""
+    daemon, kills = Daemon(str(program)), 0
     try:
-        names = [f"{seed * 1000 + i:024x}" for i in range(rooms)]
-        until = time.monotonic() + seconds
-        rounds = 0
-        while time.monotonic() < until:         # short rounds in new rooms: the search stays small
-            rounds += 1
-            names = [f"{seed:08x}{rounds:08x}{i:08x}" for i in range(rooms)]
-            world.holds = []
-            end = min(until, time.monotonic() + 2)
-            threads = [threading.Thread(target=live, args=(world, f"{seed}{rounds}x{i}", names, end)) for i in range(clients)]
-            for t in threads:
-                t.start()
-            while time.monotonic() < end:
-                time.sleep(rng.uniform(0.5, 1.5) * kill_every_s)
-                world.kill()
-            for t in threads:
-                t.join()
-        history = [h for h in world.history if h is not None]
-        wrong = check(history, world.kills)
-        assert wrong is None, f"seed {seed}: no order of the calls explains {wrong}"
-        found, tries = planted(history, world.kills, rng)
-        assert found == tries, f"{tries - found} of {tries} planted violations were not found"
-        return {"calls": len(history), "kills": len(world.kills), "rooms": rounds * rooms, "clients": clients, "planted_found": f"{found} of {tries}", "seed": seed,
-                "seconds": round(time.monotonic() - began)}
+        with open(path, "w") as out:
+            for i in numbers:
+                rnd = Round(f"{seed}-{i}", daemon.path, rooms, i % 10 == 0)
+                kills += play(daemon, rnd, f"{seed}/{i}", clients, 3 if rnd.is_long else 0.6)
+                rnd.write(out)
     finally:
-        world.close()
+        daemon.close()
+    return kills
+
+
+def check(checker, path, seed, tries):
+    argv = [str(checker), "-guard-ms", str(GUARD_MS), "-picture", str(path) + ".html", "-seed", str(seed), "-plant", str(tries)]
+    with open(path, "rb") as histories:
+        done = subprocess.run(argv, stdin=histories, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()[-4000:]
+    return json.loads(done.stdout)
+
+
+def portion(program, checker, path, seed, numbers, rooms, clients, tries):
+    """Some of the histories, checked: what the checker says of them, and how often the daemon was killed."""
+    kills = record(program, path, seed, numbers, rooms, clients)
+    return {"kills": kills, **check(checker, path, seed, tries)}
+
+
+PORTION = 25
+
+
+def run(program, checker, histories=20, seed=1, rooms=2, clients=6, jobs=1, tries=10, keep=None, say=lambda line: None):
+    """keep: a directory for the histories, and for the picture of a violation. Without it they are removed
+    when nothing was wrong."""
+    began, n = time.monotonic(), -(-histories // PORTION)
+    out = pathlib.Path(keep or tempfile.mkdtemp(prefix="roompay-histories-"))
+    results = []
+    with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
+        portions = [pool.submit(portion, program, checker, out / f"{seed}-{i}.jsonl", seed, range(i, histories, n), rooms, clients, tries)
+                    for i in range(n)]
+        for p in concurrent.futures.as_completed(portions):
+            results.append(p.result())
+            say(f"seed {seed}: {len(results)} of {n} portions")
+    if keep is None:
+        shutil.rmtree(out)
+    planted = [r.get("planted", {}) for r in results]
+    return {"histories": histories, **{k: sum(r[k] for r in results) for k in ("rooms", "calls", "cut_off", "kills")}, "clients": clients,
+            "kinds_of_answers": len({a for r in results for a in r["answers"]}),
+            "planted": {kind: sum(r[kind]["tries"] for r in planted) for kind in planted[0]}, "seed": seed,
+            "seconds": round(time.monotonic() - began)}
 
 
 if __name__ == "__main__":
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("build")
     p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--seconds", type=float, default=10)
+    p.add_argument("--histories", type=int, default=20)
+    p.add_argument("--jobs", type=int, default=1)
+    p.add_argument("--plant", type=int, default=10, help="violations of each kind to plant")
+    p.add_argument("--checker", help="the program of tests/prove/linear (dev/build checker); BUILD/linear-check")
+    p.add_argument("--keep", help="directory for the histories and the picture of a violation")
     a = p.parse_args()
+    top = pathlib.Path(a.build).resolve()
     try:
-        print(json.dumps(run(pathlib.Path(a.build).resolve() / "queued/roompay-queued", a.seed, a.seconds)))
+        print(json.dumps(run(top / "queued/roompay-queued", a.checker or top / "linear-check", a.histories, a.seed, jobs=a.jobs,
+                             tries=a.plant, keep=a.keep, say=lambda line: print(line, file=sys.stderr))))
     except AssertionError as e:
         sys.exit(f"linear.py: {e}")

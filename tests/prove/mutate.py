@@ -75,7 +75,7 @@ class Copy:
         done = sh([str(self.src / "configure"), "CFLAGS=-g -O1"], self.build, 300)
         assert done and done.returncode == 0, done
         self.make()
-        for name in ("store", "mongod", "venv"):
+        for name in ("store", "mongod", "venv", "linear-check"):
             if (build / name).exists():
                 (self.build / name).symlink_to(build / name)
 
@@ -94,7 +94,7 @@ class Copy:
             elif t == LINEAR:
                 built, done = self.make(["queued/roompay-queued"])
                 assert built, done.stderr[-2000:]
-                done = sh([sys.executable, "-B", str(self.src / "tests/prove/linear.py"), str(self.build), "--seconds", "6"], self.build, 120)
+                done = sh([sys.executable, "-B", str(self.src / "tests/prove/linear.py"), str(self.build), "--histories", "12", "--plant", "0"], self.build, 120)
             else:
                 built, done = self.make([t, "queued/roompay-queued"] if t == "tests/conform/test_queue" else [t])
                 assert built, done.stderr[-2000:]

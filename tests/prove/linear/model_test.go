@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// Small histories, written by hand: what the model takes, and what it does not. at(1, 2, ...) is a
+// call from the first to the second millisecond.
+
+type line map[string]interface{}
+
+func at(from, to int64, op, user string, more line) line {
+	c := line{"history": "h", "room": "r", "op": op, "user": user, "call": from * ms, "return": to * ms}
+	for k, v := range more {
+		c[k] = v
+	}
+	return c
+}
+
+func said(word string) line { return line{"said": word} }
+
+func (l line) and(more line) line {
+	for k, v := range more {
+		l[k] = v
+	}
+	return l
+}
+
+func asks(from, to int64, user string, start, end int, more line) line {
+	return at(from, to, "hold", user, line{"start": start, "end": end, "ttl_ms": 600000, "call_ms": 60000, "expires": from + 62000}.and(more))
+}
+
+func isHeld(from, to int64, user string, start, end int) line {
+	return asks(from, to, user, start, end, said("ok").and(line{"state": "held"}))
+}
+
+func isReady(from, to int64, user string) line {
+	return at(from, to, "ready", user, said("ok").and(line{"state": "ready"}))
+}
+
+func isApproving(from, to int64, user string, n, token int, deadline int64) line {
+	return at(from, to, "approve", user, said("ok").and(line{"state": "approving", "n": n, "token": token, "deadline": deadline}))
+}
+
+func ends(from, to int64, user string, token int, outcome, word, state string) line {
+	return at(from, to, "outcome", user, said(word).and(line{"state": state, "token": token, "outcome": outcome, "n": 3}))
+}
+
+func isFound(from, to int64, user, state string) line {
+	return at(from, to, "find", user, said("ok").and(line{"state": state}))
+}
+
+// sold is what leads to a removal at 9 to 10 ms, so that the time is guarded from then on.
+func sold() []line {
+	return []line{isHeld(1, 2, "a", 0, 60), isReady(3, 4, "a"), isApproving(5, 6, "a", 2, 7, 500), ends(7, 8, "a", 7, "approved", "ok", "approved"),
+		at(9, 10, "remove", "a", said("ok").and(line{"by": "reservation", "state": "approved"}))}
+}
+
+func TestModel(t *testing.T) {
+	cut := line{"cut": true}
+	overlap := said("slot-held").and(line{"conflicts": "30-60"})
+	guarded := said("slot-sold").and(line{"conflicts": "0-60"})
+	short := line{"ttl_ms": 100, "said": "ok", "state": "held"}
+
+	for name, tt := range map[string]struct {
+		legal bool
+		lines []line
+	}{
+		"two at once, one is refused":            {true, []line{asks(1, 9, "b", 30, 90, overlap), isHeld(2, 8, "a", 0, 60)}},
+		"refused before the other one asked":     {false, []line{asks(1, 3, "b", 30, 90, overlap), isHeld(4, 8, "a", 0, 60)}},
+		"refused with other conflicts":           {false, []line{isHeld(1, 2, "a", 0, 60), asks(3, 4, "b", 30, 60, said("slot-held").and(line{"conflicts": "30-90"}))}},
+		"both are granted":                       {false, []line{isHeld(1, 9, "b", 30, 90), isHeld(2, 8, "a", 0, 60)}},
+		"end meets start":                        {true, []line{isHeld(1, 9, "b", 60, 90), isHeld(2, 8, "a", 0, 60)}},
+		"what was cut off has acted":             {true, []line{asks(1, 2, "a", 0, 60, cut), isFound(3, 4, "a", "held")}},
+		"what was cut off has not acted":         {true, []line{asks(1, 2, "a", 0, 60, cut), at(3, 4, "find", "a", said("no-hold"))}},
+		"what was cut off acts afterwards":       {false, []line{asks(1, 2, "a", 0, 60, cut), at(3, 4, "find", "a", said("no-hold")), isFound(5, 6, "a", "held")}},
+		"an acknowledged hold is lost":           {false, []line{isHeld(1, 2, "a", 0, 60), at(3, 4, "find", "a", said("no-hold"))}},
+		"ready until its life is over":           {true, []line{asks(10, 11, "a", 0, 60, short).and(line{"expires": 62010}), isReady(12, 13, "a"), isFound(107, 108, "a", "ready"), isFound(112, 113, "a", "expired")}},
+		"ready when its life is over":            {false, []line{asks(10, 11, "a", 0, 60, short).and(line{"expires": 62010}), isReady(12, 13, "a"), isFound(112, 113, "a", "ready")}},
+		"expired too early":                      {false, []line{asks(10, 11, "a", 0, 60, short).and(line{"expires": 62010}), isReady(12, 13, "a"), isFound(107, 108, "a", "expired")}},
+		"guarded when it was sold":               {true, append(sold(), asks(11, 12, "b", 0, 60, guarded), isHeld(1012, 1013, "c", 0, 60))},
+		"granted while it is guarded":            {false, append(sold(), isHeld(900, 901, "b", 0, 60))},
+		"guarded for too long":                   {false, append(sold(), asks(1012, 1013, "b", 0, 60, guarded))},
+		"two approves at once":                   {false, []line{isHeld(1, 2, "a", 0, 60), isReady(3, 4, "a"), isApproving(5, 6, "a", 2, 7, 500), isApproving(7, 8, "a", 4, 8, 500)}},
+		"an approve after the other's deadline":  {true, []line{isHeld(1, 2, "a", 0, 60), isReady(3, 4, "a"), isApproving(5, 6, "a", 2, 7, 500), isApproving(2502, 2503, "a", 4, 8, 9000), ends(2504, 2505, "a", 7, "approved", "stale-token", "approving")}},
+		"the older approve's outcome is taken":   {false, []line{isHeld(1, 2, "a", 0, 60), isReady(3, 4, "a"), isApproving(5, 6, "a", 2, 7, 500), isApproving(2502, 2503, "a", 4, 8, 9000), ends(2504, 2505, "a", 7, "approved", "ok", "approved")}},
+		"a token that is not above the last one": {false, []line{isHeld(1, 2, "a", 0, 60), isReady(3, 4, "a"), isApproving(5, 6, "a", 2, 7, 500), isApproving(2502, 2503, "a", 4, 7, 9000)}},
+		"a number that the ledger has":           {false, append(sold()[:3], ends(7, 8, "a", 7, "restored", "ok", "ready"), isApproving(9, 10, "a", 3, 8, 500))},
+		"a late capture takes its time again":    {true, append(sold()[:3], ends(7, 8, "a", 7, "declined", "ok", "declined"), ends(9, 10, "a", 7, "approved", "ok", "approved"))},
+		"a late capture, the time is gone":       {true, append(sold()[:3], ends(7, 8, "a", 7, "declined", "ok", "declined"), isHeld(9, 10, "b", 30, 90), ends(11, 12, "a", 7, "approved", "ok", "declined"))},
+		"a late capture over another hold":       {false, append(sold()[:3], ends(7, 8, "a", 7, "declined", "ok", "declined"), isHeld(9, 10, "b", 30, 90), ends(11, 12, "a", 7, "approved", "ok", "approved"))},
+		"a paid hold is paid again":              {false, append(sold()[:4], isApproving(9, 10, "a", 4, 8, 500))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var text strings.Builder
+			for _, l := range tt.lines {
+				if err := json.NewEncoder(&text).Encode(l); err != nil {
+					t.Fatal(err)
+				}
+			}
+			histories, err := read(strings.NewReader(text.String()), 1000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			legal, err := histories[0].check()
+			if err != nil || legal != tt.legal {
+				t.Errorf("legal: %v, %v; want %v", legal, err, tt.legal)
+			}
+		})
+	}
+}

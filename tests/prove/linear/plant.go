@@ -1,0 +1,194 @@
+package main
+
+import (
+	"math/rand"
+	"strings"
+)
+
+// A planted violation is a true history with one answer changed so that no order can explain it.
+// Which answers these are is decided by plain looking at the history, not by the model.
+
+type planted struct {
+	Found int `json:"found"`
+	Tries int `json:"tries"`
+}
+
+// lie is what the call says instead.
+type lie struct {
+	h    *history
+	c    *call
+	said call
+}
+
+// kinds: each looks for one lie at c, which stands in h.
+var kinds = map[string]func(h *history, c *call) (call, bool){
+	"a hold over a time that is held":              holdOverHeld,
+	"a hold over a time that was sold moments ago": holdOverSold,
+	"a live hold is not listed":                    notListed,
+	"an expired hold is still ready":               readyTooLong,
+	"two approves at once":                         twoApproves,
+	"a stale token is taken":                       staleToken,
+	"a stored outcome is forgotten":                forgotten,
+	"a removed hold comes back":                    comesBack,
+}
+
+func plant(histories []*history, tries int, seed int64) (map[string]planted, error) {
+	rng, out := rand.New(rand.NewSource(seed)), map[string]planted{}
+	for kind, find := range kinds {
+		var lies []lie
+		for _, h := range histories {
+			for _, c := range h.calls {
+				if said, ok := find(h, c); ok && !c.Cut {
+					lies = append(lies, lie{h, c, said})
+				}
+			}
+		}
+		rng.Shuffle(len(lies), func(i, j int) { lies[i], lies[j] = lies[j], lies[i] })
+		if len(lies) > tries {
+			lies = lies[:tries]
+		}
+		p := planted{Tries: len(lies)}
+		for _, l := range lies {
+			was := *l.c
+			*l.c = l.said
+			ok, err := l.h.check()
+			*l.c = was
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				p.Found++
+			}
+		}
+		out[kind] = p
+	}
+	return out, nil
+}
+
+// ---- what is certain in a history
+
+func (h *history) find(match func(d *call) bool) *call {
+	for _, d := range h.calls {
+		if match(d) {
+			return d
+		}
+	}
+	return nil
+}
+
+func (h *history) grantOf(c *call) *call {
+	return h.find(func(d *call) bool { return d.Op == "hold" && d.User == c.User && d.Said == "ok" })
+}
+
+// touched: somebody asked, before this time, for what may end or change the user's hold.
+func (h *history) touched(user string, before int64, ops ...string) bool {
+	return h.find(func(d *call) bool {
+		return d.User == user && d.Call <= before && contains(ops, d.Op)
+	}) != nil
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+// isHeldFor: the grant was told before c, its time is not over when c ends, and nobody has asked to
+// end it.
+func (h *history) isHeldFor(grant, c *call) bool {
+	soonest := grant.Call/ms + grant.TTLMs
+	if grant.CallMs+graceMs < grant.TTLMs {
+		soonest = grant.Call/ms + grant.CallMs + graceMs
+	}
+	return grant.Op == "hold" && grant.Said == "ok" && grant.Return < c.Call && (soonest-1)*ms > c.Return &&
+		!h.touched(grant.User, c.Return, "fail", "outcome", "remove")
+}
+
+func meets(c, d *call) bool { return c.Start < d.End && d.Start < c.End }
+
+// granted is c with the answer of a grant.
+func granted(c *call) call {
+	said := *c
+	said.Said, said.State, said.Conflicts, said.Expires = "ok", "held", "", c.Return/ms+c.CallMs+graceMs
+	return said
+}
+
+func holdOverHeld(h *history, c *call) (call, bool) {
+	return granted(c), c.Op == "hold" && c.Said == "slot-held" &&
+		h.find(func(d *call) bool { return meets(c, d) && h.isHeldFor(d, c) }) != nil
+}
+
+func holdOverSold(h *history, c *call) (call, bool) {
+	return granted(c), c.Op == "hold" && c.Said == "slot-sold" && h.find(func(d *call) bool {
+		if d.Op != "remove" || d.By != "reservation" || d.Said != "ok" || d.Return >= c.Call || d.Call+(h.guardMs-1)*ms <= c.Return {
+			return false
+		}
+		grant := h.grantOf(d)
+		return grant != nil && meets(c, grant)
+	}) != nil
+}
+
+func notListed(h *history, c *call) (call, bool) {
+	said := *c
+	if c.Op != "list" || c.Held == "" {
+		return said, false
+	}
+	shown := strings.Split(c.Held, ",")
+	for i, one := range shown {
+		grant := h.find(func(d *call) bool { return strings.HasPrefix(one, d.set()+":") && h.isHeldFor(d, c) })
+		if grant != nil {
+			said.Held = strings.Join(append(append([]string(nil), shown[:i]...), shown[i+1:]...), ",")
+			return said, true
+		}
+	}
+	return said, false
+}
+
+func readyTooLong(h *history, c *call) (call, bool) {
+	said := *c
+	said.State = "ready"
+	grant := h.grantOf(c)
+	return said, c.Op == "find" && c.State == "expired" && grant != nil && (grant.Return/ms+grant.TTLMs+1)*ms < c.Call
+}
+
+// The first one was granted before, its deadline is not over, and no outcome was told.
+func twoApproves(h *history, c *call) (call, bool) {
+	said, highest := *c, 0
+	for _, d := range h.calls {
+		if d.Op == "approve" && d.Token > highest {
+			highest = d.Token
+		}
+	}
+	said.Said, said.State, said.Token = "ok", "approving", highest+1000
+	return said, c.Op == "approve" && c.Said == "payment-in-progress" && h.find(func(d *call) bool {
+		return d.Op == "approve" && d.User == c.User && d.Said == "ok" && d.Return < c.Call && (d.Deadline+graceMs-1)*ms > c.Return
+	}) != nil && !h.touched(c.User, c.Return, "outcome")
+}
+
+// Another approve was granted, and told, before this outcome came.
+func staleToken(h *history, c *call) (call, bool) {
+	said := *c
+	said.Said = "ok"
+	return said, c.Op == "outcome" && c.Said == "stale-token" && h.find(func(d *call) bool {
+		return d.Op == "approve" && d.User == c.User && d.Said == "ok" && d.Token > c.Token && d.Return < c.Call
+	}) != nil
+}
+
+func forgotten(h *history, c *call) (call, bool) {
+	said := *c
+	said.State = "approving"
+	return said, c.Op == "find" && c.State == "approved" && h.find(func(d *call) bool {
+		return d.Op == "outcome" && d.User == c.User && d.Said == "ok" && d.State == "approved" && d.Return < c.Call
+	}) != nil
+}
+
+func comesBack(h *history, c *call) (call, bool) {
+	said := *c
+	said.State = "ready"
+	return said, c.Op == "find" && c.State == "removed" && h.find(func(d *call) bool {
+		return d.Op == "remove" && d.User == c.User && d.Said == "ok" && d.Return < c.Call
+	}) != nil
+}
