@@ -230,7 +230,7 @@ read_copy(const char *copy, struct reading *r, struct error *err)
 static enum ctl_exit
 read_journal(const struct options *o, const struct conf *conf, bool dump)
 {
-	const struct hold_limits limits = { .max_per_user = conf->max_holds_per_user, .guard_ms = conf->guard_ms, .window_ms = 900000, .max_refused_per_min =
+	const struct hold_limits limits = { .max_per_user = conf->max_holds_per_user, .guard_ms = conf->guard_ms, .window_ms = 900000, .max_tries_per_min =
 		conf->max_refused_tokens, .removed_answer_ms = 600000, .gone_memory_ms = 86400000, .order_memory_ms = 35LL * 86400000 };
 	const char *dir = o->n_args > 0 ? o->args[0] : conf->queue_dir;
 	struct reading r = { .dump = dump };

@@ -66,8 +66,8 @@ static const struct problem_row rows[] = {
 		{ "결제 대기가 너무 많습니다", "한 이용자가 동시에 결제할 수 있는 예약 수를 넘었습니다." },
 		{ "Too many holds", "This user has as many unpaid holds as one user may have." } } },
 	[PROBLEM_TOO_MANY_REQUESTS] = { "too-many-requests", 429, false, 10000, {
-		{ "시도가 너무 많습니다", "이 결제에 잘못된 pg_token이 여러 번 쓰였습니다. 잠시 후 다시 시도해 주세요." },
-		{ "Too many requests", "Too many wrong pg_tokens were tried for this hold. Try again later." } } },
+		{ "시도가 너무 많습니다", "이 결제 또는 환불을 짧은 시간에 너무 여러 번 시도했습니다. Retry-After 뒤에 다시 시도해 주세요." },
+		{ "Too many requests", "This payment or refund was tried too often in a short time. Try again after Retry-After." } } },
 	[PROBLEM_PROVIDER_UNREACHABLE] = { "provider-unreachable", 502, true, 0, {
 		{ "카카오페이에 연결할 수 없습니다", "카카오페이에 요청이 전달되지 않았습니다. 잠시 후 다시 시도해 주세요." },
 		{ "KakaoPay cannot be reached", "Nothing was sent to KakaoPay. Try again shortly." } } },

@@ -89,7 +89,7 @@ new_table(const struct conf *conf)
 {
 	const struct hold_limits limits = {
 		.max_per_user = conf->max_holds_per_user, .guard_ms = conf->guard_ms, .window_ms = WINDOW_MS,
-		.max_refused_per_min = conf->max_refused_tokens, .removed_answer_ms = REMOVED_ANSWER_MS,
+		.max_tries_per_min = conf->max_refused_tokens, .removed_answer_ms = REMOVED_ANSWER_MS,
 		.gone_memory_ms = GONE_MEMORY_MS, .order_memory_ms = order_memory_ms,
 	};
 	struct hold_table *t = hold_table_new(&limits);

@@ -124,7 +124,7 @@ describe_hold(const struct hold *h, struct change *c)
 {
 	*c = (struct change){ .kind = CHANGE_HOLD, .id = h->id, .seq = h->seq, .cid = order_cid(h->order), .order = order_name(h->order),
 		.user = h->place->user->name, .room = h->place->room->name, .fingerprint = h->fingerprint, .attempt = h->attempt,
-		.tid = h->tid[0] == '\0' ? NULL : h->tid, .answer = h->answer, .key = h->key, .life = h->life, .refused = h->refused };
+		.tid = h->tid[0] == '\0' ? NULL : h->tid, .answer = h->answer, .key = h->key, .life = h->life, .tries = h->tries };
 	hold_get_set(h, &c->set);
 }
 
@@ -179,8 +179,8 @@ hold_table_rebase(struct hold_table *t, bool same_boot, struct now now)
 		shift(&h->life.expires_ms, by_ms);
 		shift(&h->life.window_ms, by_ms);
 		shift(&h->life.deadline_ms, by_ms);
-		for (size_t i = 0; h->refused != NULL && i < h->refused->n; i++)
-			shift(&h->refused->ms[i], by_ms);
+		for (size_t i = 0; h->tries != NULL && i < h->tries->n; i++)
+			shift(&h->tries->ms[i], by_ms);
 	}
 	heap_shift(&t->holds_due, by_ms);
 	heap_shift(&t->orders_due, by_ms);

@@ -9,16 +9,16 @@ enum { MINUTE_MS = 60000 };
 
 /* ---- approvePayment */
 
-/* Refused tokens of the last minute; *first_ms: the earliest of the last `max` ones. */
+/* Grants of the last minute; *first_ms: the earliest of the last `max` ones. */
 static int64_t
-count_refused(const struct hold *h, int64_t max, int64_t now_ms, int64_t *first_ms)
+count_tries(const struct hold *h, int64_t max, int64_t now_ms, int64_t *first_ms)
 {
 	int64_t n = 0;
 
-	for (size_t i = h->refused == NULL ? 0 : h->refused->n; i > 0 && n < max; i--) {
-		if (h->refused->ms[i - 1] <= now_ms - MINUTE_MS)
+	for (size_t i = h->tries == NULL ? 0 : h->tries->n; i > 0 && n < max; i--) {
+		if (h->tries->ms[i - 1] <= now_ms - MINUTE_MS)
 			break;
-		*first_ms = h->refused->ms[i - 1];
+		*first_ms = h->tries->ms[i - 1];
 		n++;
 	}
 	return n;
@@ -48,9 +48,9 @@ answer_not_approvable(struct decision *d, const struct hold *h, const struct hol
 static bool
 answer_not_now(struct decision *d, const struct hold *h, int64_t n, const struct hold_load *load)
 {
-	int64_t max = d->t->limits.max_refused_per_min, first_ms = 0;
+	int64_t max = d->t->limits.max_tries_per_min, first_ms = 0;
 
-	if (count_refused(h, max, d->now.boot_ms, &first_ms) >= max)
+	if (count_tries(h, max, d->now.boot_ms, &first_ms) >= max)
 		decision_answer(d, HA_TOO_MANY_REFUSED, first_ms + MINUTE_MS - d->now.boot_ms);
 	else if (n <= h->order->last_n)
 		decision_answer(d, HA_LEDGER_BEHIND, RETRY_BUSY_MS);
@@ -61,10 +61,30 @@ answer_not_now(struct decision *d, const struct hold *h, int64_t n, const struct
 	return true;
 }
 
+/*
+ * Each grant lets its caller inquire, and send once. All of them count, whatever becomes of them: a caller that
+ * repeats an approve whose end nobody knows, or a worker that dies each time, must not be able to do either more
+ * often than a caller with a wrong token.
+ */
+static void
+add_try(const struct hold *h, int64_t now_ms, struct try_times *out)
+{
+	const struct try_times *old = h->tries;
+	size_t n = old == NULL ? 0 : old->n, first = n;
+
+	while (first > 0 && n - first < TRIES_MAX - 1 && old->ms[first - 1] > now_ms - MINUTE_MS)
+		first--;
+	out->n = n - first + 1;
+	if (first < n)
+		memcpy(out->ms, &old->ms[first], (n - first) * sizeof(out->ms[0]));
+	out->ms[out->n - 1] = now_ms;
+}
+
 static void
 grant_approve(struct decision *d, const struct hold *h, int64_t n, const char *key, int64_t deadline_ms)
 {
-	struct change c = { .kind = CHANGE_LIFE, .id = h->id, .key = key, .life = h->life };
+	struct try_times tries;
+	struct change c = { .kind = CHANGE_LIFE, .id = h->id, .key = key, .life = h->life, .tries = &tries };
 	struct hold_view *v = &d->out->hold;
 
 	if (h->replaced_by != NULL)	/* the one that approves wins; the ready call will be told */
@@ -76,6 +96,7 @@ grant_approve(struct decision *d, const struct hold *h, int64_t n, const char *k
 	c.life.since_ms = d->now.boot_ms;
 	c.life.due_ms = INT64_MAX;
 	c.life.deadline_ms = d->now.boot_ms + deadline_ms;
+	add_try(h, d->now.boot_ms, &tries);
 	decision_write(d, &c);
 	if (n - 1 > h->order->last_n)	/* the caller has read that far; n itself is written by the caller, or never */
 		decision_write_order(d, h->order, n - 1, false);
@@ -114,23 +135,19 @@ hold_table_approve(struct hold_table *t, uint64_t id, int64_t n, const char *key
 
 /* ---- how it ended */
 
-/* One more refused token; of the earlier ones those that still count. */
+/* The grant came to nothing before anything was written or sent, as when the store went away: it does not count. */
 static void
-write_refused(struct decision *d, struct change *c, const struct hold *h)
+write_untried(struct decision *d, struct change *c, const struct hold *h)
 {
-	const struct refused_times *old = h->refused;
-	size_t n = old == NULL ? 0 : old->n, first = n;
-	struct refused_times times;
+	struct try_times tries;
 
-	while (first > 0 && n - first < REFUSED_MAX - 1 && old->ms[first - 1] > d->now.boot_ms - MINUTE_MS)
-		first--;
-	times.n = n - first + 1;
-	if (first < n)
-		memcpy(times.ms, &old->ms[first], (n - first) * sizeof(times.ms[0]));
-	times.ms[times.n - 1] = d->now.boot_ms;
-	c->refused = &times;
+	if (h->tries != NULL && h->tries->n > 0) {
+		tries.n = h->tries->n - 1;
+		memcpy(tries.ms, h->tries->ms, tries.n * sizeof(tries.ms[0]));
+		c->tries = &tries;
+	}
 	decision_write(d, c);
-	c->refused = NULL;
+	c->tries = NULL;
 }
 
 /*
@@ -147,8 +164,8 @@ restore(struct decision *d, const struct hold *h, enum hold_outcome o, int64_t n
 	if (h->life.state == HOLD_UNKNOWN && (n == 0 || h->life.doubt))
 		return;		/* a repeat, or nothing that ends a doubt */
 	c.life = decision_step(d, h, !certain ? HOLD_EV_UNKNOWN : over ? HOLD_EV_RESTORE_EXPIRED : HOLD_EV_RESTORE_READY);
-	if (o == HO_REFUSED && h->life.state == HOLD_APPROVING)
-		write_refused(d, &c, h);
+	if (o == HO_RESTORED && n == 0 && h->life.state == HOLD_APPROVING && h->life.before != HOLD_UNKNOWN && h->life.before != HOLD_APPROVING)
+		write_untried(d, &c, h);
 	else
 		decision_write(d, &c);
 	d->out->hold.state = c.life.state;

@@ -256,28 +256,28 @@ set_tid(struct hold_table *t, struct hold *h, const char *tid)
 }
 
 static bool
-set_refused(struct hold *h, const struct refused_times *refused)
+set_tries(struct hold *h, const struct try_times *tries)
 {
 	size_t size;
 
-	if (refused == NULL)
+	if (tries == NULL)
 		return true;
-	free(h->refused);
-	h->refused = NULL;
-	if (refused->n == 0)
+	free(h->tries);
+	h->tries = NULL;
+	if (tries->n == 0)
 		return true;
-	size = offsetof(struct refused_times, ms) + refused->n * sizeof(refused->ms[0]);
-	h->refused = malloc(size);
-	if (h->refused == NULL)
+	size = offsetof(struct try_times, ms) + tries->n * sizeof(tries->ms[0]);
+	h->tries = malloc(size);
+	if (h->tries == NULL)
 		return false;
-	memcpy(h->refused, refused, size);
+	memcpy(h->tries, tries, size);
 	return true;
 }
 
 static bool
 set_parts(struct hold_table *t, struct hold *h, const struct change *c)
 {
-	return set_tid(t, h, c->tid) && set_text(&h->answer, c->answer) && set_text(&h->key, c->key) && set_refused(h, c->refused);
+	return set_tid(t, h, c->tid) && set_text(&h->answer, c->answer) && set_text(&h->key, c->key) && set_tries(h, c->tries);
 }
 
 static bool
@@ -379,7 +379,7 @@ free_hold(struct hold *h)
 {
 	free(h->answer);
 	free(h->key);
-	free(h->refused);
+	free(h->tries);
 	free(h);
 }
 

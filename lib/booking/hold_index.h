@@ -71,7 +71,7 @@ struct hold {
 	struct hold *replaced_by;	/* the held one that fences this one when it becomes ready */
 	struct hold_life life;
 	char *answer, *key;		/* NULL where there is none */
-	struct refused_times *refused;	/* NULL: none */
+	struct try_times *tries;	/* NULL: none */
 	const char *fingerprint, *attempt;	/* in the same memory, after iv: they never change */
 	size_t n_iv;
 	char tid[TID_CAP];		/* "" before ready */

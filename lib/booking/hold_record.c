@@ -7,7 +7,7 @@
 #include "base/limit.h"
 
 /* Which optional parts a change has. */
-enum { HAS_TID = 1, HAS_ANSWER = 2, HAS_KEY = 4, HAS_REFUSED = 8, HAS_GRANT = 16, HAS__ALL = 31 };
+enum { HAS_TID = 1, HAS_ANSWER = 2, HAS_KEY = 4, HAS_TRIES = 8, HAS_GRANT = 16, HAS__ALL = 31 };
 enum { LIFE_DOUBT = 1, LIFE_PAID = 2, LIFE_GUARDED = 4, LIFE__ALL = 7 };
 
 /* No time of ours is near it: what is added to one never overflows. */
@@ -70,17 +70,17 @@ static void
 put_parts(struct buf *b, const struct change *c)
 {
 	put(b, (c->tid != NULL ? HAS_TID : 0) | (c->answer != NULL ? HAS_ANSWER : 0) | (c->key != NULL ? HAS_KEY : 0) |
-	    (c->refused != NULL ? HAS_REFUSED : 0) | (c->grant ? HAS_GRANT : 0), 1);
+	    (c->tries != NULL ? HAS_TRIES : 0) | (c->grant ? HAS_GRANT : 0), 1);
 	if (c->tid != NULL)
 		put_text(b, c->tid);
 	if (c->answer != NULL)
 		put_text(b, c->answer);
 	if (c->key != NULL)
 		put_text(b, c->key);
-	if (c->refused != NULL) {
-		put(b, c->refused->n, 2);
-		for (size_t i = 0; i < c->refused->n; i++)
-			put_num(b, c->refused->ms[i]);
+	if (c->tries != NULL) {
+		put(b, c->tries->n, 2);
+		for (size_t i = 0; i < c->tries->n; i++)
+			put_num(b, c->tries->ms[i]);
 	}
 	if (c->grant)
 		put_num(b, c->fenced_until_ms);
@@ -260,11 +260,11 @@ get_parts(struct record_reader *r, struct change *c)
 		c->answer = get_text(r, ANSWER_MAX + 1);
 	if (has & HAS_KEY)
 		c->key = get_text(r, KEY_CAP);
-	if (has & HAS_REFUSED) {
-		r->refused.n = get_upto(r, 2, REFUSED_MAX);
-		for (size_t i = 0; i < r->refused.n; i++)
-			r->refused.ms[i] = get_time(r);
-		c->refused = &r->refused;
+	if (has & HAS_TRIES) {
+		r->tries.n = get_upto(r, 2, TRIES_MAX);
+		for (size_t i = 0; i < r->tries.n; i++)
+			r->tries.ms[i] = get_time(r);
+		c->tries = &r->tries;
 	}
 	if (has & HAS_GRANT) {
 		c->grant = true;
@@ -293,7 +293,7 @@ record_open(struct record_reader *r, const void *record, size_t len)
 	r->p = record;
 	r->end = r->p + len;
 	r->bad = false;
-	r->refused.n = 0;
+	r->tries.n = 0;
 	demand(r, get(r, 1) == RECORD_VERSION);
 	r->now.boot_ms = get_time(r);
 	r->now.wall_ms = get_time(r);

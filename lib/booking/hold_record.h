@@ -14,7 +14,7 @@
 #include "booking/hold.h"
 #include "booking/interval.h"
 
-enum { RECORD_VERSION = 1, RECORD_MAX = 65535, REFUSED_MAX = 1000 };
+enum { RECORD_VERSION = 1, RECORD_MAX = 65535, TRIES_MAX = 1000 };
 
 /* What changes in the life of a hold. Times are of the boot clock. */
 struct hold_life {
@@ -33,9 +33,9 @@ struct hold_life {
 	int64_t deadline_ms;	/* of the last approving */
 };
 
-struct refused_times {		/* refused tokens of one hold, oldest first */
+struct try_times {		/* when one hold was granted to an approve, oldest first; of older versions: refused tokens */
 	size_t n;
-	int64_t ms[REFUSED_MAX];
+	int64_t ms[TRIES_MAX];
 };
 
 enum change_kind {
@@ -60,7 +60,7 @@ struct change {
 	struct hold_life life;		/* hold, life */
 	bool grant;			/* hold, life: what is over in its intervals gives way: expired ones are fenced */
 	int64_t fenced_until_ms;	/* grant: how long those are remembered */
-	const struct refused_times *refused;	/* hold, life; NULL: as they are */
+	const struct try_times *tries;	/* hold, life; NULL: as they are */
 	int64_t last_n, until_ms;	/* order */
 	bool paid;			/* order */
 	uint64_t last_id, last_token, last_seq;	/* counters */
@@ -75,7 +75,7 @@ struct record_reader {
 	const uint8_t *p, *end;
 	bool bad;		/* sticks: what is read after the first fault is 0 */
 	struct now now;
-	struct refused_times refused;
+	struct try_times tries;
 };
 /* False: not a record of a version that we know. */
 bool record_open(struct record_reader *r, const void *record, size_t len);

@@ -34,7 +34,7 @@ struct hold_limits {
 	int64_t max_per_user;		/* held or ready holds */
 	int64_t guard_ms;		/* sold guard after removal of an approved hold */
 	int64_t window_ms;		/* KakaoPay's: 15 min from the ready call's begin */
-	int64_t max_refused_per_min;
+	int64_t max_tries_per_min;	/* grants of one hold to approve: each may inquire, and send once */
 	int64_t removed_answer_ms;	/* 10 min: "the last answer again" */
 	int64_t gone_memory_ms;		/* how long a fenced, expired or declined hold answers hold-expired rather than no-hold: 24 h */
 	int64_t order_memory_ms;	/* 35 days */
@@ -147,7 +147,8 @@ void hold_table_find_order(struct hold_table *t, const char *cid, const char *or
  * an inquiry may come first, so they are granted after the window too.
  * HA_WAIT: an approve runs, ask again from the start when it changed; HA_IN_PROGRESS (as HA_WAIT, but past max_all; in review; only a first ready call under
  * way: one that replaces loses to approve); HA_LEDGER_BEHIND: n is not above last_n; HA_EXPIRED: the window is over; HA_FENCED (also removed and declined
- * ones); HA_ORDER_PAID; HA_TOO_MANY_REFUSED; HA_BUSY (past max_all); HA_NO_HOLD.
+ * ones); HA_ORDER_PAID; HA_TOO_MANY_REFUSED (max_tries_per_min grants in the last minute); HA_BUSY (past max_all); HA_NO_HOLD.
+ * Every grant counts, but for one of a ready or expired hold that came back as `restored` with n = 0: nothing was written or sent.
  * A grant remembers n - 1, which the caller has read, and not n: whoever writes nothing must be able to use n again.
  */
 bool hold_table_approve(struct hold_table *t, uint64_t id, int64_t n, const char *key, int64_t deadline_ms, const struct hold_load *load,

@@ -127,6 +127,18 @@ answer_unknown(struct approval *ap, enum attempt_state state)
 	return DONE;
 }
 
+/* This attempt was inquired about and sent as often as may be for now: what is known is said, nothing is written and nobody asked. */
+static enum next
+answer_not_again(struct approval *ap, int64_t retry_ms)
+{
+	if (ap->unsettled)
+		answer_unknown(ap, AS_UNKNOWN);
+	else
+		flow_answer_set(ap->out, FR_TOO_MANY_REQUESTS, FC_ABSENT, 0);
+	ap->out->retry_ms = retry_ms;
+	return DONE;
+}
+
 static enum next
 answer_recording(struct approval *ap, const char *tid, const struct error *err)
 {
@@ -292,6 +304,10 @@ read_approve(struct approval *ap, enum kakaopay_outcome ko, struct outcome *o)
 		o->kind = flow_payment_matches(&ap->at, &o->payment, o->reason) ? LK_APPROVED : LK_REVIEW;
 		return;
 	}
+	if (ap->unsettled && (ko == KO_TOKEN_REFUSED || ko == KO_NOT_EXECUTED || ko == KO_NOT_SENT)) {
+		o->kind = LK_UNKNOWN;	/* this send changed nothing, and the inquiry before it said "not yet approved" */
+		return;
+	}
 	if (ko == KO_INQUIRE || ko == KO_UNKNOWN || ap->unsettled) {
 		inquire_after_send(ap, o);
 		return;
@@ -307,6 +323,22 @@ static void
 return_grant(struct approval *ap, enum hold_outcome how)
 {
 	end_grant(ap, how, ap->c->deadline_boot_ms);
+}
+
+/*
+ * Of an attempt only the item of its newest send is looked at: the one before it goes now that this one stands, so
+ * that repeats leave no heap of them. Where it cannot be dropped the courier does it.
+ */
+static void
+drop_earlier_work(struct approval *ap)
+{
+	struct order_state st;
+	struct error err;
+
+	error_clear(&err);
+	if (order_state(&ap->chain, ap->at.tid, &st, &err) && st.approving != NULL &&
+	    !store_open_delete(ap->f->store, ap->at.tid, st.approving->n, ap->early.deadline_boot_ms, &err))
+		log_event(LOG_LEVEL_WARN, "work_item_left", KV_ERR(&err));
 }
 
 /* The replay key, the work item and `approving` at order#n. False: *next says how the call goes on, and nothing may be sent. */
@@ -347,6 +379,8 @@ record_intent(struct approval *ap, int64_t n, enum next *next)
 		*next = done(ap, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
 		return false;
 	}
+	if (ap->unsettled)
+		drop_earlier_work(ap);
 	return true;
 }
 
@@ -398,7 +432,7 @@ settle_first(struct approval *ap, int64_t n)
 		/* A capture that another pg_token made is not this call's; one that is not recorded yet is for anybody to try again. */
 		return o.captured && ap->out->result == FR_OK && (mine == NULL || strcmp(mine, ap->at.tid) != 0) ? AGAIN : next;
 	}
-	if (v == FV_PENDING && clock_boot_ms() < ap->at.window_boot_ms)
+	if (v == FV_PENDING && clock_boot_ms() < ap->at.window_boot_ms && order_has_room(&ap->chain, LK_APPROVING, ap->at.tid))
 		return send_approve(ap, n);
 	if (!order_state(&ap->chain, ap->at.tid, &st, &err) || st.state == AS_APPROVING)
 		return conclude(ap, n, &o);	/* `unknown`, once; a call that finds it there adds nothing */
@@ -427,6 +461,8 @@ not_granted(struct approval *ap, int64_t n)
 	switch (ap->qa.code) {
 	case HA_REPLAY:		/* an approve was under way, and has ended */
 		return AGAIN;
+	case HA_TOO_MANY_REFUSED:
+		return answer_not_again(ap, ap->qa.retry_ms);
 	case HA_LEDGER_BEHIND:	/* another call may have moved on since we read; the second time it is the ledger that is old */
 	case HA_ORDER_PAID:
 		ap->behind_n = n;
@@ -444,7 +480,6 @@ not_granted(struct approval *ap, int64_t n)
 		/* fallthrough */
 	case HA_EXPIRED:
 	case HA_FENCED:
-	case HA_TOO_MANY_REFUSED:
 		charged = charged_before(ap);
 		break;
 	default:
@@ -510,6 +545,16 @@ is_over(struct approval *ap)
 	return true;
 }
 
+/* Nothing may be sent any more under this tid. Every send of it came to nothing, so another attempt may pay. */
+static enum next
+answer_full(struct approval *ap)
+{
+	int64_t left_ms = ap->qa.hold.window_boot_ms - clock_boot_ms();
+
+	snprintf(ap->out->detail, sizeof(ap->out->detail), "the tid was sent %d times, or its order has %d ledger events", ORDER_SENDS_MAX, ORDER_ATTEMPTS_MAX);
+	return left_ms <= 0 ? done(ap, FR_EXPIRED, FC_FALSE, 0) : answer_not_again(ap, left_ms);
+}
+
 static enum next
 approve_hold(struct approval *ap)
 {
@@ -524,6 +569,8 @@ approve_hold(struct approval *ap)
 	if (answer_replay(ap, ap->at.a.cid) || is_over(ap))
 		return DONE;
 	ap->unsettled = flow_chain_has_unsettled_send(&ap->chain, ap->at.tid);
+	if (!ap->unsettled && !order_has_room(&ap->chain, LK_APPROVING, ap->at.tid))
+		return answer_full(ap);
 	n = (int64_t)ap->chain.n + 1;
 	if (!queue_approve(ap->f->queue, ap->qa.hold.id, n, ap->key, ap->c->deadline_boot_ms, &ap->qa, &err))
 		return queue_failed(ap, &err);

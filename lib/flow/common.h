@@ -12,6 +12,7 @@ enum {
 	FLOW_SPARE_MS = 1500,		/* of the request's time, kept for writing down what KakaoPay said */
 	FLOW_INQUIRY_MS = 5000,		/* one inquiry takes no longer */
 	FLOW_INQUIRY_MIN_MS = 1000,	/* ... and is not begun with less than this before the spare time */
+	FLOW_FULL_RETRY_MS = 3600000,	/* Retry-After where the order's chain is full (order_has_room), which it stays */
 };
 
 /* One attempt on its way: what every event, message and record of it says. */

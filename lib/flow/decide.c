@@ -148,6 +148,8 @@ flow_note(struct flow *f, const struct flow_call *c, const char *cid, const char
 			ok = err->code == ERR_NOT_FOUND;
 			break;
 		}
+		if (!order_has_room(&d.chain, LK_NOTE, NULL))
+			break;
 		e.n = (int64_t)d.chain.n + 1;
 		ok = flow_put_event(f, c, &d.at, &e, &how, err);
 		*written = ok && how == STORE_OURS;

@@ -18,5 +18,6 @@ struct decision_report {
 bool flow_decide(struct flow *f, const struct flow_call *c, const char *cid, const char *order, const char *tid, enum decide_as as, const char *reason, bool dry_run,
 	struct decision_report *out, struct error *err);
 
-/* A note in the order's ledger: what an operator did about this attempt and why. A hold that never came so far as an approve has no ledger: *written is false. */
+/* A note in the order's ledger: what an operator did about this attempt and why. A hold that never came so far as an approve has no ledger, and a
+ * full one takes no note: *written is false. */
 bool flow_note(struct flow *f, const struct flow_call *c, const char *cid, const char *order, const char *tid, const char *reason, bool *written, struct error *err);

@@ -206,6 +206,9 @@ ledger_allows(struct flow *f, const struct flow_call *c, const struct attempt *a
 		snprintf(out->detail, sizeof(out->detail), "the order's ledger ends at %zu, the queue remembers %" PRId64 ": an older database?", chain.n, last_n);
 	} else if (!order_may_begin(&chain, NULL)) {
 		flow_answer_set(out, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
+	} else if (!order_has_room(&chain, LK_APPROVING, NULL)) {	/* nothing of it could be approved */
+		flow_answer_set(out, FR_TOO_MANY_REQUESTS, FC_ABSENT, FLOW_FULL_RETRY_MS);
+		snprintf(out->detail, sizeof(out->detail), "the order has %zu ledger events: the site must use another partner_order_id", chain.n);
 	} else {
 		allowed = true;
 	}

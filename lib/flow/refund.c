@@ -495,6 +495,21 @@ note_mismatch(struct refunding *r, const char *why)
 	return done(r, FR_IN_REVIEW, 0);
 }
 
+/* Refunds that came to nothing were tried as often as may be for now, or for ever: *out says so, nothing is written and nobody asked. */
+static bool
+is_too_often(struct refunding *r)
+{
+	int64_t wait_ms = refund_wait_ms(&r->chain, r->rq->tid, clock_now().wall_ms);
+
+	if (!order_has_room(&r->chain, LK_REFUNDING, r->rq->tid)) {
+		snprintf(r->out->detail, sizeof(r->out->detail), "the order has %zu ledger events: refund it in KakaoPay's console", r->chain.n);
+		wait_ms = FLOW_FULL_RETRY_MS;
+	}
+	if (wait_ms > 0)
+		flow_answer_set(r->out, FR_TOO_MANY_REQUESTS, FC_ABSENT, wait_ms);
+	return wait_ms > 0;
+}
+
 static enum next
 refund_payment(struct refunding *r)
 {
@@ -512,6 +527,8 @@ refund_payment(struct refunding *r)
 	case REFUND_TAX_FREE_REQUIRED:
 		return done(r, FR_TAX_FREE_REQUIRED, 0);
 	}
+	if (is_too_often(r))
+		return DONE;
 	switch (ask_sum(r->f, &r->at, paid, r->early.deadline_boot_ms, &sum, &o, &pa, why)) {
 	case SUM_KNOWN:
 		break;

@@ -161,6 +161,8 @@ gather(struct look *l)
 	}
 	f->ended = f->at == SETTLE_REFUND && (e->kind != LK_REFUNDING || refund_end(&l->chain, e) != NULL);
 	f->newest = l->st.approving != NULL && l->st.approving->n == o->n;
+	for (size_t i = 0; f->at == SETTLE_SEND && i + 1 < (size_t)o->n; i++)
+		f->sends_before += l->chain.ev[i].kind == LK_APPROVING && strcmp(l->chain.ev[i].tid, o->tid) == 0;
 	f->removed = l->st.removed != NULL;
 	f->by_readings = by_readings(l->st.last);
 	f->state_at_ms = l->st.last != NULL ? l->st.last->at_ms : 0;
@@ -211,6 +213,16 @@ static enum next
 drop_item(struct look *l, struct error *err)
 {
 	return store_open_delete(l->f->store, l->item->tid, l->item->n, l->call.deadline_boot_ms, err) ? DONE : FAILED;
+}
+
+/* Its item was there before the later send: it is put again only for the case that it was lost since. */
+static enum next
+drop_superseded(struct look *l, struct error *err)
+{
+	struct flow_attempt newest = l->at;
+
+	newest.n = l->st.approving->n;
+	return flow_put_work(l->f, &l->call, &newest, err) ? drop_item(l, err) : FAILED;
 }
 
 static void
@@ -481,6 +493,8 @@ act(struct look *l, struct error *err)
 		return abandon(l, err);
 	case SETTLE_MOOT:
 		return drop_item(l, err);
+	case SETTLE_SUPERSEDED:
+		return drop_superseded(l, err);
 	case SETTLE_INQUIRE:
 		return l->facts.at == SETTLE_REFUND ? inquire_refund(l, err) : inquire(l, err);
 	case SETTLE_FOLLOW:

@@ -2,7 +2,6 @@
 
 #include "flow/settle_plan.h"
 
-static const int64_t MINUTE_MS = 60000;
 static const int64_t FAR_MS = 10 * 60000;
 
 /* Distances of inquiries: a few at once, then fewer and fewer. */
@@ -73,11 +72,25 @@ note_asked(struct settle_memory *m, struct now now, bool nothing_happened)
 		m->reading_boot_ms = 0;		/* two equal ones, one after the other */
 }
 
+/*
+ * The distances are those of the tid, not of one send of it: each earlier send counts as an inquiry, so that a caller who has it sent again
+ * and again does not have it inquired about again and again.
+ */
+static int64_t
+after_gap(const struct settle_facts *f, const struct settle_memory *m)
+{
+	int64_t before = f->at == SETTLE_SEND ? f->sends_before : 0;
+
+	if (m->asked + before == 0)
+		return 0;
+	return (m->asked == 0 ? m->first_boot_ms : m->asked_boot_ms) + gap_ms(m->asked + before - 1);
+}
+
 /* The next inquiry; once a first reading counts, the second is due when it may count. */
 static int64_t
 next_inquiry(const struct settle_facts *f, const struct settle_memory *m)
 {
-	int64_t at = m->asked == 0 ? 0 : m->asked_boot_ms + gap_ms(m->asked - 1);
+	int64_t at = after_gap(f, m);
 	struct readings r = readings_of(f, m);
 	int64_t second = r.second;
 
@@ -103,7 +116,7 @@ plan_open(const struct settle_facts *f, const struct settle_memory *m, struct no
 	int64_t left_ms, at;
 
 	if (f->at == SETTLE_SEND && !f->newest)
-		return wait_until(now.boot_ms + MINUTE_MS, again_boot_ms);	/* the item of the later send is looked at */
+		return SETTLE_SUPERSEDED;
 	if (!f->said_unknown && !is_overdue(f, m, now, &left_ms))
 		return wait_until(now.boot_ms + left_ms, again_boot_ms);
 	if (now.boot_ms - m->first_boot_ms >= SETTLE_SILENCE_MS || (m->asked >= 10 && now.wall_ms - f->at_ms >= SETTLE_SILENCE_MS))

@@ -40,6 +40,7 @@ struct settle_facts {
 	enum settle_at { SETTLE_NOTHING, SETTLE_SEND /* of ours */, SETTLE_REFUND /* of ours */, SETTLE_ABANDONED, SETTLE_OTHER } at;
 	enum attempt_state state;	/* of the tid */
 	bool newest;			/* no later send of the tid */
+	int64_t sends_before;		/* earlier sends of the tid */
 	bool said_unknown;		/* somebody has said that the end of this send is not known */
 	bool removed;
 	bool ended;			/* SETTLE_REFUND: the refund has its end */
@@ -53,6 +54,7 @@ enum settle_step {
 	SETTLE_WAIT,		/* until *again_boot_ms */
 	SETTLE_ABANDON,		/* take order#n */
 	SETTLE_MOOT,		/* nothing was sent under this item: drop it */
+	SETTLE_SUPERSEDED,	/* a later send of the tid has an item of its own, which is looked at: drop this one */
 	SETTLE_INQUIRE,
 	SETTLE_FOLLOW,		/* it has its end: see that everything that follows is done */
 	SETTLE_GIVE_UP,		/* silence for 6 h: review */

@@ -299,6 +299,31 @@ order_may_begin(const struct ledger_chain *c, const char *tid)
 	return may;
 }
 
+static size_t
+count_sends(const struct ledger_chain *c, const char *tid)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		n += c->ev[i].kind == LK_APPROVING && strcmp(c->ev[i].tid, tid) == 0;
+	return n;
+}
+
+bool
+order_has_room(const struct ledger_chain *c, enum ledger_kind kind, const char *tid)
+{
+	switch (kind) {
+	case LK_APPROVING:
+		return c->n < ORDER_ATTEMPTS_MAX && (tid == NULL || count_sends(c, tid) < ORDER_SENDS_MAX);
+	case LK_REFUNDING:
+		return c->n < ORDER_REFUNDS_MAX;
+	case LK_NOTE:
+		return c->n < ORDER_NOTES_MAX;
+	default:
+		return true;
+	}
+}
+
 /* The event that ended the approving at c->ev[i]; NULL: none yet. */
 static const struct ledger_event *
 end_of_send(const struct ledger_chain *c, size_t i)

@@ -57,6 +57,25 @@ refund_end(const struct ledger_chain *c, const struct ledger_event *begun)
 	return NULL;
 }
 
+int64_t
+refund_wait_ms(const struct ledger_chain *c, const char *tid, int64_t now_ms)
+{
+	static const int64_t minute_ms = 60000;
+	int failures = 0;
+
+	for (size_t i = c->n; i-- > 0;) {
+		const struct ledger_event *e = &c->ev[i];
+
+		if (e->kind != LK_REFUND_FAILED || strcmp(e->tid, tid) != 0)
+			continue;
+		if (e->at_ms <= now_ms - minute_ms)
+			return 0;
+		if (++failures == REFUND_FAILURES_PER_MIN)	/* written by a clock that is ahead of ours: a minute, no more */
+			return e->at_ms > now_ms ? minute_ms : e->at_ms + minute_ms - now_ms;
+	}
+	return 0;
+}
+
 bool
 refund_is_same(const struct ledger_refund *r, const struct refund_asked *asked)
 {

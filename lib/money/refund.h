@@ -27,5 +27,11 @@ enum refund_verdict refund_amounts(const struct amount *paid, const struct amoun
 const struct ledger_event *refund_find(const struct ledger_chain *c, const char *tid, const char *id);
 /* What ended it: refunded, part_refunded, refund_failed or review. NULL: nothing yet. */
 const struct ledger_event *refund_end(const struct ledger_chain *c, const struct ledger_event *begun);
+/*
+ * Refunds of one tid that came to nothing are limited to REFUND_FAILURES_PER_MIN a minute: 0, or so many ms from now_ms (wall) on no cancel may
+ * begin. A caller who repeats one that KakaoPay does not carry out would else write two events each time.
+ */
+enum { REFUND_FAILURES_PER_MIN = 5 };
+int64_t refund_wait_ms(const struct ledger_chain *c, const char *tid, int64_t now_ms);
 /* Is it the refund that this request asks for? */
 bool refund_is_same(const struct ledger_refund *r, const struct refund_asked *asked);

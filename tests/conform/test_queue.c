@@ -134,7 +134,7 @@ static int
 setup_memory(void **state)
 {
 	static const struct hold_limits limits = { .max_per_user = 3, .guard_ms = 60000,
-	    .window_ms = 900000, .max_refused_per_min = 5,
+	    .window_ms = 900000, .max_tries_per_min = 5,
 		.removed_answer_ms = 600000, .gone_memory_ms = 86400000, .order_memory_ms = 3024000000 };
 	struct fixture *f = calloc(1, sizeof(*f));
 

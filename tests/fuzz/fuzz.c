@@ -174,7 +174,7 @@ fuzz_kakaopay(const char *data, size_t len)
 static struct hold_table *
 new_table(void)
 {
-	static const struct hold_limits limits = { .max_per_user = 3, .guard_ms = 60000, .window_ms = 900000, .max_refused_per_min = 5, .removed_answer_ms = 600000,
+	static const struct hold_limits limits = { .max_per_user = 3, .guard_ms = 60000, .window_ms = 900000, .max_tries_per_min = 5, .removed_answer_ms = 600000,
 		.gone_memory_ms = 86400000, .order_memory_ms = 35LL * 86400000 };
 
 	return hold_table_new(&limits);

@@ -48,7 +48,7 @@ static inline void
 world_open(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
-	w->limits = (struct hold_limits){ .max_per_user = 3, .guard_ms = MINUTE, .window_ms = 15 * MINUTE, .max_refused_per_min = 5,
+	w->limits = (struct hold_limits){ .max_per_user = 3, .guard_ms = MINUTE, .window_ms = 15 * MINUTE, .max_tries_per_min = 5,
 		.removed_answer_ms = 10 * MINUTE, .gone_memory_ms = DAY, .order_memory_ms = 35 * DAY };
 	w->load = (struct hold_load){ .max_ready = 4, .max_all = 6 };
 	w->now = (struct now){ 5 * HOUR, INT64_C(1700000000000) };

@@ -307,7 +307,7 @@ call(void)
 static int
 set_up(void **state)
 {
-	const struct hold_limits limits = { .max_per_user = 3, .guard_ms = 60000, .window_ms = 900000, .max_refused_per_min = 5, .removed_answer_ms = 600000,
+	const struct hold_limits limits = { .max_per_user = 3, .guard_ms = 60000, .window_ms = 900000, .max_tries_per_min = 5, .removed_answer_ms = 600000,
 		.gone_memory_ms = 86400000, .order_memory_ms = 35LL * 86400000 };
 
 	(void)state;
@@ -655,7 +655,7 @@ a_paid_order_is_never_opened_again(void **state)
 static void
 an_order_that_only_the_ledger_knows_as_paid_is_not_opened(void **state)
 {
-	const struct hold_limits limits = { .max_per_user = 3, .window_ms = 900000, .max_refused_per_min = 5, .removed_answer_ms = 600000, .gone_memory_ms = 86400000,
+	const struct hold_limits limits = { .max_per_user = 3, .window_ms = 900000, .max_tries_per_min = 5, .removed_answer_ms = 600000, .gone_memory_ms = 86400000,
 		.order_memory_ms = 35LL * 86400000 };
 
 	(void)state;
@@ -832,6 +832,84 @@ polling_an_unknown_end_does_not_grow_the_chain(void **state)
 	assert_int_equal(kakao.approves, 1);
 	assert_int_equal(ready("order-1", 16), FR_IN_PROGRESS);
 	assert_int_equal(remove_it(false, NULL), FR_IN_PROGRESS);
+}
+
+/* The user never finished at KakaoPay, and the first answer was lost: each repeat may inquire and send. */
+static void
+an_unknown_end_is_tried_five_times_a_minute_and_keeps_one_work_item(void **state)
+{
+	size_t events, after;
+	int inquiries;
+
+	(void)state;
+	kakao.answer = KO_UNKNOWN;
+	kakao.commits = false;
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	assert_int_equal(approve("tok"), FR_UNKNOWN);
+	kakao.answer = KO_TOKEN_REFUSED;
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(approve("tok"), FR_UNKNOWN);
+		assert_int_equal(open_items(), 1);
+	}
+	assert_int_equal(kakao.approves, 5);
+	assert_int_equal(kakao.inquiries, 5);	/* one before each send but the first, one after that */
+	last_kind(&events);
+	inquiries = kakao.inquiries;
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(approve(i % 2 == 0 ? "tok" : "other"), FR_UNKNOWN);
+		assert_int_equal(out.charged, FC_UNKNOWN);
+		assert_in_range(out.retry_ms, 1, 60000);
+	}
+	last_kind(&after);
+	assert_int_equal(after, events);
+	assert_int_equal(kakao.approves, 5);
+	assert_int_equal(kakao.inquiries, inquiries);
+	assert_int_equal(open_items(), 1);
+	time_shift_ms += 60000;
+	kakao.answer = KO_OK;
+	kakao.commits = true;
+	assert_int_equal(approve("tok"), FR_OK);
+	assert_int_equal(kakao.captures, 1);
+	assert_int_equal(open_items(), 1);
+}
+
+/* For ever, as far as a caller has the patience. */
+static void
+an_attempt_has_a_last_send_and_an_order_a_last_attempt(void **state)
+{
+	struct flow_answer *a = &out;
+	size_t events = 0;
+	int i = 0;
+
+	(void)state;
+	kakao.answer = KO_UNKNOWN;
+	kakao.commits = false;
+	assert_int_equal(ready("order-1", 10), FR_OK);
+	assert_int_equal(approve("tok"), FR_UNKNOWN);
+	kakao.answer = KO_TOKEN_REFUSED;
+	for (; time_shift_ms < 800000; time_shift_ms += 12000)
+		assert_int_equal(approve("tok"), FR_UNKNOWN);
+	assert_int_equal(kakao.approves, ORDER_SENDS_MAX);
+	last_kind(&events);
+	assert_int_equal(events, 2 * ORDER_SENDS_MAX);
+	assert_int_equal(open_items(), 1);
+	kakao.pending_as = KS_FAILED;		/* it still inquires */
+	assert_int_equal(approve("tok"), FR_DECLINED);
+	for (kakao.readies = 1; a->result != FR_TOO_MANY_REQUESTS && i < 1000; i++) {
+		kakao.readies = kakao.readies % 14 + 1;		/* a new tid each time, never T1 */
+		if (ready("order-1", 10) != FR_OK)
+			break;
+		while (approve("wrong") == FR_TOKEN_REFUSED)
+			time_shift_ms += 12000;
+		assert_int_equal(a->result, FR_TOO_MANY_REQUESTS);
+		assert_true(a->charged == FC_ABSENT && a->retry_ms > 0);
+		assert_int_equal(remove_it(false, NULL), FR_OK);
+		a->result = FR_OK;
+	}
+	assert_int_equal(a->result, FR_TOO_MANY_REQUESTS);
+	last_kind(&events);
+	assert_in_range(events, ORDER_ATTEMPTS_MAX, ORDER_ATTEMPTS_MAX + 1);
+	assert_int_equal(open_items(), 0);
 }
 
 static void
@@ -1744,6 +1822,35 @@ each_refusal_of_a_cancel_has_its_meaning(void **state)
 }
 
 static void
+a_refund_that_is_not_carried_out_is_tried_five_times_a_minute(void **state)
+{
+	size_t events, after;
+
+	(void)state;
+	pay_order();
+	kakao.answer = KO_NOT_EXECUTED;
+	kakao.commits = false;
+	for (int i = 0; i < REFUND_FAILURES_PER_MIN; i++)
+		assert_int_equal(refund("a", 1000), FR_PROVIDER_ERROR);
+	last_kind(&events);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(refund(i % 2 == 0 ? "a" : "b", 1000), FR_TOO_MANY_REQUESTS);
+		assert_in_range(out.retry_ms, 1, 60000);
+	}
+	last_kind(&after);
+	assert_int_equal(after, events);
+	assert_int_equal(kakao.cancels, REFUND_FAILURES_PER_MIN);
+	for (int i = 0; i < 500 && after < ORDER_REFUNDS_MAX + 2 && out.retry_ms != FLOW_FULL_RETRY_MS; i++) {
+		refund("a", 1000);
+		last_kind(&after);
+		time_shift_ms += 12000;
+	}
+	assert_in_range(after, ORDER_REFUNDS_MAX, ORDER_REFUNDS_MAX + 1);
+	assert_int_equal(out.result, FR_TOO_MANY_REQUESTS);
+	assert_int_equal(kakao.canceled[1], 0);
+}
+
+static void
 an_unknown_refund_is_not_executed_only_by_two_readings(void **state)
 {
 	int readings = 0;
@@ -1964,6 +2071,9 @@ main(void)
 		T(a_ready_that_fails_leaves_nothing),
 		T(each_answer_of_kakaopay_has_its_meaning),
 		T(after_an_unknown_end_no_refusal_proves_anything),
+		T(an_unknown_end_is_tried_five_times_a_minute_and_keeps_one_work_item),
+		T(an_attempt_has_a_last_send_and_an_order_a_last_attempt),
+		T(a_refund_that_is_not_carried_out_is_tried_five_times_a_minute),
 		T(polling_an_unknown_end_does_not_grow_the_chain),
 		T(a_declined_attempt_stays_declined),
 		T(a_token_of_another_order_is_refused_unsent),

@@ -7,7 +7,7 @@
 #include "booking/hold_record.h"
 #include "hold_world.h"
 
-enum { OPERATIONS = 20000, SEEDS = 20, USERS = 4, ROOMS = 5, ORDERS = 16, HOLDS_MAX = 4096, REFUSED = 2, NOBODY = 1000000, MEMORY_MS = 20 * 60 * 1000 };
+enum { OPERATIONS = 20000, SEEDS = 20, USERS = 4, ROOMS = 5, ORDERS = 16, HOLDS_MAX = 4096, TRIES = 2, NOBODY = 1000000, MEMORY_MS = 20 * 60 * 1000 };
 
 /* ---- random numbers that are the same everywhere */
 
@@ -35,8 +35,8 @@ struct plain {			/* a hold */
 	int64_t due, expires, window, deadline;	/* due: of held, ready and guards */
 	int64_t gone_at;
 	uint64_t token, replaces[2];
-	int64_t refused[8];
-	int n_refused;
+	int64_t tries[8];
+	int n_tries;
 };
 
 struct model {
@@ -256,9 +256,9 @@ model_approve(struct model *m, uint64_t id, int64_t n)
 		return HA_WAIT;
 	if ((h->state == HOLD_READY || h->state == HOLD_EXPIRED) && h->window <= m->now)
 		return HA_EXPIRED;
-	for (int i = 0; i < h->n_refused; i++)
-		recent += h->refused[i] > m->now - MINUTE;
-	if (recent >= REFUSED)
+	for (int i = 0; i < h->n_tries; i++)
+		recent += h->tries[i] > m->now - MINUTE;
+	if (recent >= TRIES)
 		return HA_TOO_MANY_REFUSED;
 	if (n <= m->last_n[h->order])
 		return HA_LEDGER_BEHIND;
@@ -272,6 +272,9 @@ model_approve(struct model *m, uint64_t id, int64_t n)
 			fail_msg("hold %d was granted over hold %d", (int)h->id, (int)m->holds[i].id);
 	h->before = h->state;
 	go(m, h, HOLD_APPROVING);
+	if (h->n_tries == 8)
+		memmove(h->tries, h->tries + 1, (size_t)(--h->n_tries) * sizeof(h->tries[0]));
+	h->tries[h->n_tries++] = m->now;
 	h->deadline = m->now + 11 * SECOND;
 	h->token = m->next_token++;
 	if (n - 1 > m->last_n[h->order])
@@ -309,11 +312,8 @@ model_restore(struct model *m, struct plain *h, bool refused, int64_t n)
 
 	if (h->state != HOLD_APPROVING && (h->state != HOLD_UNKNOWN || n == 0 || h->doubt))
 		return;
-	if (refused && h->state == HOLD_APPROVING) {
-		if (h->n_refused == 8)
-			memmove(h->refused, h->refused + 1, (size_t)(--h->n_refused) * sizeof(h->refused[0]));
-		h->refused[h->n_refused++] = m->now;
-	}
+	if (!refused && n == 0 && h->state == HOLD_APPROVING && (h->before == HOLD_READY || h->before == HOLD_EXPIRED))
+		h->n_tries--;
 	go(m, h, !sure ? HOLD_UNKNOWN : h->expires <= m->now ? HOLD_EXPIRED : HOLD_READY);
 }
 
@@ -465,7 +465,7 @@ do_outcome(struct pair *p, const struct plain *h, int64_t n)
 static void
 do_guesses(struct pair *p, uint64_t id)
 {
-	for (int i = 0; i <= REFUSED; i++) {
+	for (int i = 0; i <= TRIES; i++) {
 		const struct plain *h = by_id(&p->m, id);
 		int64_t n = h == NULL ? 1 : p->m.last_n[h->order] + 1;
 
@@ -549,7 +549,7 @@ open_pair(struct pair *p, uint64_t seed)
 {
 	world_open(&p->w);
 	p->w.limits.gone_memory_ms = MEMORY_MS;
-	p->w.limits.max_refused_per_min = REFUSED;
+	p->w.limits.max_tries_per_min = TRIES;
 	hold_table_free(&p->w.t);
 	p->w.t = world_table(&p->w);
 	p->w.load = (struct hold_load){ .max_ready = 1000, .max_all = 1000 };

@@ -1013,6 +1013,62 @@ five_refused_tokens_a_minute_are_enough(void **state)
 	world_close(&w);
 }
 
+/* Whoever repeats an approve whose end nobody knows inquires and sends no more often than one with a wrong token; nor does one whose workers die. */
+static void
+five_grants_a_minute_are_enough_however_they_end(void **state)
+{
+	static const struct { const char *what; enum hold_outcome how; int64_t n; bool dies; } ways[] = {
+		{ "its end is not known, and the ledger says so", HO_UNKNOWN, 2, false }, { "its end is not known, and nothing is written", HO_UNKNOWN, 0, false },
+		{ "not executed", HO_RESTORED, 2, false }, { "the worker dies", HO__MAX, 0, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct world w;
+		uint64_t id;
+		int64_t n = 1;
+
+		world_open(&w);
+		w.limits.max_tries_per_min = 3;
+		world_restart(&w);
+		id = world_opened(&w, "a", ROOM1, "o1", "0-60");
+		for (int k = 0; k < 3; k++, n += 2) {
+			uint64_t token = world_granted(&w, id, n);
+
+			if (ways[i].dies)
+				world_pass(&w, 13 * SECOND);
+			else
+				assert_int_equal(world_outcome(&w, id, token, ways[i].how, ways[i].n == 0 ? 0 : n + 1), HA_OK);
+		}
+		world_restart(&w);
+		if (world_approve(&w, id, n) != HA_TOO_MANY_REFUSED)
+			fail_msg("%s: a fourth grant within the minute", ways[i].what);
+		assert_int_equal(w.a.record.len, 0);
+		assert_true(w.a.retry_ms > 0 && w.a.retry_ms <= MINUTE);
+		world_pass(&w, w.a.retry_ms);
+		assert_int_equal(world_approve(&w, id, n), HA_OK);
+		world_close(&w);
+	}
+}
+
+/* The store went away before anything was written: the user tries again as often as it takes. */
+static void
+a_grant_given_back_unused_does_not_count(void **state)
+{
+	uint64_t id, token;
+
+	OUR(w);
+	id = world_opened(&w, "a", ROOM1, "o1", "0-60");
+	for (int k = 0; k < 20; k++)
+		assert_int_equal(world_outcome(&w, id, world_granted(&w, id, 1), HO_RESTORED, 0), HA_OK);
+	for (int k = 0; k < 5; k++) {	/* one whose end is not known was inquired about first: it counts all the same */
+		token = world_granted(&w, id, 2 * k + 1);
+		assert_int_equal(world_outcome(&w, id, token, k == 0 ? HO_UNKNOWN : HO_RESTORED, k == 0 ? 2 : 0), HA_OK);
+	}
+	assert_int_equal(world_approve(&w, id, 11), HA_TOO_MANY_REFUSED);
+	world_close(&w);
+}
+
 static void
 an_outcome_is_told_once_and_repeats_change_nothing(void **state)
 {
@@ -1540,6 +1596,8 @@ main(void)
 		cmocka_unit_test(a_grant_given_back_does_not_make_an_unknown_charge_certain),
 		cmocka_unit_test(of_a_worker_that_vanished_only_the_ledger_can_say_that_it_sent_nothing),
 		cmocka_unit_test(five_refused_tokens_a_minute_are_enough),
+		cmocka_unit_test(five_grants_a_minute_are_enough_however_they_end),
+		cmocka_unit_test(a_grant_given_back_unused_does_not_count),
 		cmocka_unit_test(an_outcome_is_told_once_and_repeats_change_nothing),
 		cmocka_unit_test(a_declined_payment_frees_its_time_and_its_order),
 		cmocka_unit_test(a_late_capture_takes_its_time_again_if_it_is_free),

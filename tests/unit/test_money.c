@@ -644,6 +644,70 @@ a_replay_key_leads_to_its_attempt(void **state)
 	ledger_chain_clear(&c);
 }
 
+static void
+a_chain_has_room_until_it_has_none(void **state)
+{
+	static const struct { enum ledger_kind kind; size_t max; } rows[] = {
+		{ LK_APPROVING, ORDER_ATTEMPTS_MAX }, { LK_REFUNDING, ORDER_REFUNDS_MAX }, { LK_NOTE, ORDER_NOTES_MAX }, { LK_APPROVED, 0 }, { LK_DECLINED, 0 },
+		{ LK_UNKNOWN, 0 }, { LK_REVIEW, 0 }, { LK_ABANDONED, 0 }, { LK_REMOVED, 0 }, { LK_REFUNDED, 0 }, { LK_REFUND_FAILED, 0 }, { LK_REFUND_UNKNOWN, 0 },
+	};
+	struct ledger_chain c = { calloc(2000, sizeof(*c.ev)), 0 };
+
+	(void)state;
+	for (size_t i = 0; i < 2000; i++) {
+		c.ev[i].kind = LK_REFUSED;
+		strcpy(c.ev[i].tid, "A");
+	}
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		c.n = rows[i].max == 0 ? 2000 : rows[i].max - 1;
+		if (!order_has_room(&c, rows[i].kind, "A"))
+			fail_msg("%s: no room at %zu", ledger_kind_name(rows[i].kind), c.n);
+		c.n = rows[i].max;
+		if (rows[i].max != 0 && order_has_room(&c, rows[i].kind, "A"))
+			fail_msg("%s: room at %zu", ledger_kind_name(rows[i].kind), c.n);
+	}
+	for (c.n = 0; c.n < ORDER_SENDS_MAX; c.n++) {
+		assert_true(order_has_room(&c, LK_APPROVING, "A"));
+		c.ev[c.n].kind = LK_APPROVING;
+	}
+	assert_false(order_has_room(&c, LK_APPROVING, "A"));
+	assert_true(order_has_room(&c, LK_APPROVING, "B") && order_has_room(&c, LK_APPROVING, NULL));
+	c.n--;
+	assert_true(order_has_room(&c, LK_APPROVING, "A"));
+	free(c.ev);
+}
+
+static void
+refunds_that_come_to_nothing_wait_after_the_fifth_of_a_minute(void **state)
+{
+	static const int64_t now = INT64_C(1700000000000), second = 1000;
+	/* seconds before now; the last column: ms to wait */
+	static const struct { const char *what; int64_t ago[6]; size_t n; const char *tid; enum ledger_kind kind; int64_t wait; } rows[] = {
+		{ "none", { 0 }, 0, "A", LK_REFUND_FAILED, 0 },
+		{ "four", { 4, 3, 2, 1 }, 4, "A", LK_REFUND_FAILED, 0 },
+		{ "five", { 50, 40, 30, 20, 10 }, 5, "A", LK_REFUND_FAILED, 10000 },
+		{ "six: until the fifth last is a minute old", { 55, 50, 40, 30, 20, 10 }, 6, "A", LK_REFUND_FAILED, 10000 },
+		{ "the fifth last is just a minute old", { 60, 40, 30, 20, 10 }, 5, "A", LK_REFUND_FAILED, 0 },
+		{ "of another tid", { 5, 4, 3, 2, 1 }, 5, "B", LK_REFUND_FAILED, 0 },
+		{ "carried out", { 5, 4, 3, 2, 1 }, 5, "A", LK_PART_REFUNDED, 0 },
+		{ "by a clock an hour ahead", { -3600, -3600, -3600, -3600, -3600 }, 5, "A", LK_REFUND_FAILED, 60000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct ledger_event ev[6] = { 0 };
+		struct ledger_chain c = { ev, rows[i].n };
+
+		for (size_t k = 0; k < rows[i].n; k++) {
+			ev[k].kind = rows[i].kind;
+			ev[k].at_ms = now - rows[i].ago[k] * second;
+			strcpy(ev[k].tid, rows[i].tid);
+		}
+		if (refund_wait_ms(&c, "A", now) != rows[i].wait)
+			fail_msg("%s: %lld ms", rows[i].what, (long long)refund_wait_ms(&c, "A", now));
+	}
+}
+
 int
 main(void)
 {
@@ -662,6 +726,8 @@ main(void)
 		cmocka_unit_test(every_other_step_is_refused),
 		cmocka_unit_test(a_chain_with_a_gap_is_refused),
 		cmocka_unit_test(a_replay_key_leads_to_its_attempt),
+		cmocka_unit_test(a_chain_has_room_until_it_has_none),
+		cmocka_unit_test(refunds_that_come_to_nothing_wait_after_the_fifth_of_a_minute),
 		cmocka_unit_test(a_refund_is_split_by_kakaopays_rule),
 		cmocka_unit_test(parts_add_up_to_the_whole),
 		cmocka_unit_test(refunds_are_counted_and_found_by_their_id),

@@ -74,6 +74,48 @@ inquiries_begin_after_the_deadline_and_grow_apart(void **state)
 	}
 }
 
+/* A caller has it sent again and again: the distances are the tid's. */
+static void
+each_earlier_send_counts_as_an_inquiry(void **state)
+{
+	static const int64_t gaps[] = { 0, 2, 5, 10, 20, 40, 60, 120, 300, 600 };
+	enum ledger_kind kind;
+
+	(void)state;
+	f.state = AS_UNKNOWN;
+	f.said_unknown = true;
+	for (size_t sends = 0; sends < sizeof(gaps) / sizeof(gaps[0]); sends++) {
+		m = (struct settle_memory){ .first_boot_ms = boot0 };
+		f.sends_before = (int64_t)sends;
+		if (sends > 0)
+			assert_int_equal(plan(gaps[sends] * SECOND - 1), SETTLE_WAIT);
+		assert_int_equal(plan(gaps[sends] * SECOND), SETTLE_INQUIRE);
+	}
+	f.sends_before = 3;
+	m = (struct settle_memory){ .first_boot_ms = boot0 };
+	assert_false(conclude(FV_PENDING, 10 * SECOND, &kind));
+	assert_int_equal(plan(30 * SECOND - 1), SETTLE_WAIT);
+	assert_int_equal(plan(30 * SECOND), SETTLE_INQUIRE);
+	/* but no distance reaches over the first reading that counts */
+	f.sends_before = 30;
+	m = (struct settle_memory){ .first_boot_ms = boot0 + 14 * MINUTE };
+	assert_int_equal(plan(15 * MINUTE + 30 * SECOND - 1), SETTLE_WAIT);
+	assert_int_equal(plan(15 * MINUTE + 30 * SECOND), SETTLE_INQUIRE);
+}
+
+static void
+the_item_of_an_earlier_send_goes(void **state)
+{
+	(void)state;
+	f.newest = false;
+	assert_int_equal(plan(0), SETTLE_SUPERSEDED);
+	f.state = AS_UNKNOWN;
+	f.said_unknown = true;
+	assert_int_equal(plan(15 * MINUTE + 30 * SECOND), SETTLE_SUPERSEDED);
+	f.state = AS_APPROVED;		/* it has its end: what follows from it drops all of them */
+	assert_int_equal(plan(0), SETTLE_FOLLOW);
+}
+
 static void
 not_captured_takes_two_readings_after_the_window(void **state)
 {
@@ -206,6 +248,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_number_that_is_not_taken_is_abandoned_two_seconds_after_its_deadline),
 		T(inquiries_begin_after_the_deadline_and_grow_apart),
+		T(each_earlier_send_counts_as_an_inquiry),
+		T(the_item_of_an_earlier_send_goes),
 		T(not_captured_takes_two_readings_after_the_window),
 		T(silence_between_two_readings_begins_them_anew),
 		T(a_clock_that_jumps_makes_nothing_early),
