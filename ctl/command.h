@@ -73,3 +73,5 @@ bool ctl_find_order(struct flow *f, const char *tid, char cid[CID_CAP], char ord
 /* "2026-03-05 10:20:30", Korean time; "-" for 0. Borrowed until the fourth call from now. */
 const char *ctl_kst(int64_t wall_ms);
 const char *ctl_int(int64_t n);		/* the same */
+/* A stranger's text for the terminal: what would hide or reorder something is escaped (base/text.h). Borrowed until the fourth call from now. */
+const char *ctl_visible(const char *text);

@@ -102,7 +102,7 @@ ctl_deliveries_show(const struct options *o, const struct conf *conf)
 		rows_add(&rows, (const char *[]){ ctl_int(tries[i].number), ctl_kst(tries[i].at_ms), end_of(&tries[i]), ctl_int(tries[i].status),
 		    tries[i].error[0] != '\0' ? tries[i].error : "-" });
 	if (ok && owed && !o->json)
-		printf("owed to %s since %s\n%s\n", m.peer, ctl_kst(m.at_ms), m.body);
+		printf("owed to %s since %s\n%s\n", m.peer, ctl_kst(m.at_ms), ctl_visible(m.body));
 	else if (ok && !o->json)
 		puts("not owed any more");
 	free(tries);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "booking/hold_record.h"
 #include "booking/hold_table.h"
 #include "ctl/command.h"
@@ -135,11 +136,14 @@ print_text(const char *name, const char *text)
 	if (text == NULL || text[0] == '\0')
 		return;
 	printf(" %s=", name);
-	for (; *text != '\0'; text++)
-		if (*text > ' ' && *text != '%')
-			putchar(*text);
-		else
-			printf((unsigned char)*text >= 0x80 ? "%c" : "%%%02X", *text);
+	while (*text != '\0') {
+		const char *from = text;
+		uint32_t c = text_next(&text);
+		bool plain = c > ' ' && c != '%' && !text_is_hidden(c);
+
+		for (; from < text; from++)
+			printf(plain ? "%c" : "%%%02X", (unsigned char)*from);
+	}
 }
 
 /* Never the payReady answer (its URLs are the user's way to pay), the attempt, or a key. */

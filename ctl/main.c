@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/privilege.h"
+#include "base/text.h"
 #include "ctl/command.h"
 #include "flow/site.h"
 
@@ -145,6 +146,10 @@ fits(const struct command *c, struct options *o)
 		fprintf(stderr, "roompayctl: --reason is longer than %d bytes\n", REASON_CAP - 1);
 		return false;
 	}
+	if (o->reason != NULL && (text_has_hidden(o->reason) || text_is_blank(o->reason))) {
+		fprintf(stderr, "roompayctl: --reason is blank, or has a character that a reader of the ledger would not see\n");
+		return false;
+	}
 	return true;
 }
 
@@ -204,7 +209,7 @@ read_arguments(int argc, char **argv, struct options *o, enum ctl_exit *code)
 enum ctl_exit
 ctl_complain(const char *what, const struct error *err)
 {
-	fprintf(stderr, "roompayctl: %s: %s\n", what, err->msg);
+	fprintf(stderr, "roompayctl: %s: %s\n", what, ctl_visible(err->msg));
 	return CTL_FAILED;
 }
 
@@ -342,6 +347,18 @@ ctl_int(int64_t n)
 
 	snprintf(text, sizeof(texts[0]), "%lld", (long long)n);
 	return text;
+}
+
+const char *
+ctl_visible(const char *text)
+{
+	static struct buf texts[TEXTS];		/* kept until the program ends */
+	static unsigned i;
+	struct buf *b = &texts[i++ % TEXTS];
+
+	buf_reset(b);
+	text_add_visible(b, text);
+	return buf_str(b);
 }
 
 int

@@ -144,7 +144,7 @@ ctl_payment_show(const struct options *o, const struct conf *conf)
 		code = ctl_complain("payment show", &err);
 	else {
 		if (!o->json)
-			printf("order  %s %s (times in Korean time)\n", n.cid, n.order);
+			printf("order  %s %s (times in Korean time)\n", n.cid, ctl_visible(n.order));
 		show_chain(&chain, o->json);
 	}
 	ledger_chain_clear(&chain);
@@ -194,7 +194,7 @@ ctl_payment_explain(const struct options *o, const struct conf *conf)
 		ok = a.result == FR_OK || error_set(&err, ERR_UNAVAILABLE, "nothing certain can be said now: %s", a.detail);
 	}
 	if (ok && !o->json)
-		printf("%s %s %s\n", korean ? "주문" : "order", n.cid, n.order);
+		printf("%s %s %s\n", korean ? "주문" : "order", n.cid, ctl_visible(n.order));
 	buf_add_char(&b, '[');
 	if (ok && a.n == 0)
 		explain_attempt(&(struct flow_order_attempt){ .state = "none", .charged = FC_FALSE }, korean, o->json, &b);
@@ -317,7 +317,8 @@ ctl_payment_refund(const struct options *o, const struct conf *conf)
 	ok = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE | CTL_KAKAOPAY, &err) && ctl_need_site(&f, &err) &&
 	    store_payment_get(f.store, rq.tid, &p, &found, c.deadline_boot_ms, &err) && (found || error_set(&err, ERR_NOT_FOUND, "%s", refusal_text(FR_NO_PAYMENT)));
 	if (ok && o->dry_run) {
-		printf("%s: %" PRId64 " won paid by %s for %s; %s would be given back (dry run: nothing was changed)\n", p.tid, p.amount.total, p.user_id, p.item_name,
+		printf("%s: %" PRId64 " won paid by %s for %s; %s would be given back (dry run: nothing was changed)\n", p.tid, p.amount.total, ctl_visible(p.user_id),
+		    ctl_visible(p.item_name),
 		    o->amount != NULL ? o->amount : "all that is left");
 	} else if (ok) {
 		flow_refund(&f, &c, &rq, cids, n_cids, &a);

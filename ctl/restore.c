@@ -22,7 +22,7 @@ tell(void *ctx, const char *cid, const char *order, enum restore_end end, const 
 	static const char *const words[] = { [RESTORE_WHOLE] = "whole", [RESTORE_BEHIND] = "behind", [RESTORE_WRITTEN] = "written", [RESTORE_FAILED] = "FAILED" };
 
 	(void)ctx;
-	printf("%-8s %s %s  %s\n", words[end], cid, order, what);
+	printf("%-8s %s %s  %s\n", words[end], cid, ctl_visible(order), ctl_visible(what));
 }
 
 static enum ctl_exit

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 #include "json/write.h"
 
 enum { COLUMNS_MAX = 16 };
@@ -45,6 +46,7 @@ width_of(const char *text)
 	return n;
 }
 
+/* Cells come here visible: no escape of a stranger's reaches the terminal. */
 static void
 print_cell(const char *text, size_t width, bool right, bool last)
 {
@@ -52,8 +54,7 @@ print_cell(const char *text, size_t width, bool right, bool last)
 
 	if (right)
 		printf("%*s", (int)pad, "");
-	for (const char *p = text; *p != '\0'; p++)		/* no escape of a stranger's reaches the terminal */
-		putchar((unsigned char)*p < ' ' || *p == 0x7f ? '?' : *p);
+	fputs(text, stdout);
 	if (!right && !last)
 		printf("%*s", (int)pad, "");
 	fputs(last ? "\n" : "  ", stdout);
@@ -74,6 +75,25 @@ print_table(const struct rows *r)
 		print_cell(r->columns[c] + (r->columns[c][0] == '#'), width[c], r->columns[c][0] == '#', c + 1 == r->n_columns);
 	for (size_t i = 0; i < r->n; i++)
 		print_cell(r->cells[i], width[i % r->n_columns], r->columns[i % r->n_columns][0] == '#', i % r->n_columns + 1 == r->n_columns);
+}
+
+static bool
+make_visible(struct rows *r)
+{
+	for (size_t i = 0; i < r->n; i++) {
+		struct buf b = BUF_INIT;
+
+		if (!text_has_hidden(r->cells[i]))
+			continue;
+		text_add_visible(&b, r->cells[i]);
+		if (b.bad) {
+			buf_clear(&b);
+			return false;
+		}
+		free(r->cells[i]);
+		r->cells[i] = buf_take(&b);
+	}
+	return true;
 }
 
 static bool
@@ -104,7 +124,7 @@ print_json(const struct rows *r)
 bool
 rows_print(struct rows *r, bool json, const char *none)
 {
-	bool ok = !r->bad;
+	bool ok = !r->bad && (json || make_visible(r));
 
 	if (ok && json)
 		ok = print_json(r);

@@ -30,8 +30,8 @@ static const struct problem_row rows[] = {
 		{ "본문이 너무 큽니다", "본문은 16 KiB를 넘을 수 없습니다." },
 		{ "Body too large", "The body may not be larger than 16 KiB." } } },
 	[PROBLEM_UNSUPPORTED_MEDIA_TYPE] = { "unsupported-media-type", 415, false, 0, {
-		{ "지원하지 않는 형식입니다", "Content-Type은 application/json(UTF-8)이어야 합니다." },
-		{ "Unsupported media type", "Content-Type must be application/json in UTF-8." } } },
+		{ "지원하지 않는 형식입니다", "Content-Type은 application/json(UTF-8)이어야 하며, 본문을 압축해서 보낼 수 없습니다." },
+		{ "Unsupported media type", "Content-Type must be application/json in UTF-8, and the body must not be compressed." } } },
 	[PROBLEM_INVALID_FIELDS] = { "invalid-fields", 422, false, 0, {
 		{ "잘못된 값이 있습니다", "errors에 잘못된 항목이 모두 적혀 있습니다." },
 		{ "Invalid fields", "Every wrong field is listed in errors." } } },
@@ -148,7 +148,8 @@ static const char *const field_texts[][LANGUAGE__MAX] = {
 	[FIELD_TOO_SHORT] = { "너무 짧습니다.", "This is too short." },
 	[FIELD_TOO_LONG] = { "너무 깁니다.", "This is too long." },
 	[FIELD_OUT_OF_RANGE] = { "허용된 범위를 벗어났습니다.", "This is outside of the range allowed." },
-	[FIELD_CHARACTER] = { "쓸 수 없는 문자가 있습니다.", "This has a character that may not stand here." },
+	[FIELD_CHARACTER] = { "쓸 수 없는 문자(제어 문자, 방향 제어 문자, 보이지 않는 문자)가 있습니다.", "This has a character that is not allowed: a control, a bidirectional override, or one that nobody sees." },
+	[FIELD_BLANK] = { "공백 말고 다른 글자가 있어야 합니다.", "This has nothing but blanks." },
 	[FIELD_FORMAT] = { "형식이 맞지 않습니다.", "This does not have the form asked for." },
 	[FIELD_WORD] = { "허용된 값이 아닙니다.", "This is not one of the words allowed." },
 	[FIELD_UNKNOWN] = { "알 수 없는 항목입니다.", "There is no such member." },

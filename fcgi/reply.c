@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "fcgi/schedule.h"
 #include "json/strict.h"
 #include "json/write.h"
 
 static const struct { int status; const char *words; } status_words[] = {
-	{ 200, "OK" }, { 202, "Accepted" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 402, "Payment Required" }, { 403, "Forbidden" },
+	{ 200, "OK" }, { 202, "Accepted" }, { 204, "No Content" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 402, "Payment Required" }, { 403, "Forbidden" },
 	{ 404, "Not Found" }, { 405, "Method Not Allowed" }, { 409, "Conflict" }, { 410, "Gone" }, { 413, "Content Too Large" },
 	{ 415, "Unsupported Media Type" }, { 422, "Unprocessable Content" }, { 429, "Too Many Requests" }, { 500, "Internal Server Error" },
 	{ 502, "Bad Gateway" }, { 503, "Service Unavailable" },
@@ -31,6 +32,7 @@ reply_reset(struct reply *r)
 {
 	r->status = 200;
 	r->code = "";
+	r->head = false;
 	buf_reset(&r->headers);
 	buf_reset(&r->body);
 }
@@ -55,23 +57,28 @@ void
 reply_format(const struct reply *r, const struct reply_to *to, struct buf *out)
 {
 	if (r->headers.bad || r->body.bad) {
-		buf_printf(out, "Status: 500 Internal Server Error\r\nContent-Type: application/problem+json\r\nX-Request-Id: %s\r\n\r\n"
-		    "{\"type\":\"urn:roompay:problem:internal-error\",\"title\":\"Internal error\",\"status\":500,\"code\":\"internal-error\","
-		    "\"charged\":\"unknown\",\"requestId\":\"%s\"}", to->request_id, to->request_id);
+		buf_printf(out, "Status: 500 Internal Server Error\r\nContent-Type: application/problem+json\r\nX-Request-Id: %s\r\n\r\n",
+		    to->request_id);
+		if (!r->head)
+			buf_printf(out, "{\"type\":\"urn:roompay:problem:internal-error\",\"title\":\"Internal error\",\"status\":500,\"code\":\"internal-error\","
+		    "\"charged\":\"unknown\",\"requestId\":\"%s\"}", to->request_id);
 		return;
 	}
 	buf_add_str(out, "Status: ");
 	buf_add_int(out, r->status);
 	buf_add_char(out, ' ');
 	buf_add_str(out, words_of(r->status));
-	buf_add_str(out, "\r\nContent-Length: ");
-	buf_add_int(out, (int64_t)r->body.len);
+	if (r->status != 204) {		/* which has no body, and must not speak of its length */
+		buf_add_str(out, "\r\nContent-Length: ");
+		buf_add_int(out, (int64_t)r->body.len);
+	}
 	buf_add_str(out, "\r\nX-Request-Id: ");
 	buf_add_str(out, to->request_id);
 	buf_add_str(out, "\r\nCache-Control: no-store\r\n");
 	buf_add(out, buf_str(&r->headers), r->headers.len);
 	buf_add_str(out, "\r\n");
-	buf_add(out, buf_str(&r->body), r->body.len);
+	if (!r->head)
+		buf_add(out, buf_str(&r->body), r->body.len);
 }
 
 /* Whole seconds, at least 1: "Retry-After: 0" would be a loop. */
@@ -380,19 +387,24 @@ reply_payments(struct reply *r, const struct payment *list, size_t n, bool more)
 	buf_clear(&cursor);
 }
 
-/* Quoted, and no formula: a cell that begins like one gets an apostrophe before it. */
+/* Quoted, nothing hidden in it, and no formula: a cell that begins like one gets an apostrophe before it. */
 static void
 add_cell(struct buf *b, const char *text)
 {
+	struct buf visible = BUF_INIT;
+
+	text_add_visible(&visible, text);
 	buf_add_str(b, b->len > 0 && b->data[b->len - 1] != '\n' ? ",\"" : "\"");
 	if (text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL)
 		buf_add_char(b, '\'');
-	for (; *text != '\0'; text++) {
-		if (*text == '"')
+	for (const char *p = buf_str(&visible); *p != '\0'; p++) {
+		if (*p == '"')
 			buf_add_char(b, '"');
-		buf_add_char(b, *text);
+		buf_add_char(b, *p);
 	}
 	buf_add_char(b, '"');
+	b->bad = b->bad || visible.bad;
+	buf_clear(&visible);
 }
 
 static void

@@ -13,6 +13,7 @@
 struct reply {
 	int status;
 	const char *code;	/* of the problem, for the log; "" where there is none */
+	bool head;		/* the answer to HEAD: headers as for GET, Content-Length too, and no body */
 	struct buf headers;	/* "Name: value\r\n" each; Status, Content-Length and Cache-Control are added by reply_format */
 	struct buf body;
 };

@@ -11,10 +11,13 @@
 #include "base/clock.h"
 #include "base/buf.h"
 #include "base/hex.h"
+#include "base/text.h"
 #include "fcgi/digest.h"
 #include "fcgi/query.h"
 #include "fcgi/schedule.h"
 #include "fcgi/url.h"
+#include "json/canonical.h"
+#include "json/number.h"
 #include "json/strict.h"
 
 enum { TOKEN_MAX = 4096, QUANTITY_MAX = 1000000 };
@@ -215,9 +218,12 @@ read_custom(struct request_ready *f, struct field_errors *errors)
 		field_errors_add(errors, "/paymentInfo", name, FIELD_TYPE);
 		return;
 	}
-	json_object_object_foreach(custom, key, value)
+	json_object_object_foreach(custom, key, value) {
 		if (!json_object_is_type(value, json_type_string))
 			field_errors_add(errors, "/paymentInfo/custom_json", key, FIELD_TYPE);
+		else if (text_has_hidden(key) || text_has_hidden(json_object_get_string(value)))
+			field_errors_add(errors, "/paymentInfo/custom_json", key, FIELD_CHARACTER);
+	}
 	if (errors->n == before)
 		keep_text(custom, name, f->rq.ready.custom_json, sizeof(f->rq.ready.custom_json), errors);
 }
@@ -234,8 +240,14 @@ read_payment_info(struct request_ready *f, const struct conf *conf, struct field
 		read_cards(f, errors);
 	if (f->custom != NULL)
 		read_custom(f, errors);
+	url_lower_host(p->approval_url);
+	url_lower_host(p->cancel_url);
+	url_lower_host(p->fail_url);
+	url_lower_host(p->redirect_scheme_url);
 	if (p->total_amount < 0 || p->tax_free_amount < 0)
 		return;		/* named already */
+	if (p->green_deposit > p->total_amount)
+		field_errors_add(errors, "/paymentInfo", "green_deposit", FIELD_OUT_OF_RANGE);
 	if (p->tax_free_amount > p->total_amount)
 		field_errors_add(errors, "/paymentInfo", "tax_free_amount", FIELD_OUT_OF_RANGE);
 	else if (p->vat_amount > p->total_amount - p->tax_free_amount)
@@ -305,6 +317,57 @@ fill_attempt(struct attempt *a, const struct kakaopay_ready *p)
 	a->vat_amount = p->vat_amount;
 }
 
+/* Texts for the calendar may have lines and may be empty. */
+static bool
+has_hidden_but_lines(const char *text)
+{
+	while (*text != '\0') {
+		uint32_t c = text_next(&text);
+
+		if (text_is_hidden(c) && c != '\t' && c != '\n' && c != '\r')
+			return true;
+	}
+	return false;
+}
+
+static void check_texts(const struct json_object *v, const char *at, struct field_errors *errors);
+
+static void
+check_text_below(const struct json_object *v, const char *at, const char *name, struct field_errors *errors)
+{
+	struct buf below = BUF_INIT;
+
+	buf_add_str(&below, at);
+	field_pointer_add(&below, name);
+	errors->bad = errors->bad || below.bad;
+	check_texts(v, buf_str(&below), errors);
+	buf_clear(&below);
+}
+
+/* No text at any depth, and no member's name, may attack whoever reads it. */
+static void
+check_texts(const struct json_object *v, const char *at, struct field_errors *errors)
+{
+	struct json_object *value = (struct json_object *)(uintptr_t)v;
+	char index[24];
+
+	if (json_object_is_type(v, json_type_string) && has_hidden_but_lines(json_object_get_string(value)))
+		field_errors_add(errors, at, NULL, FIELD_CHARACTER);
+	if (json_object_is_type(v, json_type_array))
+		for (size_t i = 0; i < json_object_array_length(v); i++) {
+			snprintf(index, sizeof(index), "%zu", i);
+			check_text_below(item_of(v, i), at, index, errors);
+		}
+	if (!json_object_is_type(v, json_type_object))
+		return;
+	json_object_object_foreach(value, name, inner) {
+		if (text_has_hidden(name))
+			field_errors_add(errors, at, name, FIELD_CHARACTER);
+		else
+			check_text_below(inner, at, name, errors);
+	}
+}
+
 /* What the calendar needs goes through as it was sent. */
 static void
 keep_reservation_info(struct attempt *a, struct strict_span sent, struct field_errors *errors)
@@ -340,14 +403,27 @@ add_text(struct buf *b, const char *text)
 	buf_add(b, text, len);
 }
 
-/* SHA-256 over every business field in a fixed order. Neither the redirect URLs nor the user's token are among them. */
-static bool
-make_fingerprint(const struct flow_ready_request *rq, char out[KEY_CAP])
+static void
+add_value(struct buf *b, const struct json_object *value)
 {
+	static struct buf text;	/* its memory is kept */
+
+	buf_reset(&text);
+	if (value != NULL)
+		json_add_canonical(&text, value);
+	b->bad = b->bad || text.bad;
+	add_text(b, buf_str(&text));
+}
+
+/* SHA-256 over every business field in a fixed order, by value: how a number or a string is spelled makes no difference. Neither the redirect URLs nor the
+ * user's token are among them. */
+static bool
+make_fingerprint(const struct request_ready *r, char out[KEY_CAP])
+{
+	const struct flow_ready_request *rq = &r->rq;
 	const struct kakaopay_ready *p = &rq->ready;
-	const char *const texts[] = { "payReady 1", p->cid, p->partner_order_id, p->partner_user_id, rq->attempt.user_id, p->item_name, p->item_code,
-		p->payment_method_type, p->use_share_installment, p->redirect_scheme_url, p->available_cards, p->custom_json,
-		rq->attempt.reservation_info };
+	const char *const texts[] = { "payReady 2", p->cid, p->partner_order_id, p->partner_user_id, rq->attempt.user_id, p->item_name, p->item_code,
+		p->payment_method_type, p->use_share_installment, p->redirect_scheme_url };
 	const int64_t numbers[] = { p->quantity, p->total_amount, p->tax_free_amount, p->vat_amount, p->green_deposit, p->install_month };
 	unsigned char hash[DIGEST_LEN];
 	static struct buf b;	/* its memory is kept */
@@ -358,6 +434,9 @@ make_fingerprint(const struct flow_ready_request *rq, char out[KEY_CAP])
 		add_text(&b, texts[i]);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		add_number(&b, numbers[i]);
+	add_value(&b, r->cards);
+	add_value(&b, r->custom);
+	add_value(&b, r->reservation_info);
 	if (b.bad || !digest_sha256(b.data, b.len, hash))
 		return false;
 	hex_format(hash, sizeof(hash), out);
@@ -395,6 +474,8 @@ request_read_ready(const struct conf *conf, const char *body, size_t len, struct
 	read_user_info(out, json_object_object_get_ex(out->tree, "userId", NULL), conf, errors);
 	if (out->reservation_info != NULL) {
 		schedule_read(out->reservation_info, "/reservationInfo", conf, &out->rq.set, a->room_id, errors);
+		if (!field_errors_has(errors, "/reservationInfo/roomId"))	/* else it is named already */
+			check_texts(out->reservation_info, "/reservationInfo", errors);
 		keep_reservation_info(a, reservation, errors);
 	}
 	if (verdict(errors) != REQUEST_OK)
@@ -402,7 +483,7 @@ request_read_ready(const struct conf *conf, const char *body, size_t len, struct
 	if (a->user_id[0] == '\0')
 		copy_text(a->user_id, out->top_user);
 	fill_attempt(a, &out->rq.ready);
-	return make_fingerprint(&out->rq, out->rq.fingerprint) ? REQUEST_OK : REQUEST_NO_MEMORY;
+	return make_fingerprint(out, out->rq.fingerprint) ? REQUEST_OK : REQUEST_NO_MEMORY;
 }
 
 void
@@ -552,7 +633,7 @@ request_read_order(const char *query, struct request_order *out, struct field_er
 /* Texts of the query, before they are what they mean. */
 struct history_form {
 	struct request_history rq;
-	char room[UTF8_CAP(100)], from[40], to[40], limit[8], cursor[TID_CAP + 24];
+	char room[UTF8_CAP(100)], from[40], to[40], limit[40], cursor[TID_CAP + 24];
 };
 
 static enum field_code
@@ -567,10 +648,14 @@ check_when(const char *text, const void *ctx)
 static enum field_code
 check_limit(const char *text, const void *ctx)
 {
+	enum number_kind kind;
+	int64_t n;
+
 	(void)ctx;
-	if (text[strspn(text, "0123456789")] != '\0')
+	kind = number_parse_text(text, &n);
+	if (kind == NUMBER_NONE || kind == NUMBER_FRACTION)
 		return FIELD_TYPE;
-	return atoi(text) >= 1 && atoi(text) <= HISTORY_LIMIT_MAX ? FIELD__OK : FIELD_OUT_OF_RANGE;
+	return n >= 1 && n <= HISTORY_LIMIT_MAX ? FIELD__OK : FIELD_OUT_OF_RANGE;
 }
 
 /* "<approved_at in hex>.<tid>" */
@@ -611,7 +696,7 @@ static const struct field_rule history_rules[] = {
 	{ "roomId",           FIELD_STR, false, 24, 24,  HISTORY_AT(room),                  check_room },
 	{ "from",             FIELD_STR, false, 10, 39,  HISTORY_AT(from),                  check_when },
 	{ "to",               FIELD_STR, false, 10, 39,  HISTORY_AT(to),                    check_when },
-	{ "limit",            FIELD_STR, false, 1,  7,   HISTORY_AT(limit),                 check_limit },
+	{ "limit",            FIELD_STR, false, 1,  39,  HISTORY_AT(limit),                 check_limit },
 	{ "cursor",           FIELD_STR, false, 1,  43,  HISTORY_AT(cursor),                check_cursor },
 };
 /* clang-format on */
@@ -622,6 +707,7 @@ request_read_history(const char *query, bool needs_owner, bool pages, struct req
 {
 	struct history_form f = { 0 };
 	enum request_verdict v;
+	int64_t limit;
 
 	f.rq.h.limit = HISTORY_LIMIT;
 	v = read_query(query, history_rules, pages ? N_HISTORY_RULES : N_OWNER_RULES, &f, errors);
@@ -637,8 +723,8 @@ request_read_history(const char *query, bool needs_owner, bool pages, struct req
 		(void)clock_parse_when(f.from, &f.rq.h.from_ms);
 	if (f.to[0] != '\0')
 		(void)clock_parse_when(f.to, &f.rq.h.to_ms);
-	if (f.limit[0] != '\0')
-		f.rq.h.limit = (size_t)atoi(f.limit);
+	if (f.limit[0] != '\0' && number_parse_text(f.limit, &limit) == NUMBER_INTEGER)
+		f.rq.h.limit = (size_t)limit;
 	if (f.cursor[0] != '\0')
 		(void)parse_cursor(f.cursor, &f.rq.h.after);
 	if (f.to[0] != '\0' && f.rq.h.to_ms <= f.rq.h.from_ms) {

@@ -88,15 +88,12 @@ read_days(const struct form *f, const char *at, int days[INTERVALS_MAX], size_t 
 		return false;
 	*n = json_object_array_length(v);
 	for (size_t i = 0; i < *n; i++) {
-		const struct json_object *day = json_object_array_get_idx(v, i);
+		int64_t day = -1;
+		enum field_code code = field_read_int(json_object_array_get_idx(v, i), 0, 7, &day);
 
-		days[i] = -1;
-		if (!json_object_is_type(day, json_type_int))
-			field_errors_add_index(errors, at, name, i, FIELD_TYPE);
-		else if (json_object_get_int(day) < 0 || json_object_get_int(day) > 7)
-			field_errors_add_index(errors, at, name, i, FIELD_OUT_OF_RANGE);
-		else
-			days[i] = json_object_get_int(day);
+		days[i] = (int)day;
+		if (code != FIELD__OK)
+			field_errors_add_index(errors, at, name, i, code);
 	}
 	return true;
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/loopback.h"
+
 struct host {
 	const char *at;
 	size_t len;
@@ -64,22 +66,6 @@ host_is(struct host h, const char *name)
 }
 
 static bool
-is_loopback(struct host h)
-{
-	size_t dots = 0;
-
-	if (host_is(h, "localhost") || host_is(h, "[::1]"))
-		return true;
-	for (size_t i = 0; i < h.len; i++) {
-		if (h.at[i] == '.')
-			dots++;
-		else if (!isdigit((unsigned char)h.at[i]))
-			return false;
-	}
-	return dots == 3 && strncmp(h.at, "127.", 4) == 0;
-}
-
-static bool
 is_allowed(struct host h, const struct conf *conf)
 {
 	for (size_t i = 0; i < conf->n_url_hosts; i++)
@@ -102,7 +88,7 @@ url_check(const char *url, const struct conf *conf)
 	authority += 3;
 	if (!split_authority(authority, strcspn(authority, "/?"), &host))
 		return FIELD_URL;
-	if (plain && !is_loopback(host) && !conf->url_http)
+	if (plain && !loopback_is_host(host.at, host.len) && !conf->url_http)
 		return FIELD_URL_HTTPS;
 	return is_allowed(host, conf) ? FIELD__OK : FIELD_URL_HOST;
 }
@@ -123,4 +109,17 @@ url_check_scheme(const char *url, const struct conf *conf)
 		if (len == strlen(active[i]) && strncasecmp(url, active[i], len) == 0)
 			return FIELD_URL;
 	return FIELD__OK;
+}
+
+void
+url_lower_host(char *url)
+{
+	char *end;
+
+	if (strncasecmp(url, "http://", 7) != 0 && strncasecmp(url, "https://", 8) != 0)
+		return;
+	end = strstr(url, "://") + 3;
+	end += strcspn(end, "/?");
+	for (char *p = url; p < end; p++)
+		*p = (char)tolower((unsigned char)*p);
 }

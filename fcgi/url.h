@@ -10,3 +10,6 @@ enum field_code url_check(const char *url, const struct conf *conf);
 
 /* The URL of an app ("studyroom://paid"): any scheme but those that run something in a browser; http and https as above. */
 enum field_code url_check_scheme(const char *url, const struct conf *conf);
+
+/* Scheme and host of an http or https URL in lower case, in place: they mean the same in any case, but not every reader of KakaoPay's knows. Another URL stays. */
+void url_lower_host(char *url);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "sim/params.h"
 
 #define HTML_TYPE "text/html;charset=UTF-8"
@@ -70,9 +71,13 @@ pages_own(const char *path)
 /* -- HTML */
 
 void
-pages_add_escaped(struct buf *out, const char *text)
+pages_add_escaped(struct buf *out, const char *hidden)
 {
-	for (; *text != '\0'; text++) {
+	struct buf visible = BUF_INIT;
+	const char *text;
+
+	text_add_visible(&visible, hidden);
+	for (text = buf_str(&visible); *text != '\0'; text++) {
 		switch (*text) {
 		case '&':
 			buf_add_str(out, "&amp;");
@@ -94,6 +99,8 @@ pages_add_escaped(struct buf *out, const char *text)
 			break;
 		}
 	}
+	out->bad = out->bad || visible.bad;
+	buf_clear(&visible);
 }
 
 void

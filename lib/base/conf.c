@@ -13,6 +13,8 @@
 
 #include "base/conf_safe.h"
 
+#include "base/loopback.h"
+
 /* One row a key. A section whose title has a second word ("caller NAME") makes one record for each name. */
 struct key {
 	const char *section, *name;
@@ -85,18 +87,11 @@ conf_is_loopback(const char *url)
 {
 	static const char scheme[] = "http://";
 	const char *begin = url + sizeof(scheme) - 1, *end;
-	struct in_addr addr;
-	char host[64];
 
 	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0 || begin[strcspn(begin, "@\\")] != '\0')
 		return false;
 	end = begin + (begin[0] == '[' ? strcspn(begin, "]/") + (strchr(begin, ']') != NULL) : strcspn(begin, ":/?#"));
-	if ((size_t)(end - begin) >= sizeof(host) || strchr(":/?#", *end) == NULL)
-		return false;
-	memcpy(host, begin, (size_t)(end - begin));
-	host[end - begin] = '\0';
-	return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-	    (inet_pton(AF_INET, host, &addr) == 1 && ntohl(addr.s_addr) >> 24 == 127);
+	return strchr(":/?#", *end) != NULL && loopback_is_host(begin, (size_t)(end - begin));
 }
 
 static bool

@@ -103,7 +103,7 @@ const struct conf_merchant *conf_merchant(const struct conf *c, const char *cid)
 /* After a queue's start: until no call that a queue before it granted, and no time that it guarded, can go on. ms */
 int64_t conf_quiet_ms(const struct conf *c);
 const char *conf_store_uri(const struct conf *c);
-/* Plain http to a loopback host: 127.x.y.z, [::1] or localhost, to the letter. */
+/* Plain http to a loopback host (base/loopback.h). */
 bool conf_is_loopback(const char *url);
 /* Walks the table of keys, for documents and tests: NULL after the last. */
 const char *conf_key_name(size_t i, const char **section);

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "base/text.h"
 
 static const char *const level_names[] = {
 	[LOG_LEVEL_ERROR] = "error",
@@ -65,35 +66,31 @@ static enum log_target log_target;
 static bool
 is_plain(const char *s)
 {
-	if (*s == '\0')
-		return false;
-	for (; *s != '\0'; s++)
-		if ((unsigned char)*s <= ' ' || *s == '"' || *s == '=' || *s == '\\' || (unsigned char)*s == 0x7f)
+	const char *p = s;
+
+	for (; *p != '\0'; p++)
+		if ((unsigned char)*p <= ' ' || *p == '"' || *p == '=' || *p == '\\' || (unsigned char)*p == 0x7f)
 			return false;
-	return true;
+	return p > s && !text_has_hidden(s);
 }
 
-/* U+2028 and U+2029 end a line for some readers. */
-static bool
-is_line_separator(const unsigned char *p)
-{
-	return p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9);
-}
-
+/* What could hide something from whoever reads the log, or end a line for some readers, is escaped. */
 static void
 add_quoted(struct buf *b, const char *s, bool json)
 {
 	buf_add_char(b, '"');
-	for (const unsigned char *p = (const unsigned char *)s; *p != '\0'; p++) {
-		if (*p == '"' || *p == '\\')
-			buf_printf(b, "\\%c", *p);
-		else if (*p < 0x20 || *p == 0x7f)
-			buf_printf(b, json ? "\\u%04x" : "\\x%02x", *p);
-		else if (is_line_separator(p)) {
-			buf_printf(b, "\\u20%02x", p[2] == 0xa8 ? 0x28 : 0x29);
-			p += 2;
-		} else
-			buf_add_char(b, (char)*p);
+	while (*s != '\0') {
+		const char *from = s;
+		uint32_t c = text_next(&s);
+
+		if (c == '"' || c == '\\')
+			buf_printf(b, "\\%c", (char)c);
+		else if (!json && (c < 0x80 || c == TEXT_NOT_UTF8) && text_is_hidden(c))
+			buf_printf(b, "\\x%02x", (unsigned)(unsigned char)*from);
+		else if (text_is_hidden(c))
+			text_add_json_escape(b, c);
+		else
+			buf_add(b, from, (size_t)(s - from));
 	}
 	buf_add_char(b, '"');
 }
@@ -107,7 +104,7 @@ add_value(struct buf *b, const struct log_kv *kv, bool json)
 		buf_add_int(b, kv->num);
 	else if (kv->type == LOG_KV_BOOL)
 		buf_add_str(b, kv->num ? "true" : "false");
-	else if (!json && is_plain(s) && strstr(s, "\xe2\x80") == NULL)
+	else if (!json && is_plain(s))
 		buf_add_str(b, s);
 	else
 		add_quoted(b, s, json);

@@ -4,10 +4,12 @@
 
 #include <assert.h>
 #include <json-c/json.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 
 static const char *const code_names[] = {
 	[FIELD_REQUIRED] = "required",
@@ -16,6 +18,7 @@ static const char *const code_names[] = {
 	[FIELD_TOO_LONG] = "too-long",
 	[FIELD_OUT_OF_RANGE] = "out-of-range",
 	[FIELD_CHARACTER] = "character",
+	[FIELD_BLANK] = "blank",
 	[FIELD_FORMAT] = "format",
 	[FIELD_WORD] = "unknown-word",
 	[FIELD_UNKNOWN] = "unknown-member",
@@ -72,21 +75,26 @@ add_pointer(struct field_errors *f, struct buf *pointer, enum field_code code)
 	f->e[f->n++] = (struct field_error){ text, code };
 }
 
+void
+field_pointer_add(struct buf *pointer, const char *member)
+{
+	buf_add_char(pointer, '/');
+	for (; *member != '\0'; member++) {
+		if (*member == '~')
+			buf_add_str(pointer, "~0");
+		else if (*member == '/')
+			buf_add_str(pointer, "~1");
+		else
+			buf_add_char(pointer, *member);
+	}
+}
+
 static void
 format_pointer(struct buf *out, const char *at, const char *member)
 {
 	buf_add_str(out, at);
-	if (member == NULL)
-		return;
-	buf_add_char(out, '/');
-	for (; *member != '\0'; member++) {
-		if (*member == '~')
-			buf_add_str(out, "~0");
-		else if (*member == '/')
-			buf_add_str(out, "~1");
-		else
-			buf_add_char(out, *member);
-	}
+	if (member != NULL)
+		field_pointer_add(out, member);
 }
 
 void
@@ -134,50 +142,69 @@ field_characters(const char *utf8)
 }
 
 static enum field_code
+check_characters(const char *text)
+{
+	if (text_has_hidden(text))
+		return FIELD_CHARACTER;
+	return text[0] != '\0' && text_is_blank(text) ? FIELD_BLANK : FIELD__OK;
+}
+
+static enum field_code
 read_str(const struct json_object *v, const struct field_rule *r, const void *ctx, char *out)
 {
 	struct json_object *value = (struct json_object *)(uintptr_t)v;	/* json-c's getters lack const */
 	enum field_code code;
-	bool control = false;
-	int64_t n = 0;
 	const char *text;
+	int64_t n;
 	size_t len;
 
 	if (!json_object_is_type(v, json_type_string))
 		return FIELD_TYPE;
 	text = json_object_get_string(value);
-	for (len = 0; text[len] != '\0'; len++) {
-		n += !is_continued(text[len]);
-		control = control || (unsigned char)text[len] < 0x20 || text[len] == 0x7f;
-	}
+	len = strlen(text);
+	n = (int64_t)field_characters(text);
 	if (n < r->min)
 		return FIELD_TOO_SHORT;
 	if (n > r->max || len >= r->cap)
 		return FIELD_TOO_LONG;
-	if (control)
-		return FIELD_CHARACTER;
-	code = r->check == NULL ? FIELD__OK : r->check(text, ctx);
+	code = check_characters(text);
+	if (code == FIELD__OK && r->check != NULL)
+		code = r->check(text, ctx);
 	if (code == FIELD__OK)
 		memcpy(out, text, len + 1);
 	return code;
 }
 
+enum field_code
+field_read_int(const struct json_object *v, int64_t min, int64_t max, int64_t *out)
+{
+	int64_t n;
+
+	if (json_object_is_type(v, json_type_double))	/* a fraction, or an integer that no int64_t takes */
+		return fabs(json_object_get_double(v)) >= 0x1p63 ? FIELD_OUT_OF_RANGE : FIELD_TYPE;
+	if (!json_object_is_type(v, json_type_int))
+		return FIELD_TYPE;
+	n = json_object_get_int64(v);
+	if (n < min || n > max)
+		return FIELD_OUT_OF_RANGE;
+	*out = n;
+	return FIELD__OK;
+}
+
 static enum field_code
 read_value(const struct json_object *v, const struct field_rule *r, const void *ctx, void *out)
 {
+	enum field_code code;
 	int64_t n;
 
 	switch (r->type) {
 	case FIELD_STR:
 		return read_str(v, r, ctx, out);
 	case FIELD_INT:
-		if (!json_object_is_type(v, json_type_int))
-			return FIELD_TYPE;
-		n = json_object_get_int64(v);	/* what does not fit comes as the largest or smallest, which no rule allows */
-		if (n < r->min || n > r->max)
-			return FIELD_OUT_OF_RANGE;
-		memcpy(out, &n, sizeof(n));
-		return FIELD__OK;
+		code = field_read_int(v, r->min, r->max, &n);
+		if (code == FIELD__OK)
+			memcpy(out, &n, sizeof(n));
+		return code;
 	case FIELD_OBJECT:
 		if (!json_object_is_type(v, json_type_object))
 			return FIELD_TYPE;

@@ -6,15 +6,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/limit.h"
 
 struct json_object;
 
 enum field_code {
 	FIELD_REQUIRED,		/* missing */
-	FIELD_TYPE,		/* not the JSON type asked for; 1.0 and "1" are not integers */
+	FIELD_TYPE,		/* not the JSON type asked for; 1.5 and "1" are not integers, 1.0 is one */
 	FIELD_TOO_SHORT, FIELD_TOO_LONG, FIELD_OUT_OF_RANGE,
-	FIELD_CHARACTER,	/* a character that may not stand here */
+	FIELD_CHARACTER,	/* a character that is not allowed here */
+	FIELD_BLANK,		/* nothing but spaces */
 	FIELD_FORMAT,
 	FIELD_WORD,		/* not one of the words */
 	FIELD_UNKNOWN,		/* no such member */
@@ -38,10 +40,11 @@ void field_errors_clear(struct field_errors *f);
 /* at: pointer of the object ("" is the outermost); member may be NULL: at itself. Escapes ~ and / in it. */
 void field_errors_add(struct field_errors *f, const char *at, const char *member, enum field_code code);
 void field_errors_add_index(struct field_errors *f, const char *at, const char *member, size_t index, enum field_code code);
+void field_pointer_add(struct buf *pointer, const char *member);	/* "/member", ~ and / escaped */
 bool field_errors_has(const struct field_errors *f, const char *pointer);
 
 enum field_type {
-	FIELD_STR,	/* char[cap]; min..max characters, none of them a control */
+	FIELD_STR,	/* char[cap]; min..max characters, none of them hidden (base/text.h), not only blanks */
 	FIELD_INT,	/* int64_t; min..max */
 	FIELD_OBJECT,	/* const struct json_object *, borrowed from the tree */
 	FIELD_ANY,	/* the same, any type: whoever reads it looks */
@@ -66,5 +69,8 @@ struct field_rule {
 /* Reads the members of obj that the rules name into *out; what is absent keeps the value it has. Other members are FIELD_UNKNOWN unless `open`. */
 void field_read(const struct json_object *obj, const char *at, const struct field_rule *rules, size_t n_rules, bool open, const void *ctx,
 	void *out, struct field_errors *errors);
+
+/* One value as FIELD_INT reads it. */
+enum field_code field_read_int(const struct json_object *v, int64_t min, int64_t max, int64_t *out);
 
 size_t field_characters(const char *utf8);

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json/number.h"
+
 struct scan {
 	const char *begin, *p, *end;
 	int depth, max_depth;
@@ -54,65 +56,28 @@ is_digit(const struct scan *s)
 	return s->p < s->end && *s->p >= '0' && *s->p <= '9';
 }
 
-static bool
-scan_digits(struct scan *s)
-{
-	if (!is_digit(s))
-		return fault(s, "a number lacks a digit");
-	while (is_digit(s))
-		s->p++;
-	return true;
-}
-
-/* What does not fit becomes the largest or the smallest: no rule allows that. */
+/* An integer in range whatever its spelling, else a double that json-c writes again as it was sent: a fraction, or more than an int64_t takes. */
 static struct json_object *
-new_integer(const char *p, const char *end)
+new_number(struct scan *s, const char *text, size_t len)
 {
-	bool negative = *p == '-';
-	uint64_t n = 0;
+	int64_t n;
 
-	for (p += negative; p < end; p++)
-		if (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n)) {
-			n = UINT64_MAX;
-			break;
-		}
-	if (n <= INT64_MAX)
-		return json_object_new_int64(negative ? -(int64_t)n : (int64_t)n);
-	return negative ? json_object_new_int64(INT64_MIN) : json_object_new_uint64(n);
-}
-
-/* json-c writes it again as it was sent. */
-static struct json_object *
-new_fraction(struct scan *s, const char *begin)
-{
+	if (number_read(text, len, &n) == NUMBER_INTEGER)
+		return json_object_new_int64(n);
 	buf_reset(&s->decoded);
-	buf_add(&s->decoded, begin, (size_t)(s->p - begin));
+	buf_add(&s->decoded, text, len);
 	return s->decoded.bad ? NULL : json_object_new_double_s(strtod(s->decoded.data, NULL), s->decoded.data);
 }
 
-/* -? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)? */
 static bool
 scan_number(struct scan *s, struct json_object **out)
 {
-	const char *begin = s->p, *end;
+	const char *begin = s->p, *why;
+	size_t len = number_scan(begin, s->end, &s->p, &why);
 
-	take(s, '-');
-	if (take(s, '0')) {
-		if (is_digit(s))
-			return fault(s, "a number begins with a superfluous 0");
-	} else if (!scan_digits(s)) {
-		return false;
-	}
-	end = s->p;
-	if (take(s, '.') && !scan_digits(s))
-		return false;
-	if (take(s, 'e') || take(s, 'E')) {
-		if (!take(s, '+'))
-			take(s, '-');
-		if (!scan_digits(s))
-			return false;
-	}
-	*out = s->p == end ? new_integer(begin, end) : new_fraction(s, begin);
+	if (len == 0)
+		return fault(s, why);
+	*out = new_number(s, begin, len);
 	return *out != NULL || fault(s, no_memory);
 }
 

@@ -13,8 +13,9 @@ struct json_object;
 
 enum { STRICT_DEPTH = 8 };	/* of requests: the outermost object is 1 */
 
-/* One JSON text of any type, nested at most `depth` (1..64). *out: json_object_put by the caller; NULL is null. An integer that does not fit is there as
- * the largest or the smallest that does. ERR_INPUT with the reason and the byte offset; ERR_INTERNAL: no memory. */
+/* One JSON text of any type, nested at most `depth` (1..64). *out: json_object_put by the caller; NULL is null. A number
+ * whose value is an integer that an int64_t takes is json_type_int, however it is written (11000, 11000.0, 1.1e4); any other is json_type_double, and is
+ * written again as it was sent. ERR_INPUT with the reason and the byte offset; ERR_INTERNAL: no memory. */
 bool strict_parse(const char *text, size_t len, int depth, struct json_object **out, struct error *err) __attribute__((warn_unused_result));
 
 /* The same without the tree. */

@@ -5,25 +5,30 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
+/* What a reader of the raw text would not see is escaped, too: JSON may pass a terminal before it reaches a parser. */
 void
 json_add_string(struct buf *b, const char *s)
 {
 	buf_add_char(b, '"');
 	while (*s != '\0') {
-		size_t plain = 0;
+		const char *from = s;
+		uint32_t c;
 
-		while ((unsigned char)s[plain] >= 0x20 && s[plain] != '"' && s[plain] != '\\')
-			plain++;
-		buf_add(b, s, plain);
-		s += plain;
+		while ((unsigned char)*s >= 0x20 && (unsigned char)*s < 0x7f && *s != '"' && *s != '\\')
+			s++;
+		buf_add(b, from, (size_t)(s - from));
+		from = s;
 		if (*s == '\0')
 			break;
-		if (*s == '"' || *s == '\\')
-			buf_printf(b, "\\%c", *s);
+		c = text_next(&s);
+		if (c == '"' || c == '\\')
+			buf_printf(b, "\\%c", (char)c);
+		else if (text_is_hidden(c) && c != TEXT_NOT_UTF8)
+			text_add_json_escape(b, c);
 		else
-			buf_printf(b, "\\u%04x", (unsigned)(unsigned char)*s);
-		s++;
+			buf_add(b, from, (size_t)(s - from));
 	}
 	buf_add_char(b, '"');
 }

@@ -62,6 +62,9 @@ MUTANTS = [
     ("order paid by the ledger before ready", "lib/flow/ready.c", "\t} else if (st.captured != NULL) {", "\t} else if (false) {", FLOW),
     ("journal-lost fence", "lib/store/store.c", "\treturn strcmp(out->queue_id, queue_id) == 0 ||\n\t    error_set(", "\treturn true ||\n\t    error_set(", "tests/conform/test_store"),
     ("restored-backup fence", "lib/flow/site.c", "\treturn found || fenced(out, SITE_OLD_DATABASE, err);", "\treturn true;", SYSTEM + "test_fence.py::test_an_older_backup_of_the_database_charges_nobody_again"),
+    ("green deposit within the total", "fcgi/request.c", "\tif (p->green_deposit > p->total_amount)", "\tif (false)", "tests/unit/test_request"),
+    ("amounts are read without rounding", "lib/json/number.c", "\tif (d.power < 0)\n\t\treturn NUMBER_FRACTION;\n", "\tif (d.power < -16)\n\t\treturn NUMBER_FRACTION;\n", "tests/unit/test_json_strict"),
+    ("no hidden character in an id", "lib/json/field.c", "\tif (text_has_hidden(text))\n\t\treturn FIELD_CHARACTER;\n", "", "tests/unit/test_field"),
     ("no member twice in a request", "lib/json/strict.c", "\treturn json_object_object_length(object) > before || fault(s, \"an object has a member twice\");", "\t(void)before;\n\treturn true;", "tests/unit/test_json_strict"),
 ]
 

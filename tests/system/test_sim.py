@@ -371,10 +371,11 @@ def test_lengths_count_characters_not_bytes(sim):
 
 
 def test_parameters_of_the_wrong_json_type_are_refused(sim):
-    for name, value in (("item_name", 5), ("item_name", ["x"]), ("quantity", True), ("quantity", 1.0), ("total_amount", {}),
+    for name, value in (("item_name", 5), ("item_name", ["x"]), ("quantity", True), ("quantity", 1.5), ("total_amount", {}),
                         ("partner_order_id", False), ("available_cards", ["NOBANK"]), ("custom_json", {"a": 1})):
         a = sim.call("current", "ready", sim.order(**{name: value}))
         assert refusal("current", a) == (400, -2) and name in message(a), a
+    assert sim.ready(quantity=1.0, total_amount=2200.0)
     assert sim.ready(available_cards=["HANA", "BC"], custom_json={"return_custom_url": "shop://"}, use_share_installment="Y")
     assert sim.ready("legacy", available_cards='["HANA","BC"]', custom_json='{"return_custom_url":"shop://"}')
 

@@ -7,10 +7,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <json-c/json.h>
 
+#include "json/canonical.h"
+#include "json/number.h"
 #include "json/strict.h"
 
 struct text {
@@ -167,10 +170,10 @@ values_of_the_tree(void **state)
 {
 	static const struct { const char *text, *written; int64_t number; } rows[] = {
 		{ "0", "0", 0 }, { "-0", "0", 0 }, { "-1", "-1", -1 }, { "9223372036854775807", "9223372036854775807", INT64_MAX },
-		{ "9223372036854775808", "9223372036854775808", INT64_MAX }, { "18446744073709551615", "18446744073709551615", INT64_MAX },
-		{ "18446744073709551616", "18446744073709551615", INT64_MAX }, { "99999999999999999999999", "18446744073709551615", INT64_MAX },
-		{ "-9223372036854775808", "-9223372036854775808", INT64_MIN }, { "-9223372036854775809", "-9223372036854775808", INT64_MIN },
-		{ "-99999999999999999999999", "-9223372036854775808", INT64_MIN }, { "1.50", "1.50", 1 }, { "-25e-1", "-25e-1", -2 }, { "1E2", "1E2", 100 },
+		{ "9223372036854775808", "9223372036854775808", INT64_MAX }, { "18446744073709551616", "18446744073709551616", INT64_MAX },
+		{ "99999999999999999999999", "99999999999999999999999", INT64_MAX }, { "1e400", "1e400", INT64_MAX },
+		{ "-9223372036854775808", "-9223372036854775808", INT64_MIN }, { "-9223372036854775809", "-9223372036854775809", INT64_MIN },
+		{ "-99999999999999999999999", "-99999999999999999999999", INT64_MIN }, { "1.50", "1.50", 1 }, { "-25e-1", "-25e-1", -2 }, { "1E2", "100", 100 },
 		{ "true", "true", 1 }, { "false", "false", 0 }, { "null", "null", 0 }, { "\"\"", "\"\"", 0 }, { "\"a b\"", "\"a b\"", 0 },
 		{ "\"\\u0041\\n\\\\\\\"b\"", "\"A\\n\\\\\\\"b\"", 0 }, { "\"x\\ud834\\udd1e\"", "\"x\xf0\x9d\x84\x9e\"", 0 },
 		{ "\"\\u00e9\\uac00z\"", "\"\xc3\xa9\xea\xb0\x80z\"", 0 }, { " [ ] ", "[]", 0 }, { "[null,[1,{}],\"a\"]", "[null,[1,{}],\"a\"]", 0 },
@@ -184,6 +187,100 @@ values_of_the_tree(void **state)
 		assert_true(strict_parse(rows[i].text, strlen(rows[i].text), STRICT_DEPTH, &o, NULL));
 		assert_string_equal(json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN), rows[i].written);
 		assert_int_equal(json_object_get_int64(o), rows[i].number);
+		json_object_put(o);
+	}
+}
+
+enum { TYPE_INT = NUMBER_INTEGER, TYPE_LARGE = NUMBER_TOO_LARGE, TYPE_FRACTION = NUMBER_FRACTION, TYPE_NONE = NUMBER_NONE };
+
+/* Every spelling of a number, exactly: no double is between the text and the value. */
+static void
+numbers(void **state)
+{
+	static const struct { const char *text; int kind; int64_t value; const char *canonical; } rows[] = {
+		{ "11000", TYPE_INT, 11000, "11e3" }, { "11000.0", TYPE_INT, 11000, "11e3" }, { "1.1e4", TYPE_INT, 11000, "11e3" }, { "1.1E+4", TYPE_INT, 11000, "11e3" },
+		{ "11000000e-3", TYPE_INT, 11000, "11e3" }, { "0.11e5", TYPE_INT, 11000, "11e3" }, { "0.000011e9", TYPE_INT, 11000, "11e3" }, { "1E3", TYPE_INT, 1000, "1e3" },
+		{ "0.1e1", TYPE_INT, 1, "1" }, { "10e-1", TYPE_INT, 1, "1" }, { "1.000000000000000000000000000000000", TYPE_INT, 1, "1" },
+		{ "0", TYPE_INT, 0, "0" }, { "-0", TYPE_INT, 0, "0" }, { "-0.000", TYPE_INT, 0, "0" }, { "0e999999999999999999999999999", TYPE_INT, 0, "0" },
+		{ "-1.5e1", TYPE_INT, -15, "-15" }, { "-0.1e1", TYPE_INT, -1, "-1" },
+		{ "1.5", TYPE_FRACTION, 0, "15e-1" }, { "1e-1", TYPE_FRACTION, 0, "1e-1" }, { "95e-1", TYPE_FRACTION, 0, "95e-1" }, { "0.5", TYPE_FRACTION, 0, "5e-1" },
+		{ "1.0000000000000000000000000000000001", TYPE_FRACTION, 0, "10000000000000000000000000000000001e-34" },	/* no double tells it from 1 */
+		{ "9007199254740993.0", TYPE_INT, INT64_C(9007199254740993), "9007199254740993" },	/* nor this from 9007199254740992 */
+		{ "9223372036854775807", TYPE_INT, INT64_MAX, "9223372036854775807" }, { "922337203685477580.7e1", TYPE_INT, INT64_MAX, "9223372036854775807" },
+		{ "9223372036854775808", TYPE_LARGE, 0, "9223372036854775808" }, { "-9223372036854775808.0", TYPE_INT, INT64_MIN, "-9223372036854775808" },
+		{ "-9223372036854775809", TYPE_LARGE, 0, "-9223372036854775809" }, { "1e18", TYPE_INT, INT64_C(1000000000000000000), "1e18" }, { "1e19", TYPE_LARGE, 0, "1e19" },
+		{ "1e400", TYPE_LARGE, 0, "1e400" }, { "-1e400", TYPE_LARGE, 0, "-1e400" }, { "1e-400", TYPE_FRACTION, 0, "1e-400" },
+		{ "1e99999999999999999999", TYPE_LARGE, 0, "1e999999999999999" }, { "1e-99999999999999999999", TYPE_FRACTION, 0, "1e-999999999999999" },
+		{ "1e0000000000000000000000000001", TYPE_INT, 10, "1e1" },
+		{ "", TYPE_NONE, 0, NULL }, { "01", TYPE_NONE, 0, NULL }, { "1.", TYPE_NONE, 0, NULL }, { "1 ", TYPE_NONE, 0, NULL }, { "+1", TYPE_NONE, 0, NULL }, { "1x", TYPE_NONE, 0, NULL },
+		{ ".5", TYPE_NONE, 0, NULL }, { "1e", TYPE_NONE, 0, NULL }, { "-", TYPE_NONE, 0, NULL }, { "NaN", TYPE_NONE, 0, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf b = BUF_INIT;
+		int64_t n = -7;
+		int kind = (int)number_parse_text(rows[i].text, &n);
+
+		if (kind != rows[i].kind || n != rows[i].value)
+			fail_msg("%s is of kind %d, %lld", rows[i].text, kind, (long long)n);
+		if (rows[i].canonical != NULL) {
+			number_add_canonical(&b, rows[i].text, strlen(rows[i].text));
+			assert_string_equal(buf_str(&b), rows[i].canonical);
+			buf_clear(&b);
+		}
+	}
+}
+
+/* A megabyte of digits or exponent costs what reading it costs: no arithmetic grows with the value. */
+static void
+numbers_are_cheap(void **state)
+{
+	enum { LONG = 1000000, ROUNDS = 20 };
+	char *text = malloc(LONG + 1);
+	clock_t begin = clock();
+	int64_t n;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, '9', LONG);
+	text[LONG] = '\0';
+	for (int i = 0; i < ROUNDS; i++) {
+		memset(text, '9', 10);
+		assert_int_equal(number_parse_text(text, &n), NUMBER_TOO_LARGE);
+		memcpy(text, "1e", 2);
+		assert_int_equal(number_parse_text(text, &n), NUMBER_TOO_LARGE);
+		memcpy(text, "1e-", 3);
+		assert_int_equal(number_parse_text(text, &n), NUMBER_FRACTION);
+		memcpy(text, "0.9", 3);
+		assert_int_equal(number_parse_text(text, &n), NUMBER_FRACTION);
+	}
+	assert_true(clock() - begin < 5 * CLOCKS_PER_SEC);	/* 80 MB: some 0.2 s where nothing disturbs */
+	free(text);
+}
+
+static void
+canonical_texts(void **state)
+{
+	static const struct { const char *text, *canonical; } rows[] = {
+		{ "{\"b\":1.0,\"a\":\"\\u0041\\/\"}", "{\"a\":\"A/\",\"b\":1}" },
+		{ "{\"a\":\"A/\",\"b\":1}", "{\"a\":\"A/\",\"b\":1}" },
+		{ " [ 1E1 , 95e-1 , 9.50, null,true,false,{} , [ ] ] ", "[1e1,95e-1,95e-1,null,true,false,{},[]]" },
+		{ "{\"x\":{\"z\":[{\"d\":1,\"c\":2}],\"y\":-0}}", "{\"x\":{\"y\":0,\"z\":[{\"c\":2,\"d\":1}]}}" },
+		{ "[2,1]", "[2,1]" },
+		{ "12345678901234567890", "1234567890123456789e1" },
+		{ "\"\\uac00\\u1100\\u1161\"", "\"\xea\xb0\x80\xe1\x84\x80\xe1\x85\xa1\"" },	/* NFC and NFD stay what they are */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct json_object *o = NULL;
+		struct buf b = BUF_INIT;
+
+		assert_true(strict_parse(rows[i].text, strlen(rows[i].text), STRICT_DEPTH, &o, NULL));
+		json_add_canonical(&b, o);
+		assert_string_equal(buf_str(&b), rows[i].canonical);
+		buf_clear(&b);
 		json_object_put(o);
 	}
 }
@@ -242,6 +339,9 @@ main(void)
 		{ "a text that was cut or damaged anywhere is refused and never read beyond its end", cut_anywhere, NULL, NULL, NULL },
 		{ "a hundred thousand brackets end at the allowed depth", deep_is_cheap, NULL, NULL, NULL },
 		{ "parsing takes objects only", only_objects, NULL, NULL, NULL },
+		{ "a number's value counts, not how it is written, and no rounding is between", numbers, NULL, NULL, NULL },
+		{ "digits and exponents without end cost no more than their reading", numbers_are_cheap, NULL, NULL, NULL },
+		{ "equal values have equal canonical texts", canonical_texts, NULL, NULL, NULL },
 		{ "every value is in the tree as it was meant, integers as far as they fit", values_of_the_tree, NULL, NULL, NULL },
 		{ "a member's text comes as it was sent, without white space between tokens", member_as_sent, NULL, NULL, NULL },
 		{ "the one repeated name among thousands is found", many_members, NULL, NULL, NULL },

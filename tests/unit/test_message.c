@@ -137,7 +137,7 @@ what_is_not_kakaopays_error_is_told_apart(void **state)
 		"", "<html>502 Bad Gateway</html>", "[]", "{}", "null",
 		"{\"code\":-701}", "{\"msg\":\"x\"}", "{\"error_code\":-701,\"msg\":\"x\"}",	/* half of each shape */
 		"{\"code\":404,\"msg\":\"not found\"}", "{\"code\":0,\"msg\":\"\"}",	/* a gateway's: KakaoPay's codes are negative */
-		"{\"code\":\"-701\",\"msg\":\"x\"}", "{\"code\":-701.0,\"msg\":\"x\"}", "{\"code\":-701,\"msg\":null}",
+		"{\"code\":\"-701\",\"msg\":\"x\"}", "{\"code\":-701.5,\"msg\":\"x\"}", "{\"code\":-701,\"msg\":null}",
 		"{\"code\":-701,\"msg\":\"x\"", "{\"code\":-701,\"code\":-702,\"msg\":\"x\"}", "{'code':-701,'msg':'x'}",
 	};
 	struct provider_answer pa = { .http = 400 };
@@ -284,7 +284,7 @@ an_approve_answer_is_no_answer_where_it_cannot_be_trusted(void **state)
 		{ "\"tid\"", "\"Tid\"", false },
 		{ "A5e6737334aa00bc441a", "", false },
 		{ "\"total\":2200", "\"total\":\"2200\"", false },
-		{ "\"total\":2200", "\"total\":2200.0", false },
+		{ "\"total\":2200", "\"total\":2200.5", false }, { "\"total\":2200", "\"total\":2200.0", true }, { "\"total\":2200", "\"total\":22e2", true },
 		{ "\"total\":2200", "\"total\":-1", false },
 		{ "\"total\":2200", "\"total\":9007199254740991", true },
 		{ "\"total\":2200", "\"total\":9007199254740992", false },

@@ -17,6 +17,7 @@
 #include "fcgi/request.h"
 #include "fcgi/schedule.h"
 #include "fcgi/url.h"
+#include "json/strict.h"
 
 static struct conf conf;
 
@@ -122,6 +123,14 @@ each_wrong_field_of_pay_ready(void **state)
 		{ BODY(USER, PAY ",\"custom_json\":{\"return_custom_url\":\"app://x\"}", TIMES "," ROOM), "" },
 		{ BODY(USER, PAY ",\"custom_json\":{\"a\":1,\"b\":\"x\"}", TIMES "," ROOM), "/paymentInfo/custom_json/a type" },
 		{ BODY(USER, PAY ",\"custom_json\":[]", TIMES "," ROOM), "/paymentInfo/custom_json type" },
+		{ BODY(USER, PAY ",\"custom_json\":{\"a\":\"x\\u202ey\",\"\\u200b\":\"\"}", TIMES "," ROOM),
+		    "/paymentInfo/custom_json/a character, /paymentInfo/custom_json/\u200b character" },
+		{ BODY(USER, PAY ",\"item_code\":\"\\u0085\"", TIMES "," ROOM), "/paymentInfo/item_code character" },
+		{ BODY(USER, "\"cid\":\"TC0ONETIME\",\"partner_order_id\":\"\\u3000 \"," PAY_REST, TIMES "," ROOM), "/paymentInfo/partner_order_id blank" },
+		{ BODY("\"userId\":\"u\\u2066\"", PAY, TIMES "," ROOM), "/userId character" },
+		{ BODY(USER, PAY, TIMES "," ROOM ",\"memo\":\"\\t1\\r\\n2\",\"empty\":\"\""), "" },
+		{ BODY(USER, PAY, TIMES "," ROOM ",\"memo\":[{\"a/b\":\"\\u009b2J\"}],\"\\u2028\":1,\"x\":\"\\ufdd0\""),
+		    "/reservationInfo/memo/0/a~1b character, /reservationInfo/\u2028 character, /reservationInfo/x character" },
 		{ BODY(USER, PAY ",\"redirect_scheme_url\":\"studyroom://paid\"", TIMES "," ROOM), "" },
 		{ BODY(USER, PAY ",\"redirect_scheme_url\":\"javascript://x\"", TIMES "," ROOM), "/paymentInfo/redirect_scheme_url url" },
 		{ BODY(USER, PAY, TIMES), "/reservationInfo/roomId required" },
@@ -148,7 +157,12 @@ amounts_must_fit_each_other(void **state)
 		{ "1,\"tax_free_amount\":2", "/paymentInfo/tax_free_amount out-of-range" },
 		{ "100,\"tax_free_amount\":60,\"vat_amount\":40", "" },
 		{ "100,\"tax_free_amount\":60,\"vat_amount\":41", "/paymentInfo/vat_amount out-of-range" },
-		{ "100.0,\"tax_free_amount\":0", "/paymentInfo/total_amount type" },
+		{ "100.0,\"tax_free_amount\":0e9", "" },
+		{ "1.1e4,\"tax_free_amount\":0.1e1,\"vat_amount\":1E3", "" },
+		{ "100.5,\"tax_free_amount\":1e-1", "/paymentInfo/total_amount type, /paymentInfo/tax_free_amount type" },
+		{ "1e400,\"tax_free_amount\":-1e400", "/paymentInfo/total_amount out-of-range, /paymentInfo/tax_free_amount out-of-range" },
+		{ "100,\"tax_free_amount\":0,\"green_deposit\":100", "" },
+		{ "100,\"tax_free_amount\":0,\"green_deposit\":101", "/paymentInfo/green_deposit out-of-range" },
 		{ "\"100\",\"tax_free_amount\":0", "/paymentInfo/total_amount type" },
 		{ "18446744073709551616,\"tax_free_amount\":0", "/paymentInfo/total_amount out-of-range" },
 	};
@@ -180,8 +194,9 @@ times_of_reservation_info(void **state)
 		{ true, "\"day\":[1],\"startTime\":[0],\"endTime\":[1440]", "1440-2880" },
 		{ true, "\"day\":[0],\"startTime\":[1],\"endTime\":[2]", "1-2" },
 		{ true, "\"day\":[1],\"startTime\":[0.5],\"endTime\":[1441]", "/r/startTime/0 not-whole-minutes, /r/endTime/0 out-of-range" },
-		{ false, "\"day\":[8,-1,1.0,\"1\"],\"startTime\":1,\"endTime\":2",
-		    "/r/day/0 out-of-range, /r/day/1 out-of-range, /r/day/2 type, /r/day/3 type" },
+		{ false, "\"day\":[8,-1,1.5,\"1\",1e99],\"startTime\":1,\"endTime\":2",
+		    "/r/day/0 out-of-range, /r/day/1 out-of-range, /r/day/2 type, /r/day/3 type, /r/day/4 out-of-range" },
+		{ false, "\"day\":[1.0,2e0],\"startTime\":[95e-1,0.0],\"endTime\":[1.0E1,2.4e1]", "2010-2040,2880-4320" },
 		{ false, "\"day\":[99999999999],\"startTime\":1,\"endTime\":2", "/r/day/0 out-of-range" },
 		{ false, "\"day\":[],\"startTime\":[],\"endTime\":[]", "/r/day too-short" },
 		{ false, "\"day\":1,\"startTime\":[1],\"endTime\":[2]", "/r/day type" },
@@ -212,7 +227,7 @@ times_of_reservation_info(void **state)
 
 		conf.time_unit_minute = rows[i].minutes;
 		snprintf(text, sizeof(text), "{%s,\"other\":1," ROOM "}", rows[i].times);
-		o = json_tokener_parse(text);
+		assert_true(strict_parse_object(text, strlen(text), STRICT_DEPTH, &o, NULL));
 		schedule_read(o, "/r", &conf, &set, room, &errors);
 		if (errors.n == 0) {
 			interval_set_format(&set, &out);
@@ -314,11 +329,36 @@ redirect_urls(void **state)
 		    url_check(rows[i].url, &http) != rows[i].http_allowed)
 			fail_msg("%s: %s, %s, %s", rows[i].url, field_code_name(url_check(rows[i].url, &any)),
 			    field_code_name(url_check(rows[i].url, &listed)), field_code_name(url_check(rows[i].url, &http)));
+	assert_int_equal(url_check("http://127.999.9.9/ok", &any), FIELD_URL_HTTPS);
+	assert_int_equal(url_check("http://127.0.0/ok", &any), FIELD_URL_HTTPS);
 	assert_int_equal(url_check_scheme("studyroom://paid?x=1", &any), FIELD__OK);
 	assert_int_equal(url_check_scheme("https://evil.example/", &listed), FIELD_URL_HOST);
 	assert_int_equal(url_check_scheme("JavaScript://%0aalert(1)", &any), FIELD_URL);
 	assert_int_equal(url_check_scheme("data:text/html,x", &any), FIELD_URL);
 	assert_int_equal(url_check_scheme("no-scheme", &any), FIELD_URL);
+}
+
+/* What is sent says the same in the spelling that every reader takes. */
+static void
+scheme_and_host_go_out_in_lower_case(void **state)
+{
+	static const struct { const char *given, *sent; } rows[] = {
+		{ "HTTPS://SITE.EXAMPLE/OK?A=B", "https://site.example/OK?A=B" },
+		{ "Https://Site.Example:8443?Q", "https://site.example:8443?Q" },
+		{ "HTTP://LocalHost", "http://localhost" },
+		{ "https://[FE80::1]/X", "https://[fe80::1]/X" },
+		{ "StudyRoom://Paid", "StudyRoom://Paid" },
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char url[100];
+
+		snprintf(url, sizeof(url), "%s", rows[i].given);
+		url_lower_host(url);
+		assert_string_equal(url, rows[i].sent);
+	}
 }
 
 static void
@@ -417,6 +457,11 @@ the_fingerprint_is_of_the_business_fields_and_of_nothing_else(void **state)
 		{ "\"tax_free_amount\":0", "\"tax_free_amount\":0,\"item_code\":\"i\"", false },
 		{ "\"endTime\":[12]", "\"endTime\":[13]", false },
 		{ "\"endTime\":[12]", "\"endTime\":[12],\"note\":1", false },
+		{ "\"endTime\":[12]", "\"endTime\":[1.2e1]", true },
+		{ "\"day\":[1],\"startTime\":[10]", "\"startTime\":[10.0],\"day\":[1]", true },
+		{ "\"quantity\":1", "\"quantity\":1.0", true },
+		{ "2200", "22e2", true },
+		{ "\"o-1\"", "\"\\u006f-1\"", true },
 	};
 	char first[KEY_CAP], other[KEY_CAP], body[3000];
 
@@ -597,6 +642,7 @@ main(void)
 		cmocka_unit_test(sixty_four_intervals_and_not_one_more),
 		cmocka_unit_test(minutes_go_back_in_the_sites_unit),
 		cmocka_unit_test(redirect_urls),
+		cmocka_unit_test(scheme_and_host_go_out_in_lower_case),
 		cmocka_unit_test(the_users_token_is_asked_for_in_its_mode_alone),
 		cmocka_unit_test(what_a_right_body_becomes),
 		cmocka_unit_test(the_calendars_members_are_bounded_in_all),
