@@ -491,6 +491,38 @@ is_json(const char *type)
 	return strncasecmp(charset, "utf-8", 5) == 0 || strncasecmp(charset, "\"utf-8\"", 7) == 0;
 }
 
+/* "identity", however often: a body that is compressed is not JSON yet, and who takes one must bound what it becomes. */
+static bool
+is_identity(const char *coding)
+{
+	size_t len;
+
+	for (; coding != NULL && *(coding += strspn(coding, ", \t")) != '\0'; coding += len) {
+		len = strcspn(coding, ", \t");
+		if (!is_media_type(coding, len, "identity"))
+			return false;
+	}
+	return true;
+}
+
+static void
+refuse_encoding(struct call *c)
+{
+	reply_add_header(c->reply, "Accept-Encoding", "identity");
+	problem(c, PROBLEM_UNSUPPORTED_MEDIA_TYPE);
+}
+
+/* OPTIONS tells the methods and nothing else: browsers of other sites have no business here, so there are no CORS headers. */
+static void
+refuse_method(struct call *c, const struct route *r)
+{
+	reply_add_header(c->reply, "Allow", route_allow(r));
+	if (c->in->method != NULL && strcmp(c->in->method, "OPTIONS") == 0)
+		c->reply->status = 204;
+	else
+		problem(c, PROBLEM_METHOD_NOT_ALLOWED);
+}
+
 /* The route is open to whoever asks from one of the configured addresses. */
 static bool
 is_open_to(const struct route *r, const char *address, const struct conf *conf)
@@ -511,9 +543,8 @@ dispatch(struct call *c, const struct route *r)
 		problem(c, PROBLEM_NO_ROUTE);
 		return;
 	}
-	if (c->in->method == NULL || strcmp(c->in->method, r->method) != 0) {
-		reply_add_header(c->reply, "Allow", r->method);
-		problem(c, PROBLEM_METHOD_NOT_ALLOWED);
+	if (!route_takes(r, c->in->method)) {
+		refuse_method(c, r);
 		return;
 	}
 	open = is_open_to(r, c->in->remote_addr, c->e->conf);
@@ -524,6 +555,8 @@ dispatch(struct call *c, const struct route *r)
 		problem(c, PROBLEM_FORBIDDEN);
 	} else if (strcmp(r->method, "POST") == 0 && !is_json(c->in->content_type)) {
 		problem(c, PROBLEM_UNSUPPORTED_MEDIA_TYPE);
+	} else if (strcmp(r->method, "POST") == 0 && !is_identity(c->in->content_encoding)) {
+		refuse_encoding(c);
 	} else if (c->in->too_large) {
 		problem(c, PROBLEM_TOO_LARGE);
 	} else {
@@ -562,6 +595,7 @@ edge_answer(struct edge *e, const struct http_request *in, struct buf *out)
 	c.to = (struct reply_to){ e->conf, e->request_id, language_choose(in->accept_language) };
 	c.flow_call = (struct flow_call){ e->request_id, in->boot_ms + e->conf->deadline_ms };
 	reply_reset(&e->reply);
+	e->reply.head = in->method != NULL && strcmp(in->method, "HEAD") == 0;
 	dispatch(&c, r);
 	reply_format(&e->reply, &c.to, out);
 	log_call(&c, r);

@@ -13,7 +13,7 @@
 #include "flow/flow.h"
 
 struct http_request {		/* as the web server handed it over; borrowed, any text may be NULL */
-	const char *method, *script_name, *path_info, *request_uri, *query, *authorization, *content_type, *accept, *accept_language, *request_id, *remote_addr;
+	const char *method, *script_name, *path_info, *request_uri, *query, *authorization, *content_type, *content_encoding, *accept, *accept_language, *request_id, *remote_addr;
 	const char *body;
 	size_t body_len;
 	bool too_large;		/* longer than REQUEST_MAX: not read */

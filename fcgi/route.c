@@ -73,6 +73,24 @@ route_find(const char *prefix, const char *script_name, const char *path_info, c
 	return len >= 0 && len <= PATH_MAX_LEN ? find_below(prefix, path, param) : NULL;
 }
 
+static bool
+is_get(const struct route *r)
+{
+	return strcmp(r->method, "GET") == 0;
+}
+
+const char *
+route_allow(const struct route *r)
+{
+	return is_get(r) ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+}
+
+bool
+route_takes(const struct route *r, const char *method)
+{
+	return method != NULL && (strcmp(method, r->method) == 0 || (is_get(r) && strcmp(method, "HEAD") == 0));
+}
+
 const struct route *
 route_at(size_t i)
 {

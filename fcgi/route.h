@@ -19,4 +19,7 @@ struct route {
  * Any may be NULL. NULL: no route. param: of a route that has one. */
 enum { ROUTE_PARAM_CAP = 65 };
 const struct route *route_find(const char *prefix, const char *script_name, const char *path_info, const char *request_uri, char param[ROUTE_PARAM_CAP]);
+/* What Allow says: a GET route serves HEAD, too, and every route answers OPTIONS. */
+const char *route_allow(const struct route *r);
+bool route_takes(const struct route *r, const char *method);	/* method may be NULL */
 const struct route *route_at(size_t i);	/* walks the table, for tests: NULL after the last */

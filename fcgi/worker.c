@@ -150,6 +150,7 @@ answer(struct http_request *in)
 	in->query = param("QUERY_STRING");
 	in->authorization = param("HTTP_AUTHORIZATION");
 	in->content_type = param("CONTENT_TYPE");
+	in->content_encoding = param("HTTP_CONTENT_ENCODING");
 	in->accept = param("HTTP_ACCEPT");
 	in->accept_language = param("HTTP_ACCEPT_LANGUAGE");
 	in->remote_addr = param("REMOTE_ADDR");

@@ -27,6 +27,12 @@ def template_of(path):
 
 def check(method, path, status, media, raw):
     template, method = template_of(path), method.lower()
+    if method == "head":        # GET's headers: its answer without the body
+        assert raw == b"", (path, raw)
+        method, raw = "get", None
+    if method == "options" and status == 204:
+        assert raw == b"" and template is not None, (path, raw)
+        return
     if template is None or method not in DOC["paths"][template] or status in (404, 405, 413) and str(status) not in DOC["paths"][template][method]["responses"]:
         assert status in (404, 405, 413), (method, path, status)     # no such route, another method, a body where none belongs
         return
@@ -34,5 +40,5 @@ def check(method, path, status, media, raw):
     seen.add((template, method, status))
     media = media.split(";")[0]
     v = validator(template, method, str(status), media)
-    if media.endswith("json"):
+    if media.endswith("json") and raw is not None:
         v.validate(json.loads(raw))

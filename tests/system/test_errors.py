@@ -141,7 +141,7 @@ def test_rows_of_the_table_that_look_at_the_request_alone(site):
     a = ask(path="/nothing", **auth, **j)
     assert (a.status, a.code) == (404, "no-route")
     a = ask(method="PUT", **auth, **j)
-    assert (a.status, a.code) == (405, "method-not-allowed") and a.headers["allow"] == "POST"
+    assert (a.status, a.code) == (405, "method-not-allowed") and a.headers["allow"] == "POST, OPTIONS"
     a = ask(**auth, Content_Type="text/plain")
     assert (a.status, a.code) == (415, "unsupported-media-type")
     a = ask(raw=body + b" " * 17000, **auth, **j)

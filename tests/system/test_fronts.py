@@ -1,4 +1,5 @@
 """One suite behind every front end, each with its sample from etc/. What a front end forces to be otherwise is a row of FORCED, and is tested too."""
+import gzip
 import http.client
 import json
 import os
@@ -39,7 +40,7 @@ PATHS = {        # case: method, path, caller, status
     "livez": ("GET", "/livez", None, 200), "readyz": ("GET", "/readyz", "operator", 200), "no token": ("GET", "/readyz", None, 401), "another role": ("GET", "/readyz", "gateway", 403),
     "no route": ("GET", "/nothing", "gateway", 404), "below a route": ("GET", "/livez/more", "gateway", 404), "the prefix alone": ("GET", "/", "gateway", 404),
     "GET of a query": ("GET", "/payReady", "gateway", 405), "PUT": ("PUT", "/approvePayment", "gateway", 405), "DELETE": ("DELETE", "/payReady", "gateway", 405),
-    "POST of health": ("POST", "/livez", None, 405), "a query string": ("GET", "/queue?roomId=0123456789abcdef01234567", "operator", 200),
+    "POST of health": ("POST", "/livez", None, 405), "PUT of health": ("PUT", "/livez", None, 405), "a query string": ("GET", "/queue?roomId=0123456789abcdef01234567", "operator", 200),
     "an encoded query string": ("GET", "/orders?cid=TC0ONETIME&partner_order_id=%EC%8A%A4%20%2B1", "gateway", 200), "a query string that is wrong": ("GET", "/queue?roomId=x", "operator", 422),
 }
 
@@ -56,6 +57,27 @@ def test_path(front, case):
     method, path, caller, status = PATHS[case]
     a = front.site.ask(path, None if method == "GET" else b"{}", caller, method, Content_Type="application/json")
     assert a.status == status and "x-request-id" in a.headers, a
+
+
+@pytest.mark.parametrize("path, caller, status", [("/livez", None, 200), ("/openapi.json", None, 200), ("/readyz", "operator", 200), ("/readyz", None, 401), ("/nothing", None, 404)])
+def test_head_is_get_without_the_body(front, path, caller, status):
+    a, b = front.site.ask(path, None, caller, "GET"), front.site.ask(path, None, caller, "HEAD")
+    assert (a.status, b.status, b.raw) == (status, status, b"") and "x-request-id" in b.headers, b
+    for name in ("content-type", "content-length", "cache-control"):        # mod_proxy_fcgi sends GET's answer in chunks, without a length
+        assert a.headers.get(name, "none") in (b.headers.get(name), "none"), (name, a.headers, b.headers)
+    assert "content-type" in a.headers and b.headers["x-request-id"] != a.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("path, allow", [("/livez", "GET, HEAD, OPTIONS"), ("/payReady", "POST, OPTIONS")])
+def test_options_tells_the_methods_and_nothing_else(front, path, allow):
+    a = front.site.ask(path, None, None, "OPTIONS", Origin="https://site.example", Access_Control_Request_Method="POST")
+    assert (a.status, a.raw, a.headers["allow"]) == (204, b"", allow) and not [h for h in a.headers if h.startswith("access-control")], a
+
+
+@pytest.mark.parametrize("coding, status", [("gzip", 415), ("br", 415), ("identity", 422)])
+def test_content_encoding(front, coding, status):
+    a = front.site.ask("/approvePayment", gzip.compress(b"{}") if coding == "gzip" else b"{}", Content_Type="application/json", Content_Encoding=coding)
+    assert a.status == status and a.headers.get("accept-encoding") == ("identity" if status == 415 else None), a
 
 
 @pytest.mark.parametrize("case", ["a wrong token", "another scheme", "a token that is cut"])

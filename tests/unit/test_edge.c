@@ -313,6 +313,22 @@ ask(struct http_request rq)
 	return status;
 }
 
+/* The same of an answer that must have no body. */
+static int
+ask_for_headers(struct http_request rq)
+{
+	const char *body;
+	int status = 0;
+
+	buf_reset(&out);
+	edge_answer(&edge, &rq, &out);
+	assert_int_equal(sscanf(buf_str(&out), "Status: %d ", &status), 1);
+	body = strstr(buf_str(&out), "\r\n\r\n");
+	assert_non_null(body);
+	assert_string_equal(body + 4, "");
+	return status;
+}
+
 static int
 ask_ready(const char *cid)
 {
@@ -437,7 +453,7 @@ what_every_route_checks_in_this_order(void **state)
 	rq.method = "PUT";
 	rq.authorization = NULL;
 	expect_problem(ask(rq), 405, "method-not-allowed");
-	expect_header("Allow: POST");
+	expect_header("Allow: POST, OPTIONS");
 	rq.method = "POST";
 	rq.content_type = "text/plain";
 	expect_problem(ask(rq), 401, "unauthenticated");
@@ -454,6 +470,86 @@ what_every_route_checks_in_this_order(void **state)
 	expect_problem(ask(rq), 400, "malformed-json");
 	assert_string_equal(member("charged"), "absent");
 	assert_string_equal(stub.called, "");
+}
+
+static void
+head_is_get_without_the_body(void **state)
+{
+	static const struct { const char *path, *authorization; int status; } rows[] = {
+		{ "/livez", NULL, 200 }, { "/openapi.json", NULL, 200 }, { "/readyz", "Bearer o-token", 200 }, { "/readyz", NULL, 401 },
+		{ "/queue", "Bearer g-token", 422 }, { "/nothing", NULL, 404 }, { "/payReady", "Bearer g-token", 405 },
+	};
+	char length[60], *end;
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct http_request rq = get(rows[i].path, NULL, rows[i].authorization);
+
+		rq.request_id = "same-id";
+		assert_int_equal(ask(rq), rows[i].status);
+		end = strstr(buf_str(&out), "\r\n\r\n");
+		len = strlen(end + 4);
+		rq.method = "HEAD";
+		assert_int_equal(ask_for_headers(rq), rows[i].status);
+		snprintf(length, sizeof(length), "Content-Length: %zu", len);
+		expect_header(length);
+		expect_header("X-Request-Id: same-id");
+	}
+}
+
+/* No CORS headers: a browser that asks for another site gets no leave. */
+static void
+options_tells_the_methods_and_nothing_else(void **state)
+{
+	static const struct { const char *path, *allow; } rows[] = {
+		{ "/payReady", "Allow: POST, OPTIONS" }, { "/livez", "Allow: GET, HEAD, OPTIONS" }, { "/payments/T1", "Allow: GET, HEAD, OPTIONS" },
+		{ "/metrics", "Allow: GET, HEAD, OPTIONS" },
+	};
+	struct http_request rq;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		rq = get(rows[i].path, NULL, NULL);
+		rq.method = "OPTIONS";
+		assert_int_equal(ask_for_headers(rq), 204);
+		expect_header(rows[i].allow);
+		assert_null(strcasestr(buf_str(&out), "Access-Control"));
+		assert_null(strcasestr(buf_str(&out), "Content-"));	/* neither length nor type */
+	}
+	rq = get("/nothing", NULL, NULL);
+	rq.method = "OPTIONS";
+	expect_problem(ask(rq), 404, "no-route");
+	rq = get("/livez", NULL, NULL);
+	rq.method = "PUT";
+	expect_problem(ask(rq), 405, "method-not-allowed");
+	expect_header("Allow: GET, HEAD, OPTIONS");
+	rq.method = "head";	/* methods have a case */
+	expect_problem(ask(rq), 405, "method-not-allowed");
+}
+
+static void
+a_body_that_is_compressed_is_not_taken(void **state)
+{
+	static const struct { const char *coding; bool taken; } rows[] = {
+		{ NULL, true }, { "", true }, { "identity", true }, { "Identity", true }, { "identity, identity", true },
+		{ "gzip", false }, { "x-gzip", false }, { "br", false }, { "deflate", false }, { "identity, gzip", false }, { "identityx", false },
+	};
+	char body[1000];
+
+	(void)state;
+	snprintf(body, sizeof(body), READY, "TC0ONETIME");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct http_request rq = post("/payReady", body);
+
+		rq.content_encoding = rows[i].coding;
+		if (rows[i].taken) {
+			assert_int_equal(ask(rq), 200);
+			continue;
+		}
+		expect_problem(ask(rq), 415, "unsupported-media-type");
+		expect_header("Accept-Encoding: identity");
+	}
 }
 
 static void
@@ -852,6 +948,9 @@ main(void)
 		TEST(a_path_in_whatever_way_it_is_split),
 		TEST(the_roles_of_each_route),
 		TEST(what_every_route_checks_in_this_order),
+		TEST(head_is_get_without_the_body),
+		TEST(options_tells_the_methods_and_nothing_else),
+		TEST(a_body_that_is_compressed_is_not_taken),
 		TEST(content_types),
 		TEST(a_merchant_is_known_and_the_callers),
 		TEST(pay_ready_answers_what_kakaopay_opened),
