@@ -1,4 +1,4 @@
-/* What goes back: status, header lines, body. The JSON of each answer (doc/http.txt) is written here. */
+/* What goes back: status, header lines, body. The JSON of each answer (doc/http.md) is written here. */
 #pragma once
 
 #include <stdbool.h>

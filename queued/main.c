@@ -1,4 +1,4 @@
-/* roompay-queued: the payment queue. See roompay-queued(8) and doc/protocol.txt. */
+/* roompay-queued: the payment queue. See roompay-queued(8) and doc/protocol.md. */
 #include "config.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* What tests and people turn and look at: /control/... in JSON, described in doc/simulator.txt. */
+/* What tests and people turn and look at: /control/... in JSON, described in doc/simulator.md. */
 #pragma once
 
 #include <stdbool.h>

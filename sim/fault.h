@@ -1,4 +1,4 @@
-/* What goes wrong on demand: rules, each for one call, and latencies. src: KakaoPay API notes, faults; doc/simulator.txt */
+/* What goes wrong on demand: rules, each for one call, and latencies. src: KakaoPay API notes, faults; doc/simulator.md */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /*
- * All holds of all rooms, and what is remembered of orders: the rules of the queue (doc/protocol.txt, section 1) as one pure module.
+ * All holds of all rooms, and what is remembered of orders: the rules of the queue (doc/protocol.md, section 1) as one pure module.
  * Commands and time in; answers and records out. No I/O, no clock, no waiting: a caller that must wait gets HA_WAIT and asks
  * again when the hold it waits for has changed (struct hold_changes).
  *

@@ -1,6 +1,6 @@
 /*
- * KakaoPay's four calls as structs. What an answer means is data (doc/kakaopay.txt, sections 3 and 4): an outcome, never only an HTTP status.
- * src: KakaoPay's documents, as doc/kakaopay.txt tells them; tests/data/kakaopay-*.json.
+ * KakaoPay's four calls as structs. What an answer means is data (doc/kakaopay.md, sections 3 and 4): an outcome, never only an HTTP status.
+ * src: KakaoPay's documents, as doc/kakaopay.md tells them; tests/data/kakaopay-*.json.
  */
 #pragma once
 

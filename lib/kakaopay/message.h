@@ -1,4 +1,4 @@
-/* KakaoPay's bodies as structs, in both generations of its API. No I/O. The reasons stand in doc/kakaopay.txt. */
+/* KakaoPay's bodies as structs, in both generations of its API. No I/O. The reasons stand in doc/kakaopay.md. */
 #pragma once
 
 #include <stdbool.h>

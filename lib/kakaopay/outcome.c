@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /*
- * What a code means, for each call. See doc/kakaopay.txt, which follows KakaoPay's list.
+ * What a code means, for each call. See doc/kakaopay.md, which follows KakaoPay's list.
  * An order inquiry moves nothing, so a refused one tells nothing of the payment: KO_UNKNOWN, but for our own settings.
  * at_5xx: the row also holds under a 5xx status; every other 5xx is unknown, whatever its body says.
  */

@@ -1,4 +1,4 @@
-/* The life of an order and of its attempts as the ledger tells it (doc/ledger.txt, section 3). A table of legal steps; no I/O. */
+/* The life of an order and of its attempts as the ledger tells it (doc/ledger.md, section 3). A table of legal steps; no I/O. */
 #pragma once
 
 #include <stdbool.h>

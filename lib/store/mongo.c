@@ -1,6 +1,6 @@
 /*
  * The store in MongoDB or a server that speaks its protocol. Only keyed inserts decide anything; see
- * doc/ledger.txt.
+ * doc/ledger.md.
  */
 #include "config.h"
 

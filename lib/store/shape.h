@@ -1,7 +1,7 @@
 /*
  * Every kind of record that is stored, as a table of columns: one description from which documents are
  * written and read (mongo_doc.c), records are copied (memory.c) and told apart (STORE_OURS or
- * STORE_TAKEN). doc/ledger.txt says the same for readers. No I/O.
+ * STORE_TAKEN). doc/ledger.md says the same for readers. No I/O.
  */
 #pragma once
 

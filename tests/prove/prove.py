@@ -89,7 +89,7 @@ def report(r):
 Written by `make prove` ({r['began']}, {r['minutes']} minutes, on {machine()}, store: {chaos_['store']}). `make prove PROVE_SEED=N` begins from another seed;
 `tests/prove/prove.py BUILD --small` is what `dev/test` runs. Each part below is a program of its own in `tests/prove` and takes `--seed`.
 
-What is proven is the contract's ten invariants under every failure that these programs can produce. What is not: a store that breaks its promise of `w: majority, j: true`, a disk that
+What is proven are the ten invariants of [guarantees.md](guarantees.md), under every failure that these programs can produce. What is not: a store that breaks its promise of `w: majority, j: true`, a disk that
 answers a sync and has not written, and the loss of journal and database at the same time.
 
 ## Crash states of the journal

@@ -13,7 +13,7 @@ import answers
 
 CID = "TC0ONETIME"
 
-# The table of errors in doc/http.txt. code: status, whether Retry-After is told, what `charged` may say (None: absent).
+# The table of errors in doc/http.md. code: status, whether Retry-After is told, what `charged` may say (None: absent).
 PROBLEMS = {
     "malformed-json": (400, False, {None}),
     "unauthenticated": (401, False, {None}),
@@ -75,7 +75,7 @@ class Answer:
 
 
 def check_problem(a, about_orders=True):
-    """An answer of roompay's that is no success has the shape of RFC 9457 and of the table in doc/http.txt."""
+    """An answer of roompay's that is no success has the shape of RFC 9457 and of the table in doc/http.md."""
     p, code = a.body, a.code
     assert a.headers["content-type"].startswith("application/problem+json"), a
     assert code in PROBLEMS, a

@@ -1,4 +1,4 @@
-"""The error table of doc/http.txt: every row, every wrong field at once, in Korean and English."""
+"""The error table of doc/http.md: every row, every wrong field at once, in Korean and English."""
 import json
 
 import pytest

@@ -218,5 +218,5 @@ def test_rules_dashboard_and_guide_speak_of_what_exists(site):
 
 def test_every_problem_code_is_documented():
     of_code = set(re.findall(r'\{ "([a-z-]+)", +[0-9]{3},', (TOP / "fcgi/problem.c").read_text()))
-    of_page = set(re.findall(r"^  [45][0-9]{2}(?: / [45][0-9]{2})? +([a-z-]+) ", (TOP / "doc/http.txt").read_text(), re.M))
+    of_page = set(re.findall(r"^\| [45][0-9]{2} \| `([a-z-]+)` \|", (TOP / "doc/http.md").read_text(), re.M))
     assert len(of_code) > 25 and of_code == of_page == set(PROBLEMS), (of_code ^ of_page, of_code ^ set(PROBLEMS))

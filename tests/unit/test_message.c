@@ -47,7 +47,7 @@ is_in(const int64_t *codes, size_t n, int64_t code)
 }
 #define IS_IN(codes, code) is_in((codes), COUNT(codes), (code))
 
-/* The classes of doc/kakaopay.txt as sets: a second writing of the table, which has rows. */
+/* The classes of doc/kakaopay.md as sets: a second writing of the table, which has rows. */
 static enum kakaopay_outcome
 meaning(enum message_call call, int64_t code)
 {

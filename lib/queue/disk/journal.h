@@ -2,7 +2,7 @@
  * The queue's memory on disk: records appended to segments of fixed size, from time to time replaced by a
  * snapshot. What was synced is there after kill -9 and power loss. What the records mean is the caller's.
  *
- * Files in its directory (doc/protocol.txt, "The journal"): lock, segment-N, snapshot-N (stands for all
+ * Files in its directory (doc/protocol.md, "The journal"): lock, segment-N, snapshot-N (stands for all
  * segments below N), spare (the next segment, made ahead, so that a full disk stops new promises before it
  * stops their ends), *.tmp (unfinished, removed at start), *.torn (what was cut off).
  *

@@ -1,5 +1,5 @@
 /*
- * Bytes of the journal's files. No I/O. Every number is little-endian. Layout: doc/protocol.txt, "The
+ * Bytes of the journal's files. No I/O. Every number is little-endian. Layout: doc/protocol.md, "The
  * journal".
  *
  * A record can be checked alone (its crc covers all of it but the crc), and tells its place twice: by

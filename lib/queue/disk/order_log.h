@@ -1,7 +1,7 @@
 /*
  * What the queue keeps on disk of every order that reached approving, so that its records can be written
  * again should the database be lost: files `orders-N` beside the journal, one line an event, kept for at
- * least 35 days (doc/protocol.txt, "The orders' log"). Nothing is decided from it; only `roompayctl restore`
+ * least 35 days (doc/protocol.md, "The orders' log"). Nothing is decided from it; only `roompayctl restore`
  * reads it.
  *
  * It is not synced with each answer: what it lost in a power failure is in the journal, and is written again

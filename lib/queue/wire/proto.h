@@ -1,6 +1,6 @@
 /*
  * Lines on the queue's socket, for both ends: `TAG WORD name=value name=value...\n`. No I/O. The
- * specification is doc/protocol.txt.
+ * specification is doc/protocol.md.
  *
  * A line is printable ASCII. In a value the bytes space, '%', '=', controls and everything from 0x7f on are
  * written %XX (capital hex digits, only where needed), so one text has one spelling. A value is any bytes

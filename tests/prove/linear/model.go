@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The rules of one room, written again from doc/protocol.txt and independent of lib/booking. Time
+// The rules of one room, written again from doc/protocol.md and independent of lib/booking. Time
 // is an operation of its own: a hold's end, the end of an approve's deadline and the end of a sold
 // guard happen inside a window that the history gives (see clock.go). So the model needs no clock.
 
