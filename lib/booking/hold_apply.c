@@ -26,6 +26,12 @@ hold_table_seed(struct hold_table *t, const uint8_t key[HOLD_SEED_LEN])
 }
 
 void
+hold_table_decide_ahead(struct hold_table *t, uint64_t n)
+{
+	t->ahead = n;
+}
+
+void
 hold_table_free(struct hold_table **t)
 {
 	if (*t == NULL)

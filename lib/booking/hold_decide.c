@@ -98,6 +98,18 @@ decision_finish(struct decision *d, struct error *err)
 	return error_set(err, ERR_INTERNAL, "a record longer than %d bytes, or no memory", RECORD_MAX);
 }
 
+uint64_t
+decision_next_id(const struct hold_table *t)
+{
+	return t->last_id + t->ahead + 1;
+}
+
+uint64_t
+decision_next_token(const struct hold_table *t)
+{
+	return t->last_token + t->ahead + 1;
+}
+
 const struct hold *
 decision_find(const struct decision *d, uint64_t id)
 {

@@ -29,6 +29,10 @@ bool decision_finish(struct decision *d, struct error *err);
 /* NULL: never heard of, forgotten, or held and over, which is the same. */
 const struct hold *decision_find(const struct decision *d, uint64_t id);
 
+/* The numbers that this decision would give. A record gives at most one of each. */
+uint64_t decision_next_id(const struct hold_table *t);
+uint64_t decision_next_token(const struct hold_table *t);
+
 void hold_view_of(const struct hold *h, int64_t boot_ms, struct hold_view *v);
 void decision_show(struct decision *d, const struct hold *h);
 void decision_answer(struct decision *d, enum hold_answer_code code, int64_t retry_ms);

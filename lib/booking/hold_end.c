@@ -91,7 +91,7 @@ grant_approve(struct decision *d, const struct hold *h, int64_t n, const char *k
 		decision_write_step(d, h->replaced_by, HOLD_EV_FENCE);
 	c.life.before = hold_state_at(h, d->now.boot_ms);
 	c.life.state = HOLD_APPROVING;
-	c.life.token = d->t->last_token + 1;
+	c.life.token = decision_next_token(d->t);
 	c.life.n = n;
 	c.life.since_ms = d->now.boot_ms;
 	c.life.due_ms = INT64_MAX;

@@ -287,7 +287,7 @@ grant_hold(struct asking *q)
 	const struct hold_request *rq = q->rq;
 	struct hold_table *t = q->d.t;
 	int64_t now_ms = q->d.now.boot_ms;
-	struct change c = { .kind = CHANGE_HOLD, .id = t->last_id + 1, .cid = rq->cid, .order = rq->order, .user = rq->user, .room = rq->room,
+	struct change c = { .kind = CHANGE_HOLD, .id = decision_next_id(t), .cid = rq->cid, .order = rq->order, .user = rq->user, .room = rq->room,
 		.fingerprint = rq->fingerprint, .attempt = rq->attempt, .set = rq->set, .grant = true, .fenced_until_ms = hold_gone_until(t, now_ms) };
 
 	c.life = (struct hold_life){ .state = HOLD_HELD, .since_ms = now_ms, .due_ms = now_ms + rq->call_ms + GRACE_MS, .expires_ms = now_ms + rq->ttl_ms,

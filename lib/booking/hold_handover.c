@@ -128,7 +128,7 @@ take_over(struct decision *d, const struct hold_handover *h)
 {
 	const struct order *o = hold_index_order(d->t, h->cid, h->order);
 	bool paid = h->state == HOLD_APPROVED;
-	struct change c = { .kind = CHANGE_HOLD, .id = d->t->last_id + 1, .cid = h->cid, .order = h->order, .user = h->user, .room = h->room,
+	struct change c = { .kind = CHANGE_HOLD, .id = decision_next_id(d->t), .cid = h->cid, .order = h->order, .user = h->user, .room = h->room,
 		.fingerprint = "handed over", .attempt = h->attempt, .tid = h->tid, .key = h->key, .set = h->set,
 		.life = { .state = h->state, .before = HOLD_READY, .doubt = h->state == HOLD_UNKNOWN, .paid = paid, .token = h->token, .n = h->n,
 		    .since_ms = d->now.boot_ms, .due_ms = INT64_MAX, .expires_ms = d->now.boot_ms, .window_ms = d->now.boot_ms + h->window_ms,

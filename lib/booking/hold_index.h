@@ -89,6 +89,7 @@ struct hold_table {
 	struct now last;		/* when the last record was decided */
 	bool broken;			/* a record did not fit */
 	bool closed;			/* a new queue that was not admitted yet */
+	uint64_t ahead;			/* records that are decided and not applied yet */
 	int64_t quiet_until_ms;		/* not before, where another one was before it */
 	struct hold_stats stats;
 };

@@ -10,7 +10,8 @@
  *
  * Time: every command looks at deadlines itself. At `now` a held or ready hold whose time is over is expired, and a guard that is over is none, whether
  * hold_table_expire has been called or not; what a record needs of that it carries. So hold_table_expire only frees memory and wakes waiters early.
- * Between a command and the apply of its record no other command may be asked: ids and tokens are given out by apply.
+ * Between a command and the apply of its record another command may be asked only if hold_table_decide_ahead was told of it, and if the two records have
+ * nothing in common (booking/hold_touch.h).
  *
  * Structure: per room two sets of disjoint intervals (held by primary holds; held by replacements whose ready call is under way), each
  * a sorted array (booking/week.h says why), so overlap costs O(log n of that room); rooms, holds, users, orders, tids in hash tables; deadlines in heaps.
@@ -104,6 +105,9 @@ struct hold_table *hold_table_new(const struct hold_limits *limits);	/* NULL: no
 enum { HOLD_SEED_LEN = 16 };
 void hold_table_seed(struct hold_table *t, const uint8_t key[HOLD_SEED_LEN]);
 void hold_table_free(struct hold_table **t);
+
+/* n records are decided and will be applied, in this order, before what is decided from now on: ids and tokens are given beyond theirs. 0: none. */
+void hold_table_decide_ahead(struct hold_table *t, uint64_t n);
 
 /* payReady. fingerprint: hash of the business fields. Order of checks: order paid, in progress, replay, slot, limits, busy. */
 struct hold_request {
