@@ -1,13 +1,11 @@
 /* roompay-queued: the payment queue. See roompay-queued(8) and doc/protocol.md. */
 #include "config.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/conf.h"
@@ -17,6 +15,7 @@
 #include "base/privilege.h"
 #include "booking/hold_table.h"
 #include "queue/disk/journal.h"
+#include "queued/disk_log.h"
 #include "queued/sandbox.h"
 #include "queued/server.h"
 
@@ -101,92 +100,29 @@ new_table(const struct conf *conf)
 }
 
 static bool
-replay(void *table, const void *record, size_t len, struct error *err)
-{
-	struct hold_changes changed;
-
-	return hold_table_apply(table, record, len, &changed, err);
-}
-
-static void
-log_replay(const struct journal *j, const struct journal_report *r, int64_t took_ms)
-{
-	if (r->torn_bytes > 0)
-		log_event(LOG_LEVEL_WARN, "journal_torn_end", KV_INT("bytes", r->torn_bytes),
-		    KV_STR("kept_in", r->torn_file));
-	if (r->is_new)
-		log_event(LOG_LEVEL_WARN, "journal_new", KV_STR("queue", journal_queue_id(j)));
-	else
-		log_event(LOG_LEVEL_INFO, "journal_read", KV_STR("queue", journal_queue_id(j)),
-		    KV_INT("records", r->records), KV_BOOL("same_boot", r->same_boot),
-		    KV_INT("ms", took_ms));
-}
-
-/* Deadlines count from a boot. After another one they are mapped, and written down anew before anything is
- * added to them. */
-static bool
-rebase(struct hold_table *table, struct journal *j, bool same_boot, struct now now, struct error *err)
-{
-	hold_table_rebase(table, same_boot, now);
-	return same_boot || (journal_snapshot_begin(j, now, err) &&
-	    journal_snapshot_write(j, server_snapshot_source, table, err) &&
-	    journal_snapshot_finish(j, err));
-}
-
-/* Nobody knows yet whether the site had another queue. */
-static bool
-close_table(struct hold_table *table, struct journal *j, struct now now, struct error *err)
-{
-	struct hold_answer a;
-	bool done = hold_table_close(table, now, &a, err);
-
-	done = done && journal_append(j, a.record.data, a.record.len, err) && hold_table_apply(table, a.record.data, a.record.len, NULL, err) &&
-	    journal_sync(j, err);
-	hold_answer_clear(&a);
-	return done;
-}
-
-static bool
-open_journal(const struct conf *conf, struct hold_table *table, struct journal **j, struct error *err)
-{
-	struct journal_options options = { .io = &journal_system_io, .boot_id = clock_boot_id(),
-	    .now = clock_now() };
-	struct journal_report report;
-
-	if (mkdir(conf->queue_dir, 0700) != 0 && errno != EEXIST)
-		return error_sys(err, ERR_INTERNAL, "make %s", conf->queue_dir);
-	if (!journal_open(conf->queue_dir, &options, replay, table, j, &report, err))
-		return false;
-	log_replay(*j, &report, clock_boot_ms() - options.now.boot_ms);
-	hold_table_stay_quiet(table, options.now.boot_ms + conf_quiet_ms(conf));
-	if (report.is_new && !close_table(table, *j, options.now, err))
-		return false;
-	journal_make_spare(*j, NULL);	/* where it cannot be made the server says so and tries again */
-	return report.is_new || rebase(table, *j, report.same_boot, clock_now(), err);
-}
-
-static bool
-note_again(void *log, const struct hold_view *h, const struct interval_set *set)
+note_again(void *orders, const struct hold_view *h, const struct interval_set *set)
 {
 	(void)set;
 	if (h->token != 0)
-		order_log_note(log, h, NULL);
+		order_log_note(orders, h, NULL);
 	return true;
 }
 
-/* What a power failure took from the log is in the table still. */
+/* What a power failure took from the orders' log is in the table still. */
 static bool
-open_log(const struct conf *conf, const struct hold_table *table, struct order_log **log, struct error *err)
+open_orders(const struct conf *conf, const struct hold_table *table, struct order_log **orders,
+    struct error *err)
 {
-	*log = order_log_open(conf->queue_dir, &journal_system_io, order_memory_ms, clock_now(), err);
-	return *log != NULL && hold_table_each(table, NULL, note_again, *log);
+	*orders = order_log_open(conf->queue_dir, &journal_system_io, order_memory_ms, clock_now(), err);
+	return *orders != NULL && hold_table_each(table, NULL, note_again, *orders);
 }
 
 static enum exit_code
-serve(const struct conf *conf, struct hold_table *table, struct journal *journal, struct order_log *log)
+serve(const struct conf *conf, struct hold_table *table, struct commit_log *log, struct order_log *orders)
 {
 	struct server_options options = {
-		.uids = conf->queue_uids, .n_uids = conf->n_queue_uids, .table = table, .journal = journal, .log = log,
+		.uids = conf->queue_uids, .n_uids = conf->n_queue_uids, .table = table, .log = log,
+		.orders = orders,
 		.limits = { .max_ready = conf->max_calls_ready, .max_all = conf->max_calls },
 	};
 	enum exit_code code = EXIT_OK;
@@ -199,7 +135,7 @@ serve(const struct conf *conf, struct hold_table *table, struct journal *journal
 		return complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_FAILED, "cannot_listen", &err);
 	ok = sandbox_enter(&err);
 	if (ok) {
-		log_event(LOG_LEVEL_INFO, "serving", KV_STR("socket", conf->queue_socket), KV_STR("queue", journal_queue_id(journal)));
+		log_event(LOG_LEVEL_INFO, "serving", KV_STR("socket", conf->queue_socket), KV_STR("queue", log->queue_id(log)));
 		notify("READY=1");
 		ok = server_run(&options, &listener, &err);
 	}
@@ -213,21 +149,24 @@ static enum exit_code
 run(const struct conf *conf)
 {
 	struct hold_table *table = new_table(conf);
-	struct journal *journal = NULL;
-	struct order_log *log = NULL;
+	struct commit_log *log = NULL;
+	struct order_log *orders = NULL;
 	enum exit_code code;
 	struct error err;
 
 	error_clear(&err);
 	if (table == NULL)
 		return EXIT_FAILED;
-	if (open_journal(conf, table, &journal, &err) && open_log(conf, table, &log, &err))
-		code = serve(conf, table, journal, log);
-	else
+	if (disk_log_open(conf->queue_dir, conf_quiet_ms(conf), table, &log, &err) &&
+	    open_orders(conf, table, &orders, &err)) {
+		disk_log_keep_orders(log, orders);
+		code = serve(conf, table, log, orders);
+	} else
 		code = complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_JOURNAL, "cannot_use_journal",
 		    &err);
-	order_log_close(&log);
-	journal_close(&journal);
+	order_log_close(&orders);
+	if (log != NULL)
+		log->close(&log);
 	hold_table_free(&table);
 	return code;
 }

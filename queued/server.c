@@ -6,12 +6,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/queue.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <uv.h>
@@ -28,7 +26,6 @@ enum {
 	READ_CHUNK = 65536,	/* from one connection in one turn: nobody fills a turn alone */
 	OUT_ENOUGH = 65536,	/* unread answers from which on no more of that client's requests are read */
 	STALL_MS = 10000,	/* a client that reads nothing for so long is cut off */
-	SNAPSHOT_AGAIN_MS = 60000,	/* after one that failed */
 };
 
 struct conn {
@@ -50,7 +47,7 @@ struct server {
 	struct listener *listener;
 	struct commands *commands;
 	uv_loop_t loop;
-	uv_poll_t accepting, ticking;
+	uv_poll_t accepting, ticking, log;
 	uv_check_t turn_end;
 	/* active while requests of a client that has answers to read lie in our memory */
 	uv_idle_t more;
@@ -60,8 +57,6 @@ struct server {
 	struct conns conns;
 	int64_t n_conns, max_conns, n_stalled;
 	bool full;		/* said so in the log */
-	int64_t next_snapshot_boot_ms;
-	pid_t snapshot_pid;	/* 0: none is being made */
 	bool failed;
 	struct error why;
 };
@@ -338,78 +333,21 @@ cut_off_stalled(struct server *s, int64_t now_boot_ms)
 	return next_boot_ms;
 }
 
-bool
-server_snapshot_source(void *table, journal_emit *emit, void *ctx)
-{
-	return hold_table_snapshot(table, emit, ctx);
-}
-
-/* The child has the table as it is now; we go on. */
-static void
-snapshot_child(struct server *s)
-{
-	struct error err;
-	bool done;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	done = order_log_sync(s->options->log, &err) &&		/* the segments that go are what it would be written from again */
-	    journal_snapshot_write(s->options->journal, server_snapshot_source, s->options->table, &err);
-	if (!done)
-		log_event(LOG_LEVEL_ERROR, "snapshot_failed", KV_ERR(&err));
-	_exit(done ? 0 : 1);
-}
-
-static void
-start_snapshot(struct server *s, int64_t now_boot_ms)
-{
-	struct error err;
-	sigset_t all, old;
-
-	if (s->snapshot_pid != 0 || now_boot_ms < s->next_snapshot_boot_ms ||
-	    !journal_wants_snapshot(s->options->journal) || !journal_has_spare(s->options->journal))
-		return;
-	s->next_snapshot_boot_ms = now_boot_ms + SNAPSHOT_AGAIN_MS;
-	if (!journal_snapshot_begin(s->options->journal, clock_now(), &err)) {
-		stop_failed(s, &err);
-		return;
-	}
-	sigfillset(&all);	/* the child shall not write into our loop's signal pipe */
-	sigprocmask(SIG_SETMASK, &all, &old);
-	s->snapshot_pid = fork();
-	if (s->snapshot_pid == 0)
-		snapshot_child(s);
-	sigprocmask(SIG_SETMASK, &old, NULL);
-	if (s->snapshot_pid > 0)
-		return;
-	s->snapshot_pid = 0;
-	journal_snapshot_abandon(s->options->journal);
-	log_event(LOG_LEVEL_ERROR, "snapshot_failed", KV_STR("error", strerror(errno)));
-}
-
+/* A child has ended: a snapshot is written. The log looks for it at the end of this turn. */
 static void
 on_child(uv_signal_t *h, int signum)
 {
-	struct server *s = h->data;
-	struct journal_size size;
-	struct error err;
-	int status;
-
+	(void)h;
 	(void)signum;
-	if (s->snapshot_pid == 0 || waitpid(s->snapshot_pid, &status, WNOHANG) != s->snapshot_pid)
-		return;
-	s->snapshot_pid = 0;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		journal_snapshot_abandon(s->options->journal);
-		return;		/* it has said why */
-	}
-	if (!journal_snapshot_finish(s->options->journal, &err)) {
-		log_event(LOG_LEVEL_ERROR, "snapshot_failed", KV_ERR(&err));
-		return;
-	}
-	s->next_snapshot_boot_ms = 0;
-	journal_size(s->options->journal, &size);
-	log_event(LOG_LEVEL_INFO, "snapshot_done", KV_INT("bytes", size.snapshot_bytes),
-	    KV_INT("segments", size.segments));
+}
+
+/* The log has news: the end of this turn asks for it. */
+static void
+on_log(uv_poll_t *h, int status, int events)
+{
+	(void)h;
+	(void)status;
+	(void)events;
 }
 
 static void
@@ -450,24 +388,27 @@ static void
 on_turn_end(uv_check_t *h)
 {
 	struct server *s = h->data;
+	struct commit_log *log = s->options->log;
 	struct now now = clock_now();
-	int64_t next_boot_ms;
+	int64_t next_boot_ms, stalled_boot_ms, tend_boot_ms;
 	struct error err;
 	struct peer *p;
 
-	next_boot_ms = min_of(command_time(s->commands, now), cut_off_stalled(s, now.boot_ms));
-	if (!command_commit(s->commands, &err)) {
+	stalled_boot_ms = cut_off_stalled(s, now.boot_ms);
+	if (!command_end_turn(s->commands, now, &next_boot_ms, &err)) {
 		stop_failed(s, &err);
 		return;
 	}
 	uv_idle_stop(&s->more);
 	while ((p = command_next_news(s->commands)) != NULL)
 		flush((struct conn *)(void *)p, now.boot_ms);
-	next_boot_ms = min_of(next_boot_ms, command_make_room(s->commands, now));
 	if (s->n_stalled > 0)
-		next_boot_ms = min_of(next_boot_ms, now.boot_ms + STALL_MS);
-	start_snapshot(s, now.boot_ms);
-	set_timer(s, next_boot_ms);
+		stalled_boot_ms = min_of(stalled_boot_ms, now.boot_ms + STALL_MS);
+	if (!log->tend(log, now, &tend_boot_ms, &err)) {
+		stop_failed(s, &err);
+		return;
+	}
+	set_timer(s, min_of(next_boot_ms, min_of(stalled_boot_ms, tend_boot_ms)));
 }
 
 /* ---- begin and end */
@@ -503,12 +444,16 @@ room_for_connections(void)
 static bool
 start(struct server *s)
 {
+	const struct commit_log *log = s->options->log;
+	int log_fd = log->wake_fd == NULL ? -1 : log->wake_fd(log);
 	int rc = uv_poll_init(&s->loop, &s->accepting, s->listener->fd);
 	sigset_t end;
 
 	if (rc == 0)
 		rc = uv_poll_init(&s->loop, &s->ticking, s->timer_fd);
-	if (rc != 0)
+	if (rc == 0 && log_fd >= 0)
+		rc = uv_poll_init(&s->loop, &s->log, log_fd);
+	if (rc != 0 || (log_fd >= 0 && uv_poll_start(&s->log, UV_READABLE, on_log) != 0))
 		return false;
 	uv_check_init(&s->loop, &s->turn_end);
 	uv_idle_init(&s->loop, &s->more);
@@ -548,10 +493,6 @@ finish(struct server *s)
 	uv_walk(&s->loop, close_handle, NULL);
 	uv_run(&s->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&s->loop);
-	if (s->snapshot_pid > 0) {
-		kill(s->snapshot_pid, SIGKILL);	/* its file is not finished: the next start removes it */
-		waitpid(s->snapshot_pid, NULL, 0);
-	}
 	close(s->timer_fd);
 	commands_free(&s->commands);
 }
@@ -563,7 +504,7 @@ server_run(const struct server_options *o, struct listener *l, struct error *err
 	    .max_conns = room_for_connections() };
 
 	TAILQ_INIT(&s.conns);
-	s.commands = commands_new(o->table, o->journal, o->log, &o->limits);
+	s.commands = commands_new(o->table, o->log, o->orders, &o->limits);
 	if (s.commands == NULL)
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	s.timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);

@@ -13,13 +13,21 @@ import tempfile
 import time
 
 FLOW, TABLE, JOURNAL = "tests/unit/test_flow", "tests/unit/test_hold_table", "tests/unit/test_journal"
+COMMIT = "tests/unit/test_commit"
 LINEAR = "linear"         # tests/prove/linear.py against the mutant's daemon
 SYSTEM = "system:"      # a selection of tests/system, for what only whole programs show
 
 # name, file, what stands there, what stands there instead, the test that must fail
 MUTANTS = [
     ("sync before answer", "lib/queue/disk/journal.c", "\t    j->io->fdatasync(j->fd) != 0) {", "\t    false) {", "tests/unit/test_crash_states"),
-    ("commit before answer", "queued/command.c", "\treturn journal_sync(c->journal, err);", "\t(void)err;\n\treturn true;", "tests/conform/test_queue " + LINEAR),
+    ("commit before answer", "queued/command.c", "\tif (c->log->commit(c->log, &err) != COMMIT_DONE)\n\t\tcommands_fail(c, &err);\n", "\t(void)err;\n",
+     "tests/unit/test_commit tests/conform/test_queue " + LINEAR),
+    ("a lost commit is decided again", "queued/batch.c", "\t\tdecide_again(c);\n\t\tbreak;", "\t\tcarry_out(c);\n\t\tbreak;", COMMIT),
+    ("what depends on a staged record waits", "queued/batch.c", "\tif (hold_touch_meets(&touched, &b->touched))", "\tif (false)", COMMIT),
+    ("nothing is staged while a commit is pending", "queued/batch.c", "if (b->pending || (a->record.len > 0 && ", "if ((a->record.len > 0 && ", COMMIT),
+    ("a final no comes from no old table", "queued/batch.c", " && !must_be_current(v, a->code)", "", COMMIT),
+    ("a tid is part of what a record touches", "lib/booking/hold_touch.c", "\t\tadd_name(t, table, A_TID, c->tid);\n\t\tadd_hold_and", "\t\tadd_hold_and",
+     "tests/unit/test_hold_touch"),
     ("torn-tail cut", "lib/queue/disk/journal_open.c", "\tif (!keep_torn(o, f, end, err))", "\treturn true;\n\tif (!keep_torn(o, f, end, err))", JOURNAL),
     ("snapshot synced before it counts", "lib/queue/disk/journal.c", "flush(w) &&\n\t    w->j->io->fdatasync(w->fd) == 0;", "flush(w);", "tests/unit/test_crash_states"),
     ("overlap check at hold", "lib/booking/hold_grant.c", "!answer_slot(&q) && ", "", TABLE),

@@ -179,33 +179,62 @@ verb_find_word(enum hold_find_what what)
 }
 
 #define B(f) PROTO_BIT(ARG_##f)
-/* clang-format off */
 static const struct verb verbs[] = {
-	[VERB_HELLO]      = { "hello" },
-	[VERB_HOLD]       = { "hold",       B(CID) | B(ORDER) | B(USER) | B(ROOM) | B(SET) | B(FINGERPRINT) |
-						B(ATTEMPT) | B(TTL_MS) | B(CALL_MS) | B(DEADLINE), 0, true, decide_hold },
-	[VERB_READY]      = { "ready",      B(ID) | B(TID) | B(ANSWER), 0, false, decide_ready },
-	[VERB_FAIL]       = { "fail",       B(ID) | B(PAID), B(FAILURE), false, decide_fail },
-	[VERB_FIND]       = { "find",       B(WHAT) | B(USER) | B(ROOM), 0, false, decide_find },
-	[VERB_FIND_TID]   = { "find-tid",   B(TID), 0, false, decide_find_tid },
-	[VERB_FIND_ORDER] = { "find-order", B(CID) | B(ORDER), 0, false, decide_find_order },
-	[VERB_APPROVE]    = { "approve",    B(ID) | B(N) | B(KEY) | B(DEADLINE), 0, true, decide_approve },
-	[VERB_OUTCOME]    = { "outcome",    B(ID) | B(TOKEN) | B(OUTCOME) | B(N), 0, false, decide_outcome },
-	[VERB_REMOVE]     = { "remove",     B(ID) | B(BY) | B(N), 0, false, decide_remove },
-	[VERB_OVERDUE]    = { "overdue",    0, B(AFTER), false, decide_overdue },
-	[VERB_NEXT]       = { "next",       0, B(AFTER), false, decide_next },
-	[VERB_REMEMBER]   = { "remember",   B(CID) | B(ORDER) | B(LAST_N) | B(PAID),
-						B(USER) | B(ROOM) | B(TID) | B(ATTEMPT) | B(STATE) | B(KEY) | B(TOKEN) | B(N), false, decide_remember },
-	[VERB_TAKE_OVER]  = { "take-over",  B(CID) | B(ORDER) | B(USER) | B(ROOM) | B(TID) | B(SET) | B(ATTEMPT) |
-						B(STATE) | B(TOKEN) | B(N) | B(LAST_N), B(KEY) | B(WINDOW_MS), false,
-						decide_take_over },
-	[VERB_ADMIT]      = { "admit",      B(ADOPTED) | B(TOKEN), 0, false, decide_admit },
-	[VERB_LIST]       = { "list",       B(ROOM), B(AFTER) },
-	[VERB_STATS]      = { "stats" },
-	[VERB_POKE]       = { "poke" },
-	[VERB_WATCH]      = { "watch",      B(SEEN) | B(DEADLINE), 0, true },
+	[VERB_HELLO] = { .name = "hello" },
+	[VERB_HOLD] = {
+		.name = "hold",
+		.needs = B(CID) | B(ORDER) | B(USER) | B(ROOM) | B(SET) | B(FINGERPRINT) |
+		    B(ATTEMPT) | B(TTL_MS) | B(CALL_MS) | B(DEADLINE),
+		.waits = true, .decide = decide_hold, .promises = PROMISE_HOLD, .begins = CALL_READY,
+	},
+	[VERB_READY] = {
+		.name = "ready", .needs = B(ID) | B(TID) | B(ANSWER),
+		.decide = decide_ready, .ends = CALL_READY,
+	},
+	[VERB_FAIL] = {
+		.name = "fail", .needs = B(ID) | B(PAID), .may = B(FAILURE),
+		.decide = decide_fail, .ends = CALL_READY, .failed = true,
+	},
+	[VERB_FIND] = {
+		.name = "find", .needs = B(WHAT) | B(USER) | B(ROOM), .decide = decide_find,
+	},
+	[VERB_FIND_TID] = { .name = "find-tid", .needs = B(TID), .decide = decide_find_tid },
+	[VERB_FIND_ORDER] = {
+		.name = "find-order", .needs = B(CID) | B(ORDER),
+		.decide = decide_find_order, .current = true,
+	},
+	[VERB_APPROVE] = {
+		.name = "approve", .needs = B(ID) | B(N) | B(KEY) | B(DEADLINE),
+		.waits = true, .decide = decide_approve, .promises = PROMISE_OUTCOME,
+		.begins = CALL_APPROVE, .notes = NOTE_STATE,
+	},
+	[VERB_OUTCOME] = {
+		.name = "outcome", .needs = B(ID) | B(TOKEN) | B(OUTCOME) | B(N),
+		.decide = decide_outcome, .ends = CALL_APPROVE, .notes = NOTE_NUMBER,
+	},
+	[VERB_REMOVE] = {
+		.name = "remove", .needs = B(ID) | B(BY) | B(N),
+		.decide = decide_remove, .notes = NOTE_NUMBER,
+	},
+	[VERB_OVERDUE] = { .name = "overdue", .may = B(AFTER), .decide = decide_overdue },
+	[VERB_NEXT] = { .name = "next", .may = B(AFTER), .decide = decide_next },
+	[VERB_REMEMBER] = {
+		.name = "remember", .needs = B(CID) | B(ORDER) | B(LAST_N) | B(PAID),
+		.may = B(USER) | B(ROOM) | B(TID) | B(ATTEMPT) | B(STATE) | B(KEY) | B(TOKEN) | B(N),
+		.decide = decide_remember, .notes = NOTE_TOLD,
+	},
+	[VERB_TAKE_OVER] = {
+		.name = "take-over",
+		.needs = B(CID) | B(ORDER) | B(USER) | B(ROOM) | B(TID) | B(SET) | B(ATTEMPT) |
+		    B(STATE) | B(TOKEN) | B(N) | B(LAST_N),
+		.may = B(KEY) | B(WINDOW_MS), .decide = decide_take_over, .notes = NOTE_STATE,
+	},
+	[VERB_ADMIT] = { .name = "admit", .needs = B(ADOPTED) | B(TOKEN), .decide = decide_admit },
+	[VERB_LIST] = { .name = "list", .needs = B(ROOM), .may = B(AFTER) },
+	[VERB_STATS] = { .name = "stats" },
+	[VERB_POKE] = { .name = "poke" },
+	[VERB_WATCH] = { .name = "watch", .needs = B(SEEN) | B(DEADLINE), .waits = true },
 };
-/* clang-format on */
 static_assert(sizeof(verbs) / sizeof(verbs[0]) == VERB__MAX, "a row for each verb");
 
 const struct verb *

@@ -12,17 +12,44 @@
 
 enum verb_id {
 	VERB_HELLO, VERB_HOLD, VERB_READY, VERB_FAIL, VERB_FIND, VERB_FIND_TID, VERB_FIND_ORDER,
-	VERB_APPROVE, VERB_OUTCOME, VERB_REMOVE, VERB_OVERDUE, VERB_NEXT, VERB_REMEMBER, VERB_TAKE_OVER, VERB_ADMIT, VERB_LIST, VERB_STATS, VERB_POKE, VERB_WATCH, VERB__MAX
+	VERB_APPROVE, VERB_OUTCOME, VERB_REMOVE, VERB_OVERDUE, VERB_NEXT, VERB_REMEMBER,
+	VERB_TAKE_OVER, VERB_ADMIT, VERB_LIST, VERB_STATS, VERB_POKE, VERB_WATCH, VERB__MAX
+};
+
+/* What must still be written down later when a verb is granted. Where the journal runs short of
+ * room, the greater promise is refused first. */
+enum verb_promise {
+	PROMISE_NOTHING,
+	PROMISE_OUTCOME,	/* a charge may follow, and its outcome must have room */
+	PROMISE_HOLD,		/* everything that becomes of a new hold */
+};
+
+/* A call to KakaoPay that a client makes with what it was granted. */
+enum verb_call { CALL_NONE, CALL_READY, CALL_APPROVE };
+
+/* What goes into the orders' log, which outlives the holds. */
+enum verb_note {
+	NOTE_NOTHING,
+	NOTE_STATE,		/* the hold as the answer shows it */
+	NOTE_NUMBER,		/* the same, with the ledger number that the request names */
+	NOTE_TOLD,		/* what the request tells of an attempt */
 };
 
 struct verb {
 	const char *name;
 	uint64_t needs, may;		/* arguments: bits of proto_field */
 	bool waits;			/* may be parked: the answer comes by its deadline */
-	/* The rule behind it; NULL: not a matter of holds. Changes nothing: out->record does, once applied.
-	 * False: nothing was decided. */
-	bool (*decide)(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
-	    struct now now, struct hold_answer *out, struct error *err);
+	/* The rule behind it; NULL: not a matter of holds. Changes nothing: out->record does, once
+	 * applied. False: nothing was decided. */
+	bool (*decide)(struct hold_table *t, const struct proto_message *m,
+	    const struct hold_load *load, struct now now, struct hold_answer *out,
+	    struct error *err);
+	enum verb_promise promises;
+	enum verb_call begins;		/* a granted one begins this call */
+	enum verb_call ends;		/* the call of the hold `id` has come back */
+	bool failed;			/* and came to nothing: its waiters hear `failure` */
+	enum verb_note notes;
+	bool current;			/* its answer must not come from a table that is behind */
 };
 
 const char *verb_name(enum verb_id id);

@@ -1,0 +1,395 @@
+#include "config.h"
+
+#include "queued/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "queued/callers.h"
+#include "queued/rule.h"
+#include "queued/say.h"
+
+enum {
+	PATIENCE_MS = 1500,		/* a client takes a silent daemon for dead after 2 s */
+	EXPIRE_AGAIN_MS = 1000,		/* after a commit that failed */
+	WORKS_MAX = 64,			/* of one peer: who reads no answers shall not fill our memory */
+};
+
+void
+batch_init(struct batch *b)
+{
+	memset(b, 0, sizeof(*b));
+	TAILQ_INIT(&b->works);
+	TAILQ_INIT(&b->backlog);
+}
+
+/* ---- one request */
+
+static struct work *
+work_new(const struct request *rq, struct now now)
+{
+	struct work *w = calloc(1, sizeof(*w));
+
+	if (w == NULL)
+		return NULL;
+	w->rq = *rq;
+	w->rq.m = &w->m;
+	proto_format(rq->m, &w->line);
+	if (w->line.bad || proto_parse(w->line.data, w->line.len - 1, &w->m, NULL) != PROTO_OK) {
+		buf_clear(&w->line);
+		free(w);
+		return NULL;
+	}
+	w->give_up_boot_ms = now.boot_ms + PATIENCE_MS;
+	if (verb_get(rq->verb)->waits && proto_num(rq->m, ARG_DEADLINE) < w->give_up_boot_ms)
+		w->give_up_boot_ms = proto_num(rq->m, ARG_DEADLINE);
+	return w;
+}
+
+static void
+work_free(struct work *w)
+{
+	hold_answer_clear(&w->answer);
+	buf_clear(&w->line);
+	free(w);
+}
+
+static void
+put(struct works *list, struct work *w)
+{
+	TAILQ_INSERT_TAIL(list, w, next);
+	if (w->rq.peer != NULL)
+		w->rq.peer->n_works++;
+}
+
+static void
+take(struct works *list, struct work *w)
+{
+	TAILQ_REMOVE(list, w, next);
+	if (w->rq.peer != NULL)
+		w->rq.peer->n_works--;
+}
+
+static void
+postpone(struct commands *c, struct work *w)
+{
+	hold_answer_clear(&w->answer);
+	put(&c->batch.backlog, w);
+}
+
+/* Nobody waits for its answer any more. What is staged may still be kept. */
+static void
+forget(struct batch *b, struct works *list, struct work *w)
+{
+	if (list == &b->works) {
+		w->rq.peer->n_works--;
+		w->rq.peer = NULL;
+	} else {
+		take(list, w);
+		work_free(w);
+	}
+}
+
+void
+batch_clear(struct batch *b)
+{
+	struct works *const lists[] = { &b->works, &b->backlog };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct work *w;
+
+		while ((w = TAILQ_FIRST(lists[i])) != NULL) {
+			take(lists[i], w);
+			work_free(w);
+		}
+	}
+	buf_clear(&b->expired);
+}
+
+/* ---- staging */
+
+/* False: it has something in common with what is staged already, or the log is broken. */
+static bool
+stage(struct commands *c, const struct buf *record)
+{
+	struct batch *b = &c->batch;
+	struct hold_touch touched;
+	struct error err;
+
+	hold_touch_init(&touched);
+	hold_touch_add(&touched, c->table, record->data, record->len);
+	if (hold_touch_meets(&touched, &b->touched))
+		return false;
+	if (!c->log->stage(c->log, record->data, record->len, &err)) {
+		commands_fail(c, &err);
+		return false;
+	}
+	hold_touch_join(&b->touched, &touched);
+	b->n_records++;
+	return true;
+}
+
+/* A final no, and what a site shows of an order, must not come from a table that has missed the
+ * records of others. A refusal that invites to come again may: who comes again gets a newer one. */
+static bool
+must_be_current(const struct verb *v, enum hold_answer_code code)
+{
+	switch (code) {
+	case HA_NO_HOLD:
+	case HA_EXPIRED:
+	case HA_FENCED:
+	case HA_STALE_TOKEN:
+		return true;
+	case HA_REPLAY:
+		return !v->waits;	/* "removed already"; a ready hold that is there may be shown */
+	default:
+		return v->current;
+	}
+}
+
+static void
+decide(struct commands *c, struct work *w, struct now now)
+{
+	const struct verb *v = verb_get(w->rq.verb);
+	struct hold_answer *a = &w->answer;
+	struct batch *b = &c->batch;
+	bool over;
+
+	hold_table_decide_ahead(c->table, b->n_records);
+	over = !rule_decide(c, &w->rq, now, a) || rule_ends_early(c, &w->rq, a, now);
+	if (!over && a->record.len == 0 && !must_be_current(v, a->code)) {
+		rule_carry_out(c, &w->rq, a);
+		over = true;
+	}
+	if (over) {
+		work_free(w);
+	} else if (b->pending || (a->record.len > 0 && !stage(c, &a->record))) {
+		postpone(c, w);
+	} else {
+		b->n_calls += v->begins != CALL_NONE && a->code == HA_OK;
+		put(&b->works, w);
+	}
+}
+
+void
+batch_run(struct commands *c, const struct request *rq, struct now now)
+{
+	struct work *w = rq->peer->n_works < WORKS_MAX ? work_new(rq, now) : NULL;
+
+	if (w == NULL)
+		say_message(c, rq->peer, rq->m->tag, "unavailable", "too many requests wait");
+	else if (rq->peer->n_works > 0)
+		postpone(c, w);		/* the requests of a connection are carried out in order */
+	else
+		decide(c, w, now);
+}
+
+int64_t
+batch_expire(struct commands *c, struct now now)
+{
+	struct batch *b = &c->batch;
+	struct buf record = BUF_INIT;
+	int64_t next_boot_ms;
+	struct error err;
+
+	if (b->pending || b->expired.len > 0)
+		return INT64_MAX;
+	if (now.boot_ms < b->next_expire_boot_ms)
+		return b->next_expire_boot_ms;
+	if (!c->log->has_room(c->log, PROMISE_OUTCOME, now))
+		return now.boot_ms + EXPIRE_AGAIN_MS;
+	if (!hold_table_expire(c->table, now, &record, &next_boot_ms, &err)) {
+		commands_fail(c, &err);
+		return INT64_MAX;
+	}
+	if (record.len > 0 && stage(c, &record)) {
+		b->expired = record;
+		return INT64_MAX;
+	}
+	next_boot_ms = record.len > 0 ? INT64_MAX : next_boot_ms;
+	buf_clear(&record);
+	return next_boot_ms;
+}
+
+/* ---- the end of a batch */
+
+static void
+begin_next(struct commands *c)
+{
+	struct batch *b = &c->batch;
+
+	b->pending = false;
+	b->n_records = 0;
+	b->n_calls = 0;
+	hold_touch_init(&b->touched);
+	buf_clear(&b->expired);
+	hold_table_decide_ahead(c->table, 0);
+}
+
+/* The works of a batch have nothing in common, so carrying one out leaves alone what the answers of
+ * the others borrow from the table. */
+static void
+carry_out(struct commands *c)
+{
+	struct batch *b = &c->batch;
+	struct hold_changes changed;
+	struct work *w;
+
+	commit_times_add(&c->times, clock_boot_us() - b->began_us);
+	if (b->expired.len > 0 && rule_apply(c, b->expired.data, b->expired.len, &changed))
+		rule_end_expired(c, &changed);
+	while (!c->failed && (w = TAILQ_FIRST(&b->works)) != NULL) {
+		take(&b->works, w);
+		rule_carry_out(c, &w->rq, &w->answer);
+		work_free(w);
+	}
+	begin_next(c);
+}
+
+/* Those who came first are decided first again. Nobody waits for what has no peer: it never was. */
+static void
+decide_again(struct commands *c)
+{
+	struct batch *b = &c->batch;
+	struct work *w;
+
+	while ((w = TAILQ_LAST(&b->works, works)) != NULL) {
+		take(&b->works, w);
+		hold_answer_clear(&w->answer);
+		if (w->rq.peer == NULL) {
+			work_free(w);
+			continue;
+		}
+		TAILQ_INSERT_HEAD(&b->backlog, w, next);
+		w->rq.peer->n_works++;
+	}
+	begin_next(c);
+}
+
+static void
+refuse(struct commands *c, const struct error *why, struct now now)
+{
+	struct batch *b = &c->batch;
+	struct work *w;
+
+	while ((w = TAILQ_FIRST(&b->works)) != NULL) {
+		take(&b->works, w);
+		say_message(c, w->rq.peer, w->m.tag, "unavailable", why->msg);
+		work_free(w);
+	}
+	b->next_expire_boot_ms = now.boot_ms + EXPIRE_AGAIN_MS;
+	begin_next(c);
+}
+
+static void
+run_backlog(struct commands *c, struct now now)
+{
+	struct works ready = TAILQ_HEAD_INITIALIZER(ready);
+	struct work *w;
+
+	TAILQ_CONCAT(&ready, &c->batch.backlog, next);
+	TAILQ_FOREACH(w, &ready, next)
+		w->rq.peer->n_works--;
+	while ((w = TAILQ_FIRST(&ready)) != NULL) {
+		TAILQ_REMOVE(&ready, w, next);
+		if (c->failed || w->rq.peer->n_works > 0)
+			postpone(c, w);
+		else
+			decide(c, w, now);
+	}
+}
+
+static bool
+follow(void *ctx, const void *record, size_t len, struct error *err)
+{
+	struct commands *c = ctx;
+	struct hold_changes changed;
+
+	if (!rule_apply(c, record, len, &changed)) {
+		*err = c->why;
+		return false;
+	}
+	callers_wake(c, &changed);
+	c->batch.followed = true;
+	return true;
+}
+
+bool
+batch_step(struct commands *c, struct now now)
+{
+	struct batch *b = &c->batch;
+	bool commits = !b->pending && (!TAILQ_EMPTY(&b->works) || b->expired.len > 0);
+	enum commit_result result;
+	struct error err;
+
+	b->followed = false;
+	if (commits) {
+		b->pending = true;
+		b->began_us = clock_boot_us();
+		result = c->log->commit(c->log, &err);
+	} else {
+		result = c->log->poll(c->log, follow, c, &err);
+	}
+	switch (result) {
+	case COMMIT_PENDING:
+		break;
+	case COMMIT_DONE:
+		carry_out(c);
+		break;
+	case COMMIT_LOST:
+		decide_again(c);
+		break;
+	case COMMIT_FAILED:
+		refuse(c, &err, now);
+		break;
+	case COMMIT_BROKEN:
+		commands_fail(c, &err);
+		return false;
+	}
+	if (!b->pending && !c->failed)
+		run_backlog(c, now);
+	return commits || b->followed || result != COMMIT_PENDING;
+}
+
+/* ---- clients that cannot wait */
+
+int64_t
+batch_time(struct commands *c, int64_t now_boot_ms)
+{
+	struct works *const lists[] = { &c->batch.works, &c->batch.backlog };
+	int64_t next_boot_ms = INT64_MAX;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct work *w, *next;
+
+		for (w = TAILQ_FIRST(lists[i]); w != NULL; w = next) {
+			next = TAILQ_NEXT(w, next);
+			if (w->rq.peer == NULL)
+				continue;
+			if (w->give_up_boot_ms > now_boot_ms) {
+				if (w->give_up_boot_ms < next_boot_ms)
+					next_boot_ms = w->give_up_boot_ms;
+				continue;
+			}
+			say_message(c, w->rq.peer, w->m.tag, "unavailable", "not known in time");
+			forget(&c->batch, lists[i], w);
+		}
+	}
+	return next_boot_ms;
+}
+
+void
+batch_forget(struct commands *c, const struct peer *p)
+{
+	struct works *const lists[] = { &c->batch.works, &c->batch.backlog };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct work *w, *next;
+
+		for (w = TAILQ_FIRST(lists[i]); w != NULL; w = next) {
+			next = TAILQ_NEXT(w, next);
+			if (w->rq.peer == p)
+				forget(&c->batch, lists[i], w);
+		}
+	}
+}

@@ -1,0 +1,148 @@
+#include "config.h"
+
+#include "queued/rule.h"
+
+#include <string.h>
+
+#include "queued/callers.h"
+#include "queued/say.h"
+
+bool
+rule_decide(struct commands *c, const struct request *rq, struct now now, struct hold_answer *a)
+{
+	struct hold_load load = c->load;
+	struct error err;
+
+	memset(a, 0, sizeof(*a));
+	load.calls += c->batch.n_calls;
+	if (verb_get(rq->verb)->decide(c->table, rq->m, &load, now, a, &err))
+		return true;
+	say_message(c, rq->peer, rq->m->tag, "error", err.msg);
+	return false;
+}
+
+static void
+wait_or_leave(struct commands *c, const struct request *rq, uint64_t id)
+{
+	if (!callers_has_call(c, verb_get(rq->verb)->begins, id) || !callers_park(c, rq, id))
+		/* nobody is there who would end it */
+		say_in_progress(c, rq->peer, rq->m->tag, "");
+	else if (!rq->again)
+		say_wait(c, rq->peer, rq->m->tag);
+}
+
+/* Nothing is promised without room for its end. */
+static bool
+has_room(struct commands *c, enum verb_promise promise, struct now now)
+{
+	if (promise != PROMISE_NOTHING && order_log_is_behind(c->orders))
+		return false;
+	return c->log->has_room(c->log, promise, now);
+}
+
+bool
+rule_ends_early(struct commands *c, const struct request *rq, const struct hold_answer *a,
+    struct now now)
+{
+	if (a->code == HA_WAIT)
+		wait_or_leave(c, rq, a->hold.id);
+	else if (a->record.len > 0 && !has_room(c, verb_get(rq->verb)->promises, now))
+		say_message(c, rq->peer, rq->m->tag, "unavailable", "no room for the journal");
+	else
+		return false;
+	return true;
+}
+
+/* What the ledger tells of an attempt. */
+static bool
+view_of_told(const struct proto_message *m, struct hold_view *v)
+{
+	*v = (struct hold_view){
+		.cid = proto_text(m, ARG_CID), .order = proto_text(m, ARG_ORDER),
+		.user = proto_text(m, ARG_USER), .room = proto_text(m, ARG_ROOM),
+		.tid = proto_text(m, ARG_TID), .attempt = proto_text(m, ARG_ATTEMPT),
+		.token = (uint64_t)proto_num(m, ARG_TOKEN), .n = proto_num(m, ARG_N),
+		.last_n = proto_num(m, ARG_LAST_N),
+	};
+	return v->tid[0] != '\0' && hold_state_parse(proto_text(m, ARG_STATE), &v->state);
+}
+
+/* What reaches approving, and whatever becomes of it, is kept longer than its hold. Only after this
+ * record is applied does the table know the ledger number that the request names. */
+static void
+note_order(struct commands *c, const struct request *rq, const struct hold_answer *a)
+{
+	enum verb_note note = verb_get(rq->verb)->notes;
+	struct hold_view h = a->hold;
+
+	if (note == NOTE_NOTHING || a->code != HA_OK)
+		return;
+	if (note == NOTE_TOLD) {
+		if (view_of_told(rq->m, &h))
+			order_log_note(c->orders, &h, proto_text(rq->m, ARG_KEY));
+		return;
+	}
+	if (a->record.len == 0 || h.token == 0)
+		return;
+	if (note == NOTE_NUMBER && proto_num(rq->m, ARG_N) > h.last_n)
+		h.last_n = proto_num(rq->m, ARG_N);
+	order_log_note(c->orders, &h, proto_text(rq->m, ARG_KEY));
+}
+
+/* A caller that is gone, or has given up, makes no call with what it was granted. */
+static void
+count(struct commands *c, const struct request *rq, enum hold_answer_code code, uint64_t granted)
+{
+	const struct verb *v = verb_get(rq->verb);
+
+	if (v->begins != CALL_NONE && code == HA_OK && rq->peer != NULL)
+		callers_begin_call(c, v->begins, granted, rq->peer);
+	/* an old token ends nothing: the call is somebody else's by now */
+	if (v->ends != CALL_NONE && code != HA_STALE_TOKEN)
+		callers_end_call(c, v->ends, (uint64_t)proto_num(rq->m, ARG_ID));
+}
+
+bool
+rule_apply(struct commands *c, const void *record, size_t len, struct hold_changes *changed)
+{
+	struct error err;
+
+	memset(changed, 0, sizeof(*changed));
+	if (len == 0 || hold_table_apply(c->table, record, len, changed, &err))
+		return true;
+	commands_fail(c, &err);
+	return false;
+}
+
+void
+rule_carry_out(struct commands *c, const struct request *rq, const struct hold_answer *a)
+{
+	struct proto_message said;
+	struct buf conflicts = BUF_INIT;
+	struct hold_changes changed;
+	enum hold_answer_code code = a->code;
+	uint64_t id = a->hold.id;
+
+	/* formatted before apply: the answer borrows from the table */
+	buf_reset(&c->scratch);
+	verb_answer(&said, rq->m->tag, a, &conflicts);
+	proto_format(&said, &c->scratch);
+	buf_clear(&conflicts);
+	if (verb_get(rq->verb)->failed)
+		callers_dismiss(c, verb_get(rq->verb)->ends, (uint64_t)proto_num(rq->m, ARG_ID),
+		    proto_text(rq->m, ARG_FAILURE));
+	note_order(c, rq, a);
+	if (!rule_apply(c, a->record.data, a->record.len, &changed))
+		return;
+	say_line(c, rq->peer, &c->scratch);
+	count(c, rq, code, id);
+	callers_wake(c, &changed);
+}
+
+void
+rule_end_expired(struct commands *c, const struct hold_changes *changed)
+{
+	for (size_t i = 0; i < changed->n; i++)
+		callers_dismiss(c, CALL_READY, changed->id[i], "");
+	callers_wake(c, changed);
+}

@@ -1,0 +1,97 @@
+/* The inside of the commands: what the daemon knows besides its table. Only the .c files that carry
+ * out commands see it (command, decide, batch, callers, look, say). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "booking/hold_table.h"
+#include "booking/hold_touch.h"
+#include "queue/disk/order_log.h"
+#include "queue/wire/proto.h"
+#include "queue/wire/verb.h"
+#include "queued/command.h"
+#include "queued/commit_log.h"
+#include "queued/commit_times.h"
+
+enum { RETRY_MS = 1000 };	/* when to come again where no rule knows better */
+
+struct call {			/* a call to KakaoPay under way: a granted hold, or approve */
+	enum verb_call kind;
+	uint64_t id;
+	struct peer *peer;
+	TAILQ_ENTRY(call) all;
+};
+
+struct waiter {
+	enum verb_id verb;	/* hold, approve, watch */
+	enum verb_call kind;	/* of the call that it waits for; watch: none */
+	uint64_t id;		/* of the hold; watch: 0 */
+	struct peer *peer;
+	char tag[PROTO_TAG_CAP];
+	int64_t deadline_boot_ms;
+	struct buf line;	/* the request, to ask it again */
+	bool woken;
+	TAILQ_ENTRY(waiter) all;
+};
+
+/* A request on its way through the rules. */
+struct request {
+	struct peer *peer;	/* NULL: nobody wants the answer any more */
+	enum verb_id verb;
+	const struct proto_message *m;
+	bool again;		/* its client has been told to wait */
+};
+
+/* A request that a log which may lose has not committed yet. */
+struct work {
+	struct request rq;
+	struct proto_message m;
+	struct buf line;	/* texts of m point into it */
+	struct hold_answer answer;
+	int64_t give_up_boot_ms;	/* its client is told `unavailable` */
+	TAILQ_ENTRY(work) next;
+};
+
+TAILQ_HEAD(calls, call);
+TAILQ_HEAD(waiters, waiter);
+TAILQ_HEAD(news, peer);
+TAILQ_HEAD(works, work);
+
+struct batch {
+	struct works works;	/* decided; in the order in which their records were staged */
+	struct works backlog;	/* to be decided when the batch is over */
+	bool pending;		/* it is committed, and poll has not said yet what became of it */
+	struct buf expired;	/* a staged record of hold_table_expire; empty: there is none */
+	int64_t next_expire_boot_ms;	/* not before, after a commit that failed */
+	uint64_t n_records;
+	int64_t n_calls;	/* that its grants will begin */
+	struct hold_touch touched;
+	int64_t began_us;	/* of the commit */
+	bool followed;		/* this step has applied records of others */
+};
+
+struct commands {
+	struct hold_table *table;
+	struct commit_log *log;
+	struct order_log *orders;
+	struct hold_load load;	/* kept up to date */
+	int64_t n_watchers, n_connections, pokes;
+	struct calls calls;
+	struct waiters waiters;
+	struct news news;
+	struct batch batch;	/* of a log that may lose; else always empty */
+	bool staged;		/* of a log with one writer: something waits for its commit */
+	int64_t began_boot_ms;
+	struct commit_times times;
+	struct buf scratch;	/* an answer under construction */
+	bool failed;
+	struct error why;
+};
+
+/* The first failure is the one to report; after it nothing is decided any more. */
+void commands_fail(struct commands *c, const struct error *why);

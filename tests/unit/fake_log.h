@@ -1,0 +1,41 @@
+/*
+ * Commit logs in memory that fail on command. Several fake_logs on one shared_log are the daemons of
+ * several machines: each loses the race for a place that another one has taken first.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "queued/commit_log.h"
+
+enum { FAKE_BATCHES = 20000 };
+
+struct shared_log {
+	struct buf batch[FAKE_BATCHES];	/* size_t length, record, ... */
+	size_t n;
+};
+
+struct fake_log {
+	struct commit_log log;		/* first: a fake_log is a commit_log */
+	struct shared_log *shared;
+	struct buf staged;
+	size_t applied;			/* batches that this daemon has applied */
+	bool pending, won, has_records;
+
+	/* what it does on command */
+	bool delays;			/* poll does not say what became of a batch */
+	bool deaf;			/* poll gives no records of others: this daemon is behind */
+	int fails, loses;		/* so many of the next commits */
+	bool broken;
+	bool is_full;
+
+	/* what was asked of it */
+	int commits, barriers;		/* barriers: commits without records */
+};
+
+void shared_log_clear(struct shared_log *s);
+void fake_log_open(struct fake_log *f, struct shared_log *shared, bool may_lose);
+void fake_log_clear(struct fake_log *f);

@@ -1,0 +1,811 @@
+/*
+ * What the daemon does between a decision and its answer, against logs that delay, lose and fail on
+ * command. The shared log is MongoDB's part, played in memory: several daemons on one log.
+ */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fake_log.h"
+#include "hold_world.h"
+#include "queue/disk/order_log.h"
+#include "queued/command.h"
+
+enum { DAEMONS = 3, PEERS = 6 };
+
+struct daemon {
+	struct fake_log f;
+	struct hold_table *table;
+	struct order_log *orders;
+	struct commands *c;
+	struct peer peer[PEERS];
+	char heard[PEERS][70000];
+	int64_t next_boot_ms;
+};
+
+struct site {
+	struct world w;			/* its clock, its limits, and a table for comparing */
+	struct shared_log shared;
+	struct daemon d[DAEMONS];
+	char dir[64];
+};
+
+static void
+daemon_open(struct site *s, struct daemon *d, bool may_lose)
+{
+	struct hold_load limits = { .max_ready = 4, .max_all = 6 };
+	struct error err;
+
+	fake_log_open(&d->f, &s->shared, may_lose);
+	d->table = world_table(&s->w);
+	d->orders = order_log_open(s->dir, &journal_system_io, DAY, s->w.now, &err);
+	assert_non_null(d->orders);
+	d->c = commands_new(d->table, &d->f.log, d->orders, &limits);
+	assert_non_null(d->c);
+	for (int i = 0; i < PEERS; i++)
+		peer_init(&d->peer[i]);
+}
+
+static struct site *
+site_open(bool may_lose)
+{
+	struct site *s = calloc(1, sizeof(*s));
+
+	assert_non_null(s);
+	world_open(&s->w);
+	strcpy(s->dir, "/tmp/commit-XXXXXX");
+	assert_non_null(mkdtemp(s->dir));
+	for (int i = 0; i < DAEMONS; i++)
+		daemon_open(s, &s->d[i], may_lose);
+	return s;
+}
+
+static void
+turn(struct site *s, struct daemon *d)
+{
+	struct error err = { 0 };
+	struct peer *p;
+
+	if (!command_end_turn(d->c, s->w.now, &d->next_boot_ms, &err))
+		fail_msg("%s", err.msg);
+	while ((p = command_next_news(d->c)) != NULL) {
+		size_t i = (size_t)(p - d->peer), len = strlen(d->heard[i]);
+
+		assert_true(len + p->out.len < sizeof(d->heard[i]));
+		memcpy(d->heard[i] + len, buf_str(&p->out), p->out.len + 1);
+		buf_reset(&p->out);
+	}
+}
+
+/* Every daemon has read to the end of the log: all have the same table, and it is the log's. */
+static void
+site_assert_agree(struct site *s)
+{
+	struct buf all = BUF_INIT;
+	struct hold_table *replayed;
+
+	for (size_t i = 0; i < s->shared.n; i++)
+		buf_add(&all, s->shared.batch[i].data, s->shared.batch[i].len);
+	replayed = world_replay(&s->w, &all);
+	for (int i = 0; i < DAEMONS; i++) {
+		s->d[i].f.delays = s->d[i].f.deaf = false;
+		turn(s, &s->d[i]);
+	}
+	for (int i = 0; s->d[0].f.log.may_lose && i < DAEMONS; i++)
+		if (s->d[i].f.applied == s->shared.n)
+			world_assert_equal(s->d[i].table, replayed);
+	hold_table_free(&replayed);
+	buf_clear(&all);
+}
+
+static void
+site_close(struct site *s)
+{
+	char command[128];
+
+	for (int i = 0; i < DAEMONS; i++) {
+		struct daemon *d = &s->d[i];
+
+		for (int k = 0; k < PEERS; k++)
+			command_peer_gone(d->c, &d->peer[k]);
+		commands_free(&d->c);
+		hold_table_free(&d->table);
+		order_log_close(&d->orders);
+		fake_log_clear(&d->f);
+	}
+	shared_log_clear(&s->shared);
+	world_close(&s->w);
+	snprintf(command, sizeof(command), "rm -r %s", s->dir);
+	assert_int_equal(system(command), 0);
+	free(s);
+}
+
+/* ---- a conversation: a connection says a line, and hears one */
+
+static void
+say(struct site *s, struct daemon *d, int peer, const char *line)
+{
+	static char copy[70000];
+
+	snprintf(copy, sizeof(copy), "%s", line);
+	assert_true(command_line(d->c, &d->peer[peer], copy, strlen(copy), s->w.now));
+}
+
+/* The tag is that of the room: "a" says that user "ua" wants room a for order "oa". */
+static void
+say_hold_of(struct site *s, struct daemon *d, int peer, const char *user, const char *room,
+    const char *order, const char *set)
+{
+	char line[400];
+
+	snprintf(line, sizeof(line), "h hold cid=" CID " order=%s user=%s room=%s set=%s"
+	    " fingerprint=%s%s%s attempt={} ttl_ms=600000 call_ms=13000 deadline=%lld",
+	    order, user, room, set, user, room, order, (long long)(s->w.now.boot_ms + 15000));
+	say(s, d, peer, line);
+}
+
+static void
+say_hold(struct site *s, struct daemon *d, int peer, const char *name)
+{
+	char user[20], order[20];
+
+	snprintf(user, sizeof(user), "u%s", name);
+	snprintf(order, sizeof(order), "o%s", name);
+	say_hold_of(s, d, peer, user, name, order, "600-720");
+}
+
+/* The next line that this connection was sent, "" where there is none. */
+static const char *
+hear(struct daemon *d, int peer)
+{
+	static char line[70000];
+	size_t len = strcspn(d->heard[peer], "\n");
+
+	memcpy(line, d->heard[peer], len);
+	line[len] = '\0';
+	if (d->heard[peer][len] == '\n')
+		len++;
+	memmove(d->heard[peer], d->heard[peer] + len, strlen(d->heard[peer] + len) + 1);
+	return line;
+}
+
+static void
+expect(struct daemon *d, int peer, const char *begin)
+{
+	const char *line = hear(d, peer);
+
+	if (strncmp(line, begin, strlen(begin)) != 0 || (begin[0] == '\0' && line[0] != '\0'))
+		fail_msg("heard \"%s\", not \"%s\"", line, begin);
+}
+
+#define expect_silence(d, peer) expect((d), (peer), "")
+
+static int64_t
+count_of(struct site *s, struct daemon *d, const char *name)
+{
+	char member[64];
+	const char *at;
+
+	snprintf(member, sizeof(member), "%s:", name);
+	say(s, d, PEERS - 1, "s stats");
+	turn(s, d);
+	at = strstr(hear(d, PEERS - 1), member);
+	return at == NULL ? -1 : strtoll(at + strlen(member), NULL, 10);
+}
+
+/* Room `name` has a ready hold; its id. */
+static uint64_t
+open_hold(struct site *s, struct daemon *d, int peer, const char *name)
+{
+	char line[100];
+	uint64_t id;
+
+	say_hold(s, d, peer, name);
+	turn(s, d);
+	id = strtoull(strstr(hear(d, peer), " id=") + 4, NULL, 10);
+	snprintf(line, sizeof(line), "r ready id=%llu tid=T%s answer={}", (unsigned long long)id, name);
+	say(s, d, peer, line);
+	turn(s, d);
+	expect(d, peer, "r ok ");
+	return id;
+}
+
+static void
+say_approve(struct site *s, struct daemon *d, int peer, uint64_t id)
+{
+	char line[100];
+
+	snprintf(line, sizeof(line), "a approve id=%llu n=1 key=00ff deadline=%lld",
+	    (unsigned long long)id, (long long)(s->w.now.boot_ms + 11000));
+	say(s, d, peer, line);
+}
+
+#define OUR(kind) struct site *s = site_open(kind); \
+	struct daemon *a = &s->d[0], *b = &s->d[1]; (void)state; (void)a; (void)b
+enum { ONE_WRITER = false, SHARED = true };
+
+/* ---- a log with one writer */
+
+static void
+a_batch_of_one_writer_may_depend_on_itself(void **state)
+{
+	OUR(ONE_WRITER);
+
+	say_hold(s, a, 0, "a");
+	say(s, a, 1, "r ready id=1 tid=T1 answer={}");
+	say_hold_of(s, a, 2, "other", "a", "other", "660-780");
+	say_approve(s, a, 3, 1);
+	turn(s, a);
+	expect(a, 0, "h ok id=1 state=held ");
+	expect(a, 1, "r ok id=1 state=ready ");
+	expect(a, 2, "h slot-held ");
+	expect(a, 3, "a ok id=1 state=approving ");
+	assert_int_equal(a->f.commits, 1);
+	turn(s, a);
+	assert_int_equal(a->f.commits, 1);	/* nothing is committed where nothing was staged */
+	site_close(s);
+}
+
+static void
+a_broken_log_ends_the_daemon_without_an_answer(void **state)
+{
+	for (int kind = 0; kind < 2; kind++) {
+		OUR(kind);
+		struct error err = { 0 };
+		int64_t next;
+
+		a->f.broken = true;
+		say_hold(s, a, 0, "a");
+		assert_false(command_end_turn(a->c, s->w.now, &next, &err));
+		assert_string_equal(err.msg, "broken on command");
+		say(s, a, 1, "1 hello");	/* nothing is decided any more */
+		assert_false(command_end_turn(a->c, s->w.now, &next, &err));
+		assert_int_equal(s->shared.n, 0);
+		site_close(s);
+	}
+}
+
+/* ---- a shared log */
+
+static void
+an_answer_comes_when_its_commit_is_done(void **state)
+{
+	OUR(SHARED);
+
+	a->f.delays = true;
+	say_hold(s, a, 0, "a");
+	turn(s, a);
+	expect_silence(a, 0);
+	assert_int_equal(count_of(s, a, "held"), 0);
+	a->f.delays = false;
+	turn(s, a);
+	expect(a, 0, "h ok id=1 state=held ");
+	assert_int_equal(count_of(s, a, "held"), 1);
+	assert_int_equal(count_of(s, a, "calls"), 1);
+	assert_int_equal(a->f.commits, 1);
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
+of_two_daemons_the_one_that_lost_decides_again(void **state)
+{
+	OUR(SHARED);
+
+	say_hold_of(s, a, 0, "u1", "room", "o1", "600-720");
+	say_hold_of(s, b, 0, "u2", "room", "o2", "660-780");
+	say_hold_of(s, b, 1, "u3", "elsewhere", "o3", "660-780");
+	turn(s, a);
+	turn(s, b);
+	expect(a, 0, "h ok id=1 ");
+	expect(b, 0, "h slot-held conflicts=660-720 ");
+	expect(b, 1, "h ok id=2 ");		/* and not the number that it would have got first */
+	assert_int_equal(b->f.commits, 2);
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
+who_loses_again_and_again_is_answered_all_the_same(void **state)
+{
+	OUR(SHARED);
+
+	a->f.loses = 100;
+	say_hold(s, a, 0, "a");
+	while (a->f.loses > 0) {
+		turn(s, a);
+		if (a->f.loses > 0)
+			assert_int_equal(a->next_boot_ms, s->w.now.boot_ms);	/* the next turn comes at once */
+	}
+	turn(s, a);
+	expect(a, 0, "h ok id=1 ");
+	assert_int_equal(a->f.commits, 101);
+	site_close(s);
+}
+
+static void
+a_commit_that_failed_is_unavailable_and_changes_nothing(void **state)
+{
+	OUR(SHARED);
+
+	a->f.fails = 1;
+	say_hold(s, a, 0, "a");
+	say(s, a, 1, "1 find-tid tid=T1");
+	turn(s, a);
+	expect(a, 0, "h unavailable message=failed%20on%20command");
+	expect(a, 1, "1 unavailable ");
+	assert_int_equal(count_of(s, a, "held"), 0);
+	assert_int_equal(count_of(s, a, "calls"), 0);
+	say_hold(s, a, 0, "a");
+	turn(s, a);
+	expect(a, 0, "h ok id=1 ");
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
+a_delayed_commit_delays_nobody_who_writes_nothing(void **state)
+{
+	static const struct { const char *ask, *hear; } rows[] = {
+		{ "1 hello", "1 ok " },
+		{ "1 stats", "1 ok " },
+		{ "1 list room=old", "1 ok held=600-720:ready" },
+		{ "1 poke", "1 ok" },
+		{ "1 watch seen=77 deadline=1", "1 ok pokes=" },
+		{ "1 nonsense", "1 error " },
+		{ "1 find-tid tid=Told", "1 ok id=1 state=ready " },
+		{ "1 find what=place user=uold room=old", "1 ok id=1 " },
+	};
+	OUR(SHARED);
+
+	open_hold(s, a, 0, "old");
+	a->f.delays = true;
+	say_hold(s, a, 0, "new");
+	turn(s, a);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		say(s, a, 1, rows[i].ask);
+		turn(s, a);
+		expect(a, 1, rows[i].hear);
+	}
+	say_hold(s, a, 2, "old");			/* the replay of a ready hold */
+	say_hold_of(s, a, 3, "other", "old", "other", "660-780");
+	turn(s, a);
+	expect(a, 2, "h replay id=1 ");
+	expect(a, 3, "h slot-held ");
+	expect_silence(a, 0);
+	site_assert_agree(s);
+	expect(a, 0, "h ok id=2 ");
+	site_close(s);
+}
+
+static void
+what_has_nothing_in_common_shares_a_commit(void **state)
+{
+	OUR(SHARED);
+
+	say_hold(s, a, 0, "a");
+	say_hold(s, a, 1, "b");
+	say_hold(s, a, 2, "c");
+	turn(s, a);
+	expect(a, 0, "h ok id=1 ");
+	expect(a, 1, "h ok id=2 ");
+	expect(a, 2, "h ok id=3 ");
+	assert_int_equal(a->f.commits, 1);
+	say(s, a, 0, "r ready id=1 tid=T1 answer={}");
+	say(s, a, 1, "r ready id=2 tid=T2 answer={}");
+	turn(s, a);
+	say_approve(s, a, 0, 1);
+	say_approve(s, a, 1, 2);
+	turn(s, a);
+	for (int i = 0; i < 2; i++)
+		expect(a, i, "r ok ");
+	assert_non_null(strstr(hear(a, 0), " token=1 "));
+	assert_non_null(strstr(hear(a, 1), " token=2 "));
+	assert_int_equal(a->f.commits, 3);
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
+what_depends_on_something_staged_goes_one_batch_later(void **state)
+{
+	static const struct { const char *what, *user, *room, *order, *set, *hear; } rows[] = {
+		{ "the same time", "u2", "room", "o2", "660-780", "h slot-held " },
+		{ "the same room", "u2", "room", "o2", "720-780", "h ok id=2 " },
+		{ "the same order", "u1", "elsewhere", "o1", "600-720", "h payment-in-progress " },
+		{ "the same user", "u1", "elsewhere", "o2", "600-720", "h ok id=2 " },
+		{ "an equal request", "u1", "room", "o1", "600-720", "h wait" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		OUR(SHARED);
+
+		say_hold_of(s, a, 0, "u1", "room", "o1", "600-720");
+		say_hold_of(s, a, 1, rows[i].user, rows[i].room, rows[i].order, rows[i].set);
+		assert_int_equal(a->f.commits, 0);
+		turn(s, a);
+		expect(a, 0, "h ok id=1 ");
+		expect(a, 1, rows[i].hear);
+		/* the second one was not in the first batch; it made one of its own, or none */
+		assert_int_equal(a->f.commits, strncmp(rows[i].hear, "h ok", 4) == 0 ? 2 : 1);
+		site_assert_agree(s);
+		site_close(s);
+	}
+}
+
+static void
+what_is_to_be_written_while_a_commit_is_pending_goes_one_batch_later(void **state)
+{
+	OUR(SHARED);
+
+	a->f.delays = true;
+	say_hold(s, a, 0, "a");
+	turn(s, a);
+	say_hold(s, a, 1, "b");		/* nothing in common, but this batch is closed */
+	say_hold(s, a, 2, "c");
+	turn(s, a);
+	expect_silence(a, 1);
+	a->f.delays = false;
+	turn(s, a);
+	expect(a, 0, "h ok id=1 ");
+	expect(a, 1, "h ok id=2 ");
+	expect(a, 2, "h ok id=3 ");
+	assert_int_equal(a->f.commits, 2);
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
+the_requests_of_a_connection_are_carried_out_in_order(void **state)
+{
+	OUR(SHARED);
+	uint64_t id = open_hold(s, a, 0, "a");
+
+	assert_int_equal(id, 1);
+	say(s, a, 0, "1 remove id=1 by=gateway n=0");
+	say(s, a, 0, "2 find-tid tid=Ta");
+	turn(s, a);
+	expect(a, 0, "1 ok id=1 ");
+	expect(a, 0, "2 ok id=1 state=removed ");
+	site_close(s);
+}
+
+static void
+a_final_no_comes_from_no_old_table(void **state)
+{
+	OUR(SHARED);
+
+	b->f.deaf = true;
+	open_hold(s, a, 0, "a");
+	say(s, b, 0, "1 find-tid tid=Ta");
+	say(s, b, 1, "2 find-order cid=" CID " order=oa");
+	say_hold_of(s, b, 2, "u2", "a", "o2", "600-720");	/* b has not heard of the hold */
+	turn(s, b);
+	expect(b, 0, "1 ok id=1 state=ready ");
+	expect(b, 1, "2 ok id=1 state=ready ");
+	expect(b, 2, "h slot-held ");
+	b->f.barriers = 0;
+	say(s, b, 0, "1 find-tid tid=nothing");
+	turn(s, b);
+	expect(b, 0, "1 no-hold");
+	assert_int_equal(b->f.barriers, 1);
+	say(s, b, 0, "1 find-tid tid=Ta");	/* what is there needs no barrier */
+	turn(s, b);
+	expect(b, 0, "1 ok ");
+	assert_int_equal(b->f.barriers, 1);
+	site_close(s);
+}
+
+static void
+who_cannot_be_answered_in_time_is_told_that_nobody_knows(void **state)
+{
+	OUR(SHARED);
+
+	a->f.delays = true;
+	say_hold(s, a, 0, "a");
+	turn(s, a);
+	say_hold(s, a, 1, "b");
+	turn(s, a);
+	assert_int_equal(a->next_boot_ms, s->w.now.boot_ms + 1500);
+	world_pass(&s->w, 1499);
+	turn(s, a);
+	expect_silence(a, 0);
+	world_pass(&s->w, 1);
+	turn(s, a);
+	expect(a, 0, "h unavailable ");
+	expect(a, 1, "h unavailable ");
+	a->f.delays = false;
+	turn(s, a);
+	expect_silence(a, 0);
+	assert_int_equal(count_of(s, a, "held"), 1);	/* it had happened; what was not staged had not */
+	assert_int_equal(count_of(s, a, "calls"), 0);	/* and nobody makes a call for it */
+	say_hold(s, a, 0, "a");
+	turn(s, a);
+	expect(a, 0, "h payment-in-progress ");
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
+what_is_staged_for_a_client_that_is_gone_stays_and_what_is_not_is_forgotten(void **state)
+{
+	OUR(SHARED);
+
+	a->f.delays = true;
+	say_hold(s, a, 0, "a");
+	turn(s, a);
+	say_hold(s, a, 1, "b");
+	command_peer_gone(a->c, &a->peer[0]);
+	command_peer_gone(a->c, &a->peer[1]);
+	peer_init(&a->peer[0]);
+	peer_init(&a->peer[1]);
+	a->f.delays = false;
+	turn(s, a);
+	assert_int_equal(count_of(s, a, "held"), 1);
+	assert_int_equal(count_of(s, a, "calls"), 0);
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
+a_lost_request_of_a_client_that_is_gone_has_not_happened(void **state)
+{
+	OUR(SHARED);
+
+	say_hold(s, b, 0, "b");
+	a->f.delays = true;
+	a->f.loses = 1;
+	say_hold(s, a, 0, "a");
+	turn(s, a);
+	command_peer_gone(a->c, &a->peer[0]);
+	peer_init(&a->peer[0]);
+	a->f.delays = false;
+	turn(s, a);
+	turn(s, b);
+	assert_int_equal(count_of(s, b, "held"), 1);
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
+grants_that_are_not_committed_count_as_calls(void **state)
+{
+	static const char *const rooms[] = { "a", "b", "c", "d", "e" };
+	OUR(SHARED);
+
+	for (int i = 0; i < 5; i++)
+		say_hold(s, a, i, rooms[i]);
+	turn(s, a);
+	for (int i = 0; i < 5; i++)
+		expect(a, i, i < 4 ? "h ok " : "h provider-busy ");
+	assert_int_equal(count_of(s, a, "calls"), 4);
+	site_close(s);
+}
+
+static void
+a_hold_expires_once_for_all_daemons(void **state)
+{
+	OUR(SHARED);
+
+	open_hold(s, a, 0, "a");
+	for (int i = 0; i < DAEMONS; i++)
+		turn(s, &s->d[i]);
+	assert_int_equal(b->next_boot_ms, s->w.now.boot_ms + 600000);
+	world_pass(&s->w, 600000);
+	for (int i = 0; i < DAEMONS; i++)
+		s->d[i].f.deaf = true;		/* all of them try */
+	for (int i = 0; i < DAEMONS; i++)
+		turn(s, &s->d[i]);
+	assert_int_equal(s->shared.n, 3);	/* hold, ready, expired */
+	for (int i = 0; i < DAEMONS; i++)
+		assert_int_equal(count_of(s, &s->d[i], "expired"), 1);
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
+what_expires_leaves_room_in_the_batch_for_others(void **state)
+{
+	OUR(SHARED);
+
+	open_hold(s, a, 0, "a");
+	world_pass(&s->w, 600000);
+	a->f.commits = 0;
+	say_hold(s, a, 1, "b");
+	say_hold_of(s, a, 2, "u2", "a", "o2", "600-720");	/* takes the time that is over */
+	turn(s, a);
+	expect(a, 1, "h ok ");
+	expect(a, 2, "h ok ");
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
+a_failed_commit_of_what_expired_is_tried_again_later(void **state)
+{
+	OUR(SHARED);
+
+	open_hold(s, a, 0, "a");
+	world_pass(&s->w, 600000);
+	a->f.commits = 0;
+	a->f.fails = 1;
+	turn(s, a);
+	assert_int_equal(a->f.commits, 1);
+	assert_int_equal(a->next_boot_ms, s->w.now.boot_ms + 1000);
+	world_pass(&s->w, 1000);
+	turn(s, a);
+	assert_int_equal(count_of(s, a, "expired"), 1);
+	site_close(s);
+}
+
+static void
+records_of_others_wake_who_waits_here(void **state)
+{
+	OUR(SHARED);
+
+	say_hold(s, b, 0, "a");
+	turn(s, b);
+	expect(b, 0, "h ok id=1 ");
+	say_hold(s, b, 1, "a");
+	turn(s, b);
+	expect(b, 1, "h wait");
+	turn(s, a);
+	say(s, a, 0, "r ready id=1 tid=T1 answer={}");	/* the caller has found another daemon */
+	turn(s, a);
+	expect(a, 0, "r ok ");
+	turn(s, b);
+	expect(b, 1, "h replay id=1 state=ready ");
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
+a_full_log_refuses_what_is_new(void **state)
+{
+	OUR(SHARED);
+	uint64_t id = open_hold(s, a, 0, "a");
+	char line[100];
+
+	say_approve(s, a, 0, id);
+	turn(s, a);
+	expect(a, 0, "a ok ");
+	a->f.is_full = true;
+	say_hold(s, a, 1, "b");
+	snprintf(line, sizeof(line), "o outcome id=%llu token=1 outcome=approved n=2", (unsigned long long)id);
+	say(s, a, 0, line);
+	turn(s, a);
+	expect(a, 1, "h unavailable ");
+	expect(a, 0, "o ok id=1 state=approved ");
+	site_close(s);
+}
+
+static void
+who_sends_without_end_is_refused(void **state)
+{
+	OUR(SHARED);
+
+	a->f.delays = true;
+	for (int i = 0; i < 65; i++)
+		say_hold(s, a, 0, "a");
+	turn(s, a);
+	expect(a, 0, "h unavailable ");
+	expect_silence(a, 0);
+	site_close(s);
+}
+
+/* ---- many daemons at random */
+
+static unsigned
+pick(unsigned *seed, unsigned n)
+{
+	*seed = *seed * 1103515245 + 12345;
+	return (*seed >> 16) % n;
+}
+
+static void
+random_line(struct site *s, struct daemon *d, int peer, unsigned *seed)
+{
+	static const char *const names[] = { "a", "b", "c", "d" };
+	static const char *const sets[] = { "600-720", "660-780", "720-800" };
+	static const char *const outcomes[] = { "approved", "declined", "unknown", "refused", "restored" };
+	unsigned id = 1 + pick(seed, 8 + (unsigned)s->shared.n / 3), kind = pick(seed, 8);
+	char user[8], order[8], line[200];
+
+	snprintf(user, sizeof(user), "u%s", names[pick(seed, 4)]);
+	snprintf(order, sizeof(order), "o%u", pick(seed, 6));
+	if (kind <= 2) {
+		say_hold_of(s, d, peer, user, names[pick(seed, 4)], order, sets[pick(seed, 3)]);
+		return;
+	}
+	if (kind == 3)
+		snprintf(line, sizeof(line), "r ready id=%u tid=T%u answer={}", id, id);
+	else if (kind == 4)
+		snprintf(line, sizeof(line), "f fail id=%u paid=0 failure=no", id);
+	else if (kind == 5)
+		snprintf(line, sizeof(line), "a approve id=%u n=%u key=00 deadline=%lld", id, 1 + pick(seed, 3),
+		    (long long)(s->w.now.boot_ms + 1000));
+	else if (kind == 6)
+		snprintf(line, sizeof(line), "o outcome id=%u token=%u outcome=%s n=%u", id,
+		    1 + pick(seed, 20), outcomes[pick(seed, 5)], pick(seed, 3));
+	else
+		snprintf(line, sizeof(line), "x remove id=%u by=gateway n=0", id);
+	say(s, d, peer, line);
+}
+
+static void
+daemons_on_one_log_agree_whatever_happens(void **state)
+{
+	size_t batches = 0;
+
+	for (unsigned round = 0; round < 20; round++) {
+		OUR(SHARED);
+		unsigned seed = 7 + round;
+
+		for (int step = 0; step < 600; step++) {
+			struct daemon *d = &s->d[pick(&seed, DAEMONS)];
+
+			d->f.delays = pick(&seed, 4) == 0;
+			d->f.deaf = pick(&seed, 3) == 0;
+			d->f.fails = pick(&seed, 20) == 0;
+			for (unsigned n = pick(&seed, 4); n > 0; n--)
+				random_line(s, d, (int)pick(&seed, PEERS), &seed);
+			if (pick(&seed, 30) == 0) {
+				int peer = (int)pick(&seed, PEERS);
+
+				command_peer_gone(d->c, &d->peer[peer]);
+				peer_init(&d->peer[peer]);
+			}
+			world_pass(&s->w, pick(&seed, 50) == 0 ? 20000 : pick(&seed, 200));
+			turn(s, d);
+			for (int i = 0; i < PEERS; i++)
+				d->heard[i][0] = '\0';
+		}
+		site_assert_agree(s);
+		site_assert_agree(s);	/* the first one may have committed what was under way */
+		for (int i = 0; i < DAEMONS; i++)
+			assert_int_equal(s->d[i].f.applied, s->shared.n);
+		batches += s->shared.n;
+		site_close(s);
+	}
+	assert_in_range(batches, 1000, 1000000);	/* enough has happened */
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_batch_of_one_writer_may_depend_on_itself),
+		cmocka_unit_test(a_broken_log_ends_the_daemon_without_an_answer),
+		cmocka_unit_test(an_answer_comes_when_its_commit_is_done),
+		cmocka_unit_test(of_two_daemons_the_one_that_lost_decides_again),
+		cmocka_unit_test(who_loses_again_and_again_is_answered_all_the_same),
+		cmocka_unit_test(a_commit_that_failed_is_unavailable_and_changes_nothing),
+		cmocka_unit_test(a_delayed_commit_delays_nobody_who_writes_nothing),
+		cmocka_unit_test(what_has_nothing_in_common_shares_a_commit),
+		cmocka_unit_test(what_depends_on_something_staged_goes_one_batch_later),
+		cmocka_unit_test(what_is_to_be_written_while_a_commit_is_pending_goes_one_batch_later),
+		cmocka_unit_test(the_requests_of_a_connection_are_carried_out_in_order),
+		cmocka_unit_test(a_final_no_comes_from_no_old_table),
+		cmocka_unit_test(who_cannot_be_answered_in_time_is_told_that_nobody_knows),
+		cmocka_unit_test(what_is_staged_for_a_client_that_is_gone_stays_and_what_is_not_is_forgotten),
+		cmocka_unit_test(a_lost_request_of_a_client_that_is_gone_has_not_happened),
+		cmocka_unit_test(grants_that_are_not_committed_count_as_calls),
+		cmocka_unit_test(a_hold_expires_once_for_all_daemons),
+		cmocka_unit_test(what_expires_leaves_room_in_the_batch_for_others),
+		cmocka_unit_test(a_failed_commit_of_what_expired_is_tried_again_later),
+		cmocka_unit_test(records_of_others_wake_who_waits_here),
+		cmocka_unit_test(a_full_log_refuses_what_is_new),
+		cmocka_unit_test(who_sends_without_end_is_refused),
+		cmocka_unit_test(daemons_on_one_log_agree_whatever_happens),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
