@@ -15,7 +15,8 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/privilege.h"
-#include "fcgi/handlers.h"
+#include "fcgi/call.h"
+#include "fcgi/edge.h"
 #include "fcgi/master.h"
 #include "fcgi/worker.h"
 

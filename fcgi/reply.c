@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/text.h"
 #include "fcgi/schedule.h"
 #include "json/strict.h"
 #include "json/write.h"
@@ -385,80 +384,6 @@ reply_payments(struct reply *r, const struct payment *list, size_t n, bool more)
 	buf_add_char(b, '}');
 	b->bad = b->bad || cursor.bad;
 	buf_clear(&cursor);
-}
-
-/* Quoted, nothing hidden in it, and no formula: a cell that begins like one gets an apostrophe before it. */
-static void
-add_cell(struct buf *b, const char *text)
-{
-	struct buf visible = BUF_INIT;
-
-	text_add_visible(&visible, text);
-	buf_add_str(b, b->len > 0 && b->data[b->len - 1] != '\n' ? ",\"" : "\"");
-	if (text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL)
-		buf_add_char(b, '\'');
-	for (const char *p = buf_str(&visible); *p != '\0'; p++) {
-		if (*p == '"')
-			buf_add_char(b, '"');
-		buf_add_char(b, *p);
-	}
-	buf_add_char(b, '"');
-	b->bad = b->bad || visible.bad;
-	buf_clear(&visible);
-}
-
-static void
-add_kst(struct buf *b, int64_t wall_ms)
-{
-	enum { KST_MS = 9 * 3600 * 1000 };
-	char iso[CLOCK_ISO_CAP];
-
-	clock_format_iso(wall_ms + KST_MS, iso);
-	buf_printf(b, ",\"%.10s %.8s\"", iso, iso + 11);
-}
-
-/* The same question without its cursor, and with the next one. */
-static void
-add_link(struct buf *b, const char *prefix, const char *query, const struct payment *last)
-{
-	buf_printf(b, "Link: <%s/payments?", prefix);
-	for (const char *p = query == NULL ? "" : query; *(p += strspn(p, "&")) != '\0'; p += strcspn(p, "&"))
-		if (strncmp(p, "cursor=", 7) != 0 && memchr(p, '>', strcspn(p, "&")) == NULL)
-			buf_printf(b, "%.*s&", (int)strcspn(p, "&"), p);
-	buf_add_str(b, "cursor=");
-	request_cursor(last, b);
-	buf_add_str(b, ">; rel=\"next\"\r\n");
-}
-
-void
-reply_payments_csv(struct reply *r, const struct reply_to *to, const char *query, const struct payment *list, size_t n, bool more)
-{
-	struct buf *b = &r->body;
-
-	r->status = 200;
-	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
-	reply_add_header(r, "Content-Disposition", "attachment; filename=\"payments.csv\"");
-	if (more && n > 0)
-		add_link(&r->headers, to->conf->prefix, query, &list[n - 1]);
-	buf_add_str(b, "\xef\xbb\xbftid,approved_at (KST),created_at (KST),userId,partner_order_id,partner_user_id,cid,aid,item_name,quantity,total,tax_free,vat,point,"
-	    "discount,payment_method_type\r\n");
-	for (size_t i = 0; i < n; i++) {
-		const struct payment *p = &list[i];
-
-		add_cell(b, p->tid);
-		add_kst(b, p->approved_at_ms);
-		add_kst(b, p->created_at_ms);
-		add_cell(b, p->user_id);
-		add_cell(b, p->partner_order_id);
-		add_cell(b, p->partner_user_id);
-		add_cell(b, p->cid);
-		add_cell(b, p->aid);
-		add_cell(b, p->item_name);
-		buf_printf(b, ",%lld,%lld,%lld,%lld,%lld,%lld", (long long)p->quantity, (long long)p->amount.total, (long long)p->amount.tax_free,
-		    (long long)p->amount.vat, (long long)p->amount.point, (long long)p->amount.discount);
-		add_cell(b, p->payment_method_type);
-		buf_add_str(b, "\r\n");
-	}
 }
 
 bool

@@ -43,10 +43,8 @@ void reply_refund(struct reply *r, const struct reply_to *to, const struct flow_
 /* GET /orders */
 void reply_order(struct reply *r, const struct reply_to *to, const struct request_order *rq, const struct flow_order_answer *a);
 
-/* GET /payments: a page, and where the next one begins. As CSV: RFC 4180 with a byte order mark, times in KST as the header says, no cell that a spreadsheet would take for a
- * formula; the next page is in the header Link. */
+/* GET /payments: a page, and where the next one begins. As CSV: fcgi/csv.h. */
 void reply_payments(struct reply *r, const struct payment *list, size_t n, bool more);
-void reply_payments_csv(struct reply *r, const struct reply_to *to, const char *query, const struct payment *list, size_t n, bool more);
 /* GET /payments/{tid}: the payment and what became of it. False: it is none of the order's attempts, and nothing was written. */
 bool reply_payment(struct reply *r, const struct reply_to *to, const struct payment *p, const struct flow_order_answer *a);
 

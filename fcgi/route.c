@@ -8,6 +8,7 @@
 
 #include "base/conf.h"
 #include "fcgi/handlers.h"
+#include "fcgi/health.h"
 
 /* clang-format off */
 static const struct route routes[] = {
@@ -31,20 +32,20 @@ enum { N_ROUTES = sizeof(routes) / sizeof(routes[0]), PATH_MAX_LEN = 511 };
 
 /* `param` is empty, or what stands behind the / of a path that ends with it. */
 static bool
-is_route(const struct route *r, const char *path, char param[ROUTE_PARAM_CAP])
+is_route(const struct route *r, const char *path, char param[CALL_PARAM_CAP])
 {
 	size_t len = strlen(r->path), rest = strlen(path) - (strlen(path) < len ? 0 : len);
 
 	if (r->path[len - 1] != '/')
 		return strcmp(path, r->path) == 0;
-	if (strncmp(path, r->path, len) != 0 || rest == 0 || rest >= ROUTE_PARAM_CAP || strchr(path + len, '/') != NULL)
+	if (strncmp(path, r->path, len) != 0 || rest == 0 || rest >= CALL_PARAM_CAP || strchr(path + len, '/') != NULL)
 		return false;
 	memcpy(param, path + len, rest + 1);
 	return true;
 }
 
 static const struct route *
-find_below(const char *prefix, const char *path, char param[ROUTE_PARAM_CAP])
+find_below(const char *prefix, const char *path, char param[CALL_PARAM_CAP])
 {
 	size_t len = strlen(prefix);
 
@@ -57,7 +58,7 @@ find_below(const char *prefix, const char *path, char param[ROUTE_PARAM_CAP])
 }
 
 const struct route *
-route_find(const char *prefix, const char *script_name, const char *path_info, const char *request_uri, char param[ROUTE_PARAM_CAP])
+route_find(const char *prefix, const char *script_name, const char *path_info, const char *request_uri, char param[CALL_PARAM_CAP])
 {
 	const struct route *r = NULL;
 	char path[PATH_MAX_LEN + 1];

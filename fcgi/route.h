@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct call;
+#include "fcgi/call.h"
 
 struct route {
 	const char *method, *path;
@@ -17,8 +17,7 @@ struct route {
 
 /* The web server's split of a path into SCRIPT_NAME and PATH_INFO is its own affair: their sum is looked at, then REQUEST_URI without its query.
  * Any may be NULL. NULL: no route. param: of a route that has one. */
-enum { ROUTE_PARAM_CAP = 65 };
-const struct route *route_find(const char *prefix, const char *script_name, const char *path_info, const char *request_uri, char param[ROUTE_PARAM_CAP]);
+const struct route *route_find(const char *prefix, const char *script_name, const char *path_info, const char *request_uri, char param[CALL_PARAM_CAP]);
 /* What Allow says: a GET route serves HEAD, too, and every route answers OPTIONS. */
 const char *route_allow(const struct route *r);
 bool route_takes(const struct route *r, const char *method);	/* method may be NULL */

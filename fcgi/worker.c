@@ -21,7 +21,8 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "fcgi/gate.h"
-#include "fcgi/handlers.h"
+#include "fcgi/call.h"
+#include "fcgi/edge.h"
 
 /* libfcgi knows no time-outs and handles SIGTERM so that it loses work. Hence: the signals that end us are blocked but in epoll_pwait; while libfcgi reads or
  * closes, a timer runs whose signal shuts the peer's socket down, so that every read ends. A peer has no reason to be slow: it is a web server that has

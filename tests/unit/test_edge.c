@@ -17,7 +17,8 @@
 #include <openssl/sha.h>
 
 #include "base/clock.h"
-#include "fcgi/handlers.h"
+#include "fcgi/call.h"
+#include "fcgi/edge.h"
 #include "flow/common.h"
 #include "flow/site.h"
 #include "fcgi/route.h"
@@ -402,7 +403,7 @@ a_path_in_whatever_way_it_is_split(void **state)
 		{ "/pay", NULL, NULL, "/paypayReady", NULL },
 		{ "/pay", NULL, NULL, NULL, NULL },
 	};
-	char longer[2000], param[ROUTE_PARAM_CAP];
+	char longer[2000], param[CALL_PARAM_CAP];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

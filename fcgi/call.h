@@ -1,0 +1,58 @@
+/* One request on its way through a worker, and what the worker has for it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/conf.h"
+#include "fcgi/gate.h"
+#include "fcgi/reply.h"
+#include "fcgi/request.h"
+#include "flow/flow.h"
+
+/* As the web server handed it over. Everything is borrowed, and any text may be NULL. */
+struct http_request {
+	const char *method, *script_name, *path_info, *request_uri, *query;
+	const char *authorization, *content_type, *content_encoding, *accept, *accept_language;
+	const char *request_id, *remote_addr;
+	const char *body;
+	size_t body_len;
+	bool too_large;		/* longer than REQUEST_MAX, so the body was not read */
+	int64_t boot_ms;	/* when it was accepted */
+};
+
+/* What a worker has. It is made once, after fork. It is large: keep it in static storage. */
+struct edge {
+	const struct conf *conf;
+	struct flow flow;
+	struct gate gate;
+	unsigned char random[1024];	/* for request ids: read in one go, used from the end */
+	size_t random_left;
+	/* of the current request */
+	char request_id[REQUEST_ID_CAP];
+	struct request_ready ready;
+	struct flow_answer answer;
+	struct flow_order_answer order;
+	struct reply reply;
+};
+
+enum { CALL_PARAM_CAP = 65 };
+
+struct call {			/* what a handler sees */
+	struct edge *e;
+	const struct http_request *in;
+	const struct conf_caller *caller;	/* NULL: the route is open to everybody */
+	struct reply_to to;
+	struct reply *reply;
+	struct flow_call flow_call;
+	char param[CALL_PARAM_CAP];	/* the last part of the path, where the route takes one */
+	char why[200];		/* for the log, never for the caller */
+};
+
+/* Makes the problem the reply. */
+void call_problem(struct call *c, enum problem p);
+/* Keeps the reason for the log. */
+void call_explain(struct call *c, const char *why);
+/* The flow, just before it is asked: where queue and store were away, looks at them again. */
+struct flow *call_flow(struct call *c);

@@ -1,0 +1,92 @@
+#include "config.h"
+
+#include "fcgi/csv.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+
+/* Quoted, nothing hidden in it, and no formula: a cell that begins like one gets an apostrophe before it. */
+static void
+add_cell(struct buf *b, const char *text)
+{
+	struct buf visible = BUF_INIT;
+
+	text_add_visible(&visible, text);
+	buf_add_str(b, b->len > 0 && b->data[b->len - 1] != '\n' ? ",\"" : "\"");
+	if (text[0] != '\0' && strchr("=+-@\t\r", text[0]) != NULL)
+		buf_add_char(b, '\'');
+	for (const char *p = buf_str(&visible); *p != '\0'; p++) {
+		if (*p == '"')
+			buf_add_char(b, '"');
+		buf_add_char(b, *p);
+	}
+	buf_add_char(b, '"');
+	b->bad = b->bad || visible.bad;
+	buf_clear(&visible);
+}
+
+static void
+add_kst(struct buf *b, int64_t wall_ms)
+{
+	enum { KST_MS = 9 * 3600 * 1000 };
+	char iso[CLOCK_ISO_CAP];
+
+	clock_format_iso(wall_ms + KST_MS, iso);
+	buf_printf(b, ",\"%.10s %.8s\"", iso, iso + 11);
+}
+
+/* The query of this page with the cursor of the next one. */
+static void
+add_link(struct buf *b, const char *prefix, const char *query, const struct payment *last)
+{
+	buf_printf(b, "Link: <%s/payments?", prefix);
+	for (const char *p = query == NULL ? "" : query; *(p += strspn(p, "&")) != '\0'; p += strcspn(p, "&"))
+		if (strncmp(p, "cursor=", 7) != 0 && memchr(p, '>', strcspn(p, "&")) == NULL)
+			buf_printf(b, "%.*s&", (int)strcspn(p, "&"), p);
+	buf_add_str(b, "cursor=");
+	request_cursor(last, b);
+	buf_add_str(b, ">; rel=\"next\"\r\n");
+}
+
+static void
+add_row(struct buf *b, const struct payment *p)
+{
+	const int64_t numbers[] = { p->quantity, p->amount.total, p->amount.tax_free, p->amount.vat, p->amount.point,
+		p->amount.discount };
+
+	add_cell(b, p->tid);
+	add_kst(b, p->approved_at_ms);
+	add_kst(b, p->created_at_ms);
+	add_cell(b, p->user_id);
+	add_cell(b, p->partner_order_id);
+	add_cell(b, p->partner_user_id);
+	add_cell(b, p->cid);
+	add_cell(b, p->aid);
+	add_cell(b, p->item_name);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		buf_add_char(b, ',');
+		buf_add_int(b, numbers[i]);
+	}
+	add_cell(b, p->payment_method_type);
+	buf_add_str(b, "\r\n");
+}
+
+void
+csv_payments(struct reply *r, const struct reply_to *to, const char *query, const struct payment *list, size_t n,
+    bool more)
+{
+	struct buf *b = &r->body;
+
+	r->status = 200;
+	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
+	reply_add_header(r, "Content-Disposition", "attachment; filename=\"payments.csv\"");
+	if (more && n > 0)
+		add_link(&r->headers, to->conf->prefix, query, &list[n - 1]);
+	buf_add_str(b, "\xef\xbb\xbf"	/* the byte order mark */
+	    "tid,approved_at (KST),created_at (KST),userId,partner_order_id,partner_user_id,cid,aid,item_name,"
+	    "quantity,total,tax_free,vat,point,discount,payment_method_type\r\n");
+	for (size_t i = 0; i < n; i++)
+		add_row(b, &list[i]);
+}
