@@ -13,6 +13,8 @@ enum {
 	RETRY_MS = 1000,	/* something is under way */
 	RETRY_BUSY_MS = 2000,
 	RETRY_NO_END_MS = 30000,	/* in the way is one that no timer ends */
+	GONE_OF_PLACE_MAX = 64,	/* of one user and room, that are remembered without ever having come to an approve */
+	GONE_DROPS_MAX = 8,	/* of them in one record, so that it stays short */
 	SPAN_MAX_MS = 24 * 60 * 60 * 1000,	/* of what a caller may ask for */
 };
 

@@ -281,6 +281,28 @@ write_seats(struct asking *q)
 	}
 }
 
+/*
+ * A user who opens and cancels again and again leaves a gone hold each time, which would be remembered for a day. Of
+ * one place only the last ones are: the oldest that never came to an approve is forgotten. Nothing was ever sent
+ * under it, and nothing can be: an approve goes by the place, not by the tid.
+ */
+static void
+write_forgotten(struct asking *q)
+{
+	const struct hold *h = q->place == NULL ? NULL : q->place->gone;
+	size_t n = 1, dropped = 0;	/* with the one that is granted now */
+
+	for (const struct hold *g = h; g != NULL; g = g->place_next)
+		n++;
+	for (; n > GONE_OF_PLACE_MAX && h != NULL && dropped < GONE_DROPS_MAX; h = h->place_next) {
+		if (h->life.token != 0)
+			continue;
+		decision_write_drop(&q->d, h);
+		dropped++;
+		n--;
+	}
+}
+
 static void
 grant_hold(struct asking *q)
 {
@@ -295,6 +317,7 @@ grant_hold(struct asking *q)
 	for (size_t i = 0; i < 2; i++)
 		c.life.replaces[i] = q->old[i] == NULL ? 0 : q->old[i]->id;
 	write_seats(q);
+	write_forgotten(q);
 	decision_write(&q->d, &c);
 	decision_answer(&q->d, HA_OK, 0);
 	q->d.out->hold = (struct hold_view){ .id = c.id, .state = HOLD_HELD, .cid = rq->cid, .order = rq->order, .user = rq->user, .room = rq->room,

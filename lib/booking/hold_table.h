@@ -37,7 +37,8 @@ struct hold_limits {
 	int64_t window_ms;		/* KakaoPay's: 15 min from the ready call's begin */
 	int64_t max_tries_per_min;	/* grants of one hold to approve: each may inquire, and send once */
 	int64_t removed_answer_ms;	/* 10 min: "the last answer again" */
-	int64_t gone_memory_ms;		/* how long a fenced, expired or declined hold answers hold-expired rather than no-hold: 24 h */
+	int64_t gone_memory_ms;		/* how long a fenced, expired or declined hold answers hold-expired rather than no-hold: 24 h; of one
+					 * user and room the last 64 that never came to an approve */
 	int64_t order_memory_ms;	/* 35 days */
 };
 

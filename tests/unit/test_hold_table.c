@@ -1070,6 +1070,29 @@ a_grant_given_back_unused_does_not_count(void **state)
 }
 
 static void
+who_opens_and_cancels_again_and_again_is_not_remembered_each_time(void **state)
+{
+	uint64_t id, declined;
+	struct hold_stats s;
+
+	OUR(w);
+	declined = world_opened(&w, "a", ROOM1, "o0", "0-60");
+	assert_int_equal(world_outcome(&w, declined, world_granted(&w, declined, 1), HO_DECLINED, 2), HA_OK);
+	for (int i = 0; i < 300; i++) {
+		id = world_opened(&w, "a", ROOM1, "o1", "0-60");
+		assert_int_equal(world_remove(&w, id, false, 0), HA_OK);
+		hold_table_stats(w.t, &s);
+		assert_in_range(s.by_state[HOLD_REMOVED], i < 63 ? i + 1 : 63, i < 63 ? i + 1 : 63);
+	}
+	assert_int_equal(s.by_state[HOLD_DECLINED], 1);		/* money may have been about to move: for its whole time */
+	assert_int_equal(world_find(&w, FIND_PLACE, "a", ROOM1), HA_OK);
+	assert_int_equal(w.a.hold.id, id);
+	assert_int_equal(world_remove(&w, id, false, 0), HA_REPLAY);
+	world_restart(&w);
+	world_close(&w);
+}
+
+static void
 an_outcome_is_told_once_and_repeats_change_nothing(void **state)
 {
 	static const struct { enum hold_outcome first, then; enum hold_state s; } rows[] = {
@@ -1598,6 +1621,7 @@ main(void)
 		cmocka_unit_test(five_refused_tokens_a_minute_are_enough),
 		cmocka_unit_test(five_grants_a_minute_are_enough_however_they_end),
 		cmocka_unit_test(a_grant_given_back_unused_does_not_count),
+		cmocka_unit_test(who_opens_and_cancels_again_and_again_is_not_remembered_each_time),
 		cmocka_unit_test(an_outcome_is_told_once_and_repeats_change_nothing),
 		cmocka_unit_test(a_declined_payment_frees_its_time_and_its_order),
 		cmocka_unit_test(a_late_capture_takes_its_time_again_if_it_is_free),
