@@ -73,13 +73,13 @@ note_asked(struct settle_memory *m, struct now now, bool nothing_happened)
 }
 
 /*
- * The distances are those of the tid, not of one send of it: each earlier send counts as an inquiry, so that a caller who has it sent again
- * and again does not have it inquired about again and again.
+ * Whoever has an attempt sent again may have asked just before: the second send of a tid is inquired about 2 s after we see it, any later one
+ * 5 s after. So sends that follow each other quickly add at most two inquiries each.
  */
 static int64_t
 after_gap(const struct settle_facts *f, const struct settle_memory *m)
 {
-	int64_t before = f->at == SETTLE_SEND ? f->sends_before : 0;
+	int64_t before = f->at != SETTLE_SEND ? 0 : f->sends_before < 2 ? f->sends_before : 2;
 
 	if (m->asked + before == 0)
 		return 0;

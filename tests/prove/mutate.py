@@ -52,7 +52,7 @@ MUTANTS = [
     ("the end of a chain for attempts", "lib/flow/ready.c", "\t} else if (!order_has_room(&chain, LK_APPROVING, NULL)) {", "\t} else if (false) {", FLOW),
     ("the end of a chain for refunds", "lib/flow/refund.c", "\tif (!order_has_room(&r->chain, LK_REFUNDING, r->rq->tid)) {", "\tif (false) {", FLOW),
     ("refunds that come to nothing in a minute", "lib/flow/refund.c", "\tif (is_too_often(r))\n\t\treturn DONE;\n", "\t(void)is_too_often;\n", FLOW),
-    ("the courier's distances are the tid's", "lib/flow/settle_plan.c", "f->at == SETTLE_SEND ? f->sends_before : 0;", "0;", "tests/unit/test_settle"),
+    ("the courier lets a send again rest", "lib/flow/settle_plan.c", "f->at != SETTLE_SEND ? 0 : f->sends_before < 2 ? f->sends_before : 2;", "0;", "tests/unit/test_settle"),
     ("class N on a second send", "lib/flow/approve.c", "ko == KO_UNKNOWN || ap->unsettled)", "ko == KO_UNKNOWN)", FLOW),
     ("inquiry before a second send", "lib/flow/approve.c", "return ap->unsettled ? settle_first(ap, n) : send_approve(ap, n);", "(void)settle_first;\n\treturn send_approve(ap, n);", FLOW),
     ("window check before the send", "lib/kakaopay/kakaopay.c", "\tif (now >= c->deadline_boot_ms || now >= c->window_boot_ms) {", "\tif (now >= c->deadline_boot_ms) {", "tests/unit/test_kakaopay"),
