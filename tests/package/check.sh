@@ -58,7 +58,7 @@ rm "$tree/usr/sbin/policy-rc.d"
 umount "$tree/dev" "$tree/proc"
 
 echo "== a machine: configure, use, upgrade, remove, purge"
+ROOMPAY_BUILD=$build "$src/dev/build" python store
 python=$build/venv/bin/python
-[ -x "$python" ] || python=python3
-PYTHONPATH=$src/tests/system "$python" -B "$src/tests/package/use.py" "$tree" "$build/store"
+PYTHONPATH=$src/tests/system "$python" -B "$src/tests/package/use.py" "$tree" "$build"
 echo "package: built, lintian-clean, installed, started by systemd, used behind Apache and lighttpd, removed"

@@ -1,4 +1,4 @@
-"""use.py TREE STORE: what an administrator does with the installed package, by doc/operations.md and the man pages, on a machine that systemd runs: from the secrets to a
+"""use.py TREE BUILD: what an administrator does with the installed package, by doc/operations.md and the man pages, on a machine that systemd runs: from the secrets to a
 payment behind Apache and one behind lighttpd, then what the guide says for later: reload, a program that dies, keys as credentials, the logs, an upgrade, removal."""
 import base64
 import http.server
@@ -7,9 +7,7 @@ import pathlib
 import re
 import secrets
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -19,6 +17,7 @@ from booking_site import http_call
 from machine import Machine
 from ports import free_port
 from stack import connects, wait_for
+from store_server import store_server
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 CONF = "/etc/roompay/roompay.conf"
@@ -38,8 +37,8 @@ class Reservation(http.server.BaseHTTPRequestHandler):
 
 
 class Site:
-    def __init__(self, machine, store_port):
-        self.machine, self.store_port = machine, store_port
+    def __init__(self, machine, store_uri):
+        self.machine, self.store_uri = machine, store_uri
         self.guide = (TOP / "doc/operations.md").read_text()
         self.peer = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Reservation)
         threading.Thread(target=self.peer.serve_forever, daemon=True).start()
@@ -119,7 +118,7 @@ def from_secrets_to_programs(s):
     def fill(text):
         for t in s.tokens.values():
             text = text.replace("0" * 64, t["token_sha256"], 1)
-        text = text.replace("mongodb://127.0.0.1:27017/", f"mongodb://127.0.0.1:{s.store_port}/")
+        text = text.replace("mongodb://127.0.0.1:27017/", s.store_uri)
         text = re.sub(r"^url = https://.*$", f"url = http://127.0.0.1:{s.peer.server_port}/hooks", text, flags=re.M)
         text = text.replace("redirect_hosts = study.example.com", "redirect_hosts = study.test")
         return text.replace("mode = secret_key\n", f"mode = secret_key\nbase_url = http://127.0.0.1:{s.sim_port}\n")
@@ -257,14 +256,13 @@ def remove_and_purge(s):
 
 
 def main():
-    tree, store = pathlib.Path(sys.argv[1]), sys.argv[2]
-    store_port, store_dir = free_port(), tempfile.mkdtemp(prefix="roompay-store-")
-    program = subprocess.Popen([store, "--listen-addr", f"127.0.0.1:{store_port}", "--dir", store_dir], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL, start_new_session=True)
+    tree, store_dir = pathlib.Path(sys.argv[1]), tempfile.mkdtemp(prefix="roompay-store-")
+    store = store_server(sys.argv[2], store_dir)
+    store.start()
     machine = None
     try:
         machine = Machine(tree)
-        s = Site(machine, store_port)
+        s = Site(machine, store.uri)
         for step in (from_secrets_to_programs, behind_web_servers, the_web_server_reads_no_secret, reload_and_restart, other_shapes, upgrade, no_secret_was_logged,
                      remove_and_purge):
             step(s)
@@ -275,8 +273,7 @@ def main():
     finally:
         if machine is not None:
             machine.stop()
-        program.send_signal(signal.SIGTERM)
-        program.wait(15)
+        store.stop()
         shutil.rmtree(store_dir, ignore_errors=True)
 
 

@@ -1,18 +1,20 @@
 #!/bin/sh
-# check.sh SOURCE BUILD: the store's conformance suite, the kill points and a short crowd against other database engines than the embedded one: FerretDB 2.7 over PostgreSQL 18 in a
-# tree of Debian sid made for it, and, where there are any, the server at MONGODB_URI and the mongod in the PATH. Root, debootstrap, a network to the machine's own mirrors and Go's
-# module proxy. doc/stores.md has the table of what differs.
+# check.sh SOURCE BUILD: the store's conformance suite, the kill points and a short crowd against each database engine: FerretDB 1.24 over SQLite, FerretDB 2.7 over
+# PostgreSQL 18 in a tree of Debian sid made for it, the mongod of development, and the server at MONGODB_URI if there is one. Root, debootstrap, a network to the machine's
+# own mirrors and Go's module proxy. doc/stores.md has the table of what differs.
 set -eu
 src=$1 build=$2
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive DO_NOT_TRACK=1
 kills="tests/system/test_crash.py tests/system/test_ends.py"
 crowd="tests/system/test_crowd.py tests/system/test_history.py"
 
+their_uri=${MONGODB_URI:-}
+unset MONGODB_URI ROOMPAY_STORE
 work=$(mktemp -d "${TMPDIR:-/tmp}/roompay-stores-XXXXXX")
 tree=$work/sid
 pids=
 cleanup() {
-	for p in $pids; do kill "$p" 2> /dev/null || :; done
+	for p in $pids; do kill "$p" 2> /dev/null && wait "$p" || :; done
 	[ -x "$tree/usr/lib/postgresql/18/bin/pg_ctl" ] && chroot "$tree" su postgres -c '/usr/lib/postgresql/18/bin/pg_ctl -D /data -m fast -w stop' > /dev/null 2>&1 || :
 	umount "$tree/proc" 2> /dev/null || :
 	umount "$tree/dev" 2> /dev/null || :
@@ -31,7 +33,7 @@ sys.exit("nobody listens at " + sys.argv[1])' "$1" "$2"
 }
 
 failed=
-suite() {	# suite NAME URI
+suite() {	# suite NAME URI [VARIABLE=VALUE]: how the system tests get their store; without: it is at URI
 	echo "== $1"
 	if CMOCKA_MESSAGE_OUTPUT=TAP ROOMPAY_TEST_STORE_URI=$2 "$build/tests/conform/test_store_server" > "$work/conform.log" 2>&1; then
 		echo "   conformance: $(grep -c '^ok' "$work/conform.log") passed"
@@ -41,7 +43,7 @@ suite() {	# suite NAME URI
 	fi
 	for part in "$kills" "$crowd"; do
 		# shellcheck disable=SC2086
-		(cd "$src" && MONGODB_URI=$2 ROOMPAY_BUILD=$build "$build/venv/bin/python" -B -m pytest -p no:cacheprovider -q $part > "$work/pytest.log" 2>&1) || {
+		(cd "$src" && env "${3:-MONGODB_URI=$2}" ROOMPAY_BUILD="$build" "$build/venv/bin/python" -B -m pytest -p no:cacheprovider -q $part > "$work/pytest.log" 2>&1) || {
 			grep -E '^(FAILED|ERROR|E  )' "$work/pytest.log" | head -n 20 >&2
 			failed="$failed $1:${part%% *}"
 		}
@@ -49,7 +51,25 @@ suite() {	# suite NAME URI
 	done
 }
 
-ferretdb() {
+start() {	# start ENGINE: $uri is where it listens, as development starts it
+	mkdir "$work/$1"
+	ROOMPAY_STORE=$1 "$src/dev/install" test
+	ROOMPAY_STORE=$1 ROOMPAY_BUILD=$build "$src/dev/build" venv store
+	ROOMPAY_STORE=$1 "$build/venv/bin/python" -B "$src/tests/system/store_server.py" "$build" "$work/$1" > "$work/$1/uri" 2> "$work/$1/log" &
+	pids="$pids $!"
+	while ! [ -s "$work/$1/uri" ]; do
+		kill -0 "$!" 2> /dev/null || { cat "$work/$1/log" >&2; exit 1; }
+		sleep 0.1
+	done
+	uri=$(cat "$work/$1/uri")
+}
+
+over_sqlite() {
+	start ferretdb
+	suite "FerretDB 1.24.0, SQLite" "$uri" ROOMPAY_STORE=ferretdb
+}
+
+over_postgresql() {
 	[ "$(id -u)" = 0 ] || { echo "check-stores: FerretDB 2 needs root (debootstrap, chroot)" >&2; exit 1; }
 	command -v debootstrap > /dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install debootstrap > /dev/null; }
 	echo "== a tree of Debian sid with PostgreSQL 18, DocumentDB and FerretDB 2.7"
@@ -91,23 +111,15 @@ ferretdb() {
 	suite "FerretDB 2.7.0, PostgreSQL 18" "mongodb://127.0.0.1:$port/"
 }
 
-local_mongod() {
-	port=$(free_port)
-	mkdir "$work/mongod"
-	mongod --dbpath "$work/mongod" --port "$port" --bind_ip 127.0.0.1 --replSet rs0 > "$work/mongod.log" 2>&1 &
-	pids="$pids $!"
-	wait_port "$port" 30
-	"$build/venv/bin/python" -c 'import pymongo, sys, time
-c = pymongo.MongoClient("127.0.0.1", int(sys.argv[1]), directConnection=True)
-c.admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": "127.0.0.1:" + sys.argv[1]}]})
-for _ in range(100):
-    if c.admin.command("hello")["isWritablePrimary"]: break
-    time.sleep(0.1)' "$port"
-	suite "$(mongod --version | head -n 1)" "mongodb://127.0.0.1:$port/?replicaSet=rs0"
+mongod_of_development() {
+	start mongod
+	suite "MongoDB, a replica set of one member" "$uri" ROOMPAY_STORE=mongod
 }
 
-ferretdb
-[ -n "${MONGODB_URI:-}" ] && suite "the server at MONGODB_URI" "$MONGODB_URI"
-if command -v mongod > /dev/null; then local_mongod; else echo "== no mongod in the PATH: not shown on MongoDB itself"; fi
+engine=$("$src/dev/engine")
+over_sqlite
+over_postgresql
+[ -z "$their_uri" ] || suite "the server at MONGODB_URI" "$their_uri"
+if [ "$engine" = ferretdb ]; then echo "== no mongod for this machine: not shown on MongoDB itself"; else mongod_of_development; fi
 [ -z "$failed" ] || { echo "failed:$failed" >&2; exit 1; }
 echo "stores: all passed"
