@@ -31,6 +31,7 @@ struct request_ready {		/* POST /payReady. Large; may be used again without clea
 enum request_verdict request_read_ready(const struct conf *conf, const char *body, size_t len, struct request_ready *out, struct field_errors *errors,
 	struct error *err);
 void request_ready_clear(struct request_ready *r);
+const struct field_rule *request_ready_rule(size_t i);	/* walks the rules of paymentInfo, for tests: NULL after the last */
 
 struct request_approve {	/* POST /approvePayment */
 	char pg_token[101];

@@ -7,21 +7,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "fcgi/check.h"
 #include "json/write.h"
 
 struct form {
 	const struct json_object *day, *days, *start, *end;
 	char room[UTF8_CAP(24)];
 };
-
-static enum field_code
-check_room(const char *text, const void *ctx)
-{
-	char room[ROOM_CAP];
-
-	(void)ctx;
-	return schedule_room(text, room) ? FIELD__OK : FIELD_FORMAT;
-}
 
 /* clang-format off */
 static const struct field_rule rules[] = {
@@ -32,20 +24,6 @@ static const struct field_rule rules[] = {
 	{ "roomId",    FIELD_STR, true,  24, 24, FIELD_AT(form, room),  check_room },
 };
 /* clang-format on */
-
-bool
-schedule_room(const char *text, char room_id[ROOM_CAP])
-{
-	size_t n = 0;
-
-	for (; text[n] != '\0'; n++) {
-		if (n == ROOM_CAP - 1 || !isxdigit((unsigned char)text[n]))
-			return false;
-		room_id[n] = (char)tolower((unsigned char)text[n]);
-	}
-	room_id[n] = '\0';
-	return n == ROOM_CAP - 1;
-}
 
 /* A JSON number of hours or minutes to whole minutes of the day, 0..1440. 9.1 hours are 546 minutes although no double is 9.1. */
 static enum field_code
@@ -160,7 +138,7 @@ schedule_read(const struct json_object *info, const char *at, const struct conf 
 			field_errors_add_index(errors, at, f.day != NULL ? "day" : "days", i, FIELD_OUT_OF_RANGE);
 	if (errors->n == before && !interval_set_normalize(set, &a, &b))
 		field_errors_add_index(errors, at, f.day != NULL ? "day" : "days", a > b ? a : b, FIELD_OVERLAP);
-	schedule_room(f.room, room_id);
+	check_read_room(f.room, room_id);
 }
 
 static void

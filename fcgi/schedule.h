@@ -13,8 +13,5 @@ struct json_object;
 void schedule_read(const struct json_object *info, const char *at, const struct conf *conf, struct interval_set *set, char room_id[ROOM_CAP],
 	struct field_errors *errors);
 
-/* An ObjectId: 24 hex digits, to lower case. */
-bool schedule_room(const char *text, char room_id[ROOM_CAP]);
-
 /* "day":1,"startTime":10,"endTime":11.5 - members of an object that the caller has opened, in the site's unit. */
 void schedule_add_interval(struct buf *out, struct interval iv, const struct conf *conf);

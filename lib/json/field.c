@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "json/canonical.h"
 
 static const char *const code_names[] = {
 	[FIELD_REQUIRED] = "required",
@@ -282,7 +283,7 @@ field_read(const struct json_object *obj, const char *at, const struct field_rul
 	find_members(object, rules, n_rules, &m);
 	for (size_t k = 0; k < n_rules; k++) {
 		const struct field_rule *r = &rules[k];
-		enum field_code code = r->required ? FIELD_REQUIRED : FIELD__OK;
+		enum field_code code = r->flags & FIELD_NEEDED ? FIELD_REQUIRED : FIELD__OK;
 
 		assert(r->type != FIELD_INT || r->cap == sizeof(int64_t));
 		assert((r->type != FIELD_OBJECT && r->type != FIELD_ANY) || r->cap == sizeof(object));
@@ -293,4 +294,85 @@ field_read(const struct json_object *obj, const char *at, const struct field_rul
 	}
 	if (m.unknown && !open)
 		add_unknown(object, at, rules, n_rules, errors);
+}
+
+void
+field_begin(const struct field_rule *rules, size_t n_rules, void *out)
+{
+	static const struct json_object *const none;
+	static const int64_t absent = -1;
+
+	for (size_t k = 0; k < n_rules; k++) {
+		char *member = (char *)out + rules[k].offset;
+
+		switch (rules[k].type) {
+		case FIELD_STR:
+			*member = '\0';
+			break;
+		case FIELD_INT:
+			memcpy(member, &absent, sizeof(absent));
+			break;
+		case FIELD_OBJECT:
+		case FIELD_ANY:
+			memcpy(member, &none, sizeof(none));
+			break;
+		case FIELD_REFUSED:
+			break;
+		}
+	}
+}
+
+/* The length comes first, so that no text can look like the next member. */
+static void
+add_text(struct buf *b, const char *text, size_t len)
+{
+	buf_add_int(b, (int64_t)len);
+	buf_add_char(b, ':');
+	buf_add(b, text, len);
+}
+
+static void
+add_json(struct buf *b, const struct json_object *v)
+{
+	struct buf text = BUF_INIT;
+
+	if (v != NULL)
+		json_add_canonical(&text, v);
+	add_text(b, buf_str(&text), text.len);
+	b->bad = b->bad || text.bad;
+	buf_clear(&text);
+}
+
+static void
+add_member(struct buf *b, const struct field_rule *r, const char *member)
+{
+	const struct json_object *v;
+	int64_t n;
+
+	add_text(b, r->name, strlen(r->name));
+	switch (r->type) {
+	case FIELD_STR:
+		add_text(b, member, strlen(member));
+		break;
+	case FIELD_INT:
+		memcpy(&n, member, sizeof(n));
+		buf_add_int(b, n);
+		buf_add_char(b, ';');
+		break;
+	case FIELD_OBJECT:
+	case FIELD_ANY:
+		memcpy(&v, member, sizeof(v));
+		add_json(b, v);
+		break;
+	case FIELD_REFUSED:
+		break;
+	}
+}
+
+void
+field_add_compared(const struct field_rule *rules, size_t n_rules, const void *in, struct buf *out)
+{
+	for (size_t k = 0; k < n_rules; k++)
+		if (!(rules[k].flags & FIELD_NOT_COMPARED))
+			add_member(out, &rules[k], (const char *)in + rules[k].offset);
 }

@@ -51,10 +51,15 @@ enum field_type {
 	FIELD_REFUSED,	/* FIELD_NOT_ALLOWED when there */
 };
 
+enum field_flag {
+	FIELD_NEEDED = 1,	/* true in a table says the same */
+	FIELD_NOT_COMPARED = 2,	/* two requests that differ in this alone are the same request */
+};
+
 struct field_rule {
 	const char *name;
 	enum field_type type;
-	bool required;
+	unsigned flags;
 	int64_t min, max;
 	size_t offset, cap;
 	enum field_code (*check)(const char *text, const void *ctx);	/* FIELD_STR only; NULL: none. FIELD__OK: it is fine */
@@ -65,6 +70,13 @@ struct field_rule {
 	{ #member, FIELD_STR, required, min, max, FIELD_AT(type, member), check }
 #define INT_FIELD(type, member, required, min, max) \
 	{ #member, FIELD_INT, required, min, max, FIELD_AT(type, member), NULL }
+
+/* Gives every member that the rules name the value of one that is absent: "", -1 or NULL. */
+void field_begin(const struct field_rule *rules, size_t n_rules, void *out);
+
+/* Adds each member and its value, for a fingerprint: by value, so another spelling changes nothing. A member counts unless its
+ * rule says FIELD_NOT_COMPARED, so one that is forgotten makes two requests different, never the same. */
+void field_add_compared(const struct field_rule *rules, size_t n_rules, const void *in, struct buf *out);
 
 /* Reads the members of obj that the rules name into *out; what is absent keeps the value it has. Other members are FIELD_UNKNOWN unless `open`. */
 void field_read(const struct json_object *obj, const char *at, const struct field_rule *rules, size_t n_rules, bool open, const void *ctx,

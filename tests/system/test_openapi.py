@@ -35,6 +35,28 @@ def test_its_problem_codes_are_ours():
     assert set(answers.DOC["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]) == set(PROBLEMS)
 
 
+def test_its_payment_info_is_the_table_of_rules():
+    """Names, types, bounds and what is required, read from the table in the source."""
+    source, schema = (TOP / "fcgi/request_ready.c").read_text(), answers.DOC["components"]["schemas"]["ReadyRequest"]["properties"]["paymentInfo"]
+    numbers = {"QUANTITY_MAX": 1000000, "MAX_WON": 1000000000}
+    members, text = schema["properties"], answers.DOC["components"]["schemas"]["Text"]
+    needed, seen = set(), set()
+    for kind, name, flags, low, high in re.findall(r"PAY_(STR|INT)\((\w+), +(true|false), +(\d+), +(\w+)", source):
+        m, low, high = members[name], int(low), numbers.get(high) or int(high)
+        seen.add(name)
+        needed |= {name} if flags == "true" else set()
+        m = text if m.get("$ref", "").endswith("/Text") else m
+        if kind == "INT":
+            assert (m["type"], m["minimum"], m["maximum"]) == ("integer", low, high), name
+        elif name == "cid":
+            assert m["pattern"] == "^[A-Za-z0-9]{%d}$" % low == "^[A-Za-z0-9]{%d}$" % high
+        elif "enum" not in m:
+            assert (m["type"], m["minLength"], m["maxLength"]) == ("string", low, high), name
+    urls = set(re.findall(r"PAY_URL\((\w+_url)\)", source))
+    assert len(seen) == 14 and len(urls) == 3
+    assert seen | urls | {"available_cards", "custom_json"} == set(members) and needed | urls == set(schema["required"])
+
+
 def test_an_answer_that_is_not_in_it_is_found():
     with pytest.raises(Exception):
         answers.check("GET", "/pay/livez", 200, "application/json", b'{"live":true,"more":1}')

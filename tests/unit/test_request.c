@@ -478,6 +478,56 @@ the_fingerprint_is_of_the_business_fields_and_of_nothing_else(void **state)
 	}
 }
 
+/* The base body with one member of paymentInfo changed or added. */
+static void
+fingerprint_with(const char *name, const char *value, char out[KEY_CAP])
+{
+	static const char base[] = BODY(USER, PAY, TIMES "," ROOM);
+	struct json_object *o = json_tokener_parse(base), *info, *v = json_tokener_parse(value);
+
+	assert_non_null(v);
+	assert_true(json_object_object_get_ex(o, "paymentInfo", &info));
+	json_object_object_add(info, name, v);
+	fingerprint_of(json_object_to_json_string(o), out);
+	json_object_put(o);
+}
+
+/* Walks the table of rules: a new member without a row here fails, so nobody can forget to think about it. */
+static void
+each_member_is_compared_unless_its_rule_says_no(void **state)
+{
+	static const struct { const char *name, *other; bool compared; } rows[] = {
+		{ "cid", "\"USERTOKEN2\"", true }, { "partner_order_id", "\"o-2\"", true }, { "partner_user_id", "\"q\"", true }, { "item_name", "\"x\"", true },
+		{ "quantity", "2", true }, { "total_amount", "2201", true }, { "tax_free_amount", "1", true }, { "item_code", "\"c\"", true },
+		{ "vat_amount", "0", true }, { "green_deposit", "0", true }, { "install_month", "0", true }, { "payment_method_type", "\"CARD\"", true },
+		{ "use_share_installment", "\"N\"", true }, { "redirect_scheme_url", "\"app://x\"", true }, { "available_cards", "[\"BC\"]", true },
+		{ "custom_json", "{}", true },
+		{ "approval_url", "\"https://s.example/2\"", false }, { "cancel_url", "\"https://s.example/2\"", false }, { "fail_url", "\"https://s.example/2\"", false },
+	};
+	enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
+	char base[KEY_CAP], other[KEY_CAP];
+	const struct field_rule *r;
+	size_t n = 0;
+
+	(void)state;
+	fingerprint_with("cid", "\"TC0ONETIME\"", base);
+	for (size_t i = 0; (r = request_ready_rule(i)) != NULL; i++) {
+		size_t k = 0;
+
+		if (r->type == FIELD_REFUSED)
+			continue;
+		while (k < N_ROWS && strcmp(rows[k].name, r->name) != 0)
+			k++;
+		if (k == N_ROWS)
+			fail_msg("no row says whether %s is compared", r->name);
+		fingerprint_with(r->name, rows[k].other, other);
+		if ((strcmp(base, other) != 0) != rows[k].compared)
+			fail_msg("%s is %s", r->name, rows[k].compared ? "not compared" : "compared");
+		n++;
+	}
+	assert_int_equal(n, N_ROWS);
+}
+
 static void
 approve_and_remove(void **state)
 {
@@ -647,6 +697,7 @@ main(void)
 		cmocka_unit_test(what_a_right_body_becomes),
 		cmocka_unit_test(the_calendars_members_are_bounded_in_all),
 		cmocka_unit_test(the_fingerprint_is_of_the_business_fields_and_of_nothing_else),
+		cmocka_unit_test(each_member_is_compared_unless_its_rule_says_no),
 		cmocka_unit_test(approve_and_remove),
 		cmocka_unit_test(refunds),
 		cmocka_unit_test(the_query_string_of_orders),
