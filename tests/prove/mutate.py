@@ -12,7 +12,8 @@ import sys
 import tempfile
 import time
 
-FLOW, TABLE, JOURNAL = "tests/unit/test_flow", "tests/unit/test_hold_table", "tests/unit/test_journal"
+FLOW, JOURNAL = "tests/unit/test_flow", "tests/unit/test_journal"
+GRANT, TIME, APPROVE, REMOVE = (f"tests/unit/test_hold_{what}" for what in ("grant", "time", "approve", "remove"))
 COMMIT = "tests/unit/test_commit"
 LINEAR = "linear"         # tests/prove/linear.py against the mutant's daemon
 SYSTEM = "system:"      # a selection of tests/system, for what only whole programs show
@@ -21,7 +22,7 @@ SYSTEM = "system:"      # a selection of tests/system, for what only whole progr
 MUTANTS = [
     ("sync before answer", "lib/queue/disk/journal.c", "\t    j->io->fdatasync(j->fd) != 0) {", "\t    false) {", "tests/unit/test_crash_states"),
     ("commit before answer", "queued/command.c", "\tif (c->log->commit(c->log, &err) != COMMIT_DONE)\n\t\tcommands_fail(c, &err);\n", "\t(void)err;\n",
-     "tests/unit/test_commit tests/conform/test_queue " + LINEAR),
+     "tests/unit/test_commit tests/conform/test_queue_restart " + LINEAR),
     ("a lost commit is decided again", "queued/batch.c", "\t\tdecide_again(c);\n\t\tbreak;", "\t\tcarry_out(c);\n\t\tbreak;", COMMIT),
     ("what depends on a staged record waits", "queued/batch.c", "\tif (hold_touch_meets(&touched, &b->touched))", "\tif (false)", COMMIT),
     ("nothing is staged while a commit is pending", "queued/batch.c", "if (b->pending || (a->record.len > 0 && ", "if ((a->record.len > 0 && ", COMMIT),
@@ -30,13 +31,13 @@ MUTANTS = [
      "tests/unit/test_hold_touch"),
     ("torn-tail cut", "lib/queue/disk/journal_open.c", "\tif (!keep_torn(o, f, end, err))", "\treturn true;\n\tif (!keep_torn(o, f, end, err))", JOURNAL),
     ("snapshot synced before it counts", "lib/queue/disk/journal.c", "flush(w) &&\n\t    w->j->io->fdatasync(w->fd) == 0;", "flush(w);", "tests/unit/test_crash_states"),
-    ("overlap check at hold", "lib/booking/hold_grant.c", "!answer_slot(&q) && ", "", TABLE),
-    ("fencing of overlapped expired holds", "lib/booking/hold_index.c", "\t\t\tif (!give_way(a, h, until_ms))\n\t\t\t\treturn false;\n\t\t\tfrom = 0;", "\t\t\t(void)give_way;\n\t\t\tfrom = (size_t)(slot - w->slot) + 1;", TABLE),
-    ("overlap check at re-take", "lib/booking/hold_end.c", "\tif (!has_time && (!is_free(h, &r->primary, d->now.boot_ms) || !is_free(h, &r->replacing, d->now.boot_ms)))\n\t\treturn;\n", "", TABLE),
-    ("sold guard", "lib/booking/hold_index.c", "\tif (h->life.guarded)\n\t\treturn h->life.due_ms > boot_ms;\n", "\tif (h->life.guarded)\n\t\treturn false;\n", TABLE),
-    ("fencing token of an outcome", "lib/booking/hold_end.c", "\tif (token == 0 || h->life.token != token) {", "\tif (token == 0) {", TABLE),
-    ("window check in the queue", "lib/booking/hold_end.c", "\telse if ((s == HOLD_READY || s == HOLD_EXPIRED) && h->life.window_ms <= now_ms)\n\t\tdecision_answer(d, HA_EXPIRED, 0);\n", "", TABLE),
-    ("ledger number above the remembered", "lib/booking/hold_end.c", "\telse if (n <= h->order->last_n)\n\t\tdecision_answer(d, HA_LEDGER_BEHIND, RETRY_BUSY_MS);\n", "", TABLE),
+    ("overlap check at hold", "lib/booking/hold_grant.c", "!answer_slot(&q) && ", "", GRANT),
+    ("fencing of overlapped expired holds", "lib/booking/hold_index.c", "\t\t\tif (!give_way(a, h, until_ms))\n\t\t\t\treturn false;\n\t\t\tfrom = 0;", "\t\t\t(void)give_way;\n\t\t\tfrom = (size_t)(slot - w->slot) + 1;", TIME),
+    ("overlap check at re-take", "lib/booking/hold_end.c", "\tif (!has_time && (!is_free(h, &r->primary, d->now.boot_ms) || !is_free(h, &r->replacing, d->now.boot_ms)))\n\t\treturn;\n", "", APPROVE),
+    ("sold guard", "lib/booking/hold_index.c", "\tif (h->life.guarded)\n\t\treturn h->life.due_ms > boot_ms;\n", "\tif (h->life.guarded)\n\t\treturn false;\n", REMOVE),
+    ("fencing token of an outcome", "lib/booking/hold_end.c", "\tif (token == 0 || h->life.token != token) {", "\tif (token == 0) {", APPROVE),
+    ("window check in the queue", "lib/booking/hold_end.c", "\telse if ((s == HOLD_READY || s == HOLD_EXPIRED) && h->life.window_ms <= now_ms)\n\t\tdecision_answer(d, HA_EXPIRED, 0);\n", "", TIME),
+    ("ledger number above the remembered", "lib/booking/hold_end.c", "\telse if (n <= h->order->last_n)\n\t\tdecision_answer(d, HA_LEDGER_BEHIND, RETRY_BUSY_MS);\n", "", APPROVE),
     ("a new journal is closed", "lib/booking/hold_end.c", "\tif (t->closed)\n\t\tdecision_answer(&d, HA_NOT_READY, RETRY_BUSY_MS);\n\telse if", "\tif", "tests/unit/test_hold_handover"),
     ("ledger key before the provider is asked", "lib/flow/approve.c", "\tif (!record_intent(ap, n, &next))\n\t\treturn next;\n", "\t(void)next;\n\t(void)record_intent;\n", FLOW),
     ("number taken by another", "lib/flow/approve.c", "\tif (how == STORE_TAKEN) {\t/* another writer has this number: never n+1 */", "\tif (false) {", FLOW),
@@ -44,9 +45,9 @@ MUTANTS = [
     ("abandoned", "lib/flow/settle_plan.c", "return f->chain_n + 1 < f->n ? SETTLE_BEHIND : SETTLE_ABANDON;", "return f->chain_n + 1 < f->n ? SETTLE_BEHIND : SETTLE_MOOT;", "tests/unit/test_settle"),
     ("amount compare", "lib/flow/common.c", "\t\tif (numbers[i].asked != numbers[i].told) {", "\t\tif (false) {", FLOW),
     ("inquiry on -702", "lib/kakaopay/outcome.c", "{ -702,  { DE, IQ, UN, IQ } }", "{ -702,  { DE, DE, UN, IQ } }", "tests/unit/test_kakaopay"),
-    ("tries of a hold in a minute", "lib/booking/hold_end.c", "\tif (count_tries(h, max, d->now.boot_ms, &first_ms) >= max)", "\tif (false && count_tries(h, max, d->now.boot_ms, &first_ms) >= max)", TABLE),
-    ("every grant is a try", "lib/booking/hold_end.c", "\tadd_try(h, d->now.boot_ms, &tries);\n\tdecision_write(d, &c);", "\t(void)add_try;\n\tc.tries = NULL;\n\tdecision_write(d, &c);", TABLE),
-    ("gone holds of one place have a bound", "lib/booking/hold_grant.c", "\twrite_forgotten(q);\n", "\t(void)write_forgotten;\n", TABLE),
+    ("tries of a hold in a minute", "lib/booking/hold_end.c", "\tif (count_tries(h, max, d->now.boot_ms, &first_ms) >= max)", "\tif (false && count_tries(h, max, d->now.boot_ms, &first_ms) >= max)", APPROVE),
+    ("every grant is a try", "lib/booking/hold_end.c", "\tadd_try(h, d->now.boot_ms, &tries);\n\tdecision_write(d, &c);", "\t(void)add_try;\n\tc.tries = NULL;\n\tdecision_write(d, &c);", APPROVE),
+    ("gone holds of one place have a bound", "lib/booking/hold_grant.c", "\twrite_forgotten(q);\n", "\t(void)write_forgotten;\n", REMOVE),
     ("one work item for a tid", "lib/flow/approve.c", "\tif (ap->unsettled)\n\t\tdrop_earlier_work(ap);\n", "\t(void)drop_earlier_work;\n", FLOW),
     ("the last send of a tid", "lib/money/order.c", "(tid == NULL || count_sends(c, tid) < ORDER_SENDS_MAX)", "(tid == NULL || count_sends(c, tid) < 100000)", FLOW),
     ("the end of a chain for attempts", "lib/flow/ready.c", "\t} else if (!order_has_room(&chain, LK_APPROVING, NULL)) {", "\t} else if (false) {", FLOW),
@@ -117,7 +118,7 @@ class Copy:
                 assert built, done.stderr[-2000:]
                 done = sh([sys.executable, "-B", str(self.src / "tests/prove/linear.py"), str(self.build), "--histories", "12", "--plant", "0"], self.build, 120)
             else:
-                built, done = self.make([t, "queued/roompay-queued"] if t == "tests/conform/test_queue" else [t])
+                built, done = self.make([t, "queued/roompay-queued"] if t.startswith("tests/conform/test_queue") else [t])
                 assert built, done.stderr[-2000:]
                 done = sh([str(self.build / t)], self.build, 120, {"srcdir": str(self.src), "ROOMPAY_QUEUED": str(self.build / "queued/roompay-queued"),
                                                                     "ROOMPAY_CRASH_STATES": "20000"})

@@ -328,3 +328,6 @@ world_state(struct world *w, const char *tid)
 	assert_int_equal(world_find_tid(w, tid), HA_OK);
 	return w->a.hold.state;
 }
+
+/* Begins a test that has one world. */
+#define WORLD(w) struct world w; (void)state; world_open(&w)

@@ -228,7 +228,7 @@ say_approve(struct site *s, struct daemon *d, int peer, uint64_t id)
 	say(s, d, peer, line);
 }
 
-#define OUR(kind) struct site *s = site_open(kind); \
+#define SITE(kind) struct site *s = site_open(kind); \
 	struct daemon *a = &s->d[0], *b = &s->d[1]; (void)state; (void)a; (void)b
 enum { ONE_WRITER = false, SHARED = true };
 
@@ -237,7 +237,7 @@ enum { ONE_WRITER = false, SHARED = true };
 static void
 a_batch_of_one_writer_may_depend_on_itself(void **state)
 {
-	OUR(ONE_WRITER);
+	SITE(ONE_WRITER);
 
 	say_hold(s, a, 0, "a");
 	say(s, a, 1, "r ready id=1 tid=T1 answer={}");
@@ -258,7 +258,7 @@ static void
 a_broken_log_ends_the_daemon_without_an_answer(void **state)
 {
 	for (int kind = 0; kind < 2; kind++) {
-		OUR(kind);
+		SITE(kind);
 		struct error err = { 0 };
 		int64_t next;
 
@@ -278,7 +278,7 @@ a_broken_log_ends_the_daemon_without_an_answer(void **state)
 static void
 an_answer_comes_when_its_commit_is_done(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	a->f.delays = true;
 	say_hold(s, a, 0, "a");
@@ -298,7 +298,7 @@ an_answer_comes_when_its_commit_is_done(void **state)
 static void
 of_two_daemons_the_one_that_lost_decides_again(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	say_hold_of(s, a, 0, "u1", "room", "o1", "600-720");
 	say_hold_of(s, b, 0, "u2", "room", "o2", "660-780");
@@ -316,7 +316,7 @@ of_two_daemons_the_one_that_lost_decides_again(void **state)
 static void
 who_loses_again_and_again_is_answered_all_the_same(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	a->f.loses = 100;
 	say_hold(s, a, 0, "a");
@@ -334,7 +334,7 @@ who_loses_again_and_again_is_answered_all_the_same(void **state)
 static void
 a_commit_that_failed_is_unavailable_and_changes_nothing(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	a->f.fails = 1;
 	say_hold(s, a, 0, "a");
@@ -364,7 +364,7 @@ a_delayed_commit_delays_nobody_who_writes_nothing(void **state)
 		{ "1 find-tid tid=Told", "1 ok id=1 state=ready " },
 		{ "1 find what=place user=uold room=old", "1 ok id=1 " },
 	};
-	OUR(SHARED);
+	SITE(SHARED);
 
 	open_hold(s, a, 0, "old");
 	a->f.delays = true;
@@ -389,7 +389,7 @@ a_delayed_commit_delays_nobody_who_writes_nothing(void **state)
 static void
 what_has_nothing_in_common_shares_a_commit(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	say_hold(s, a, 0, "a");
 	say_hold(s, a, 1, "b");
@@ -426,7 +426,7 @@ what_depends_on_something_staged_goes_one_batch_later(void **state)
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		OUR(SHARED);
+		SITE(SHARED);
 
 		say_hold_of(s, a, 0, "u1", "room", "o1", "600-720");
 		say_hold_of(s, a, 1, rows[i].user, rows[i].room, rows[i].order, rows[i].set);
@@ -444,7 +444,7 @@ what_depends_on_something_staged_goes_one_batch_later(void **state)
 static void
 what_is_to_be_written_while_a_commit_is_pending_goes_one_batch_later(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	a->f.delays = true;
 	say_hold(s, a, 0, "a");
@@ -466,7 +466,7 @@ what_is_to_be_written_while_a_commit_is_pending_goes_one_batch_later(void **stat
 static void
 the_requests_of_a_connection_are_carried_out_in_order(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 	uint64_t id = open_hold(s, a, 0, "a");
 
 	assert_int_equal(id, 1);
@@ -481,7 +481,7 @@ the_requests_of_a_connection_are_carried_out_in_order(void **state)
 static void
 a_final_no_comes_from_no_old_table(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	b->f.deaf = true;
 	open_hold(s, a, 0, "a");
@@ -507,7 +507,7 @@ a_final_no_comes_from_no_old_table(void **state)
 static void
 who_cannot_be_answered_in_time_is_told_that_nobody_knows(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	a->f.delays = true;
 	say_hold(s, a, 0, "a");
@@ -537,7 +537,7 @@ who_cannot_be_answered_in_time_is_told_that_nobody_knows(void **state)
 static void
 what_is_staged_for_a_client_that_is_gone_stays_and_what_is_not_is_forgotten(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	a->f.delays = true;
 	say_hold(s, a, 0, "a");
@@ -558,7 +558,7 @@ what_is_staged_for_a_client_that_is_gone_stays_and_what_is_not_is_forgotten(void
 static void
 a_lost_request_of_a_client_that_is_gone_has_not_happened(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	say_hold(s, b, 0, "b");
 	a->f.delays = true;
@@ -579,7 +579,7 @@ static void
 grants_that_are_not_committed_count_as_calls(void **state)
 {
 	static const char *const rooms[] = { "a", "b", "c", "d", "e" };
-	OUR(SHARED);
+	SITE(SHARED);
 
 	for (int i = 0; i < 5; i++)
 		say_hold(s, a, i, rooms[i]);
@@ -593,7 +593,7 @@ grants_that_are_not_committed_count_as_calls(void **state)
 static void
 a_hold_expires_once_for_all_daemons(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	open_hold(s, a, 0, "a");
 	for (int i = 0; i < DAEMONS; i++)
@@ -614,7 +614,7 @@ a_hold_expires_once_for_all_daemons(void **state)
 static void
 what_expires_leaves_room_in_the_batch_for_others(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	open_hold(s, a, 0, "a");
 	world_pass(&s->w, 600000);
@@ -631,7 +631,7 @@ what_expires_leaves_room_in_the_batch_for_others(void **state)
 static void
 a_failed_commit_of_what_expired_is_tried_again_later(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	open_hold(s, a, 0, "a");
 	world_pass(&s->w, 600000);
@@ -649,7 +649,7 @@ a_failed_commit_of_what_expired_is_tried_again_later(void **state)
 static void
 records_of_others_wake_who_waits_here(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	say_hold(s, b, 0, "a");
 	turn(s, b);
@@ -670,7 +670,7 @@ records_of_others_wake_who_waits_here(void **state)
 static void
 a_full_log_refuses_what_is_new(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 	uint64_t id = open_hold(s, a, 0, "a");
 	char line[100];
 
@@ -690,7 +690,7 @@ a_full_log_refuses_what_is_new(void **state)
 static void
 who_sends_without_end_is_refused(void **state)
 {
-	OUR(SHARED);
+	SITE(SHARED);
 
 	a->f.delays = true;
 	for (int i = 0; i < 65; i++)
@@ -746,7 +746,7 @@ daemons_on_one_log_agree_whatever_happens(void **state)
 	size_t batches = 0;
 
 	for (unsigned round = 0; round < 20; round++) {
-		OUR(SHARED);
+		SITE(SHARED);
 		unsigned seed = 7 + round;
 
 		for (int step = 0; step < 600; step++) {

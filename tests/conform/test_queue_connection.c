@@ -1,0 +1,177 @@
+/* Clients and daemons that behave badly: garbage, answers that nobody reads, a daemon that hangs. */
+#include "config.h"
+
+#include "queue_world.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "queue/wire/proto.h"
+
+static void
+a_bad_client_loses_only_its_own_connection(void **state)
+{
+	static const char *const wrong[] = { "1 nonsense\n", "1 hold\n", "1 find-tid tid=%00\n",
+	    "1 find-tid tid=1 tid=1\n", "1 hello id=x\n", "1 \n" };
+	struct fixture *f = *state;
+	static char longer[PROTO_LINE_MAX + 10];
+	int fd;
+
+	fd = dial(f);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		say(fd, wrong[i]);
+		expect_line(fd, "1 error message=");
+	}
+	say(fd, "2 hello\n3 hello\n");		/* several at once, in pieces */
+	say(fd, "4 hel");
+	expect_line(fd, "2 ok ");
+	expect_line(fd, "3 ok ");
+	say(fd, "lo\n");
+	expect_line(fd, "4 ok ");
+	say(fd, "\x16\x03\x01 binary\n");
+	assert_string_equal(hear(fd), "");
+	close(fd);
+	fd = dial(f);
+	memset(longer, 'x', PROTO_LINE_MAX + 9);
+	longer[PROTO_LINE_MAX + 9] = '\0';
+	send(fd, longer, PROTO_LINE_MAX + 9, MSG_NOSIGNAL);
+	assert_string_equal(hear(fd), "");
+	close(fd);
+	open_hold(f, "u1", "o1", "600-720", "T1");
+}
+
+static void
+who_reads_nothing_is_made_to_wait_and_gets_all_when_he_reads(void **state)
+{
+	enum { MANY = 3000 };
+	struct fixture *f = *state;
+	struct hold_request rq = request("u1", "o1", "600-720", "f1");
+	static char attempt[ATTEMPT_MAX];
+	size_t sent = 0;
+	int fd;
+
+	memset(attempt, 'x', ATTEMPT_MAX - 1);
+	attempt[ATTEMPT_MAX - 1] = '\0';
+	rq.attempt = attempt;
+	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "hold");
+	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{}", soon(), &f->a, &f->err), HA_OK, "ready");
+	fd = dial(f);
+	while (sent < MANY && send(fd, "1 find-tid tid=T1\n", 18, MSG_NOSIGNAL | MSG_DONTWAIT) == 18)
+		sent++;
+	usleep(100000);
+	assert_in_range(count_of(f, "connections"), 2, 2);	/* others are served meanwhile */
+	for (size_t i = 0; i < sent; i++)
+		expect_line(fd, "1 ok id=1 ");
+	assert_in_range(sent, 100, MANY);
+	close(fd);
+}
+
+static void
+a_thousand_idle_connections_are_no_burden(void **state)
+{
+	enum { MANY = 1000 };
+	struct fixture *f = *state;
+	int fd[MANY];
+
+	for (int i = 0; i < MANY; i++)
+		fd[i] = dial(f);
+	say(fd[MANY - 1], "1 hello\n");
+	expect_line(fd[MANY - 1], "1 ok ");
+	open_hold(f, "u1", "o1", "600-720", "T1");
+	assert_in_range(count_of(f, "connections"), MANY + 1, MANY + 1);
+	for (int i = 0; i < MANY; i++)
+		close(fd[i]);
+}
+
+static void
+a_daemon_that_hangs_is_given_up_within_two_seconds(void **state)
+{
+	struct fixture *f = *state;
+	int64_t began;
+	uint64_t id;
+
+	id = open_hold(f, "u1", "o1", "600-720", "T1");
+	kill(f->daemon, SIGSTOP);
+	began = clock_boot_ms();
+	assert_false(queue_approve(f->q, id, 1, "00ff", began + 10000, &f->a, &f->err));
+	assert_int_equal(f->err.code, ERR_UNAVAILABLE);
+	assert_in_range(clock_boot_ms() - began, 1900, 2500);
+	began = clock_boot_ms();
+	assert_false(queue_find_tid(f->q, "T1", began + 300, &f->a, &f->err));
+	assert_in_range(clock_boot_ms() - began, 250, 600);	/* the caller's own deadline is nearer */
+	kill(f->daemon, SIGCONT);
+	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK, "it works again");
+}
+
+/* A stand-in for the daemon that answers hello and then what it is told to. */
+static void
+an_answer_that_makes_no_sense_is_no_answer(void **state)
+{
+	static const char *const wrong[] = { "zzzz ok\n", "%s nonsense\n",
+	    "%s ok id=1 state=strange before=held\n", "%s ok\n%s ok\n", "\x01\n",
+		"%s slot-held conflicts=9-3\n", "%s wait\n" };
+	char path[] = "/tmp/test-queue-XXXXXX", name[40], tag[PROTO_TAG_CAP + 30], answer[200];
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	assert_non_null(mkdtemp(path));
+	snprintf(name, sizeof(name), "%s/s", path);
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", name);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&sun, sizeof(sun)), 0);
+	assert_int_equal(listen(fd, 5), 0);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct queue_answer a;
+		struct error err;
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0) {		/* the client */
+			struct queue *q = queue_open_unix(name);
+			bool done = queue_find_tid(q, "T1", clock_boot_ms() + 2000, &a, &err);
+
+			_exit(done ? 100 : err.code);
+		}
+		int c = accept(fd, NULL, NULL);
+
+		assert_string_equal(hear(c), "hello hello");
+		say(c, "hello ok queue=00000000000000000000000000000001 version=1\n");
+		snprintf(tag, sizeof(tag), "%s", hear(c));
+		tag[strcspn(tag, " ")] = '\0';
+		if (strncmp(wrong[i], "%s ok\n%s", 8) == 0)
+			snprintf(answer, sizeof(answer), "%s ok\n%s ok\n", tag, tag);
+		else if (strncmp(wrong[i], "%s", 2) == 0)
+			snprintf(answer, sizeof(answer), "%s%s", tag, wrong[i] + 2);
+		else
+			snprintf(answer, sizeof(answer), "%s", wrong[i]);
+		say(c, answer);
+		waitpid(pid, &status, 0);
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != ERR_UNAVAILABLE)
+			fail_msg("answer %zu: exit %d", i, WEXITSTATUS(status));
+		close(c);
+	}
+	close(fd);
+	unlink(name);
+	rmdir(path);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_DAEMON(a_bad_client_loses_only_its_own_connection),
+		ON_DAEMON(who_reads_nothing_is_made_to_wait_and_gets_all_when_he_reads),
+		ON_DAEMON(a_thousand_idle_connections_are_no_burden),
+		ON_DAEMON(a_daemon_that_hangs_is_given_up_within_two_seconds),
+		cmocka_unit_test(an_answer_that_makes_no_sense_is_no_answer),
+	};
+
+	if (getenv("ROOMPAY_QUEUED") == NULL) {
+		puts("1..0 # SKIP ROOMPAY_QUEUED names no daemon");
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

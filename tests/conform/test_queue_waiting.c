@@ -1,0 +1,221 @@
+/* Who waits for whose call, what counts as a call, and what time does by itself. */
+#include "config.h"
+
+#include "queue_world.h"
+
+#include <unistd.h>
+
+static void
+a_waiter_gets_the_leaders_answer(void **state)
+{
+	struct fixture *f = *state;
+	struct hold_request rq = request("u1", "o1", "600-720", "f1");
+	int fd;
+
+	fd = dial(f);
+	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "the leader");
+	say_hold(fd, "w1", "u1", "o1", "600-720", "f1", 5000);
+	expect_line(fd, "w1 wait");
+	say(fd, "h1 hello\n");
+	expect_line(fd, "h1 ok ");		/* its connection waits for nothing */
+	assert_false(is_readable(fd, 50));
+	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{\"tid\":1}", soon(), &f->a, &f->err), HA_OK,
+	    "ready");
+	expect_line(fd, "w1 replay id=1 state=ready ");
+	close(fd);
+}
+
+static void
+a_waiter_hears_why_the_leader_failed(void **state)
+{
+	struct fixture *f = *state;
+	struct hold_request rq = request("u1", "o1", "600-720", "f1");
+	int fd;
+
+	fd = dial(f);
+	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "the leader");
+	say_hold(fd, "w1", "u1", "o1", "600-720", "f1", 5000);
+	expect_line(fd, "w1 wait");
+	assert_true(queue_fail(f->q, f->a.hold.id, false, "{\"code\":\"provider-error\"}", soon(), &f->err));
+	expect_line(fd, "w1 payment-in-progress retry_ms=1000 failure={\"code\":\"provider-error\"}");
+	close(fd);
+}
+
+static void
+a_waiter_waits_no_longer_than_it_said(void **state)
+{
+	struct fixture *f = *state;
+	struct hold_request rq = request("u1", "o1", "600-720", "f1");
+	struct queue *other;
+	int64_t began;
+
+	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "the leader");
+	other = queue_open_unix(f->socket);
+	began = clock_boot_ms();
+	expect(f, queue_hold(other, &rq, began + 300, &f->a, &f->err), HA_IN_PROGRESS, "the waiter");
+	assert_in_range(clock_boot_ms() - began, 295, 600);
+	assert_true(f->a.retry_ms > 0);
+	queue_free(&other);
+}
+
+static void
+a_waiter_whose_leader_vanishes_is_told_at_once(void **state)
+{
+	struct fixture *f = *state;
+	int leader, waiter;
+
+	leader = dial(f);
+	waiter = dial(f);
+	say_hold(leader, "1", "u1", "o1", "600-720", "f1", 5000);
+	expect_line(leader, "1 ok ");
+	say_hold(waiter, "w", "u1", "o1", "600-720", "f1", 5000);
+	expect_line(waiter, "w wait");
+	close(leader);
+	expect_line(waiter, "w payment-in-progress retry_ms=");
+	say_hold(waiter, "x", "u1", "o1", "600-720", "f1", 5000);	/* nobody is there to wait for */
+	expect_line(waiter, "x payment-in-progress retry_ms=");
+	/* ready may come over another connection */
+	say(waiter, "r ready id=1 tid=T1 answer={}\n");
+	expect_line(waiter, "r ok ");
+	close(waiter);
+}
+
+static void
+a_second_approve_is_told_to_start_again_when_the_first_has_ended(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id, token;
+	char line[200];
+	int fd;
+
+	fd = dial(f);
+	id = open_hold(f, "u1", "o1", "600-720", "T1");
+	token = approve(f, id, 1);
+	snprintf(line, sizeof(line), "a approve id=%llu n=1 key=00ff deadline=%lld\n",
+	    (unsigned long long)id, (long long)soon());
+	say(fd, line);
+	expect_line(fd, "a wait");
+	expect(f, queue_outcome(f->q, id, token, HO_APPROVED, 2, soon(), &f->a, &f->err), HA_OK, "approved");
+	expect_line(fd, "a replay");
+	close(fd);
+}
+
+static void
+calls_count_until_their_end_or_until_their_connection_closes(void **state)
+{
+	struct fixture *f = *state;
+	char user[32], order[32], set[32];
+	int fd[5];
+
+	for (int i = 0; i < 5; i++) {	/* four may be under way */
+		fd[i] = dial(f);
+		snprintf(user, sizeof(user), "u%d", i);
+		snprintf(order, sizeof(order), "o%d", i);
+		snprintf(set, sizeof(set), "%d-%d", 100 * i, 100 * i + 50);
+		say_hold(fd[i], "1", user, order, set, order, 5000);
+		expect_line(fd[i], i < 4 ? "1 ok " : "1 provider-busy retry_ms=");
+	}
+	assert_int_equal(count_of(f, "calls"), 4);
+	close(fd[0]);
+	say_hold(fd[4], "2", "u4", "o4", "400-450", "o4", 5000);
+	expect_line(fd[4], "2 ok ");
+	say(fd[1], "r ready id=2 tid=T1 answer={}\n");
+	expect_line(fd[1], "r ok ");
+	say(fd[2], "f fail id=3 paid=0\n");
+	expect_line(fd[2], "f ok ");
+	assert_int_equal(count_of(f, "calls"), 2);
+	for (int i = 1; i < 5; i++)
+		close(fd[i]);
+	while (count_of(f, "connections") > 1)
+		usleep(10000);
+	assert_int_equal(count_of(f, "calls"), 0);
+}
+
+static void
+surplus_waiters_are_told_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct hold_request rq = request("u1", "o1", "600-720", "f1");
+	int fd;
+
+	fd = dial(f);
+	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "the leader");
+	for (int i = 0; i < 5; i++)	/* one call and three waiters are four */
+		say_hold(fd, "w", "u1", "o1", "600-720", "f1", 3000);
+	for (int i = 0; i < 5; i++)
+		expect_line(fd, i < 3 ? "w wait" : "w payment-in-progress");
+	assert_int_equal(count_of(f, "waiters"), 3);
+	close(fd);
+	while (count_of(f, "connections") > 1)
+		usleep(10000);
+	assert_int_equal(count_of(f, "waiters"), 0);
+}
+
+static void
+a_request_whose_time_is_over_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	int fd;
+
+	fd = dial(f);
+	say_hold(fd, "1", "u1", "o1", "600-720", "f1", -1);
+	expect_line(fd, "1 payment-in-progress");
+	say_hold(fd, "2", "u1", "o1", "600-720", "f1", 3600000);
+	expect_line(fd, "2 error message=deadline");
+	assert_int_equal(count_of(f, "held"), 0);
+	close(fd);
+}
+
+static void
+a_hold_expires_by_itself(void **state)
+{
+	struct fixture *f = *state;
+	struct hold_request rq = request("u1", "o1", "600-720", "f1");
+
+	rq.ttl_ms = 300;
+	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "hold");
+	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{}", soon(), &f->a, &f->err), HA_OK, "ready");
+	usleep(500000);
+	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK, "find");
+	assert_int_equal(f->a.hold.state, HOLD_EXPIRED);
+	assert_int_equal(count_of(f, "expired"), 1);
+}
+
+static void
+a_poke_wakes_who_watches(void **state)
+{
+	struct fixture *f = *state;
+	char line[100];
+	int fd;
+
+	fd = dial(f);
+	snprintf(line, sizeof(line), "w watch seen=0 deadline=%lld\n", (long long)soon());
+	say(fd, line);
+	expect_line(fd, "w wait");
+	assert_true(queue_poke(f->q, soon(), &f->err));
+	expect_line(fd, "w ok pokes=1");
+	close(fd);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		ON_DAEMON(a_waiter_gets_the_leaders_answer),
+		ON_DAEMON(a_waiter_hears_why_the_leader_failed),
+		ON_DAEMON(a_waiter_waits_no_longer_than_it_said),
+		ON_DAEMON(a_waiter_whose_leader_vanishes_is_told_at_once),
+		ON_DAEMON(a_second_approve_is_told_to_start_again_when_the_first_has_ended),
+		ON_DAEMON(calls_count_until_their_end_or_until_their_connection_closes),
+		ON_DAEMON(surplus_waiters_are_told_at_once),
+		ON_DAEMON(a_request_whose_time_is_over_changes_nothing),
+		ON_DAEMON(a_hold_expires_by_itself),
+		ON_DAEMON(a_poke_wakes_who_watches),
+	};
+
+	if (getenv("ROOMPAY_QUEUED") == NULL) {
+		puts("1..0 # SKIP ROOMPAY_QUEUED names no daemon");
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
