@@ -128,9 +128,16 @@ class Daemon:
         raise RuntimeError(pathlib.Path(self.tmp.name + "/log").read_text()[-2000:])
 
     def kill(self):
+        self.assert_alive()
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
         self.start()
+
+    def assert_alive(self):
+        """One that ended by itself would pass for one that was killed."""
+        if self.process.poll() is not None:
+            log = pathlib.Path(self.tmp.name + "/log").read_text()
+            raise AssertionError(f"the daemon ended by itself ({self.process.returncode}):\n{log[-2000:]}")
 
     def close(self):
         self.process.kill()
@@ -268,6 +275,7 @@ def record(program, path, seed, numbers, rooms, clients):
             for i in numbers:
                 rnd = Round(f"{seed}-{i}", daemon.path, rooms, i % 10 == 0)
                 kills += play(daemon, rnd, f"{seed}/{i}", clients, 3 if rnd.is_long else 0.6)
+                daemon.assert_alive()
                 rnd.write(out)
     finally:
         daemon.close()

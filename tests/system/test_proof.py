@@ -40,6 +40,10 @@ def test_chaos():
     assert result["inserts_checked"] > 500
 
 
+def test_the_table_of_guards_follows_the_code():
+    assert mutate.stale(prove.TOP) == []
+
+
 def test_a_guard_that_is_taken_away_is_noticed():
     result = mutate.run(prove.TOP, BUILD, mutate.FEW)
     assert result["noticed"] == result["mutants"] == len(mutate.FEW), result
