@@ -3,15 +3,17 @@
 # And each header compiles alone.
 src=${srcdir:-.}
 layers="base json booking money queue store kakaopay delivery flow"
-allowed_base=""
-allowed_booking="base"
-allowed_money="base json"
-allowed_queue="base booking"
-allowed_json="base"
-allowed_store="base money json"
-allowed_kakaopay="base money json"
-allowed_delivery="base money json store"
-allowed_flow="base booking money queue json store kakaopay delivery"
+may_use() {
+	case $1 in
+	base) ;;
+	booking | json) echo "base" ;;
+	money) echo "base json" ;;
+	queue) echo "base booking" ;;
+	store | kakaopay) echo "base money json" ;;
+	delivery) echo "base money json store" ;;
+	flow) echo "base booking money queue json store kakaopay delivery" ;;
+	esac
+}
 
 n=0
 bad=0
@@ -21,7 +23,7 @@ say() {	# say OK DESCRIPTION [WHY]
 }
 
 for layer in $layers; do
-	eval "allowed=\$allowed_$layer"
+	allowed=$(may_use "$layer")
 	wrong=$(grep -nE '^#include "' "$src/lib/$layer"/*.[ch] "$src/lib/$layer"/*/*.[ch] 2>/dev/null |
 	    while IFS= read -r line; do
 		to=$(printf '%s\n' "$line" | sed -n 's/.*#include "\([a-z]*\)\/.*/\1/p')
@@ -51,6 +53,7 @@ tmp=$(mktemp -d) || exit 99
 wrong=""
 for h in $(cd "$src" && find lib -name '*.h'); do
 	echo "#include \"${h#lib/}\"" > "$tmp/h.c"
+	# shellcheck disable=SC2086 # flags
 	${CC:-cc} -std=gnu11 -D_GNU_SOURCE -fsyntax-only -iquote "$src/lib" -I. $LAYERS_CFLAGS "$tmp/h.c" 2> "$tmp/err" ||
 	    wrong="$wrong$h: $(head -n 1 "$tmp/err")
 "

@@ -31,12 +31,13 @@ mv "$tarball" "$work/roompay_$version.orig.${tarball##*/roompay-"$version".}"
 tar -C "$work" -xaf "$work/roompay_$version".orig.*
 cp -R "$src/debian" "$work/roompay-$version/"
 (cd "$work/roompay-$version" && DEB_BUILD_OPTIONS="parallel=$(nproc)" dpkg-buildpackage -us -uc > "$work/build.log" 2>&1) || { tail -n 40 "$work/build.log" >&2; echo "dpkg-buildpackage failed" >&2; exit 1; }
-ls "$work"/*.deb "$work"/*.dsc | sed "s|$work/|   |"
+printf '%s\n' "$work"/*.deb "$work"/*.dsc | sed "s|$work/|   |"
 
 echo "== lintian"
 lintian --fail-on error,warning --allow-root "$work"/roompay_*.changes
 
 echo "== a clean tree"
+# shellcheck disable=SC2016 # apt-get fills the names in
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' | awk '$2 ~ /^(bookworm|stable)$/ { print $1; exit }')
 debootstrap --variant=minbase --include=systemd-sysv bookworm "$tree" "$mirror" > "$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; exit 1; }
 cp -R /etc/apt/sources.list* /etc/apt/apt.conf.d "$tree/etc/apt/" 2> /dev/null || :

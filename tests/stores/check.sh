@@ -14,8 +14,12 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/roompay-stores-XXXXXX")
 tree=$work/sid
 pids=
 cleanup() {
-	for p in $pids; do kill "$p" 2> /dev/null && wait "$p" || :; done
-	[ -x "$tree/usr/lib/postgresql/18/bin/pg_ctl" ] && chroot "$tree" su postgres -c '/usr/lib/postgresql/18/bin/pg_ctl -D /data -m fast -w stop' > /dev/null 2>&1 || :
+	for p in $pids; do
+		if kill "$p" 2> /dev/null; then wait "$p" || :; fi
+	done
+	if [ -x "$tree/usr/lib/postgresql/18/bin/pg_ctl" ]; then
+		chroot "$tree" su postgres -c '/usr/lib/postgresql/18/bin/pg_ctl -D /data -m fast -w stop' > /dev/null 2>&1 || :
+	fi
 	umount "$tree/proc" 2> /dev/null || :
 	umount "$tree/dev" 2> /dev/null || :
 	[ -n "${ROOMPAY_KEEP:-}" ] || rm -rf --one-file-system "$work"
@@ -73,6 +77,7 @@ over_postgresql() {
 	[ "$(id -u)" = 0 ] || { echo "check-stores: FerretDB 2 needs root (debootstrap, chroot)" >&2; exit 1; }
 	command -v debootstrap > /dev/null || { apt-get -qq update && apt-get -qq -y --no-install-recommends install debootstrap > /dev/null; }
 	echo "== a tree of Debian sid with PostgreSQL 18, DocumentDB and FerretDB 2.7"
+	# shellcheck disable=SC2016 # apt-get fills the names in
 	mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' | awk '$2 ~ /^(bookworm|stable)$/ { print $1; exit }')
 	debootstrap --variant=minbase sid "$tree" "$mirror" > "$work/debootstrap.log" 2>&1 || { tail -n 20 "$work/debootstrap.log" >&2; exit 1; }
 	for f in /etc/apt/apt.conf.d/99*; do [ -e "$f" ] && cp "$f" "$tree/etc/apt/apt.conf.d/"; done
