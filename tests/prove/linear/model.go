@@ -34,8 +34,8 @@ func (s state) String() string { return stateNames[s] }
 func (s state) isLive() bool { return s >= held && s <= approved }
 
 const (
-	maxRefused = 5  // refused tokens a minute; no history is longer
-	noToken    = -1 // granted, but nobody heard the answer
+	maxTries = 5  // grants of a hold in a minute; no history is longer
+	noToken  = -1 // granted, but nobody heard the answer
 )
 
 // One user's hold in this room. A user of a history asks for one hold only.
@@ -47,11 +47,11 @@ type hold struct {
 	lastN      int   // last ledger number that the queue was told for its order
 	approveBy  int   // the call that was granted last
 	guardedBy  int   // the removal since which its time is still kept from others; 0: it is not
-	refused    int
-	late       bool // its life as a ready hold is over
-	overdue    bool // its approve had its time
-	doubt      bool // a send was reported as unknown
-	paid       bool // this hold was captured
+	tries      int   // how often its approve was granted
+	late       bool  // its life as a ready hold is over
+	overdue    bool  // its approve had its time
+	doubt      bool  // a send was reported as unknown
+	paid       bool  // this hold was captured
 	orderPaid  bool
 }
 
@@ -93,7 +93,7 @@ func hash(a interface{}) uint64 {
 				bits |= 1 << i
 			}
 		}
-		f.Write([]byte{byte(h.st), byte(h.before), byte(h.token), byte(h.token >> 8), byte(h.lastN), byte(h.refused), byte(bits)})
+		f.Write([]byte{byte(h.st), byte(h.before), byte(h.token), byte(h.token >> 8), byte(h.lastN), byte(h.tries), byte(bits)})
 	}
 	return f.Sum64()
 }
@@ -297,7 +297,7 @@ func actApprove(r room, c *call, h hold) (room, want, bool) {
 		return r, says("replay"), h.token != 0
 	case words != nil:
 		return r, says(words...), true
-	case h.refused >= maxRefused:
+	case h.tries >= maxTries:
 		return r, says("too-many-refused"), true
 	case c.N <= h.lastN:
 		return r, says("ledger-behind"), true
@@ -306,6 +306,7 @@ func actApprove(r room, c *call, h hold) (room, want, bool) {
 	if c.N-1 > h.lastN {
 		h.lastN = c.N - 1
 	}
+	h.tries++
 	h.token = noToken
 	if c.Said == "ok" {
 		if c.Token <= r.maxToken {
@@ -374,9 +375,6 @@ func restore(c *call, h hold) hold {
 		return h
 	case h.st == unknown && (c.N == 0 || h.doubt):
 		return h
-	}
-	if c.Outcome == "refused" && h.st == approving {
-		h.refused++
 	}
 	switch {
 	case !certain:
