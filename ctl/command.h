@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "base/conf.h"
 #include "base/error.h"
 #include "flow/flow.h"
@@ -13,20 +14,22 @@ enum ctl_exit { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };	/* FAILED: not done
 struct options {			/* what stands on the command line */
 	const char *config;
 	const char *reason;		/* --reason; NULL: not given */
-	bool dry_run, json;
+	bool dry_run, json, wide;
 	/* for some commands; NULL: not given */
 	const char *as, *id, *amount, *tax_free, *lang, *user, *order, *room, *cid, *from, *to, *limit, *day;
 	char **args;			/* behind the command's words */
 	int n_args;
 };
 
+enum { CTL_CHANGES = 1 /* needs --reason, knows --dry-run */, CTL_BARE = 2 /* needs no configuration */,
+	CTL_NO_JSON = 4 /* what it prints is for a shell */ };
+
 struct command {
 	const char *words;		/* "queue adopt" */
 	const char *args;		/* "[DIR]"; "": none. One in brackets may be left out */
-	const char *options;		/* the names of those it knows beside the common ones, "user order"; "": none */
-	const char *what;		/* a line for the usage */
-	bool changes;			/* needs --reason, knows --dry-run */
-	bool bare;			/* needs no configuration */
+	const char *options;		/* those it knows beside the common ones, "user order"; "": none */
+	const char *what[2];		/* a line for the usage, English and Korean */
+	unsigned flags;
 	enum ctl_exit (*run)(const struct options *o, const struct conf *conf);
 };
 const struct command *ctl_command(size_t i);	/* NULL: after the last */
@@ -56,6 +59,13 @@ enum ctl_exit ctl_journal_dump(const struct options *o, const struct conf *conf)
 /* "roompayctl: WHAT: why" on stderr; CTL_FAILED. */
 enum ctl_exit ctl_complain(const char *what, const struct error *err);
 
+/* What stands behind an option. False: it is a mistake, which is said; the command ends with CTL_USAGE. */
+bool ctl_parse_number(const char *name, const char *text, int64_t min, int64_t max, int64_t *out);
+bool ctl_parse_when(const char *name, const char *text, int64_t *out);
+bool ctl_take_text(const char *name, const char *text, char *out, size_t cap);	/* NULL: "" */
+bool ctl_check_room(const char *room);		/* NULL is right */
+bool ctl_check_cid(const char *cid, const struct conf *conf);
+
 /* The clients that a command asks for. ctl_close in every case. */
 enum ctl_client { CTL_STORE = 1, CTL_QUEUE = 2, CTL_KAKAOPAY = 4 };
 bool ctl_open(struct flow *f, const struct conf *conf, unsigned clients, struct error *err);
@@ -70,6 +80,10 @@ size_t ctl_cids(const struct conf *conf, const char *cids[CONF_MERCHANTS_MAX]);
 struct flow_call ctl_call(void);
 /* Whose attempt is it? Looks among payments, open work and holds. False: ERR_NOT_FOUND, or the store. */
 bool ctl_find_order(struct flow *f, const char *tid, char cid[CID_CAP], char order[ORDER_CAP], struct error *err);
+/* All of it and a line's end on standard output; empties. False: no memory, or it is gone. */
+bool ctl_print(struct buf *b);
+/* "charged": true, false or "unknown", as the API says it. */
+void ctl_add_charged(struct buf *b, enum flow_charged charged);
 /* "2026-03-05 10:20:30", Korean time; "-" for 0. Borrowed until the fourth call from now. */
 const char *ctl_kst(int64_t wall_ms);
 const char *ctl_int(int64_t n);		/* the same */

@@ -2,30 +2,72 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "ctl/command.h"
 #include "ctl/explain.h"
+#include "ctl/lang.h"
 #include "ctl/rows.h"
 #include "flow/decide.h"
+#include "flow/times.h"
+#include "json/write.h"
 
-static const char *const columns[] = { "tid", "state", "room", "user", "order", "cid", "until" };
+static const struct column columns[] = {
+	{ "tid", { "tid", "tid" }, 0, ROWS_WHOLE },
+	{ "state", { "state", "상태" }, 0, 0 },
+	{ "roomId", { "room", "방" }, 0, ROWS_WHOLE },
+	{ "userId", { "user", "사용자" }, 3, 0 },
+	{ "partner_order_id", { "order", "주문" }, 2, 0 },
+	{ "cid", { "cid", "cid" }, 4, 0 },
+	{ "expiresAt", { "until", "만료" }, 1, ROWS_WHOLE },
+	{ "intervals", { "held", "시간" }, 0, ROWS_WRAP },
+};
+
+/* What it holds: for people and as the API's intervals. Both empty where an old queue did not say. */
+static void
+format_intervals(const struct queue_hold *h, const struct conf *conf, struct buf *text, struct buf *json)
+{
+	struct attempt *a = malloc(sizeof(*a));
+	struct interval_set set = { .n = 0 };
+	struct error err;
+
+	if (a != NULL && attempt_parse(h->attempt, a, &err) && a->intervals[0] != '\0' &&
+	    interval_set_parse(a->intervals, &set, &err)) {
+		times_add_text(text, &set, ctl_is_korean());
+		for (size_t i = 0; i < set.n; i++) {
+			buf_add_str(json, i > 0 ? ",{" : "[{");
+			times_add_interval(json, set.iv[i], conf->time_unit_minute);
+			buf_add_char(json, '}');
+		}
+		buf_add_char(json, ']');
+	}
+	free(a);
+}
 
 static void
-add_hold(struct rows *rows, const struct queue_hold *h)
+add_hold(struct rows *rows, const struct queue_hold *h, const struct conf *conf)
 {
 	struct now now = clock_now();
-	int64_t until = h->state == HOLD_HELD || h->state == HOLD_READY ? now.wall_ms + h->expires_boot_ms - now.boot_ms : 0;
+	bool may_expire = h->state == HOLD_HELD || h->state == HOLD_READY;
+	int64_t until = may_expire ? now.wall_ms + h->expires_boot_ms - now.boot_ms : 0;
+	struct buf text = BUF_INIT, json = BUF_INIT;
 
-	rows_add(rows, (const char *[]){ h->tid[0] != '\0' ? h->tid : "-", hold_state_name(h->state), h->room, h->user, h->order, h->cid, ctl_kst(until) });
+	format_intervals(h, conf, &text, &json);
+	rows_add(rows, (struct cell[]){ cell_text(h->tid), cell_text(hold_state_name(h->state)), cell_text(h->room),
+	    cell_text(h->user), cell_text(h->order), cell_text(h->cid), cell_time(until),
+	    cell_both(buf_str(&text), json.len > 0 ? json.data : NULL) });
+	rows->bad = rows->bad || text.bad || json.bad;
+	buf_clear(&text);
+	buf_clear(&json);
 }
 
 static bool
 is_wanted(const struct options *o, const struct queue_hold *h)
 {
-	return (o->room == NULL || strcasecmp(o->room, h->room) == 0) && (o->user == NULL || strcmp(o->user, h->user) == 0) &&
-	    (o->cid == NULL || strcmp(o->cid, h->cid) == 0);
+	return (o->room == NULL || strcasecmp(o->room, h->room) == 0) &&
+	    (o->user == NULL || strcmp(o->user, h->user) == 0) && (o->cid == NULL || strcmp(o->cid, h->cid) == 0);
 }
 
 enum ctl_exit
@@ -38,6 +80,8 @@ ctl_holds_list(const struct options *o, const struct conf *conf)
 	struct error err;
 	bool ok;
 
+	if (!ctl_check_room(o->room) || !ctl_check_cid(o->cid, conf))
+		return CTL_USAGE;
 	ok = ctl_open(&f, conf, CTL_QUEUE, &err);
 	while (ok) {
 		ok = queue_next(f.queue, after, ctl_call().deadline_boot_ms, &qa, &err);
@@ -45,26 +89,29 @@ ctl_holds_list(const struct options *o, const struct conf *conf)
 			break;
 		after = qa.hold.id;
 		if (is_wanted(o, &qa.hold))
-			add_hold(&rows, &qa.hold);
+			add_hold(&rows, &qa.hold, conf);
 	}
 	ctl_close(&f);
-	if (!rows_print(&rows, o->json, "nothing is held") && ok)
-		return CTL_FAILED;
-	return ok ? CTL_OK : ctl_complain("holds list", &err);
+	if (!ok) {
+		rows_clear(&rows);
+		return ctl_complain("holds list", &err);
+	}
+	return rows_print(&rows, o, tr("nothing is held", "잡아 둔 시간이 없습니다")) ? CTL_OK : CTL_FAILED;
 }
 
 static bool
 find_hold(struct flow *f, const char *tid, struct queue_answer *qa, struct error *err)
 {
 	return queue_find_tid(f->queue, tid, ctl_call().deadline_boot_ms, qa, err) &&
-	    (qa->code == HA_OK || error_set(err, ERR_NOT_FOUND, "the queue has no hold with the tid %s", tid));
+	    (qa->code == HA_OK || error_set(err, ERR_NOT_FOUND,
+	    tr("the queue has no hold with the tid %s", "큐에 tid가 %s인 것이 없습니다"), tid));
 }
 
 enum ctl_exit
 ctl_holds_show(const struct options *o, const struct conf *conf)
 {
-	bool korean = explain_is_korean(o->lang);
 	struct rows rows = ROWS(columns);
+	struct buf b = BUF_INIT;
 	struct queue_answer qa;
 	struct flow f = { 0 };
 	struct error err;
@@ -74,12 +121,16 @@ ctl_holds_show(const struct options *o, const struct conf *conf)
 	ctl_close(&f);
 	if (!ok)
 		return ctl_complain("holds show", &err);
-	add_hold(&rows, &qa.hold);
-	if (!rows_print(&rows, o->json, ""))
-		return CTL_FAILED;
-	if (!o->json)
-		printf("%s\n", explain_state(hold_state_name(qa.hold.state), FC_ABSENT, korean).happened);
-	return CTL_OK;
+	add_hold(&rows, &qa.hold, conf);
+	if (o->json) {
+		rows_format_one(&rows, 0, &b);
+		ok = !rows.bad && ctl_print(&b);
+		rows_clear(&rows);
+	} else {
+		ok = rows_print(&rows, o, "");
+		puts(explain_state(hold_state_name(qa.hold.state), ctl_is_korean())->happened);
+	}
+	return ok ? CTL_OK : CTL_FAILED;
 }
 
 /* What may be released, and how it is said to the flow that removes it. */
@@ -90,10 +141,39 @@ may_release(const struct queue_hold *h, bool *by_reservation, struct error *err)
 	if (h->state == HOLD_READY || h->state == HOLD_EXPIRED || h->state == HOLD_APPROVED)
 		return true;
 	if (h->state == HOLD_HELD)
-		return error_set(err, ERR_CONFLICT, "its ready call is under way: it ends by itself within seconds");
+		return error_set(err, ERR_CONFLICT, tr("its ready call is under way: it ends by itself within seconds",
+		    "결제 준비를 요청하는 중입니다. 몇 초 안에 저절로 끝납니다"));
 	if (h->state == HOLD_APPROVING || h->state == HOLD_UNKNOWN || h->state == HOLD_REVIEW)
-		return error_set(err, ERR_CONFLICT, "it is %s and may be charged: settle it first (payment settle %s)", hold_state_name(h->state), h->tid);
-	return error_set(err, ERR_CONFLICT, "it is %s: nothing is held", hold_state_name(h->state));
+		return error_set(err, ERR_CONFLICT, tr("it is %s and may be charged: settle it first (payment settle %s)",
+		    "%s 상태이며 청구되었을 수 있습니다. 먼저 매듭지으세요 (payment settle %s)"),
+		    hold_state_name(h->state), h->tid);
+	return error_set(err, ERR_CONFLICT, tr("it is %s: nothing is held", "%s 상태입니다. 잡아 둔 시간이 없습니다"),
+	    hold_state_name(h->state));
+}
+
+/* noted: the reason stands in the ledger. */
+static bool
+tell_release(const struct options *o, const struct queue_hold *h, bool noted)
+{
+	struct buf b = BUF_INIT;
+
+	if (o->json) {
+		buf_add_char(&b, '{');
+		json_add_str_member(&b, "tid", h->tid);
+		json_add_bool_member(&b, "removed", !o->dry_run);
+		json_add_str_member(&b, "state", hold_state_name(h->state));
+		json_add_bool_member(&b, "dryRun", o->dry_run);
+		buf_add_char(&b, '}');
+		return ctl_print(&b);
+	}
+	if (o->dry_run)
+		printf(tr("%s is %s and would be released (dry run: nothing was changed)\n",
+		    "%s은(는) %s 상태이며 풀 수 있습니다 (dry run: 바꾼 것 없음)\n"), h->tid, hold_state_name(h->state));
+	else
+		printf(tr("%s was %s and is released%s\n", "%s은(는) %s 상태였고, 풀었습니다%s\n"), h->tid,
+		    hold_state_name(h->state), noted ? "" : tr("; it had no ledger yet: the reason is kept nowhere but here",
+		    "; 아직 원장이 없어 이유는 여기에만 남습니다"));
+	return true;
 }
 
 static bool
@@ -103,21 +183,19 @@ release(struct flow *f, const struct options *o, const struct conf *conf, const 
 	size_t n_cids = ctl_cids(conf, cids);
 	static struct flow_answer a;
 	struct flow_call c = ctl_call();
-	bool by_reservation, written;
+	bool by_reservation, noted = false;
 
 	if (!may_release(h, &by_reservation, err))
 		return false;
-	if (o->dry_run) {
-		printf("%s is %s and would be released (dry run: nothing was changed)\n", h->tid, hold_state_name(h->state));
-		return true;
+	if (!o->dry_run) {
+		if (!flow_note(f, &c, h->cid, h->order, h->tid, o->reason, &noted, err))
+			return false;
+		flow_remove(f, &c, by_reservation, h->user, h->room, by_reservation ? h->tid : NULL, cids, n_cids, &a);
+		if (a.result != FR_OK || !a.removed)
+			return error_set(err, ERR_CONFLICT, "%s%s", tr("it was not released: ", "풀지 못했습니다: "),
+			    a.detail[0] != '\0' ? a.detail : tr("it changed meanwhile", "그 사이에 바뀌었습니다"));
 	}
-	if (!flow_note(f, &c, h->cid, h->order, h->tid, o->reason, &written, err))
-		return false;
-	flow_remove(f, &c, by_reservation, h->user, h->room, by_reservation ? h->tid : NULL, cids, n_cids, &a);
-	if (a.result != FR_OK || !a.removed)
-		return error_set(err, ERR_CONFLICT, "it was not released%s%s", a.detail[0] != '\0' ? ": " : ": it changed meanwhile", a.detail);
-	printf("%s was %s and is released%s\n", h->tid, hold_state_name(h->state), written ? "" : "; it had no ledger yet: the reason is kept nowhere but here");
-	return true;
+	return tell_release(o, h, noted) || error_set(err, ERR_INTERNAL, "standard output is gone");
 }
 
 enum ctl_exit
@@ -128,7 +206,8 @@ ctl_holds_release(const struct options *o, const struct conf *conf)
 	struct error err;
 	bool ok;
 
-	ok = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE, &err) && ctl_need_site(&f, &err) && find_hold(&f, o->args[0], &qa, &err) && release(&f, o, conf, &qa.hold, &err);
+	ok = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE, &err) && ctl_need_site(&f, &err) &&
+	    find_hold(&f, o->args[0], &qa, &err) && release(&f, o, conf, &qa.hold, &err);
 	ctl_close(&f);
 	return ok ? CTL_OK : ctl_complain("holds release", &err);
 }

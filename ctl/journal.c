@@ -16,14 +16,17 @@
 #include "booking/hold_record.h"
 #include "booking/hold_table.h"
 #include "ctl/command.h"
+#include "ctl/lang.h"
+#include "json/write.h"
 #include "queue/disk/journal.h"
 
 enum { COPY_CHUNK = 65536, TRIES = 5, PATH_CAP = 4096 };
 
 struct reading {
 	struct hold_table *table;
-	bool dump;
+	bool dump, json;
 	int64_t records, changes;
+	struct buf list;		/* JSON of the records */
 };
 
 /* ---- the copy */
@@ -176,6 +179,66 @@ print_change(const struct change *c)
 	putchar('\n');
 }
 
+static void
+add_text(struct buf *b, const char *name, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		json_add_str_member(b, name, text);
+}
+
+/* The same for programs, by the API's names. */
+static void
+add_change(struct buf *b, const struct change *c)
+{
+	struct buf set = BUF_INIT;
+
+	buf_add_char(b, '{');
+	json_add_str_member(b, "kind", kind_words[c->kind]);
+	if (c->id != 0)
+		json_add_int_member(b, "id", (int64_t)c->id);
+	add_text(b, "cid", c->cid);
+	add_text(b, "partner_order_id", c->order);
+	add_text(b, "userId", c->user);
+	add_text(b, "roomId", c->room);
+	add_text(b, "tid", c->tid);
+	if (c->kind == CHANGE_HOLD) {
+		interval_set_format(&c->set, &set);
+		add_text(b, "intervals", buf_str(&set));
+		buf_clear(&set);
+	}
+	if (c->kind == CHANGE_HOLD || c->kind == CHANGE_LIFE) {
+		json_add_str_member(b, "state", hold_state_name(c->life.state));
+		json_add_int_member(b, "token", (int64_t)c->life.token);
+		json_add_int_member(b, "n", c->life.n);
+	}
+	if (c->kind == CHANGE_ORDER) {
+		json_add_int_member(b, "lastN", c->last_n);
+		json_add_bool_member(b, "paid", c->paid);
+	}
+	if (c->kind == CHANGE_COUNTERS) {
+		json_add_int_member(b, "lastId", (int64_t)c->last_id);
+		json_add_int_member(b, "lastToken", (int64_t)c->last_token);
+	}
+	if (c->kind == CHANGE_GATE)
+		json_add_bool_member(b, "closed", c->closed);
+	buf_add_char(b, '}');
+}
+
+static void
+begin_record(struct reading *r, struct now now)
+{
+	if (!r->json) {
+		printf("record %" PRId64 " wall=%" PRId64 " boot=%" PRId64 "\n", r->records, now.wall_ms, now.boot_ms);
+		return;
+	}
+	buf_add_str(&r->list, r->records > 1 ? ",\n{" : "{");
+	json_add_int_member(&r->list, "record", r->records);
+	json_add_time_member(&r->list, "at", now.wall_ms);
+	json_add_int_member(&r->list, "bootMs", now.boot_ms);
+	json_add_member(&r->list, "changes");
+	buf_add_char(&r->list, '[');
+}
+
 static bool
 replay(void *ctx, const void *record, size_t len, struct error *err)
 {
@@ -187,29 +250,67 @@ replay(void *ctx, const void *record, size_t len, struct error *err)
 	if (!record_open(&reader, record, len))
 		return error_set(err, ERR_INTERNAL, "a record of a version that this program does not know");
 	if (r->dump)
-		printf("record %" PRId64 " wall=%" PRId64 " boot=%" PRId64 "\n", r->records, reader.now.wall_ms, reader.now.boot_ms);
+		begin_record(r, reader.now);
 	while (record_next(&reader, &c)) {
 		r->changes++;
-		if (r->dump)
+		if (r->dump && r->json) {
+			buf_add_str(&r->list, r->list.data[r->list.len - 1] == '[' ? "" : ",");
+			add_change(&r->list, &c);
+		} else if (r->dump) {
 			print_change(&c);
+		}
 	}
+	if (r->dump && r->json)
+		buf_add_str(&r->list, "]}");
 	return hold_table_apply(r->table, record, len, NULL, err);
 }
 
-static void
+static bool
+print_summary_json(const struct journal *j, const struct journal_report *report, struct reading *r)
+{
+	struct hold_stats stats;
+	struct buf b = BUF_INIT;
+
+	hold_table_stats(r->table, &stats);
+	buf_add_char(&b, '{');
+	json_add_str_member(&b, "queue", journal_queue_id(j));
+	json_add_int_member(&b, "records", r->records);
+	json_add_int_member(&b, "changes", r->changes);
+	json_add_int_member(&b, "tornBytes", report->torn_bytes);
+	json_add_member(&b, "holds");
+	buf_add_char(&b, '{');
+	for (int s = 0; s < HOLD__MAX; s++)
+		if (stats.by_state[s] > 0)
+			json_add_int_member(&b, hold_state_name((enum hold_state)s), stats.by_state[s]);
+	buf_add_char(&b, '}');
+	json_add_int_member(&b, "orders", stats.orders);
+	if (r->dump) {
+		json_add_member(&b, "list");
+		buf_printf(&b, "[%s]", buf_str(&r->list));
+	}
+	buf_add_char(&b, '}');
+	b.bad = b.bad || r->list.bad;
+	return ctl_print(&b);
+}
+
+static bool
 print_summary(const struct journal *j, const struct journal_report *report, const struct reading *r)
 {
 	struct hold_stats stats;
 
 	hold_table_stats(r->table, &stats);
-	printf("queue     %s\nrecords   %" PRId64 " (%" PRId64 " changes)\n", journal_queue_id(j), r->records, r->changes);
+	printf(tr("queue     %s\nrecords   %" PRId64 " (%" PRId64 " changes)\n",
+	    "큐        %s\n기록      %" PRId64 " (바뀐 것 %" PRId64 ")\n"), journal_queue_id(j), r->records, r->changes);
 	if (report->torn_bytes > 0)
-		printf("torn end  %" PRId64 " bytes: the daemon cuts them at its next start and keeps them aside; nothing that was answered is in them\n", report->torn_bytes);
-	fputs("holds     ", stdout);
+		printf(tr("torn end  %" PRId64 " bytes: the daemon cuts them at its next start and keeps them aside; nothing "
+		    "that was answered is in them\n", "끊긴 끝   %" PRId64 "바이트: 데몬이 다음에 시작할 때 잘라 따로 둡니다. 답한 "
+		    "것은 여기에 없습니다\n"), report->torn_bytes);
+	fputs(tr("holds     ", "잡은 것   "), stdout);
 	for (int s = 0; s < HOLD__MAX; s++)
 		if (stats.by_state[s] > 0)
 			printf("%s %" PRId64 "  ", hold_state_name((enum hold_state)s), stats.by_state[s]);
-	printf("\norders    %" PRId64 " remembered\n", stats.orders);
+	printf(tr("\norders    %" PRId64 " remembered\n", "\n주문      %" PRId64 "건 기억\n"), stats.orders);
+	return true;
 }
 
 /* ---- the commands */
@@ -220,15 +321,15 @@ read_copy(const char *copy, struct reading *r, struct error *err)
 	struct journal_options options = { .io = &journal_system_io, .boot_id = clock_boot_id(), .now = clock_now() };
 	struct journal_report report;
 	struct journal *j = NULL;
+	bool ok;
 
 	if (!journal_open(copy, &options, replay, r, &j, &report, err))
 		return false;
-	if (report.is_new)
-		error_set(err, ERR_NOT_FOUND, "no journal is there");
-	else
-		print_summary(j, &report, r);
+	ok = !report.is_new || error_set(err, ERR_NOT_FOUND, tr("no journal is there", "저널이 없습니다"));
+	ok = ok && ((r->json ? print_summary_json(j, &report, r) : print_summary(j, &report, r)) ||
+	    error_set(err, ERR_INTERNAL, "out of memory, or standard output is gone"));
 	journal_close(&j);
-	return !report.is_new;
+	return ok;
 }
 
 static enum ctl_exit
@@ -237,7 +338,7 @@ read_journal(const struct options *o, const struct conf *conf, bool dump)
 	const struct hold_limits limits = { .max_per_user = conf->max_holds_per_user, .guard_ms = conf->guard_ms, .window_ms = 900000, .max_tries_per_min =
 		conf->max_refused_tokens, .removed_answer_ms = 600000, .gone_memory_ms = 86400000, .order_memory_ms = 35LL * 86400000 };
 	const char *dir = o->n_args > 0 ? o->args[0] : conf->queue_dir;
-	struct reading r = { .dump = dump };
+	struct reading r = { .dump = dump, .json = o->json };
 	char copy[PATH_CAP];
 	struct error err;
 	bool ok = false;
@@ -251,6 +352,7 @@ read_journal(const struct options *o, const struct conf *conf, bool dump)
 	r.table = hold_table_new(&limits);
 	ok = r.table != NULL ? read_copy(copy, &r, &err) : error_set(&err, ERR_INTERNAL, "out of memory");
 	hold_table_free(&r.table);
+	buf_clear(&r.list);
 	remove_copy(copy);
 	return ok ? CTL_OK : ctl_complain("journal", &err);
 }

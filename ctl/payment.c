@@ -1,17 +1,14 @@
-/* payment list, show, explain, settle, refund. */
+/* payment list, show, explain, settle. */
 #include "config.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
-#include "base/hex.h"
 #include "ctl/command.h"
 #include "ctl/explain.h"
+#include "ctl/lang.h"
 #include "ctl/rows.h"
 #include "flow/decide.h"
 #include "json/write.h"
@@ -19,82 +16,84 @@
 enum { LIST_LIMIT = 50, LIST_MAX = 10000 };
 
 static bool
-parse_number(const char *name, const char *text, int64_t min, int64_t max, int64_t *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtoll(text, &end, 10);
-	if (end != text && *end == '\0' && errno == 0 && *out >= min && *out <= max)
-		return true;
-	fprintf(stderr, "roompayctl: --%s must be a whole number from %" PRId64 " to %" PRId64 "\n", name, min, max);
-	return false;
-}
-
-static bool
-parse_when(const char *name, const char *text, int64_t *out)
-{
-	if (clock_parse_when(text, out))
-		return true;
-	fprintf(stderr, "roompayctl: --%s must be YYYY-MM-DD (Korean time) or RFC 3339\n", name);
-	return false;
-}
-
-static bool
-take_text(const char *name, const char *text, char *out, size_t cap)
-{
-	if (text != NULL && strlen(text) >= cap) {
-		fprintf(stderr, "roompayctl: --%s is longer than %zu bytes\n", name, cap - 1);
-		return false;
-	}
-	snprintf(out, cap, "%s", text == NULL ? "" : text);
-	return true;
-}
-
-static bool
 read_filters(const struct options *o, struct store_history *h)
 {
 	int64_t limit = LIST_LIMIT;
-	bool ok = take_text("user", o->user, h->user_id, sizeof(h->user_id)) && take_text("order", o->order, h->partner_order_id, sizeof(h->partner_order_id)) &&
-	    take_text("room", o->room, h->room_id, sizeof(h->room_id)) && (o->from == NULL || parse_when("from", o->from, &h->from_ms)) &&
-	    (o->to == NULL || parse_when("to", o->to, &h->to_ms)) && (o->limit == NULL || parse_number("limit", o->limit, 1, LIST_MAX, &limit));
+	bool ok = ctl_take_text("user", o->user, h->user_id, sizeof(h->user_id)) && ctl_take_text("order", o->order, h->partner_order_id, sizeof(h->partner_order_id)) &&
+	    ctl_take_text("room", o->room, h->room_id, sizeof(h->room_id)) && (o->from == NULL || ctl_parse_when("from", o->from, &h->from_ms)) &&
+	    (o->to == NULL || ctl_parse_when("to", o->to, &h->to_ms)) && (o->limit == NULL || ctl_parse_number("limit", o->limit, 1, LIST_MAX, &limit));
 
 	h->limit = (size_t)limit;
 	return ok;
 }
 
+static const struct column payment_columns[] = {
+	{ NULL, { "approved", "승인" }, 0, ROWS_WHOLE },
+	{ NULL, { "tid", "tid" }, 0, ROWS_WHOLE },
+	{ NULL, { "order", "주문" }, 2, 0 },
+	{ NULL, { "user", "사용자" }, 0, 0 },
+	{ NULL, { "total", "금액" }, 0, ROWS_RIGHT },
+	{ NULL, { "item", "상품" }, 1, 0 },
+};
+
+/* The API's own objects, as GET /payments gives them. */
+static bool
+print_payments_json(const struct payment *list, size_t n)
+{
+	struct buf b = BUF_INIT;
+
+	buf_add_char(&b, '[');
+	for (size_t i = 0; i < n; i++) {
+		buf_add_str(&b, i > 0 ? ",\n" : "");
+		payment_format(&list[i], &b);
+	}
+	buf_add_char(&b, ']');
+	return ctl_print(&b);
+}
+
+static bool
+print_payments(const struct options *o, const struct payment *list, size_t n)
+{
+	struct rows rows = ROWS(payment_columns);
+
+	if (o->json)
+		return print_payments_json(list, n);
+	for (size_t i = 0; i < n; i++)
+		rows_add(&rows, (struct cell[]){ cell_time(list[i].approved_at_ms), cell_text(list[i].tid),
+		    cell_text(list[i].partner_order_id), cell_text(list[i].user_id),
+		    cell_int(list[i].amount.total), cell_text(list[i].item_name) });
+	return rows_print(&rows, o, tr("no payment", "결제가 없습니다"));
+}
+
 enum ctl_exit
 ctl_payment_list(const struct options *o, const struct conf *conf)
 {
-	static const char *const columns[] = { "approved", "tid", "order", "user", "#total", "item" };
 	const char *cids[CONF_MERCHANTS_MAX];
 	struct store_history h = { .cids = cids, .n_cids = ctl_cids(conf, cids) };
-	struct rows rows = ROWS(columns);
 	struct payment *list = NULL;
 	struct flow f = { 0 };
-	bool more = false, ok;
+	bool more = false, ok, printed = false;
 	struct error err;
 	size_t n = 0;
 
-	if (!read_filters(o, &h))
+	if (!read_filters(o, &h) || !ctl_check_room(o->room) || !ctl_check_cid(o->cid, conf))
 		return CTL_USAGE;
 	if (o->cid != NULL) {
 		cids[0] = o->cid;
 		h.n_cids = 1;
 	}
-	ok = ctl_open(&f, conf, CTL_STORE, &err) && store_history(f.store, &h, &list, &n, &more, ctl_call().deadline_boot_ms, &err);
-	for (size_t i = 0; ok && i < n; i++)
-		rows_add(&rows, (const char *[]){ ctl_kst(list[i].approved_at_ms), list[i].tid, list[i].partner_order_id, list[i].user_id, ctl_int(list[i].amount.total),
-		    list[i].item_name });
+	ok = ctl_open(&f, conf, CTL_STORE, &err) &&
+	    store_history(f.store, &h, &list, &n, &more, ctl_call().deadline_boot_ms, &err);
+	if (ok)
+		printed = print_payments(o, list, n);
 	free(list);
 	ctl_close(&f);
 	if (!ok)
 		return ctl_complain("payment list", &err);
-	if (!rows_print(&rows, o->json, "no payment"))
-		return CTL_FAILED;
 	if (more)
-		fprintf(stderr, "roompayctl: there are more: --limit, --from and --to choose\n");
-	return CTL_OK;
+		fputs(tr("roompayctl: there are more: --limit, --from and --to choose\n",
+		    "roompayctl: 더 있습니다. --limit, --from, --to로 고르세요\n"), stderr);
+	return printed ? CTL_OK : CTL_FAILED;
 }
 
 /* "TID" or "CID ORDER". tid: "" where an order was named. */
@@ -113,72 +112,205 @@ find_named(struct flow *f, const struct options *o, struct named *n, struct erro
 	return ctl_find_order(f, n->tid, n->cid, n->order, err);
 }
 
+enum { EVENT_TID = 4 };
+static struct column event_columns[] = {	/* in JSON: the names of doc/ledger.txt */
+	{ "n", { "n", "n" }, 0, ROWS_RIGHT },
+	{ "at", { "at", "시각" }, 0, ROWS_WHOLE },
+	{ "kind", { "kind", "종류" }, 0, ROWS_WHOLE },
+	{ NULL, { "won", "원" }, 0, ROWS_RIGHT },
+	[EVENT_TID] = { "tid", { "tid", "tid" }, 0, ROWS_WHOLE },
+	{ "userId", { NULL, NULL }, 0, 0 },
+	{ "roomId", { NULL, NULL }, 0, 0 },
+	{ "by", { "by", "누가" }, 0, 0 },
+	{ "request_id", { "request", "요청" }, 2, 0 },
+	{ NULL, { "refund", "환불" }, 1, 0 },
+	{ "reason", { NULL, NULL }, 0, 0 },
+	{ "payment", { NULL, NULL }, 0, 0 },
+	{ "refund", { NULL, NULL }, 0, 0 },
+	{ "provider", { NULL, NULL }, 0, 0 },
+	{ NULL, { "reason", "이유" }, 0, ROWS_WRAP },
+};
+
 static void
-show_chain(const struct ledger_chain *chain, bool json)
+format_refund(const struct ledger_refund *r, struct buf *b)
 {
-	static const char *const columns[] = { "#n", "at", "kind", "tid", "by", "request", "reason" };
-	struct rows rows = ROWS(columns);
+	buf_add_char(b, '{');
+	json_add_str_member(b, "id", r->id);
+	json_add_int_member(b, "amount", r->amount);
+	json_add_int_member(b, "tax_free", r->tax_free);
+	json_add_int_member(b, "vat", r->vat);
+	json_add_int_member(b, "canceled", r->canceled);
+	buf_add_char(b, '}');
+}
 
-	for (size_t i = 0; i < chain->n; i++) {
-		const struct ledger_event *e = &chain->ev[i];
-		const char *why = e->reason[0] != '\0' ? e->reason : e->provider.message;
+static void
+format_provider(const struct provider_answer *p, struct buf *b)
+{
+	if (p->http == 0 && p->code == 0 && p->message[0] == '\0' && p->method_code[0] == '\0')
+		return;
+	buf_add_char(b, '{');
+	if (p->http != 0)
+		json_add_int_member(b, "http", p->http);
+	if (p->code != 0)
+		json_add_int_member(b, "code", p->code);
+	if (p->message[0] != '\0')
+		json_add_str_member(b, "message", p->message);
+	if (p->method_code[0] != '\0')
+		json_add_str_member(b, "method_code", p->method_code);
+	buf_add_char(b, '}');
+}
 
-		rows_add(&rows, (const char *[]){ ctl_int(e->n), ctl_kst(e->at_ms), ledger_kind_name(e->kind), e->tid[0] != '\0' ? e->tid : "-", e->by,
-		    e->request_id[0] != '\0' ? e->request_id : "-", why[0] != '\0' ? why : "-" });
-	}
-	(void)rows_print(&rows, json, "no approve was ever begun");
+static const char *
+json_or_none(const struct buf *b)
+{
+	return b->len > 0 ? b->data : NULL;
+}
+
+static void
+add_event(struct rows *rows, const struct ledger_event *e)
+{
+	const char *why = e->reason[0] != '\0' ? e->reason : e->provider.message;
+	struct buf payment = BUF_INIT, refund = BUF_INIT, provider = BUF_INIT;
+	struct cell won = e->has_refund ? cell_int(e->refund.amount) :
+	    e->has_payment ? cell_int(e->payment.amount.total) : cell_text(NULL);
+
+	if (e->has_payment)
+		payment_format(&e->payment, &payment);
+	if (e->has_refund)
+		format_refund(&e->refund, &refund);
+	format_provider(&e->provider, &provider);
+	rows_add(rows, (struct cell[]){ cell_int(e->n), cell_time(e->at_ms), cell_text(ledger_kind_name(e->kind)), won,
+	    cell_text(e->tid), cell_text(e->user_id), cell_text(e->room_id), cell_text(e->by),
+	    cell_text(e->request_id), cell_text(e->has_refund ? e->refund.id : NULL),
+	    cell_text(e->reason), cell_both("", json_or_none(&payment)), cell_both("", json_or_none(&refund)),
+	    cell_both("", json_or_none(&provider)), cell_text(why) });
+	rows->bad = rows->bad || payment.bad || refund.bad || provider.bad;
+	buf_clear(&payment);
+	buf_clear(&refund);
+	buf_clear(&provider);
+}
+
+/* Where all events speak of one tid, it stands above the table and not in each row. */
+static void
+print_heading(const struct named *n, const struct ledger_chain *chain)
+{
+	const char *tid = chain->n > 0 ? chain->ev[0].tid : "";
+
+	for (size_t i = 1; i < chain->n; i++)
+		if (strcmp(chain->ev[i].tid, tid) != 0)
+			tid = "";
+	printf(tr("order  %s %s (times in Korean time)\n", "주문  %s %s (한국 시각)\n"), n->cid,
+	    ctl_visible(n->order));
+	if (tid[0] == '\0')
+		return;
+	printf("tid    %s\n", tid);
+	event_columns[EVENT_TID].title[0] = event_columns[EVENT_TID].title[1] = NULL;
 }
 
 enum ctl_exit
 ctl_payment_show(const struct options *o, const struct conf *conf)
 {
+	struct rows rows = ROWS(event_columns);
 	struct flow_call c = ctl_call();
 	struct ledger_chain chain = { 0 };
-	enum ctl_exit code = CTL_OK;
 	struct flow f = { 0 };
 	struct error err;
 	struct named n;
+	bool ok;
 
-	if (!ctl_open(&f, conf, CTL_STORE | CTL_QUEUE, &err) || !find_named(&f, o, &n, &err) ||
-	    !store_ledger_chain(f.store, n.cid, n.order, &chain, c.deadline_boot_ms, &err))
-		code = ctl_complain("payment show", &err);
-	else {
-		if (!o->json)
-			printf("order  %s %s (times in Korean time)\n", n.cid, ctl_visible(n.order));
-		show_chain(&chain, o->json);
-	}
+	ok = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE, &err) && find_named(&f, o, &n, &err) &&
+	    store_ledger_chain(f.store, n.cid, n.order, &chain, c.deadline_boot_ms, &err);
+	if (!ok)
+		(void)ctl_complain("payment show", &err);
+	for (size_t i = 0; ok && i < chain.n; i++)
+		add_event(&rows, &chain.ev[i]);
+	if (ok && !o->json)
+		print_heading(&n, &chain);
+	ok = ok && rows_print(&rows, o, tr("no approve was ever begun", "승인을 시작한 적이 없습니다"));
 	ledger_chain_clear(&chain);
 	ctl_close(&f);
-	return code;
+	return ok ? CTL_OK : CTL_FAILED;
 }
 
 static void
-explain_attempt(const struct flow_order_attempt *t, bool korean, bool json, struct buf *b)
+add_time_if(struct buf *b, const char *name, int64_t wall_ms)
 {
-	struct explanation e = explain_state(t->state, t->charged, korean);
-
-	if (json) {
-		buf_add_str(b, b->data[b->len - 1] == '[' ? "{" : ",{");
-		json_add_str_member(b, "tid", t->tid);
-		json_add_str_member(b, "state", t->state);
-		json_add_str_member(b, "happened", e.happened);
-		json_add_str_member(b, "charged", t->charged == FC_TRUE ? "yes" : t->charged == FC_FALSE ? "no" : "unknown");
-		json_add_int_member(b, "refunded", t->refunded);
-		json_add_str_member(b, "next", e.next);
-		buf_add_char(b, '}');
-		return;
-	}
-	printf("%s  %s  %s\n", t->tid[0] != '\0' ? t->tid : "-", t->state, ctl_kst(t->changed_ms));
-	printf("  %s\n  %s", e.happened, e.charged);
-	if (t->refunded > 0)
-		printf(korean ? " 환불한 금액: %" PRId64 "원." : " Given back: %" PRId64 " won.", t->refunded);
-	printf("\n  %s%s\n", korean ? "다음: " : "Next: ", e.next);
+	if (wall_ms != 0)
+		json_add_time_member(b, name, wall_ms);
 }
+
+/* As GET /orders says it, and the sentences. */
+static void
+explain_json(struct buf *b, const struct flow_order_attempt *t, const struct explanation *e, const char *charged)
+{
+	struct buf command = BUF_INIT;
+
+	buf_add_str(b, b->data[b->len - 1] == '[' ? "{" : ",\n{");
+	if (t->tid[0] != '\0')
+		json_add_str_member(b, "tid", t->tid);
+	json_add_str_member(b, "state", t->state);
+	ctl_add_charged(b, t->charged);
+	json_add_int_member(b, "refunded", t->refunded);
+	json_add_str_member(b, "next", flow_next_name(t->next));
+	if (t->user_id[0] != '\0')
+		json_add_str_member(b, "userId", t->user_id);
+	if (t->room_id[0] != '\0')
+		json_add_str_member(b, "roomId", t->room_id);
+	add_time_if(b, "beganAt", t->began_ms);
+	add_time_if(b, "changedAt", t->changed_ms);
+	add_time_if(b, "approvedAt", t->approved_ms);
+	add_time_if(b, "expiresAt", t->expires_ms);
+	json_add_str_member(b, "happened", e->happened);
+	json_add_str_member(b, "customer", charged);
+	json_add_str_member(b, "advice", e->next);
+	json_add_member(b, "commands");
+	buf_add_char(b, '[');
+	for (int i = 0; explain_command(&command, e, i, t->tid); i++, buf_reset(&command)) {
+		buf_add_str(b, i > 0 ? "," : "");
+		json_add_string(b, buf_str(&command));
+	}
+	buf_add_str(b, "]}");
+	b->bad = b->bad || command.bad;
+	buf_clear(&command);
+}
+
+static void
+explain_text(struct buf *b, const struct flow_order_attempt *t, const struct explanation *e, const char *charged)
+{
+	buf_printf(b, "%s  %s  %s\n", t->tid[0] != '\0' ? t->tid : "-", t->state, ctl_kst(t->changed_ms));
+	buf_printf(b, "  %s\n  %s\n  %s%s\n", e->happened, charged, tr("Next: ", "다음: "), e->next);
+	for (int i = 0; i < EXPLAIN_COMMANDS && e->commands[i] != NULL; i++) {
+		buf_add_str(b, "    ");
+		explain_command(b, e, i, t->tid);
+		buf_add_char(b, '\n');
+	}
+}
+
+static bool
+explain_attempt(struct flow *f, const struct flow_order_attempt *t, bool json, struct buf *b, struct error *err)
+{
+	const struct explanation *e = explain_state(t->state, ctl_is_korean());
+	struct buf charged = BUF_INIT;
+	bool found = false, ok = true;
+	struct payment p;
+
+	if (t->charged == FC_TRUE)
+		ok = store_payment_get(f->store, t->tid, &p, &found, ctl_call().deadline_boot_ms, err);
+	explain_charged(&charged, t, found ? p.amount.total : -1, ctl_is_korean());
+	if (ok && json)
+		explain_json(b, t, e, buf_str(&charged));
+	else if (ok)
+		explain_text(b, t, e, buf_str(&charged));
+	buf_clear(&charged);
+	return ok;
+}
+
+/* Nobody has tried to pay for it. */
+static const struct flow_order_attempt no_attempt = { .state = "none", .charged = FC_FALSE, .next = FN_START_AGAIN };
 
 enum ctl_exit
 ctl_payment_explain(const struct options *o, const struct conf *conf)
 {
-	bool korean = explain_is_korean(o->lang);
 	struct flow_order_answer a = { 0 };
 	struct flow_call c = ctl_call();
 	struct buf b = BUF_INIT;
@@ -191,22 +323,29 @@ ctl_payment_explain(const struct options *o, const struct conf *conf)
 	if (ok) {
 		ctl_set_gate(&f);
 		flow_order(&f, &c, n.cid, n.order, &a);
-		ok = a.result == FR_OK || error_set(&err, ERR_UNAVAILABLE, "nothing certain can be said now: %s", a.detail);
+		ok = a.result == FR_OK || error_set(&err, ERR_UNAVAILABLE,
+		    tr("nothing certain can be said now: %s", "지금은 확실히 말할 수 없습니다: %s"), a.detail);
 	}
-	if (ok && !o->json)
-		printf("%s %s %s\n", korean ? "주문" : "order", n.cid, ctl_visible(n.order));
-	buf_add_char(&b, '[');
+	if (o->json)
+		buf_add_char(&b, '[');
+	else
+		buf_printf(&b, "%s %s %s\n", tr("order", "주문"), n.cid, ctl_visible(n.order));
 	if (ok && a.n == 0)
-		explain_attempt(&(struct flow_order_attempt){ .state = "none", .charged = FC_FALSE }, korean, o->json, &b);
+		ok = explain_attempt(&f, &no_attempt, o->json, &b, &err);
 	for (size_t i = 0; ok && i < a.n; i++)
 		if (n.tid[0] == '\0' || strcmp(n.tid, a.attempts[i].tid) == 0)
-			explain_attempt(&a.attempts[i], korean, o->json, &b);
-	if (ok && o->json)
-		printf("%s]\n", buf_str(&b));
-	buf_clear(&b);
+			ok = explain_attempt(&f, &a.attempts[i], o->json, &b, &err);
 	flow_order_clear(&a);
 	ctl_close(&f);
-	return ok ? CTL_OK : ctl_complain("payment explain", &err);
+	if (!ok) {	/* half an answer would be read as a whole one */
+		buf_clear(&b);
+		return ctl_complain("payment explain", &err);
+	}
+	if (o->json)
+		buf_add_char(&b, ']');
+	else if (b.len > 0)
+		b.data[--b.len] = '\0';	/* its line's end comes with the printing */
+	return ctl_print(&b) ? CTL_OK : CTL_FAILED;
 }
 
 static bool
@@ -218,8 +357,32 @@ parse_as(const char *word, enum decide_as *as)
 	*as = strcmp(word, "approved") == 0 ? DECIDE_AS_APPROVED : DECIDE_AS_DECLINED;
 	if (*as == DECIDE_AS_APPROVED || strcmp(word, "declined") == 0)
 		return true;
-	fprintf(stderr, "roompayctl: --as is approved or declined\n");
+	fputs(tr("roompayctl: --as is approved or declined\n", "roompayctl: --as는 approved 또는 declined입니다\n"), stderr);
 	return false;
+}
+
+static bool
+tell_settled(const struct options *o, const struct named *n, const struct decision_report *r)
+{
+	struct buf b = BUF_INIT;
+
+	if (!o->json) {
+		printf(tr("%s was %s, %s %s\n", "%s: %s 상태였고 %s %s\n"), n->tid, attempt_state_name(r->before),
+		    o->dry_run ? tr("would be (dry run: nothing was changed)", "이렇게 됩니다 (dry run: 바꾼 것 없음):") :
+		    tr("is now", "이제"), attempt_state_name(r->after));
+		return true;
+	}
+	buf_add_char(&b, '{');
+	json_add_str_member(&b, "tid", n->tid);
+	json_add_str_member(&b, "cid", n->cid);
+	json_add_str_member(&b, "partner_order_id", n->order);
+	if (r->kakaopay[0] != '\0')
+		json_add_str_member(&b, "kakaopay", r->kakaopay);
+	json_add_str_member(&b, "before", attempt_state_name(r->before));
+	json_add_str_member(&b, "state", attempt_state_name(r->after));
+	json_add_bool_member(&b, "dryRun", o->dry_run);
+	buf_add_char(&b, '}');
+	return ctl_print(&b);
 }
 
 enum ctl_exit
@@ -235,100 +398,13 @@ ctl_payment_settle(const struct options *o, const struct conf *conf)
 
 	if (!parse_as(o->as, &as))
 		return CTL_USAGE;
-	ok = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE | CTL_KAKAOPAY, &err) && ctl_need_site(&f, &err) && find_named(&f, o, &n, &err) &&
+	ok = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE | CTL_KAKAOPAY, &err) && ctl_need_site(&f, &err) &&
+	    find_named(&f, o, &n, &err) &&
 	    flow_decide(&f, &c, n.cid, n.order, n.tid, as, o->reason, o->dry_run, &report, &err);
 	ctl_close(&f);
-	if (report.kakaopay[0] != '\0')
-		printf("KakaoPay says   %s\n", report.kakaopay);
+	if (report.kakaopay[0] != '\0' && !o->json)
+		printf(tr("KakaoPay says   %s\n", "카카오페이의 답   %s\n"), report.kakaopay);
 	if (!ok)
 		return ctl_complain("payment settle", &err);
-	printf("%s was %s, %s %s\n", n.tid, attempt_state_name(report.before), o->dry_run ? "would be (dry run: nothing was changed)" : "is now", attempt_state_name(report.after));
-	return CTL_OK;
-}
-
-static bool
-read_refund(const struct options *o, struct flow_refund_request *rq)
-{
-	unsigned char random[8];
-	char hex[2 * sizeof(random) + 1];
-
-	*rq = (struct flow_refund_request){ .asked = { -1, -1 } };
-	if (!take_text("id", o->id, rq->refund_id, sizeof(rq->refund_id)) || !take_text("reason", o->reason, rq->reason, sizeof(rq->reason)) ||
-	    (o->amount != NULL && !parse_number("amount", o->amount, 1, MAX_WON, &rq->asked.amount)) ||
-	    (o->tax_free != NULL && !parse_number("tax-free", o->tax_free, 0, MAX_WON, &rq->asked.tax_free)))
-		return false;
-	if (o->tax_free != NULL && o->amount == NULL) {
-		fprintf(stderr, "roompayctl: --tax-free goes with --amount\n");
-		return false;
-	}
-	if (rq->refund_id[0] == '@' || strlen(o->args[0]) >= sizeof(rq->tid)) {
-		fprintf(stderr, "roompayctl: no such tid, or an --id that begins with @\n");
-		return false;
-	}
-	snprintf(rq->tid, sizeof(rq->tid), "%s", o->args[0]);
-	if (rq->refund_id[0] == '\0' && getrandom(random, sizeof(random), 0) == (ssize_t)sizeof(random)) {
-		hex_format(random, sizeof(random), hex);
-		snprintf(rq->refund_id, sizeof(rq->refund_id), "ctl-%s", hex);
-	}
-	return true;
-}
-
-static const char *
-refusal_text(enum flow_result r)
-{
-	switch (r) {
-	case FR_NO_PAYMENT:
-		return "there is no payment with this tid";
-	case FR_REFUND_EXCEEDS:
-		return "more than is left of the payment";
-	case FR_TAX_FREE_REQUIRED:
-		return "a part of this payment must say its tax-free amount: --tax-free";
-	case FR_REFUND_IN_PROGRESS:
-		return "another refund of this payment is under way: look again later";
-	case FR_REFUND_MISMATCH:
-		return "this --id was another refund";
-	case FR_REFUND_DECLINED:
-		return "KakaoPay refused it";
-	case FR_IN_REVIEW:
-		return "the payment is in review: payment settle first";
-	case FR_PROVIDER_ERROR:
-	case FR_PROVIDER_UNREACHABLE:
-		return "KakaoPay did not carry it out: nothing was given back; the same --id may be tried again";
-	default:
-		return "it could not be done now";
-	}
-}
-
-enum ctl_exit
-ctl_payment_refund(const struct options *o, const struct conf *conf)
-{
-	const char *cids[CONF_MERCHANTS_MAX];
-	size_t n_cids = ctl_cids(conf, cids);
-	static struct flow_answer a;
-	struct flow_call c = ctl_call();
-	struct flow_refund_request rq;
-	struct flow f = { 0 };
-	struct payment p;
-	struct error err;
-	bool ok, found = false;
-
-	if (!read_refund(o, &rq))
-		return CTL_USAGE;
-	ok = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE | CTL_KAKAOPAY, &err) && ctl_need_site(&f, &err) &&
-	    store_payment_get(f.store, rq.tid, &p, &found, c.deadline_boot_ms, &err) && (found || error_set(&err, ERR_NOT_FOUND, "%s", refusal_text(FR_NO_PAYMENT)));
-	if (ok && o->dry_run) {
-		printf("%s: %" PRId64 " won paid by %s for %s; %s would be given back (dry run: nothing was changed)\n", p.tid, p.amount.total, ctl_visible(p.user_id),
-		    ctl_visible(p.item_name),
-		    o->amount != NULL ? o->amount : "all that is left");
-	} else if (ok) {
-		flow_refund(&f, &c, &rq, cids, n_cids, &a);
-		if (a.result == FR_OK)
-			printf("given back %" PRId64 " won; %" PRId64 " in all, %" PRId64 " left (refund %s)\n", a.refund.amount, a.refund.canceled, a.refund.left, rq.refund_id);
-		else if (a.result == FR_REFUND_UNKNOWN)
-			printf("sent, and its end is not known yet: the courier finds out. To ask again: --id %s\n", rq.refund_id);
-		else
-			ok = error_set(&err, ERR_CONFLICT, "%s%s%s (refund %s)", refusal_text(a.result), a.detail[0] != '\0' ? ": " : "", a.detail, rq.refund_id);
-	}
-	ctl_close(&f);
-	return !ok ? ctl_complain("payment refund", &err) : a.result == FR_REFUND_UNKNOWN ? CTL_FAILED : CTL_OK;
+	return tell_settled(o, &n, &report) ? CTL_OK : CTL_FAILED;
 }

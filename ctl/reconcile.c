@@ -8,22 +8,44 @@
 
 #include "base/clock.h"
 #include "ctl/command.h"
+#include "ctl/lang.h"
 #include "ctl/progress.h"
 #include "ctl/rows.h"
 
 enum { PAGE = 100, DAY_MS = 24 * 3600 * 1000, EVENTS = 1000, CALL_MS = 10000 };
 
 /* What can differ, each with what to do; also the words of --json. */
-enum difference { D_EQUAL, D_REFUND_MISSING, D_REFUND_UNKNOWN_THERE, D_AMOUNT, D_NOT_CAPTURED, D_MISSING_PAYMENT, D_STRANGE, D_SILENT, D__MAX };
-static const struct { const char *word, *what; } differences[] = {
-	[D_EQUAL] = { "equal", "" },
-	[D_REFUND_MISSING] = { "refunded-outside", "KakaoPay gave back more than the ledger knows: made in the console? the courier notes it when it inquires" },
-	[D_REFUND_UNKNOWN_THERE] = { "refund-not-there", "the ledger has a refund that KakaoPay does not: call their support, do not repeat it" },
-	[D_AMOUNT] = { "amount", "KakaoPay took another amount than was recorded" },
-	[D_NOT_CAPTURED] = { "not-captured", "recorded as paid, and KakaoPay says that it is not" },
-	[D_MISSING_PAYMENT] = { "missing-payment", "KakaoPay took money, and the ledger says nothing of it: payment settle" },
-	[D_STRANGE] = { "strange", "a status that no document names" },
-	[D_SILENT] = { "silent", "KakaoPay did not answer: run it again" },
+enum difference { D_EQUAL, D_REFUND_MISSING, D_REFUND_UNKNOWN_THERE, D_AMOUNT, D_NOT_CAPTURED, D_MISSING_PAYMENT,
+	D_STRANGE, D_SILENT, D__MAX };
+static const struct { const char *word, *what[2]; } differences[] = {
+	[D_EQUAL] = { "equal", { "", "" } },
+	[D_REFUND_MISSING] = { "refunded-outside", {
+		"KakaoPay gave back more than the ledger knows: made in the console? the courier notes it when it "
+		"inquires",
+		"카카오페이가 원장보다 많이 환불함. 콘솔에서 했는지 확인. courier가 조회할 때 기록함" } },
+	[D_REFUND_UNKNOWN_THERE] = { "refund-not-there", {
+		"the ledger has a refund that KakaoPay does not: call their support, do not repeat it",
+		"원장에는 있고 카카오페이에는 없는 환불. 다시 하지 말고 카카오페이에 문의" } },
+	[D_AMOUNT] = { "amount", { "KakaoPay took another amount than was recorded", "카카오페이가 받은 금액이 기록과 다름" } },
+	[D_NOT_CAPTURED] = { "not-captured", { "recorded as paid, and KakaoPay says that it is not",
+		"결제된 것으로 기록했으나 카카오페이는 아니라고 함" } },
+	[D_MISSING_PAYMENT] = { "missing-payment", {
+		"KakaoPay took money, and the ledger says nothing of it: payment settle",
+		"카카오페이가 돈을 받았으나 원장에 없음: payment settle" } },
+	[D_STRANGE] = { "strange", { "a status that no document names", "어느 문서에도 없는 상태" } },
+	[D_SILENT] = { "silent", { "KakaoPay did not answer: run it again", "카카오페이가 답하지 않음. 다시 실행" } },
+};
+
+static const struct column columns[] = {
+	{ "difference", { "difference", "차이" }, 0, ROWS_WHOLE },
+	{ "tid", { "tid", "tid" }, 0, ROWS_WHOLE },
+	{ "cid", { "cid", "cid" }, 4, 0 },
+	{ "partner_order_id", { "order", "주문" }, 3, 0 },
+	{ "status", { "kakaopay", "카카오페이" }, 2, 0 },
+	{ "total", { "total", "금액" }, 0, ROWS_RIGHT },
+	{ "refunded", { "refunded", "환불" }, 0, ROWS_RIGHT },
+	{ "canceled", { "canceled", "취소" }, 0, ROWS_RIGHT },
+	{ "advice", { "what", "설명" }, 0, ROWS_WRAP },
 };
 
 struct run {
@@ -75,10 +97,13 @@ compare(struct run *r, const char *cid, const char *order, const char *tid, cons
 	r->by_difference[d]++;
 	if (++r->done > r->all)	/* attempts without a capture come last, and are few */
 		r->all = r->done;
-	progress_show("asking KakaoPay:", r->done, r->all);
+	progress_show(tr("asking KakaoPay:", "카카오페이에 묻는 중:"), r->done, r->all);
 	if (d != D_EQUAL)
-		rows_add(&r->rows, (const char *[]){ differences[d].word, tid, cid, order, ko == KO_OK ? said.status_text : "-", ctl_int(p != NULL ? p->amount.total : 0),
-		    ctl_int(refunded), ctl_int(ko == KO_OK && said.has_canceled ? said.canceled.total : 0), differences[d].what });
+		rows_add(&r->rows, (struct cell[]){ cell_text(differences[d].word), cell_text(tid), cell_text(cid),
+		    cell_text(order), cell_text(ko == KO_OK ? said.status_text : NULL),
+		    p != NULL ? cell_int(p->amount.total) : cell_text(NULL), cell_int(refunded),
+		    ko == KO_OK && said.has_canceled ? cell_int(said.canceled.total) : cell_text(NULL),
+		    cell_text(differences[d].what[ctl_is_korean()]) });
 	return true;
 }
 
@@ -192,7 +217,7 @@ sum_up(const struct run *r)
 
 	for (int d = 0; d < D__MAX; d++)
 		all += r->by_difference[d];
-	fprintf(stderr, "compared %" PRId64 ": equal %" PRId64, all, r->by_difference[D_EQUAL]);
+	fprintf(stderr, tr("compared %" PRId64 ": equal %" PRId64, "비교 %" PRId64 "건: 같음 %" PRId64), all, r->by_difference[D_EQUAL]);
 	for (int d = D_EQUAL + 1; d < D__MAX; d++)
 		if (r->by_difference[d] > 0)
 			fprintf(stderr, ", %s %" PRId64, differences[d].word, r->by_difference[d]);
@@ -202,24 +227,26 @@ sum_up(const struct run *r)
 enum ctl_exit
 ctl_reconcile(const struct options *o, const struct conf *conf)
 {
-	static const char *const columns[] = { "difference", "tid", "cid", "order", "kakaopay", "#recorded", "#refunded", "#canceled", "what" };
 	const char *cids[CONF_MERCHANTS_MAX];
 	struct run r = { .cids = cids, .n_cids = ctl_cids(conf, cids), .rows = ROWS(columns) };
 	struct error err;
 	bool ok;
 
 	if (o->day == NULL || strlen(o->day) != strlen("2026-03-05") || !clock_parse_when(o->day, &r.from_ms)) {
-		fprintf(stderr, "roompayctl: reconcile needs --day YYYY-MM-DD (Korean time)\n");
+		fputs(tr("roompayctl: reconcile needs --day YYYY-MM-DD (Korean time)\n",
+		    "roompayctl: reconcile에는 --day YYYY-MM-DD(한국 시각)가 필요합니다\n"), stderr);
 		return CTL_USAGE;
 	}
 	r.to_ms = r.from_ms + DAY_MS;
 	ok = ctl_open(&r.f, conf, CTL_STORE | CTL_KAKAOPAY, &err) && compare_payments(&r, &err) && compare_events(&r, &err);
 	progress_end();
 	ctl_close(&r.f);
-	if (!rows_print(&r.rows, o->json, "no difference"))
-		return CTL_FAILED;
-	if (!ok)
+	if (!ok) {	/* the part of a day that was compared says nothing of the day */
+		rows_clear(&r.rows);
 		return ctl_complain("reconcile", &err);
+	}
+	if (!rows_print(&r.rows, o, tr("no difference", "차이가 없습니다")))
+		return CTL_FAILED;
 	sum_up(&r);
 	for (int d = D_EQUAL + 1; d < D__MAX; d++)
 		if (r.by_difference[d] > 0)

@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "ctl/command.h"
+#include "ctl/lang.h"
+#include "json/write.h"
 
 enum { MIGRATE_MS = 600000 };	/* an index over years of history takes its time */
 
@@ -22,12 +24,18 @@ ctl_migrate(const struct options *o, const struct conf *conf)
 	bool ok;
 
 	ok = ctl_open(&f, conf, CTL_STORE, &err);
-	if (ok && o->dry_run)
-		puts("the indexes and the schema version that are missing would be made (dry run: nothing was changed)");
-	else if (ok && (ok = store_migrate(f.store, clock_boot_ms() + MIGRATE_MS, &err)))
-		puts("indexes and schema version are there");
+	ok = ok && (o->dry_run || store_migrate(f.store, clock_boot_ms() + MIGRATE_MS, &err));
 	ctl_close(&f);
-	return ok ? CTL_OK : ctl_complain("migrate", &err);
+	if (!ok)
+		return ctl_complain("migrate", &err);
+	if (o->json)
+		printf("{\"migrated\":%s,\"dryRun\":%s}\n", o->dry_run ? "false" : "true", o->dry_run ? "true" : "false");
+	else if (o->dry_run)
+		puts(tr("the indexes and the schema version that are missing would be made (dry run: nothing was changed)",
+		    "빠진 인덱스와 스키마 판을 만들게 됩니다 (dry run: 바꾼 것 없음)"));
+	else
+		puts(tr("indexes and schema version are there", "인덱스와 스키마 판이 있습니다"));
+	return CTL_OK;
 }
 
 /* What every program would say at its start, their secrets included. */
@@ -35,6 +43,7 @@ enum ctl_exit
 ctl_config_check(const struct options *o, const struct conf *conf)
 {
 	static struct conf all;
+	struct buf b = BUF_INIT;
 	struct error err;
 	bool ok;
 
@@ -45,7 +54,14 @@ ctl_config_check(const struct options *o, const struct conf *conf)
 		ctl_complain("config check", &err);
 		return CTL_USAGE;
 	}
-	printf("%s is in order\n", o->config);
+	if (o->json) {
+		buf_add_char(&b, '{');
+		json_add_str_member(&b, "file", o->config);
+		json_add_bool_member(&b, "ok", true);
+		buf_add_char(&b, '}');
+		return ctl_print(&b) ? CTL_OK : CTL_FAILED;
+	}
+	printf(tr("%s is in order\n", "%s에 잘못이 없습니다\n"), o->config);
 	return CTL_OK;
 }
 
@@ -64,7 +80,11 @@ ctl_token_new(const struct options *o, const struct conf *conf)
 	hex_format(random, sizeof(random), token);
 	SHA256((const unsigned char *)token, strlen(token), hash);
 	hex_format(hash, sizeof(hash), hex);
-	printf(o->json ? "{\"token\":\"%s\",\"token_sha256\":\"%s\"}\n" : "for the caller, shown only now:\n%s\nfor [caller NAME] of roompay.conf:\ntoken_sha256 = %s\n", token, hex);
+	if (o->json)
+		printf("{\"token\":\"%s\",\"token_sha256\":\"%s\"}\n", token, hex);
+	else
+		printf(tr("for the caller, shown only now:\n%s\nfor [caller NAME] of roompay.conf:\ntoken_sha256 = %s\n",
+		    "호출자에게, 지금만 보입니다:\n%s\nroompay.conf의 [caller NAME]에:\ntoken_sha256 = %s\n"), token, hex);
 	OPENSSL_cleanse(random, sizeof(random));
 	OPENSSL_cleanse(token, sizeof(token));
 	return CTL_OK;
@@ -84,7 +104,7 @@ ctl_completion(const struct options *o, const struct conf *conf)
 	      "\t\tcase $w in -c|--config|--reason|--as|--id|--amount|--tax-free|--lang|--user|--order|--room|--cid|--from|--to|--limit|--day) skip=1 ;; -*) ;; *) words+=(\"$w\") ;; esac\n"
 	      "\tdone\n"
 	      "\tif [[ $cur == -* ]]; then\n"
-	      "\t\tline='--config --json --help --version --reason --dry-run'\n"
+	      "\t\tline='--config --json --wide --lang --help --version --reason --dry-run'\n"
 	      "\t\tcase \"${words[*]}\" in\n", stdout);
 	for (size_t i = 0; ctl_command(i) != NULL; i++) {
 		const char *p = ctl_command(i)->options;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fcgi/check.h"
+#include "flow/times.h"
 #include "json/write.h"
 
 struct form {
@@ -141,23 +142,8 @@ schedule_read(const struct json_object *info, const char *at, const struct conf 
 	check_read_room(f.room, room_id);
 }
 
-static void
-add_time(struct buf *out, const char *name, int minutes, const struct conf *conf)
-{
-	if (conf->time_unit_minute || minutes % 60 == 0) {
-		json_add_int_member(out, name, conf->time_unit_minute ? minutes : minutes / 60);
-		return;
-	}
-	json_add_member(out, name);
-	buf_printf(out, "%.10g", minutes / 60.0);
-}
-
 void
 schedule_add_interval(struct buf *out, struct interval iv, const struct conf *conf)
 {
-	int day = iv.start / DAY_MINUTES;
-
-	json_add_int_member(out, "day", day);
-	add_time(out, "startTime", iv.start - day * DAY_MINUTES, conf);
-	add_time(out, "endTime", iv.end - day * DAY_MINUTES, conf);
+	times_add_interval(out, iv, conf->time_unit_minute);
 }

@@ -26,10 +26,10 @@ $keys_of_code
 page:
 $keys_of_page"
 missing=
-for word in $(sed -n 's/^	{ "\([a-z ]*\)", .*ctl_[a-z_]* },$/\1/p' "$src/ctl/main.c" | tr ' ' '_'); do
+for word in $(sed -n 's/^	{ "\([a-z ]*\)", .*/\1/p' "$src/ctl/commands.c" | tr ' ' '_'); do
 	grep -q "^\.It Cm $(echo "$word" | tr '_' ' ')\b" "$src/man/roompayctl.8" || missing="$missing $word"
 done
-[ -z "$missing" ] && grep -q 'ctl_status }' "$src/ctl/main.c"
+[ -z "$missing" ] && grep -q 'ctl_status }' "$src/ctl/commands.c"
 say $? "roompayctl(8) tells of every command" "missing:$missing"
 echo "1..$n"
 exit $bad

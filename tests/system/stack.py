@@ -18,6 +18,7 @@ import time
 
 import pymongo
 
+import ctl_json
 from booking_site import http_call
 from ports import free_port
 from store_server import StoreError, store_server
@@ -382,6 +383,8 @@ class Stack:
         """roompayctl's answer; it must end with this code (None: with any)."""
         done = subprocess.run([str(self.build / "ctl" / "roompayctl"), "-c", str(self.conf_path), *argv], capture_output=True, text=True, timeout=60)
         assert code in (None, done.returncode), done
+        if "--json" in argv and done.stdout:
+            ctl_json.check(argv, done.stdout)
         return done.stdout
 
     def worker_pids(self):

@@ -28,6 +28,11 @@ def listed(site, *argv, code=0):
     return json.loads(ctl(site, *argv, "--json", code=code))
 
 
+def seconds_until(text):
+    at = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
+    return (at - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
+
+
 def opened(site, user=None):
     body = site.booking(user=user or "u-" + new_id(), room=new_id())
     a = site.ready(body)
@@ -49,7 +54,8 @@ def events(site, order):
 def test_holds(site):
     tid, user, room, order = opened(site)
     rows = listed(site, "holds", "list", "--room", room.upper())
-    assert [(r["tid"], r["state"], r["user"], r["order"]) for r in rows] == [(tid, "ready", user, order)]
+    assert [(r["tid"], r["state"], r["userId"], r["partner_order_id"]) for r in rows] == [(tid, "ready", user, order)]
+    assert rows[0]["intervals"] == [{"day": 1, "startTime": 10, "endTime": 12}] and 500 < seconds_until(rows[0]["expiresAt"]) < 601
     assert tid in ctl(site, "holds", "list") and listed(site, "holds", "list", "--user", "nobody") == []
     assert "KakaoPay" in ctl(site, "holds", "show", tid, "--lang", "en") and "카카오페이" in ctl(site, "holds", "show", tid, "--lang", "ko")
     ctl(site, "holds", "show", "T0", code=1)
@@ -66,7 +72,7 @@ def test_a_paid_hold_is_released_with_its_reason(site):
     assert [r["state"] for r in listed(site, "holds", "list", "--room", room)] == ["approved"]
     ctl(site, "holds", "release", tid, "--reason", "booked by hand, ticket 7")
     assert listed(site, "holds", "list", "--room", room) == []
-    kinds = [(e["kind"], e["by"], e["reason"]) for e in events(site, order)]
+    kinds = [(e["kind"], e["by"], e.get("reason")) for e in events(site, order)]
     assert ("note", "ctl", "booked by hand, ticket 7") in kinds and kinds[-1][0] == "removed"
     assert len(site.sim.captures(order)) == 1
 
@@ -74,15 +80,15 @@ def test_a_paid_hold_is_released_with_its_reason(site):
 def test_payments_are_listed_shown_and_explained(site):
     tid, user, room, order = paid(site)
     row = listed(site, "payment", "list", "--user", user)
-    assert [(r["tid"], r["order"], r["total"]) for r in row] == [(tid, order, 2200)]
+    assert [(r["tid"], r["partner_order_id"], r["amount"]["total"]) for r in row] == [(tid, order, 2200)]
     assert listed(site, "payment", "list", "--room", room)[0]["tid"] == tid
     assert listed(site, "payment", "list", "--user", user, "--to", "2020-01-01") == []
     assert "no payment" in ctl(site, "payment", "list", "--user", "nobody")
     assert [e["kind"] for e in events(site, order)][:2] == ["approving", "approved"]
     assert tid in ctl(site, "payment", "show", tid)
     english, korean = ctl(site, "payment", "explain", tid, "--lang", "en"), ctl(site, "payment", "explain", "TC0ONETIME", order, "--lang", "ko")
-    assert "The customer is charged." in english and "고객에게 청구되었습니다." in korean
-    assert listed(site, "payment", "explain", tid)[0]["charged"] == "yes"
+    assert "The customer is charged 2200 won." in english and "고객에게 2200원이 청구되었습니다." in korean
+    assert listed(site, "payment", "explain", tid)[0]["charged"] is True
     assert listed(site, "payment", "explain", "TC0ONETIME", "nobody-" + new_id())[0]["state"] == "none"
     ctl(site, "payment", "show", "T0", code=1)
     open_tid = opened(site)[0]
@@ -122,17 +128,22 @@ def test_a_payment_in_review_is_settled(site):
     ctl(site, "payment", "settle", tid, "--as", "approved", "--reason", "again", code=1)
 
 
+def ends(site, message):
+    return [t["end"] for t in listed(site, "deliveries", "show", message)["attempts"]]
+
+
 def test_deliveries(site):
     site.stack.reservation.fail(500, 1)
     tid, *_ = paid(site)
     name = "payment.approved." + tid
-    row = eventually(lambda: [r for r in listed(site, "deliveries", "list") if r["message"] == name and r["tries"] == 1])[0]
+    row = eventually(lambda: [r for r in listed(site, "deliveries", "list") if r["id"] == name and r["tries"] == 1])[0]
     assert row["peer"] == "reservation" and row["state"] == "waiting"
-    eventually(lambda: [t["end"] for t in listed(site, "deliveries", "show", name)] == ["failed"])
+    assert 3 < seconds_until(row["nextTryAt"]) <= 5 and 0 <= -seconds_until(row["lastTryAt"]) < 2
+    eventually(lambda: ends(site, name) == ["failed"])
     assert "dry run" in ctl(site, "deliveries", "retry", name, "--dry-run")
     began = time.monotonic()
     ctl(site, "deliveries", "retry", name, "--reason", "the calendar is back")
-    eventually(lambda: [t["end"] for t in listed(site, "deliveries", "show", name)] == ["failed", "acknowledged"], 4)
+    eventually(lambda: ends(site, name) == ["failed", "acknowledged"], 4)
     assert time.monotonic() - began < 4                        # the schedule says 5 s
     assert "not owed any more" in ctl(site, "deliveries", "show", name)
     ctl(site, "deliveries", "retry", name, "--reason", "again", code=1)
@@ -218,5 +229,5 @@ def test_a_terminal_is_not_fooled(site):
     a = site.ready(body)
     site.approve(user, body["reservationInfo"]["roomId"], site.sim.pay(a.body["tid"]))
     site.db.payments.update_one({"userId": user}, {"$set": {"item_name": "\x1b[2J evil"}})
-    text = ctl(site, "payment", "list", "--user", user)
+    text = ctl(site, "payment", "list", "--user", user, "--wide")
     assert "\x1b" not in text and "\\u001b[2J evil" in text

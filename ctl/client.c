@@ -1,0 +1,186 @@
+/* What the commands share: the clients that they open, whose payment a tid is, and small texts. */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/text.h"
+#include "ctl/command.h"
+#include "flow/site.h"
+#include "json/write.h"
+
+enum ctl_exit
+ctl_complain(const char *what, const struct error *err)
+{
+	fprintf(stderr, "roompayctl: %s: %s\n", what, ctl_visible(err->msg));
+	return CTL_FAILED;
+}
+
+bool
+ctl_print(struct buf *b)
+{
+	bool ok = !b->bad && puts(buf_str(b)) >= 0;
+
+	buf_clear(b);
+	return ok;
+}
+
+void
+ctl_add_charged(struct buf *b, enum flow_charged charged)
+{
+	if (charged == FC_UNKNOWN)
+		json_add_str_member(b, "charged", "unknown");
+	else if (charged != FC_ABSENT)
+		json_add_bool_member(b, "charged", charged == FC_TRUE);
+}
+
+bool
+ctl_open(struct flow *f, const struct conf *conf, unsigned clients, struct error *err)
+{
+	*f = (struct flow){ .conf = conf, .program = "ctl", .gate = FR_NOT_READY };
+	if ((clients & CTL_STORE) && (f->store = store_open_mongo(conf_store_uri(conf), conf->database, err)) == NULL)
+		return error_wrap(err, "store");
+	if ((clients & CTL_QUEUE) && (f->queue = queue_open_unix(conf->queue_socket)) == NULL)
+		return error_set(err, ERR_INTERNAL, "out of memory");
+	return !(clients & CTL_KAKAOPAY) || (f->kakaopay = kakaopay_new(conf, err)) != NULL || error_wrap(err, "kakaopay");
+}
+
+void
+ctl_close(struct flow *f)
+{
+	kakaopay_free(&f->kakaopay);
+	queue_free(&f->queue);
+	store_free(&f->store);
+}
+
+void
+ctl_set_gate(struct flow *f)
+{
+	struct flow_call c = ctl_call();
+	struct queue_greeting hello;
+	struct store_claim claim;
+	struct error err;
+
+	f->gate = FR_QUEUE_UNAVAILABLE;
+	if (store_claim_get(f->store, &claim, c.deadline_boot_ms, &err) && queue_hello(f->queue, &hello, c.deadline_boot_ms, &err) &&
+	    claim.number > 0 && strcmp(claim.queue_id, hello.id) == 0)
+		f->gate = FR_OK;
+}
+
+bool
+ctl_need_site(struct flow *f, struct error *err)
+{
+	struct site site;
+
+	if (!site_open(f->store, f->queue, &site, ctl_call().deadline_boot_ms, err))
+		return false;
+	f->gate = FR_OK;
+	return true;
+}
+
+size_t
+ctl_cids(const struct conf *conf, const char *cids[CONF_MERCHANTS_MAX])
+{
+	for (size_t i = 0; i < conf->n_merchants; i++)
+		cids[i] = conf->merchants[i].cid;
+	return conf->n_merchants;
+}
+
+struct flow_call
+ctl_call(void)
+{
+	enum { CALL_MS = 15000 };
+	static char id[REQUEST_ID_CAP];
+
+	if (id[0] == '\0')
+		snprintf(id, sizeof(id), "ctl-%lld-%ld", (long long)clock_wall_ms(), (long)getpid());
+	return (struct flow_call){ id, clock_boot_ms() + CALL_MS };
+}
+
+static bool
+find_in_open(struct flow *f, const char *tid, char cid[CID_CAP], char order[ORDER_CAP], bool *found, struct error *err)
+{
+	enum { OPEN_MAX = 10000 };
+	struct store_open *items = NULL;
+	size_t n = 0;
+
+	if (!store_open_list(f->store, OPEN_MAX, &items, &n, ctl_call().deadline_boot_ms, err))
+		return false;
+	for (size_t i = 0; i < n && !*found; i++)
+		if (strcmp(items[i].tid, tid) == 0) {
+			memcpy(cid, items[i].cid, CID_CAP);
+			memcpy(order, items[i].partner_order_id, ORDER_CAP);
+			*found = true;
+		}
+	free(items);
+	return true;
+}
+
+bool
+ctl_find_order(struct flow *f, const char *tid, char cid[CID_CAP], char order[ORDER_CAP], struct error *err)
+{
+	struct queue_answer qa;
+	struct payment p;
+	bool found;
+
+	if (!store_payment_get(f->store, tid, &p, &found, ctl_call().deadline_boot_ms, err))
+		return false;
+	if (found) {
+		memcpy(cid, p.cid, CID_CAP);
+		memcpy(order, p.partner_order_id, ORDER_CAP);
+	} else if (!find_in_open(f, tid, cid, order, &found, err)) {
+		return false;
+	}
+	if (found)
+		return true;
+	if (!queue_find_tid(f->queue, tid, ctl_call().deadline_boot_ms, &qa, err))
+		return false;
+	if (qa.code != HA_OK)
+		return error_set(err, ERR_NOT_FOUND, "nothing is known of %s: no payment, no open work, no hold. By its order: CID ORDER", tid);
+	memcpy(cid, qa.hold.cid, CID_CAP);
+	memcpy(order, qa.hold.order, ORDER_CAP);
+	return true;
+}
+
+enum { TEXTS = 4, KST_MS = 9 * 3600 * 1000 };
+
+const char *
+ctl_kst(int64_t wall_ms)
+{
+	static char texts[TEXTS][CLOCK_ISO_CAP];
+	static unsigned i;
+	char *text = texts[i++ % TEXTS];
+
+	if (wall_ms == 0)
+		return "-";
+	clock_format_iso(wall_ms + KST_MS, text);
+	text[10] = ' ';
+	text[19] = '\0';
+	return text;
+}
+
+const char *
+ctl_int(int64_t n)
+{
+	static char texts[TEXTS][24];
+	static unsigned i;
+	char *text = texts[i++ % TEXTS];
+
+	snprintf(text, sizeof(texts[0]), "%lld", (long long)n);
+	return text;
+}
+
+const char *
+ctl_visible(const char *text)
+{
+	static struct buf texts[TEXTS];		/* kept until the program ends */
+	static unsigned i;
+	struct buf *b = &texts[i++ % TEXTS];
+
+	buf_reset(b);
+	text_add_visible(b, text);
+	return buf_str(b);
+}
