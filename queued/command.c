@@ -13,6 +13,7 @@
 #include "queued/look.h"
 #include "queued/rule.h"
 #include "queued/say.h"
+#include "queued/state.h"
 
 enum {
 	WAIT_MAX_MS = 10 * 60 * 1000,	/* a deadline further away is a mistake */
@@ -53,22 +54,23 @@ commands_free(struct commands **c)
 }
 
 void
-commands_fail(struct commands *c, const struct error *why)
-{
-	if (!c->failed)
-		c->why = *why;
-	c->failed = true;
-}
-
-void
 command_peer_gone(struct commands *c, struct peer *p)
 {
 	callers_forget(c, p);
 	batch_forget(c, p);
-	if (p->has_news)
-		TAILQ_REMOVE(&c->news, p, news);
-	p->has_news = false;
-	buf_clear(&p->out);
+	peer_clear(p, &c->news);
+}
+
+void
+command_add_news(struct commands *c, struct peer *p)
+{
+	news_add(&c->news, p);
+}
+
+struct peer *
+command_next_news(struct commands *c)
+{
+	return news_take(&c->news);
 }
 
 void

@@ -10,23 +10,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "booking/hold_table.h"
 #include "queue/disk/order_log.h"
 #include "queued/commit_log.h"
-
-enum { PEER_OUT_MAX = 1024 * 1024 };	/* a peer with more unread answers than this is cut off */
-
-struct peer {				/* a connection, as commands see it */
-	struct buf out;			/* answers; leave after command_end_turn */
-	int64_t n_works;		/* its requests that wait for a commit */
-	bool has_news;			/* is in the list of those whose `out` grew */
-	TAILQ_ENTRY(peer) news;
-};
+#include "queued/peer.h"
 
 struct commands;
 /* Borrows table, log and the orders' log. limits: max_ready and max_all. NULL: no memory. */
@@ -34,9 +24,8 @@ struct commands *commands_new(struct hold_table *t, struct commit_log *log, stru
     const struct hold_load *limits);
 void commands_free(struct commands **c);
 
-void peer_init(struct peer *p);
-/* The peer is gone: its calls stop counting, its waiters are forgotten, who waited for its calls is
- * told so. */
+/* The peer (peer_init) is gone: its calls stop counting, its waiters are forgotten, and whoever waited
+ * for its calls is told so. */
 void command_peer_gone(struct commands *c, struct peer *p);
 
 /* One line without LF; line[len] is writable. False: no line of the protocol, the peer is not worth

@@ -2,41 +2,13 @@
 
 #include "queued/say.h"
 
-#include <string.h>
-
-void
-peer_init(struct peer *p)
-{
-	memset(p, 0, sizeof(*p));
-}
-
-void
-command_add_news(struct commands *c, struct peer *p)
-{
-	if (!p->has_news)
-		TAILQ_INSERT_TAIL(&c->news, p, news);
-	p->has_news = true;
-}
-
-struct peer *
-command_next_news(struct commands *c)
-{
-	struct peer *p = TAILQ_FIRST(&c->news);
-
-	if (p == NULL)
-		return NULL;
-	TAILQ_REMOVE(&c->news, p, news);
-	p->has_news = false;
-	return p;
-}
-
 void
 say(struct commands *c, struct peer *p, const struct proto_message *m)
 {
 	if (p == NULL)
 		return;
 	proto_format(m, &p->out);
-	command_add_news(c, p);
+	news_add(&c->news, p);
 }
 
 void
@@ -47,7 +19,7 @@ say_line(struct commands *c, struct peer *p, const struct buf *line)
 	if (line->bad)
 		p->out.bad = true;
 	buf_add(&p->out, line->data, line->len);
-	command_add_news(c, p);
+	news_add(&c->news, p);
 }
 
 void

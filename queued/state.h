@@ -14,9 +14,9 @@
 #include "queue/disk/order_log.h"
 #include "queue/wire/proto.h"
 #include "queue/wire/verb.h"
-#include "queued/command.h"
 #include "queued/commit_log.h"
 #include "queued/commit_times.h"
+#include "queued/peer.h"
 
 enum { RETRY_MS = 1000 };	/* when to come again where no rule knows better */
 
@@ -59,7 +59,6 @@ struct work {
 
 TAILQ_HEAD(calls, call);
 TAILQ_HEAD(waiters, waiter);
-TAILQ_HEAD(news, peer);
 TAILQ_HEAD(works, work);
 
 struct batch {
