@@ -318,7 +318,7 @@ print_summary(const struct journal *j, const struct journal_report *report, cons
 static bool
 read_copy(const char *copy, struct reading *r, struct error *err)
 {
-	struct journal_options options = { .io = &journal_system_io, .boot_id = clock_boot_id(), .now = clock_now() };
+	struct journal_options options = { .io = &disk_system_io, .boot_id = clock_boot_id(), .now = clock_now() };
 	struct journal_report report;
 	struct journal *j = NULL;
 	bool ok;

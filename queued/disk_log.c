@@ -254,7 +254,7 @@ close_table(struct disk_log *d, struct now now, struct error *err)
 static bool
 open_journal(struct disk_log *d, const char *dir, int64_t quiet_ms, struct error *err)
 {
-	struct journal_options options = { .io = &journal_system_io, .boot_id = clock_boot_id(),
+	struct journal_options options = { .io = &disk_system_io, .boot_id = clock_boot_id(),
 	    .now = clock_now() };
 	struct journal_report report;
 

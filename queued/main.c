@@ -113,7 +113,7 @@ static bool
 open_orders(const struct conf *conf, const struct hold_table *table, struct order_log **orders,
     struct error *err)
 {
-	*orders = order_log_open(conf->queue_dir, &journal_system_io, order_memory_ms, clock_now(), err);
+	*orders = order_log_open(conf->queue_dir, &disk_system_io, order_memory_ms, clock_now(), err);
 	return *orders != NULL && hold_table_each(table, NULL, note_again, *orders);
 }
 

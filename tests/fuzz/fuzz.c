@@ -318,7 +318,7 @@ static void
 fuzz_journal(const char *data, size_t len)
 {
 	static const char *const names[] = { "segment-0000000000000001", "snapshot-0000000000000001" };
-	struct journal_options o = { .io = &journal_system_io, .boot_id = "boot", .now = { 1000, 2000 } };
+	struct journal_options o = { .io = &disk_system_io, .boot_id = "boot", .now = { 1000, 2000 } };
 	struct journal_report report;
 
 	for (size_t i = 0; i < 2; i++) {
@@ -550,13 +550,13 @@ emit_table(void *from, journal_emit *emit, void *ctx)
 static void
 write_own(const char *target)
 {
-	struct journal_options o = { .io = &journal_system_io, .segment_size = 8192, .boot_id = "boot", .now = { 1000000, 1700000000000 } };
+	struct journal_options o = { .io = &disk_system_io, .segment_size = 8192, .boot_id = "boot", .now = { 1000000, 1700000000000 } };
 	struct journal_report report;
 	struct life l = { .t = new_table(), .keeps_records = strcmp(target, "record") == 0 };
 	char path[200];
 
 	clear_scratch();
-	CHECK(journal_open(scratch, &o, apply, l.t, &l.j, &report, NULL) && (l.log = order_log_open(scratch, &journal_system_io, 1000, o.now, NULL)) != NULL);
+	CHECK(journal_open(scratch, &o, apply, l.t, &l.j, &report, NULL) && (l.log = order_log_open(scratch, &disk_system_io, 1000, o.now, NULL)) != NULL);
 	live(&l, "1 hold cid=TC0ONETIME order=o-1 user=u-1 room=64b000000000000000000001 set=600-720,3420-3480 fingerprint=f attempt={} ttl_ms=600000 call_ms=13000 deadline=2000000");
 	live(&l, "2 ready id=1 tid=T1 answer={}");
 	live(&l, "3 approve id=1 n=1 key=k deadline=1013000");

@@ -162,7 +162,7 @@ t_unlink(int dir, const char *name)
 	return 0;
 }
 
-const struct journal_io disk_io = { t_openat, t_pwrite, t_fdatasync, t_fsync, t_rename, t_unlink };
+const struct disk_io disk_io = { t_openat, t_pwrite, t_fdatasync, t_fsync, t_rename, t_unlink };
 
 static uint32_t
 draw(uint32_t *seed)

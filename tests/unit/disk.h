@@ -16,7 +16,7 @@ struct disk {
 	bool short_writes;
 };
 extern struct disk disk;
-extern const struct journal_io disk_io;
+extern const struct disk_io disk_io;
 
 void disk_reset(void);	/* whole again; forgets what was not synced */
 

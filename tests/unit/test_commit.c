@@ -46,7 +46,7 @@ daemon_open(struct site *s, struct daemon *d, bool may_lose)
 
 	fake_log_open(&d->f, &s->shared, may_lose);
 	d->table = world_table(&s->w);
-	d->orders = order_log_open(s->dir, &journal_system_io, DAY, s->w.now, &err);
+	d->orders = order_log_open(s->dir, &disk_system_io, DAY, s->w.now, &err);
 	assert_non_null(d->orders);
 	d->c = commands_new(d->table, &d->f.log, d->orders, &limits);
 	assert_non_null(d->c);

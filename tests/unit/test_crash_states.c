@@ -149,7 +149,7 @@ r_unlink(int dir, const char *name)
 	return 0;
 }
 
-static const struct journal_io recording_io = { r_openat, r_pwrite, r_fdatasync, r_fsync, r_rename, r_unlink };
+static const struct disk_io recording_io = { r_openat, r_pwrite, r_fdatasync, r_fsync, r_rename, r_unlink };
 
 /* ---- a disk played back */
 
@@ -353,7 +353,7 @@ source(void *from, journal_emit *emit, void *ctx)
 }
 
 static struct journal *
-open_with(const struct journal_io *io)
+open_with(const struct disk_io *io)
 {
 	struct journal_options o = { .io = io, .segment_size = SEGMENT, .boot_id = "boot", .now = { 1000, 2000 } };
 	struct journal_report report;
@@ -446,7 +446,7 @@ run_once(void)
 static void
 check_state(int at_least, int at_most, bool goes_on)
 {
-	struct journal *j = open_with(&journal_system_io);
+	struct journal *j = open_with(&disk_system_io);
 	struct error err;
 	int there = seen;
 
@@ -459,7 +459,7 @@ check_state(int at_least, int at_most, bool goes_on)
 		if (!journal_append(j, text, strlen(text), &err) || !journal_sync(j, &err))
 			fail_msg("%s", err.msg);
 		journal_close(&j);
-		j = open_with(&journal_system_io);
+		j = open_with(&disk_system_io);
 		assert_int_equal(seen, there + 1);
 	}
 	journal_close(&j);

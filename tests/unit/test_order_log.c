@@ -21,7 +21,7 @@
 static const int64_t DAY_MS = 86400000;
 
 static char dir[64];
-static struct journal_io io;
+static struct disk_io io;
 static bool disk_is_full;
 static ssize_t room;		/* bytes that a full disk still takes */
 
@@ -44,7 +44,7 @@ set_up(void **state)
 {
 	(void)state;
 	strcpy(dir, "/tmp/order-log-XXXXXX");
-	io = journal_system_io;
+	io = disk_system_io;
 	io.pwrite = limited_pwrite;
 	disk_is_full = false;
 	return mkdtemp(dir) == NULL ? -1 : 0;

@@ -14,26 +14,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limit.h"
+#include "queue/disk/disk_io.h"
 #include "queue/disk/journal_format.h"
 
-/* The system calls of the journal that change anything; tests put failing ones here. As in POSIX. */
-struct journal_io {
-	int (*openat)(int dir, const char *name, int flags, mode_t mode);
-	ssize_t (*pwrite)(int fd, const void *data, size_t len, off_t at);
-	int (*fdatasync)(int fd);
-	int (*fsync)(int fd);			/* of the directory */
-	int (*rename)(int dir, const char *from, const char *to);
-	int (*unlink)(int dir, const char *name);
-};
-extern const struct journal_io journal_system_io;
-
 struct journal_options {
-	const struct journal_io *io;
+	const struct disk_io *io;
 	size_t segment_size;		/* 0: 4 MiB */
 	const char *boot_id;		/* clock_boot_id() */
 	struct now now;

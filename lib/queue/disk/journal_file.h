@@ -1,4 +1,5 @@
-/* The inside of a journal. Only journal.c and journal_open.c see it. */
+/* The inside of a journal: its files, and the segment that comes next. Only journal.c (what is
+ * appended), journal_open.c (what is read at start) and journal_file.c see it. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,13 +10,13 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/limit.h"
-#include "queue/disk/journal.h"
+#include "queue/disk/disk_io.h"
 #include "queue/disk/journal_format.h"
 
 enum { JOURNAL_NAME_CAP = 64 };
 
 struct journal {
-	const struct journal_io *io;
+	const struct disk_io *io;
 	size_t segment_size;
 	int dir, lock, fd;		/* fd: the segment in use */
 	char path[512];			/* of the directory, for messages */
@@ -43,5 +44,8 @@ bool journal_fault(struct journal *j, struct error *err, const char *what, const
 bool journal_write_all(struct journal *j, int fd, const void *data, size_t len, size_t at);
 bool journal_write_zeros(struct journal *j, int fd, size_t from, size_t to);
 bool journal_sync_dir(struct journal *j, struct error *err);
-/* The spare (made if need be) becomes the segment after the one in use. It gets its header before its name. */
+/* Makes the spare, the next segment, where there is none. */
+bool journal_file_spare(struct journal *j, struct error *err);
+/* The spare (made if need be) becomes the segment after the one in use. It gets its header before
+ * its name. */
 bool journal_begin_segment(struct journal *j, struct now now, struct error *err);

@@ -1,7 +1,7 @@
 /* How a journal is read at start, and what is done with an end that was torn. */
 #include "config.h"
 
-#include "queue/disk/journal_state.h"
+#include "queue/disk/journal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "queue/disk/journal_file.h"
 
 enum { SEGMENT_SIZE = 4 * 1024 * 1024, WINDOW_MIN = 1024 * 1024 };
 

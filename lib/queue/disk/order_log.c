@@ -19,7 +19,7 @@
 enum { NAME_CAP = 64, FILE_MAX_BYTES = 16 * 1024 * 1024, PENDING_MAX = 1024 * 1024, CRC_LEN = 8 };
 
 struct order_log {
-	const struct journal_io *io;
+	const struct disk_io *io;
 	int dir, fd;
 	uint64_t number;
 	off_t at;
@@ -141,7 +141,7 @@ turn_over(struct order_log *l)
 }
 
 struct order_log *
-order_log_open(const char *dir, const struct journal_io *io, int64_t keep_ms, struct now now, struct error *err)
+order_log_open(const char *dir, const struct disk_io *io, int64_t keep_ms, struct now now, struct error *err)
 {
 	struct order_log *l = calloc(1, sizeof(*l));
 	struct files f = { 0 };

@@ -14,13 +14,13 @@
 
 #include "base/error.h"
 #include "booking/hold_table.h"
-#include "queue/disk/journal.h"
+#include "queue/disk/disk_io.h"
 #include "queue/wire/order_entry.h"
 
 struct order_log;
 
 /* Goes on in the newest file, or begins one; removes files that nobody wrote to for `keep_ms`. dir exists. */
-struct order_log *order_log_open(const char *dir, const struct journal_io *io, int64_t keep_ms, struct now now,
+struct order_log *order_log_open(const char *dir, const struct disk_io *io, int64_t keep_ms, struct now now,
     struct error *err);
 void order_log_close(struct order_log **l);	/* writes what is pending, syncs */
 
