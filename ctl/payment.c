@@ -113,7 +113,7 @@ find_named(struct flow *f, const struct options *o, struct named *n, struct erro
 }
 
 enum { EVENT_TID = 4 };
-static struct column event_columns[] = {	/* in JSON: the names of doc/ledger.txt */
+static struct column event_columns[] = {	/* in JSON: the names of doc/ledger.md */
 	{ "n", { "n", "n" }, 0, ROWS_RIGHT },
 	{ "at", { "at", "시각" }, 0, ROWS_WHOLE },
 	{ "kind", { "kind", "종류" }, 0, ROWS_WHOLE },

@@ -1,4 +1,4 @@
-/* The queries of doc/http.txt: a handler reads the request, asks a flow and writes the reply. */
+/* The queries of doc/http.md: a handler reads the request, asks a flow and writes the reply. */
 #pragma once
 
 struct call;

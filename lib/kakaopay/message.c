@@ -116,7 +116,7 @@ add_optional_str(struct writer *w, const char *name, const char *text)
 		add_str(w, name, text);
 }
 
-/* JSON text: a value of its own in JSON, text in one field of a form. src: kakaopay.txt, available_cards */
+/* JSON text: a value of its own in JSON, text in one field of a form. src: doc/kakaopay.md, available_cards */
 static void
 add_optional_json(struct writer *w, const char *name, const char *text)
 {
