@@ -57,19 +57,3 @@ check_room(const char *text, const void *ctx)
 	(void)ctx;
 	return check_read_room(text, room) ? FIELD__OK : FIELD_FORMAT;
 }
-
-enum request_verdict
-check_verdict(const struct field_errors *errors)
-{
-	if (errors->bad)
-		return REQUEST_NO_MEMORY;
-	return errors->n > 0 ? REQUEST_WRONG_FIELDS : REQUEST_OK;
-}
-
-enum request_verdict
-check_parsed(bool parsed, const struct error *err)
-{
-	if (parsed)
-		return REQUEST_OK;
-	return err->code == ERR_INPUT ? REQUEST_MALFORMED : REQUEST_NO_MEMORY;
-}

@@ -1,7 +1,9 @@
 /* What the members of requests may hold: checks of one text, for the rules of json/field.h. ctx is never looked at. */
 #pragma once
 
-#include "fcgi/request.h"
+#include <stdbool.h>
+
+#include "base/limit.h"
 #include "json/field.h"
 
 enum field_code check_alnum(const char *text, const void *ctx);		/* cid, tid */
@@ -11,7 +13,3 @@ enum field_code check_room(const char *text, const void *ctx);		/* as check_read
 
 /* An ObjectId, 24 hex digits: its spelling in lower case. */
 bool check_read_room(const char *text, char room_id[ROOM_CAP]);
-
-/* How reading ended. */
-enum request_verdict check_verdict(const struct field_errors *errors);
-enum request_verdict check_parsed(bool parsed, const struct error *err);

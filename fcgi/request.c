@@ -57,13 +57,13 @@ static enum request_verdict
 read_flat(const char *body, size_t len, const struct field_rule *rules, size_t n_rules, void *form, struct field_errors *errors, struct error *err)
 {
 	struct json_object *tree = NULL;
-	enum request_verdict v = check_parsed(strict_parse_object(body, len, STRICT_DEPTH, &tree, err), err);
+	enum request_verdict v = verdict_of_parse(strict_parse_object(body, len, STRICT_DEPTH, &tree, err), err);
 
 	if (v != REQUEST_OK)
 		return v;
 	field_read(tree, "", rules, n_rules, false, NULL, form, errors);
 	json_object_put(tree);
-	return check_verdict(errors);
+	return verdict_of_fields(errors);
 }
 
 enum request_verdict
@@ -103,7 +103,7 @@ request_read_refund(const char *body, size_t len, struct flow_refund_request *ou
 		field_errors_add(errors, "", "cancel_amount", FIELD_REQUIRED);
 	else if (out->asked.tax_free > out->asked.amount)
 		field_errors_add(errors, "", "cancel_tax_free_amount", FIELD_OUT_OF_RANGE);
-	return check_verdict(errors);
+	return verdict_of_fields(errors);
 }
 
 /* --- queries */
@@ -131,7 +131,7 @@ read_query(const char *query, const struct field_rule *rules, size_t n_rules, vo
 	if (query_read(query == NULL ? "" : query, &tree, errors))
 		field_read(tree, "", rules, n_rules, false, NULL, form, errors);
 	json_object_put(tree);
-	return check_verdict(errors);
+	return verdict_of_fields(errors);
 }
 
 enum request_verdict
@@ -234,7 +234,7 @@ request_read_history(const char *query, bool needs_owner, bool pages, struct req
 	v = read_query(query, history_rules, pages ? N_HISTORY_RULES : N_OWNER_RULES, &f, errors);
 	if (v == REQUEST_OK && needs_owner && f.rq.h.user_id[0] == '\0' && f.rq.h.partner_order_id[0] == '\0') {
 		field_errors_add(errors, "", "userId", FIELD_REQUIRED);
-		v = check_verdict(errors);
+		v = verdict_of_fields(errors);
 	}
 	if (v != REQUEST_OK)
 		return v;
@@ -250,7 +250,7 @@ request_read_history(const char *query, bool needs_owner, bool pages, struct req
 		(void)parse_cursor(f.cursor, &f.rq.h.after);
 	if (f.to[0] != '\0' && f.rq.h.to_ms <= f.rq.h.from_ms) {
 		field_errors_add(errors, "", "to", FIELD_OUT_OF_RANGE);
-		return check_verdict(errors);
+		return verdict_of_fields(errors);
 	}
 	*out = f.rq;
 	return REQUEST_OK;

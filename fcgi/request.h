@@ -4,21 +4,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/conf.h"
-#include "flow/flow.h"
 #include "base/buf.h"
+#include "base/conf.h"
+#include "fcgi/verdict.h"
+#include "flow/flow.h"
 #include "json/field.h"
 
 struct json_object;
 
 enum { REQUEST_MAX = 16 * 1024 };	/* bytes of a body */
-
-enum request_verdict {
-	REQUEST_OK,
-	REQUEST_MALFORMED,	/* not one strict JSON object: *err says where */
-	REQUEST_WRONG_FIELDS,	/* `errors` */
-	REQUEST_NO_MEMORY,
-};
 
 struct request_ready {		/* POST /payReady. Large; may be used again without clearing its memory */
 	struct flow_ready_request rq;

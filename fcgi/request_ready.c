@@ -373,7 +373,7 @@ request_read_ready(const struct conf *conf, const char *body, size_t len, struct
 	enum request_verdict v;
 
 	begin_ready(out);
-	v = check_parsed(strict_parse_object_and_find(body, len, STRICT_DEPTH, &out->tree, "reservationInfo", &reservation, err), err);
+	v = verdict_of_parse(strict_parse_object_and_find(body, len, STRICT_DEPTH, &out->tree, "reservationInfo", &reservation, err), err);
 	if (v != REQUEST_OK)
 		return v;
 	field_read(out->tree, "", body_rules, COUNT(body_rules), false, NULL, out, errors);
@@ -384,8 +384,8 @@ request_read_ready(const struct conf *conf, const char *body, size_t len, struct
 		check_texts(out->reservation_info, "/reservationInfo", errors);
 		keep_reservation_info(a, reservation, errors);
 	}
-	if (check_verdict(errors) != REQUEST_OK)
-		return check_verdict(errors);
+	if (verdict_of_fields(errors) != REQUEST_OK)
+		return verdict_of_fields(errors);
 	if (a->user_id[0] == '\0')
 		copy_text(a->user_id, out->top_user);
 	fill_attempt(a, &out->rq.ready);

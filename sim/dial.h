@@ -1,7 +1,7 @@
 /* The dials of the control side: faults, latency, clock, what is not established, the user token. */
 #pragma once
 
-#include "sim/control.h"
+#include "sim/control_call.h"
 
 void dial_post_faults(struct control *c);
 void dial_get_faults(struct control *c);

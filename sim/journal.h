@@ -1,35 +1,41 @@
-/* The state file: JSON lines, one for each change, written before the change is seen and read again at the next start. It survives the end
- * of the program, also by kill -9; it is not flushed to the disk, for a simulator need not survive its machine. */
+/* The state file: JSON lines, one for each change, written before anybody sees the change and read again at the next start.
+ * It survives the end of the program, also by kill -9. It is not flushed to the disk: a simulator need not survive its
+ * machine. The file knows orders, but not how a change is carried out: that is state.c. */
 #pragma once
 
-#include "sim/state.h"
+#include "base/error.h"
+#include "sim/order.h"
 
-struct capture {
-	char aid[SIM_ID_CAP], sid[SIM_ID_CAP];
-	const char *payload;	/* NULL: none */
-	int64_t at_ms, real_ms;
+struct journal {
+	int fd;			/* -1: nothing is kept */
+	bool is_reading;	/* a change that was just read is not written again */
 };
 
-/* Locks the file, reads it into *s, and leaves it open in s->fd. A last line that was not finished is cut off. */
-bool journal_open(struct state *s, const char *path, struct error *err) __attribute__((warn_unused_result));
-bool journal_empty(struct state *s, struct error *err) __attribute__((warn_unused_result));
+enum change_kind {
+	CHANGE_CLOCK, CHANGE_READY, CHANGE_STEP, CHANGE_PAY, CHANGE_CAPTURE, CHANGE_CANCEL, CHANGE__MAX
+};
 
-/* Each writes one line, or nothing where there is no file or the line is just being read from it. */
-bool journal_clock(struct state *s, int64_t offset_ms, struct error *err) __attribute__((warn_unused_result));
-bool journal_ready(struct state *s, const struct order *o, struct error *err) __attribute__((warn_unused_result));
-bool journal_step(struct state *s, const struct order *o, enum status to, int64_t real_ms, struct error *err)
-	__attribute__((warn_unused_result));
-bool journal_pay(struct state *s, const struct order *o, const char *method, const char *pg_token, int64_t real_ms, struct error *err)
-	__attribute__((warn_unused_result));
-bool journal_capture(struct state *s, const struct order *o, const struct capture *c, struct error *err)
-	__attribute__((warn_unused_result));
-bool journal_cancel(struct state *s, const struct order *o, const struct cancel *c, struct error *err)
-	__attribute__((warn_unused_result));
+struct change {
+	enum change_kind kind;
+	struct order *order;		/* when it is written: of every kind but CLOCK */
+	char tid[SIM_ID_CAP];		/* when it was read: of whom */
+	int64_t at_ms, real_ms;		/* by the simulated clock and by the system's */
+	int64_t offset_ms;		/* CLOCK */
+	enum status to;			/* STEP */
+	char method[8], pg_token[SIM_ID_CAP];	/* PAY */
+	char aid[SIM_ID_CAP], sid[SIM_ID_CAP];	/* CAPTURE; CANCEL has no sid */
+	const char *payload;		/* CAPTURE, CANCEL; NULL: none. Borrowed for the call */
+	struct amount amount;		/* CANCEL */
+};
 
-/* What a line that was read does: the changes of state.h with their ids and times given. */
-bool state_step_at(struct state *s, struct order *o, enum status to, int64_t real_ms, struct error *err)
+/* Carries out a change that was read. A READY has a whole order, which it takes over (c->order is NULL after). */
+typedef bool journal_redo(void *ctx, struct change *c, struct error *err);
+
+/* Locks the file, reads it, and leaves it open. A last line that was not finished is cut off. ERR_INPUT: it is no state
+ * file, the message names the line. ERR_BUSY: another simulator has it. */
+bool journal_open(struct journal *j, const char *path, journal_redo *redo, void *ctx, struct error *err)
 	__attribute__((warn_unused_result));
-bool state_pay_at(struct state *s, struct order *o, const char *method, const char *pg_token, int64_t real_ms, struct error *err)
-	__attribute__((warn_unused_result));
-bool state_capture_as(struct state *s, struct order *o, const struct capture *c, struct error *err) __attribute__((warn_unused_result));
-bool state_cancel_as(struct state *s, struct order *o, const struct cancel *c, struct error *err) __attribute__((warn_unused_result));
+void journal_close(struct journal *j);
+bool journal_empty(struct journal *j, struct error *err) __attribute__((warn_unused_result));
+/* One line, or nothing where nothing is kept. */
+bool journal_write(struct journal *j, const struct change *c, struct error *err) __attribute__((warn_unused_result));

@@ -243,7 +243,7 @@ int
 main(int argc, char **argv)
 {
 	struct options o = { .port = -1, .listen = "127.0.0.1", .cids = "TC0ONETIME", .seed = 1 };
-	static struct sim sim = { .state = { .fd = -1 } };
+	static struct sim sim = { .state = { .journal = { .fd = -1 } } };
 	struct error err;
 	sigset_t unblocked;
 	bool done;

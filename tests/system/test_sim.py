@@ -26,11 +26,17 @@ GENERATIONS = ["current", "legacy"]
 KST = datetime.timezone(datetime.timedelta(hours=9))
 
 
+def secret_file(path, text):
+    path.touch(0o600)           # others must not be able to read it
+    path.write_text(text)
+    return path
+
+
 class Program:
     def __init__(self, folder, *more):
         self.folder, self.more, self.port, self.process = folder, more, 0, None
-        (folder / "key").write_text(KEY + "\n")
-        (folder / "admin").write_text(ADMIN + "\n")
+        secret_file(folder / "key", KEY + "\n")
+        secret_file(folder / "admin", ADMIN + "\n")
         self.start()
 
     def start(self):
@@ -289,7 +295,7 @@ def test_keys(sim, generation, key, want):
 def test_a_live_key_does_not_come_as_a_dev_key(tmp_path):
     program = Program(tmp_path)
     try:
-        (tmp_path / "key").write_text("A" * 40)
+        secret_file(tmp_path / "key", "A" * 40)
         program.end()
         program.start()
         for word, status in (("SECRET_KEY", 200), ("DEV_SECRET_KEY", 401)):
@@ -439,7 +445,7 @@ def test_a_body_too_long_is_refused(sim):
 
 
 def test_a_cid_secret_is_asked_for_when_there_is_one(tmp_path):
-    (tmp_path / "secret").write_text("a1" * 12)
+    secret_file(tmp_path / "secret", "a1" * 12)
     program = Program(tmp_path, "--cid-secret-file", tmp_path / "secret")
     try:
         for given, want in ((None, -733), ("b1" * 12, -733), ("a1" * 12, None)):
