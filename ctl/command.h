@@ -16,7 +16,7 @@ struct options {			/* what stands on the command line */
 	const char *reason;		/* --reason; NULL: not given */
 	bool dry_run, json, wide;
 	/* for some commands; NULL: not given */
-	const char *as, *id, *amount, *tax_free, *lang, *user, *order, *room, *cid, *from, *to, *limit, *day;
+	const char *as, *id, *amount, *tax_free, *again, *lang, *user, *order, *room, *cid, *from, *to, *limit, *day;
 	char **args;			/* behind the command's words */
 	int n_args;
 };
@@ -33,6 +33,9 @@ struct command {
 	enum ctl_exit (*run)(const struct options *o, const struct conf *conf);
 };
 const struct command *ctl_command(size_t i);	/* NULL: after the last */
+
+/* The options that only some commands know; *flag: it takes no value. NULL: after the last. */
+const char *ctl_option(size_t i, bool *flag);
 
 enum ctl_exit ctl_status(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_queue_adopt(const struct options *o, const struct conf *conf);

@@ -21,7 +21,7 @@ static const struct command commands[] = {
 	{ "payment settle", "TID", "as", {
 		"ask KakaoPay, and give an open payment or one in review its end",
 		"카카오페이에 물어 끝나지 않은 결제를 매듭짓기" }, CTL_CHANGES, ctl_payment_settle },
-	{ "payment refund", "TID", "amount tax-free id", { "give money back", "환불" }, CTL_CHANGES,
+	{ "payment refund", "TID", "amount tax-free id again", { "give money back", "환불" }, CTL_CHANGES,
 		ctl_payment_refund },
 	{ "deliveries list", "", "", { "messages that are owed",
 		"아직 전하지 못한 메시지" }, 0, ctl_deliveries_list },

@@ -67,15 +67,24 @@ find_command(struct options *o)
 	return NULL;
 }
 
-/* The options that only some commands know, by name. */
-static const struct { const char *name; size_t at; } more_options[] = {
-	{ "as", offsetof(struct options, as) }, { "id", offsetof(struct options, id) }, { "amount", offsetof(struct options, amount) },
-	{ "tax-free", offsetof(struct options, tax_free) }, { "user", offsetof(struct options, user) },
-	{ "order", offsetof(struct options, order) }, { "room", offsetof(struct options, room) }, { "cid", offsetof(struct options, cid) },
-	{ "from", offsetof(struct options, from) }, { "to", offsetof(struct options, to) }, { "limit", offsetof(struct options, limit) },
-	{ "day", offsetof(struct options, day) },
+/* The options that only some commands know, by name. A flag takes no value; it is "" where it is given. */
+static const struct { const char *name; size_t at; bool flag; } more_options[] = {
+	{ "as", offsetof(struct options, as), false }, { "id", offsetof(struct options, id), false },
+	{ "amount", offsetof(struct options, amount), false }, { "tax-free", offsetof(struct options, tax_free), false },
+	{ "again", offsetof(struct options, again), true }, { "user", offsetof(struct options, user), false },
+	{ "order", offsetof(struct options, order), false }, { "room", offsetof(struct options, room), false },
+	{ "cid", offsetof(struct options, cid), false }, { "from", offsetof(struct options, from), false },
+	{ "to", offsetof(struct options, to), false }, { "limit", offsetof(struct options, limit), false },
+	{ "day", offsetof(struct options, day), false },
 };
 enum { N_MORE = sizeof(more_options) / sizeof(more_options[0]), MORE = 256 };
+
+const char *
+ctl_option(size_t i, bool *flag)
+{
+	*flag = i < N_MORE && more_options[i].flag;
+	return i < N_MORE ? more_options[i].name : NULL;
+}
 
 static const char **
 option_at(struct options *o, size_t i)
@@ -133,13 +142,17 @@ fits(const struct command *c, struct options *o)
 static void
 list_options(struct option longs[])
 {
-	static const struct option common[] = { { "config", required_argument, NULL, 'c' }, { "reason", required_argument, NULL, 'r' },
-		{ "dry-run", no_argument, NULL, 'n' }, { "json", no_argument, NULL, 'j' }, { "wide", no_argument, NULL, 'w' }, { "lang", required_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' } };
+	static const struct option common[] = { { "config", required_argument, NULL, 'c' },
+		{ "reason", required_argument, NULL, 'r' }, { "dry-run", no_argument, NULL, 'n' },
+		{ "json", no_argument, NULL, 'j' }, { "wide", no_argument, NULL, 'w' },
+		{ "lang", required_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' } };
 	size_t n = sizeof(common) / sizeof(common[0]);
 
 	memcpy(longs, common, sizeof(common));
 	for (size_t i = 0; i < N_MORE; i++)
-		longs[n + i] = (struct option){ more_options[i].name, required_argument, NULL, MORE + (int)i };
+		longs[n + i] = (struct option){ more_options[i].name, more_options[i].flag ? no_argument : required_argument,
+			NULL, MORE + (int)i };
 	longs[n + N_MORE] = (struct option){ NULL, 0, NULL, 0 };
 }
 
@@ -154,7 +167,7 @@ read_arguments(int argc, char **argv, struct options *o, enum ctl_exit *code)
 	list_options(longs);
 	while ((c = getopt_long(argc, argv, "c:hV", longs, NULL)) != -1) {
 		if (c >= MORE)
-			*option_at(o, (size_t)(c - MORE)) = optarg;
+			*option_at(o, (size_t)(c - MORE)) = more_options[c - MORE].flag ? "" : optarg;
 		else if (c == 'c')
 			o->config = optarg;
 		else if (c == 'r')

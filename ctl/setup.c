@@ -90,6 +90,19 @@ ctl_token_new(const struct options *o, const struct conf *conf)
 	return CTL_OK;
 }
 
+/* Names of the options that take a value. */
+static void
+print_valued(const char *between)
+{
+	const char *name;
+	bool flag;
+
+	printf("-c%s--config%s--reason%s--lang", between, between, between);
+	for (size_t i = 0; (name = ctl_option(i, &flag)) != NULL; i++)
+		if (!flag)
+			printf("%s--%s", between, name);
+}
+
 /* Words of the commands and names of the options, made from the table: what a shell offers is what there is. */
 enum ctl_exit
 ctl_completion(const struct options *o, const struct conf *conf)
@@ -101,7 +114,9 @@ ctl_completion(const struct options *o, const struct conf *conf)
 	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} words=() w skip=0 line\n"
 	      "\tfor w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
 	      "\t\tif [ $skip = 1 ]; then skip=0; continue; fi\n"
-	      "\t\tcase $w in -c|--config|--reason|--as|--id|--amount|--tax-free|--lang|--user|--order|--room|--cid|--from|--to|--limit|--day) skip=1 ;; -*) ;; *) words+=(\"$w\") ;; esac\n"
+	      "\t\tcase $w in ", stdout);
+	print_valued("|");
+	fputs(") skip=1 ;; -*) ;; *) words+=(\"$w\") ;; esac\n"
 	      "\tdone\n"
 	      "\tif [[ $cur == -* ]]; then\n"
 	      "\t\tline='--config --json --wide --lang --help --version --reason --dry-run'\n"

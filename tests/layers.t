@@ -4,7 +4,7 @@
 src=${srcdir:-.}
 LC_ALL=C
 export LC_ALL
-layers="base json booking money queue store kakaopay delivery flow"
+layers="base json booking money queue store kakaopay delivery flow operate"
 programs="fcgi queued courier ctl sim"
 may_use() {
 	case $1 in
@@ -15,10 +15,11 @@ may_use() {
 	store | kakaopay) echo "base money json" ;;
 	delivery) echo "base money json store" ;;
 	flow) echo "base booking money queue json store kakaopay delivery" ;;
+	operate) echo "base booking money queue json store kakaopay delivery flow" ;;
 	fcgi) echo "base json booking queue flow" ;;
 	queued) echo "base booking queue" ;;
 	courier) echo "base queue store delivery flow" ;;
-	ctl) echo "base json booking queue delivery flow" ;;
+	ctl) echo "base json booking queue delivery flow operate" ;;
 	sim) echo "base json" ;;	# written from KakaoPay's documents, not from our client
 	esac
 }

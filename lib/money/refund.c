@@ -76,6 +76,24 @@ refund_wait_ms(const struct ledger_chain *c, const char *tid, int64_t now_ms)
 	return 0;
 }
 
+const struct ledger_event *
+refund_twin(const struct ledger_chain *c, const char *tid, const char *id, int64_t amount, int64_t since_ms)
+{
+	for (size_t i = c->n; i-- > 0;) {
+		const struct ledger_event *e = &c->ev[i], *end;
+
+		if (strcmp(e->tid, tid) != 0 || e->at_ms <= since_ms || !e->has_refund ||
+		    e->refund.amount != amount || strcmp(e->refund.id, id) == 0)
+			continue;
+		if (e->kind == LK_REFUNDED || e->kind == LK_PART_REFUNDED)
+			return e;
+		end = e->kind == LK_REFUNDING ? refund_end(c, e) : NULL;
+		if (e->kind == LK_REFUNDING && (end == NULL || end->kind != LK_REFUND_FAILED))
+			return e;
+	}
+	return NULL;
+}
+
 bool
 refund_is_same(const struct ledger_refund *r, const struct refund_asked *asked)
 {

@@ -33,5 +33,11 @@ const struct ledger_event *refund_end(const struct ledger_chain *c, const struct
  */
 enum { REFUND_FAILURES_PER_MIN = 5 };
 int64_t refund_wait_ms(const struct ledger_chain *c, const char *tid, int64_t now_ms);
+/*
+ * Another refund of this tid, under another id or made at KakaoPay, of just this amount, after since_ms,
+ * that was carried out or has no end yet: perhaps somebody means that one. NULL: there is none.
+ */
+const struct ledger_event *refund_twin(const struct ledger_chain *c, const char *tid, const char *id,
+	int64_t amount, int64_t since_ms);
 /* Is it the refund that this request asks for? */
 bool refund_is_same(const struct ledger_refund *r, const struct refund_asked *asked);

@@ -62,6 +62,8 @@ MUTANTS = [
     ("two readings of a refund", "lib/flow/settle_plan.c", "(r == RR_NOT_EXECUTED && read_again(f, m, now));", "r == RR_NOT_EXECUTED;", "tests/unit/test_settle"),
     ("refund guard: the sum is the ledger's", "lib/flow/refund.c", "\tif (sum.total != r->st.refunded.total) {", "\tif (false) {", FLOW),
     ("refund guard: what must still be there", "lib/flow/refund.c", ".cancel_available_amount = paid->total - r->st.refunded.total", ".cancel_available_amount = paid->total", FLOW),
+    ("the same amount twice in ten minutes", "ctl/refund.c", "\tif (p->is_twin && o->again == NULL)\n", "\tif (false)\n", SYSTEM + "test_refund_by_hand.py"),
+    ("a part without an id", "ctl/refund.c", "if (o->amount != NULL && o->id == NULL && !o->dry_run && !is_at_terminal())", "if (false)", SYSTEM + "test_refund_by_hand.py"),
     ("one refund at a time", "lib/flow/refund.c", "\tif (r->st.state == AS_REFUND_UNKNOWN)\n\t\treturn done(r, FR_REFUND_IN_PROGRESS, FLOW_RETRY_MS);\n", "", FLOW),
     ("the same refundId once", "lib/flow/refund.c", "\tif (answer_replay(r))\n\t\treturn DONE;\n", "\t(void)answer_replay;\n", FLOW),
     ("payment stored before its hold goes", "lib/flow/refund.c", "flow_mend(f, c, &at, &st, err) && withdraw(", "withdraw(", FLOW),

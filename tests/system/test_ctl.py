@@ -97,11 +97,11 @@ def test_payments_are_listed_shown_and_explained(site):
 
 def test_money_is_given_back(site):
     tid, _, _, order = paid(site)
-    assert "would be given back" in ctl(site, "payment", "refund", tid, "--dry-run")
+    assert "now 2200 go back, and 0 stay" in ctl(site, "payment", "refund", tid, "--dry-run")
     assert site.sim.order(tid)["status"] == "SUCCESS_PAYMENT"
     one = ctl(site, "payment", "refund", tid, "--amount", "500", "--id", "r1", "--reason", "a broken lamp")
     assert "given back 500 won" in one and one == ctl(site, "payment", "refund", tid, "--amount", "500", "--id", "r1", "--reason", "a broken lamp")
-    ctl(site, "payment", "refund", tid, "--amount", "5000", "--reason", "too much", code=1)
+    ctl(site, "payment", "refund", tid, "--amount", "5000", "--id", "r2", "--reason", "too much", code=1)
     ctl(site, "payment", "refund", tid, "--amount", "x", "--reason", "no number", code=2)
     assert "2200 in all, 0 left" in ctl(site, "payment", "refund", tid, "--reason", "the rest")
     assert "given back" in ctl(site, "payment", "explain", tid, "--lang", "en").lower()

@@ -608,6 +608,18 @@ refunds_are_counted_and_found_by_their_id(void **state)
 	assert_null(refund_find(&c, "T1", "c"));
 	assert_null(refund_find(&c, "T2", "a"));
 	assert_true(refund_is_same(&ev[4].refund, &same) && !refund_is_same(&ev[4].refund, &other) && !refund_is_same(&ev[4].refund, &all));
+	for (size_t i = 0; i < sizeof(ev) / sizeof(ev[0]); i++)
+		ev[i].at_ms = 1000 * ev[i].n;
+	assert_ptr_equal(refund_twin(&c, "T1", "new", 1000, 0), &ev[5]);
+	assert_ptr_equal(refund_twin(&c, "T1", "new", 500, 0), &ev[7]);	/* it has no end yet */
+	assert_null(refund_twin(&c, "T1", "new", 999, 0));
+	assert_null(refund_twin(&c, "T2", "new", 1000, 0));
+	assert_null(refund_twin(&c, "T1", "a", 1000, 0));		/* the same id: itself */
+	assert_ptr_equal(refund_twin(&c, "T1", "new", 1000, 5999), &ev[5]);
+	assert_null(refund_twin(&c, "T1", "new", 1000, 6000));
+	c.n = 4;
+	assert_null(refund_twin(&c, "T1", "new", 1000, 0));		/* it came to nothing */
+	c.n = 8;
 	ev[4].refund.all = true;
 	assert_true(refund_is_same(&ev[4].refund, &same) && refund_is_same(&ev[4].refund, &all));
 }
