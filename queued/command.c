@@ -177,10 +177,12 @@ ask_again(struct commands *c, struct waiter *w, struct now now)
 {
 	struct proto_message m;
 	struct request rq = { .peer = w->peer, .verb = w->verb, .m = &m, .again = true };
-	bool whole = !w->line.bad && proto_parse(w->line.data, w->line.len - 1, &m, NULL) == PROTO_OK;
+	bool whole = !w->line.bad &&
+	    proto_parse(w->line.data, w->line.len - 1, &m, NULL) == PROTO_OK;
 
 	if (!whole || w->kind == CALL_APPROVE)
-		say_message(c, w->peer, w->tag, hold_answer_name(whole ? HA_REPLAY : HA_IN_PROGRESS), "");
+		say_message(c, w->peer, w->tag,
+		    hold_answer_name(whole ? HA_REPLAY : HA_IN_PROGRESS), "");
 	else
 		execute(c, &rq, now);
 	callers_free_waiter(w);

@@ -24,6 +24,6 @@ commit_times_format(const struct commit_times *t, struct buf *counts)
 {
 	buf_printf(counts, ",sync_us:%lld", (long long)t->total_us);
 	for (size_t i = 0; i <= COMMIT_BOUNDS; i++)
-		buf_printf(counts, ",syncs_%lld:%lld", i < COMMIT_BOUNDS ? (long long)bounds_us[i] : 0,
-		    (long long)t->n[i]);
+		buf_printf(counts, ",syncs_%lld:%lld",
+		    i < COMMIT_BOUNDS ? (long long)bounds_us[i] : 0, (long long)t->n[i]);
 }

@@ -71,12 +71,14 @@ make_room(struct disk_log *d, struct now now)
 		return d->next_spare_boot_ms;
 	if (journal_make_spare(d->journal, &err)) {
 		if (d->is_full)
-			log_event(LOG_LEVEL_INFO, "journal_has_room", KV_BOOL("holds_refused", false));
+			log_event(LOG_LEVEL_INFO, "journal_has_room",
+			    KV_BOOL("holds_refused", false));
 		d->is_full = false;
 		return INT64_MAX;
 	}
 	if (!d->is_full)
-		log_event(LOG_LEVEL_ERROR, "journal_no_room", KV_BOOL("holds_refused", true), KV_ERR(&err));
+		log_event(LOG_LEVEL_ERROR, "journal_no_room", KV_BOOL("holds_refused", true),
+		    KV_ERR(&err));
 	d->is_full = true;
 	d->next_spare_boot_ms = now.boot_ms + SPARE_AGAIN_MS;
 	return d->next_spare_boot_ms;
@@ -199,7 +201,8 @@ add_counts(const struct commit_log *l, struct buf *counts)
 
 	journal_size(journal_of(l), &size);
 	buf_printf(counts, ",journal_records:%llu,journal_segments:%lld,snapshot_bytes:%lld",
-	    (unsigned long long)size.last_seq, (long long)size.segments, (long long)size.snapshot_bytes);
+	    (unsigned long long)size.last_seq, (long long)size.segments,
+	    (long long)size.snapshot_bytes);
 }
 
 /* ---- begin and end */
@@ -296,8 +299,15 @@ disk_log_open(const char *dir, int64_t quiet_ms, struct hold_table *table, struc
 	if (d == NULL)
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	d->log = (struct commit_log){
-		.may_lose = false, .stage = stage, .commit = commit, .has_room = has_room, .tend = tend,
-		.queue_id = queue_id, .fence = fence, .add_counts = add_counts, .close = close_log,
+		.may_lose = false,
+		.stage = stage,
+		.commit = commit,
+		.has_room = has_room,
+		.tend = tend,
+		.queue_id = queue_id,
+		.fence = fence,
+		.add_counts = add_counts,
+		.close = close_log,
 	};
 	d->table = table;
 	*out = &d->log;

@@ -68,8 +68,10 @@ give_to_group(const char *path, const char *group, struct error *err)
 	errno = 0;
 	g = getgrnam(group);
 	if (g == NULL)
-		return error_set(err, ERR_INPUT, "[queue] socket_group: there is no group %s", group);
-	return chown(path, (uid_t)-1, g->gr_gid) == 0 || error_sys(err, ERR_INTERNAL, "give %s to group %s", path, group);
+		return error_set(err, ERR_INPUT, "[queue] socket_group: there is no group %s",
+		    group);
+	return chown(path, (uid_t)-1, g->gr_gid) == 0 ||
+	    error_sys(err, ERR_INTERNAL, "give %s to group %s", path, group);
 }
 
 bool
@@ -79,8 +81,9 @@ listener_open(struct listener *l, const char *path, const char *group, struct er
 
 	*l = (struct listener){ .fd = -1, .path = path };
 	if (strlen(path) >= sizeof(sun.sun_path))
-		return error_set(err, ERR_INPUT, "%s is longer than a socket's path may be (%zu bytes)",
-		    path, sizeof(sun.sun_path) - 1);
+		return error_set(err, ERR_INPUT,
+		    "%s is longer than a socket's path may be (%zu bytes)", path,
+		    sizeof(sun.sun_path) - 1);
 	memcpy(sun.sun_path, path, strlen(path) + 1);
 	if (!remove_stale(&sun, err))
 		return false;

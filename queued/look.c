@@ -24,8 +24,8 @@ list(struct commands *c, const struct request *rq)
 	struct proto_message said;
 	uint64_t next;
 
-	verb_list(c->table, proto_text(rq->m, ARG_ROOM), (uint64_t)proto_num(rq->m, ARG_AFTER), &held,
-	    &next);
+	verb_list(c->table, proto_text(rq->m, ARG_ROOM), (uint64_t)proto_num(rq->m, ARG_AFTER),
+	    &held, &next);
 	proto_begin(&said, rq->m->tag, "ok");
 	proto_set_text(&said, ARG_HELD, buf_str(&held));
 	if (next != 0)

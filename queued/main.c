@@ -87,9 +87,13 @@ static struct hold_table *
 new_table(const struct conf *conf)
 {
 	const struct hold_limits limits = {
-		.max_per_user = conf->max_holds_per_user, .guard_ms = conf->guard_ms, .window_ms = WINDOW_MS,
-		.max_tries_per_min = conf->max_refused_tokens, .removed_answer_ms = REMOVED_ANSWER_MS,
-		.gone_memory_ms = GONE_MEMORY_MS, .order_memory_ms = order_memory_ms,
+		.max_per_user = conf->max_holds_per_user,
+		.guard_ms = conf->guard_ms,
+		.window_ms = WINDOW_MS,
+		.max_tries_per_min = conf->max_refused_tokens,
+		.removed_answer_ms = REMOVED_ANSWER_MS,
+		.gone_memory_ms = GONE_MEMORY_MS,
+		.order_memory_ms = order_memory_ms,
 	};
 	struct hold_table *t = hold_table_new(&limits);
 	uint8_t seed[HOLD_SEED_LEN];
@@ -113,12 +117,14 @@ static bool
 open_orders(const struct conf *conf, const struct hold_table *table, struct order_log **orders,
     struct error *err)
 {
-	*orders = order_log_open(conf->queue_dir, &disk_system_io, order_memory_ms, clock_now(), err);
+	*orders = order_log_open(conf->queue_dir, &disk_system_io, order_memory_ms, clock_now(),
+	    err);
 	return *orders != NULL && hold_table_each(table, NULL, note_again, *orders);
 }
 
 static enum exit_code
-serve(const struct conf *conf, struct hold_table *table, struct commit_log *log, struct order_log *orders)
+serve(const struct conf *conf, struct hold_table *table, struct commit_log *log,
+    struct order_log *orders)
 {
 	struct server_options options = {
 		.uids = conf->queue_uids, .n_uids = conf->n_queue_uids, .table = table, .log = log,
@@ -132,10 +138,12 @@ serve(const struct conf *conf, struct hold_table *table, struct commit_log *log,
 
 	metrics_open(conf->metrics_dir, METRICS_QUEUED);
 	if (!listener_open(&listener, conf->queue_socket, conf->queue_group, &err))
-		return complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_FAILED, "cannot_listen", &err);
+		return complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_FAILED, "cannot_listen",
+		    &err);
 	ok = sandbox_enter(&err);
 	if (ok) {
-		log_event(LOG_LEVEL_INFO, "serving", KV_STR("socket", conf->queue_socket), KV_STR("queue", log->queue_id(log)));
+		log_event(LOG_LEVEL_INFO, "serving", KV_STR("socket", conf->queue_socket),
+		    KV_STR("queue", log->queue_id(log)));
 		notify("READY=1");
 		ok = server_run(&options, &listener, &err);
 	}
@@ -162,8 +170,8 @@ run(const struct conf *conf)
 		disk_log_keep_orders(log, orders);
 		code = serve(conf, table, log, orders);
 	} else
-		code = complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_JOURNAL, "cannot_use_journal",
-		    &err);
+		code = complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_JOURNAL,
+		    "cannot_use_journal", &err);
 	order_log_close(&orders);
 	if (log != NULL)
 		log->close(&log);

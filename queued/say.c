@@ -23,7 +23,8 @@ say_line(struct commands *c, struct peer *p, const struct buf *line)
 }
 
 void
-say_message(struct commands *c, struct peer *p, const char *tag, const char *word, const char *message)
+say_message(struct commands *c, struct peer *p, const char *tag, const char *word,
+    const char *message)
 {
 	struct proto_message m;
 

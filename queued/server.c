@@ -169,7 +169,8 @@ flush(struct conn *c, int64_t now_boot_ms)
 	bool more;
 
 	if (out->bad || out->len > PEER_OUT_MAX) {
-		log_event(LOG_LEVEL_WARN, "client_cut_off", KV_INT("fd", c->fd), KV_INT("unread", out->len));
+		log_event(LOG_LEVEL_WARN, "client_cut_off", KV_INT("fd", c->fd),
+		    KV_INT("unread", out->len));
 		conn_close(c);
 		return;
 	}
@@ -197,7 +198,8 @@ flush(struct conn *c, int64_t now_boot_ms)
 	more = has_line(c);	/* take_lines stopped before them: nothing new is read until they are done */
 	if (more && out->len < OUT_ENOUGH)
 		uv_idle_start(&c->server->more, on_more);
-	poll_for(c, (!more && out->len < OUT_ENOUGH ? UV_READABLE : 0) | (out->len > 0 ? UV_WRITABLE : 0));
+	poll_for(c,
+	    (!more && out->len < OUT_ENOUGH ? UV_READABLE : 0) | (out->len > 0 ? UV_WRITABLE : 0));
 }
 
 static void

@@ -117,9 +117,12 @@ walk_from(struct walk *w, size_t pos)
 }
 
 int64_t
-heap_each_due(const struct heap *h, int64_t now_ms, bool (*each)(void *ctx, struct timer *timer), void *ctx)
+heap_each_due(const struct heap *h, int64_t now_ms, bool (*each)(void *ctx, struct timer *timer),
+    void *ctx)
 {
-	struct walk w = { .h = h, .now_ms = now_ms, .next_ms = INT64_MAX, .each = each, .ctx = ctx };
+	struct walk w = {
+		.h = h, .now_ms = now_ms, .next_ms = INT64_MAX, .each = each, .ctx = ctx,
+	};
 
 	walk_from(&w, 1);
 	return w.next_ms;

@@ -34,7 +34,8 @@ static const char *const event_names[] = {
 	[HOLD_EV_FENCE] = "fence",
 	[HOLD_EV_REMOVE] = "remove",
 };
-static_assert(sizeof(event_names) / sizeof(event_names[0]) == HOLD_EV__MAX, "a name for each event");
+static_assert(sizeof(event_names) / sizeof(event_names[0]) == HOLD_EV__MAX,
+    "a name for each event");
 
 /* clang-format off */
 static const struct { enum hold_state from; enum hold_event ev; enum hold_state to; } steps[] = {

@@ -65,7 +65,8 @@ apply_change(const struct hold_apply *a, const struct change *c)
 		o = hold_index_order(t, c->cid, c->order);
 		return o != NULL && hold_index_forget(t, o);
 	case CHANGE_COUNTERS:
-		if (c->last_id < t->last_id || c->last_token < t->last_token || c->last_seq < t->last_seq)
+		if (c->last_id < t->last_id || c->last_token < t->last_token ||
+		    c->last_seq < t->last_seq)
 			return false;
 		t->last_id = c->last_id;
 		t->last_token = c->last_token;
@@ -79,7 +80,8 @@ apply_change(const struct hold_apply *a, const struct change *c)
 }
 
 bool
-hold_table_apply(struct hold_table *t, const void *record, size_t len, struct hold_changes *changed, struct error *err)
+hold_table_apply(struct hold_table *t, const void *record, size_t len, struct hold_changes *changed,
+    struct error *err)
 {
 	struct hold_changes unwanted;
 	struct hold_apply a = { .t = t, .changed = changed != NULL ? changed : &unwanted };
@@ -100,7 +102,8 @@ hold_table_apply(struct hold_table *t, const void *record, size_t len, struct ho
 		if (apply_change(&a, &c))
 			continue;
 		t->broken = true;
-		return error_set(err, ERR_INTERNAL, "change %zu of a record does not fit the table", i);
+		return error_set(err, ERR_INTERNAL, "change %zu of a record does not fit the table",
+		    i);
 	}
 	if (r.bad) {
 		t->broken = true;
@@ -113,7 +116,8 @@ hold_table_apply(struct hold_table *t, const void *record, size_t len, struct ho
 /* ---- writing */
 
 static bool
-emit_change(const struct hold_table *t, const struct change *c, bool (*emit)(void *ctx, const void *record, size_t len), void *ctx)
+emit_change(const struct hold_table *t, const struct change *c,
+    bool (*emit)(void *ctx, const void *record, size_t len), void *ctx)
 {
 	struct buf record;
 	bool ok;
@@ -128,20 +132,27 @@ emit_change(const struct hold_table *t, const struct change *c, bool (*emit)(voi
 static void
 describe_hold(const struct hold *h, struct change *c)
 {
-	*c = (struct change){ .kind = CHANGE_HOLD, .id = h->id, .seq = h->seq, .cid = order_cid(h->order), .order = order_name(h->order),
-		.user = h->place->user->name, .room = h->place->room->name, .fingerprint = h->fingerprint, .attempt = h->attempt,
-		.tid = h->tid[0] == '\0' ? NULL : h->tid, .answer = h->answer, .key = h->key, .life = h->life, .tries = h->tries };
+	*c = (struct change){
+		.kind = CHANGE_HOLD, .id = h->id, .seq = h->seq, .cid = order_cid(h->order),
+		.order = order_name(h->order), .user = h->place->user->name,
+		.room = h->place->room->name, .fingerprint = h->fingerprint, .attempt = h->attempt,
+		.tid = h->tid[0] == '\0' ? NULL : h->tid, .answer = h->answer, .key = h->key,
+		.life = h->life, .tries = h->tries,
+	};
 	hold_get_set(h, &c->set);
 }
 
 bool
-hold_table_snapshot(const struct hold_table *t, bool (*emit)(void *ctx, const void *record, size_t len), void *ctx)
+hold_table_snapshot(const struct hold_table *t,
+    bool (*emit)(void *ctx, const void *record, size_t len), void *ctx)
 {
 	struct change c;
 
 	for (const struct order *o = t->remembered; o != NULL; o = o->following) {
-		c = (struct change){ .kind = CHANGE_ORDER, .cid = order_cid(o), .order = order_name(o), .last_n = o->last_n, .paid = o->paid,
-			.until_ms = o->timer.due_ms };
+		c = (struct change){
+			.kind = CHANGE_ORDER, .cid = order_cid(o), .order = order_name(o),
+			.last_n = o->last_n, .paid = o->paid, .until_ms = o->timer.due_ms,
+		};
 		if (!emit_change(t, &c, emit, ctx))
 			return false;
 	}
@@ -154,7 +165,10 @@ hold_table_snapshot(const struct hold_table *t, bool (*emit)(void *ctx, const vo
 	c = (struct change){ .kind = CHANGE_GATE, .closed = true };
 	if (t->closed && !emit_change(t, &c, emit, ctx))
 		return false;
-	c = (struct change){ .kind = CHANGE_COUNTERS, .last_id = t->last_id, .last_token = t->last_token, .last_seq = t->last_seq };
+	c = (struct change){
+		.kind = CHANGE_COUNTERS, .last_id = t->last_id, .last_token = t->last_token,
+		.last_seq = t->last_seq,
+	};
 	return emit_change(t, &c, emit, ctx);
 }
 

@@ -33,7 +33,8 @@ static const char *const outcome_names[] = {
 	[HO_REFUSED] = "refused",
 	[HO_RESTORED] = "restored",
 };
-static_assert(sizeof(outcome_names) / sizeof(outcome_names[0]) == HO__MAX, "a name for each outcome");
+static_assert(sizeof(outcome_names) / sizeof(outcome_names[0]) == HO__MAX,
+    "a name for each outcome");
 
 const char *
 hold_answer_name(enum hold_answer_code c)
@@ -78,7 +79,8 @@ decision_begin(struct hold_table *t, struct now now, struct hold_answer *out)
 bool
 decision_usable(const struct hold_table *t, struct error *err)
 {
-	return !t->broken || error_set(err, ERR_INTERNAL, "the table is broken by an earlier record");
+	return !t->broken ||
+	    error_set(err, ERR_INTERNAL, "the table is broken by an earlier record");
 }
 
 void
@@ -95,7 +97,8 @@ decision_finish(struct decision *d, struct error *err)
 	if (!d->out->record.bad)
 		return true;
 	hold_answer_clear(d->out);
-	return error_set(err, ERR_INTERNAL, "a record longer than %d bytes, or no memory", RECORD_MAX);
+	return error_set(err, ERR_INTERNAL, "a record longer than %d bytes, or no memory",
+	    RECORD_MAX);
 }
 
 uint64_t
@@ -115,7 +118,8 @@ decision_find(const struct decision *d, uint64_t id)
 {
 	const struct hold *h = hold_index_find(d->t, id);
 
-	return h != NULL && h->life.state == HOLD_HELD && hold_state_at(h, d->now.boot_ms) != HOLD_HELD ? NULL : h;
+	return h != NULL && h->life.state == HOLD_HELD &&
+	    hold_state_at(h, d->now.boot_ms) != HOLD_HELD ? NULL : h;
 }
 
 void
@@ -137,10 +141,16 @@ hold_view_of(const struct hold *h, int64_t boot_ms, struct hold_view *v)
 	const struct hold_life *l = &h->life;
 	enum hold_state s = hold_state_at(h, boot_ms);
 
-	*v = (struct hold_view){ .id = h->id, .state = s, .before = l->before, .cid = order_cid(h->order), .order = order_name(h->order),
-		.user = h->place->user->name, .room = h->place->room->name, .tid = h->tid, .attempt = h->attempt, .answer = text_of(h->answer),
-		.expires_boot_ms = s == HOLD_HELD || s == HOLD_READY ? l->due_ms : 0, .window_boot_ms = l->window_ms, .token = l->token, .n = l->n,
-		.deadline_boot_ms = l->deadline_ms, .last_n = h->order->last_n, .replacing = h->replaced_by != NULL };
+	*v = (struct hold_view){
+		.id = h->id, .state = s, .before = l->before, .cid = order_cid(h->order),
+		.order = order_name(h->order), .user = h->place->user->name,
+		.room = h->place->room->name, .tid = h->tid, .attempt = h->attempt,
+		.answer = text_of(h->answer),
+		.expires_boot_ms = s == HOLD_HELD || s == HOLD_READY ? l->due_ms : 0,
+		.window_boot_ms = l->window_ms, .token = l->token, .n = l->n,
+		.deadline_boot_ms = l->deadline_ms, .last_n = h->order->last_n,
+		.replacing = h->replaced_by != NULL,
+	};
 }
 
 void
@@ -150,7 +160,8 @@ decision_show(struct decision *d, const struct hold *h)
 }
 
 void
-decision_answer_about(struct decision *d, enum hold_answer_code code, int64_t retry_ms, const struct hold *h)
+decision_answer_about(struct decision *d, enum hold_answer_code code, int64_t retry_ms,
+    const struct hold *h)
 {
 	decision_answer(d, code, retry_ms);
 	decision_show(d, h);
@@ -212,10 +223,15 @@ decision_write_step(struct decision *d, const struct hold *h, enum hold_event ev
 }
 
 void
-decision_write_memory(struct decision *d, const char *cid, const char *order, const struct order *o, int64_t n, bool paid)
+decision_write_memory(struct decision *d, const char *cid, const char *order, const struct order *o,
+    int64_t n, bool paid)
 {
-	struct change c = { .kind = CHANGE_ORDER, .cid = cid, .order = order, .last_n = o != NULL && o->last_n > n ? o->last_n : n,
-		.paid = paid || (o != NULL && o->paid), .until_ms = d->now.boot_ms + d->t->limits.order_memory_ms };
+	struct change c = {
+		.kind = CHANGE_ORDER, .cid = cid, .order = order,
+		.last_n = o != NULL && o->last_n > n ? o->last_n : n,
+		.paid = paid || (o != NULL && o->paid),
+		.until_ms = d->now.boot_ms + d->t->limits.order_memory_ms,
+	};
 
 	if (c.last_n > 0 || c.paid)
 		decision_write(d, &c);
@@ -233,8 +249,10 @@ hold_set_fits(const struct interval_set *set, struct error *err)
 	struct interval_set sorted = *set;
 	size_t a, b;
 
-	return (set->n > 0 && set->n <= INTERVALS_MAX && interval_set_normalize(&sorted, &a, &b) && interval_set_equal(&sorted, set)) ||
-	    error_set(err, ERR_INPUT, "the intervals are not 1 to %d, sorted and disjoint", INTERVALS_MAX);
+	return (set->n > 0 && set->n <= INTERVALS_MAX && interval_set_normalize(&sorted, &a, &b) &&
+	    interval_set_equal(&sorted, set)) ||
+	    error_set(err, ERR_INPUT, "the intervals are not 1 to %d, sorted and disjoint",
+	    INTERVALS_MAX);
 }
 
 bool
@@ -248,7 +266,8 @@ hold_text_fits(const char *s, size_t cap)
 bool
 hold_ends_when_paid(const struct hold *h)
 {
-	return h->life.state == HOLD_HELD || h->life.state == HOLD_READY || h->life.state == HOLD_EXPIRED;
+	return h->life.state == HOLD_HELD || h->life.state == HOLD_READY ||
+	    h->life.state == HOLD_EXPIRED;
 }
 
 void

@@ -37,7 +37,9 @@ answer_not_approvable(struct decision *d, const struct hold *h, const struct hol
 	else if (s == HOLD_HELD || s == HOLD_REVIEW)
 		decision_answer(d, HA_IN_PROGRESS, s == HOLD_HELD ? RETRY_MS : RETRY_NO_END_MS);
 	else if (s == HOLD_APPROVING && now_ms < h->life.deadline_ms + GRACE_MS)
-		decision_answer(d, hold_load_is_full(load, load->max_all) ? HA_IN_PROGRESS : HA_WAIT, hold_load_is_full(load, load->max_all) ? RETRY_MS : 0);
+		decision_answer(d,
+		    hold_load_is_full(load, load->max_all) ? HA_IN_PROGRESS : HA_WAIT,
+		    hold_load_is_full(load, load->max_all) ? RETRY_MS : 0);
 	else if ((s == HOLD_READY || s == HOLD_EXPIRED) && h->life.window_ms <= now_ms)
 		decision_answer(d, HA_EXPIRED, 0);
 	else
@@ -81,10 +83,13 @@ add_try(const struct hold *h, int64_t now_ms, struct try_times *out)
 }
 
 static void
-grant_approve(struct decision *d, const struct hold *h, int64_t n, const char *key, int64_t deadline_ms)
+grant_approve(struct decision *d, const struct hold *h, int64_t n, const char *key,
+    int64_t deadline_ms)
 {
 	struct try_times tries;
-	struct change c = { .kind = CHANGE_LIFE, .id = h->id, .key = key, .life = h->life, .tries = &tries };
+	struct change c = {
+		.kind = CHANGE_LIFE, .id = h->id, .key = key, .life = h->life, .tries = &tries,
+	};
 	struct hold_view *v = &d->out->hold;
 
 	if (h->replaced_by != NULL)	/* the one that approves wins; the ready call will be told */
@@ -111,8 +116,9 @@ grant_approve(struct decision *d, const struct hold *h, int64_t n, const char *k
 }
 
 bool
-hold_table_approve(struct hold_table *t, uint64_t id, int64_t n, const char *key, int64_t deadline_ms, const struct hold_load *load, struct now now,
-	struct hold_answer *out, struct error *err)
+hold_table_approve(struct hold_table *t, uint64_t id, int64_t n, const char *key,
+    int64_t deadline_ms, const struct hold_load *load, struct now now, struct hold_answer *out,
+    struct error *err)
 {
 	struct decision d = decision_begin(t, now, out);
 	const struct hold *h = decision_find(&d, id);
@@ -157,14 +163,17 @@ write_untried(struct decision *d, struct change *c, const struct hold *h)
 static void
 restore(struct decision *d, const struct hold *h, enum hold_outcome o, int64_t n)
 {
-	bool certain = h->life.before == HOLD_READY || h->life.before == HOLD_EXPIRED || (n > 0 && !h->life.doubt);
+	bool certain = h->life.before == HOLD_READY || h->life.before == HOLD_EXPIRED ||
+	    (n > 0 && !h->life.doubt);
 	bool over = h->life.expires_ms <= d->now.boot_ms;
 	struct change c = { .kind = CHANGE_LIFE, .id = h->id };
 
 	if (h->life.state == HOLD_UNKNOWN && (n == 0 || h->life.doubt))
 		return;		/* a repeat, or nothing that ends a doubt */
-	c.life = decision_step(d, h, !certain ? HOLD_EV_UNKNOWN : over ? HOLD_EV_RESTORE_EXPIRED : HOLD_EV_RESTORE_READY);
-	if (o == HO_RESTORED && n == 0 && h->life.state == HOLD_APPROVING && h->life.before != HOLD_UNKNOWN && h->life.before != HOLD_APPROVING)
+	c.life = decision_step(d, h,
+	    !certain ? HOLD_EV_UNKNOWN : over ? HOLD_EV_RESTORE_EXPIRED : HOLD_EV_RESTORE_READY);
+	if (o == HO_RESTORED && n == 0 && h->life.state == HOLD_APPROVING &&
+	    h->life.before != HOLD_UNKNOWN && h->life.before != HOLD_APPROVING)
 		write_untried(d, &c, h);
 	else
 		decision_write(d, &c);
@@ -172,35 +181,48 @@ restore(struct decision *d, const struct hold *h, enum hold_outcome o, int64_t n
 	d->out->hold.expires_boot_ms = c.life.state == HOLD_READY ? c.life.due_ms : 0;
 }
 
-/* Nobody has its time, once the order's other attempts are fenced. */
 static bool
-is_free(const struct hold *h, const struct week *w, int64_t now_ms)
+is_free_in(const struct hold *h, const struct week *w, int64_t now_ms)
 {
 	const struct week_slot *slot;
 
 	for (size_t i = 0; i < h->n_iv; i++) {
-		for (slot = week_find(w, h->iv[i], 0); slot != NULL; slot = week_find(w, h->iv[i], (size_t)(slot - w->slot) + 1)) {
+		for (slot = week_find(w, h->iv[i], 0); slot != NULL;
+		    slot = week_find(w, h->iv[i], (size_t)(slot - w->slot) + 1)) {
 			const struct hold *other = slot->owner;
 
-			if (hold_guards_at(other, now_ms) && !(other->order == h->order && hold_ends_when_paid(other)))
+			if (hold_guards_at(other, now_ms) &&
+			    !(other->order == h->order && hold_ends_when_paid(other)))
 				return false;
 		}
 	}
 	return true;
 }
 
+/* Nobody has its time, once the order's other attempts are fenced. */
+static bool
+is_free(const struct hold *h, int64_t now_ms)
+{
+	const struct room *r = h->place->room;
+
+	return is_free_in(h, &r->primary, now_ms) && is_free_in(h, &r->replacing, now_ms);
+}
+
 /* Captured. One that had lost its time takes it again if nobody else has it; if somebody has, the order is paid all the same. */
 static void
 capture(struct decision *d, const struct hold *h, int64_t n)
 {
-	const struct room *r = h->place->room;
-	bool has_time = h->life.state != HOLD_DECLINED && h->life.state != HOLD_FENCED && h->life.state != HOLD_REMOVED;
-	struct change c = { .kind = CHANGE_LIFE, .id = h->id, .grant = !has_time, .fenced_until_ms = hold_gone_until(d->t, d->now.boot_ms) };
+	bool has_time = h->life.state != HOLD_DECLINED && h->life.state != HOLD_FENCED &&
+	    h->life.state != HOLD_REMOVED;
+	struct change c = {
+		.kind = CHANGE_LIFE, .id = h->id, .grant = !has_time,
+		.fenced_until_ms = hold_gone_until(d->t, d->now.boot_ms),
+	};
 
 	if (h->replaced_by != NULL && h->replaced_by != h->order->next)
 		decision_write_step(d, h->replaced_by, HOLD_EV_FENCE);
 	decision_write_paid(d, h->order, n, h);
-	if (!has_time && (!is_free(h, &r->primary, d->now.boot_ms) || !is_free(h, &r->replacing, d->now.boot_ms)))
+	if (!has_time && !is_free(h, d->now.boot_ms))
 		return;
 	c.life = decision_step(d, h, HOLD_EV_APPROVED);
 	c.life.paid = true;
@@ -262,8 +284,8 @@ end_attempt(struct decision *d, const struct hold *h, enum hold_outcome o, int64
 }
 
 bool
-hold_table_outcome(struct hold_table *t, uint64_t id, uint64_t token, enum hold_outcome o, int64_t n, struct now now, struct hold_answer *out,
-	struct error *err)
+hold_table_outcome(struct hold_table *t, uint64_t id, uint64_t token, enum hold_outcome o,
+    int64_t n, struct now now, struct hold_answer *out, struct error *err)
 {
 	struct decision d = decision_begin(t, now, out);
 	const struct hold *h = decision_find(&d, id);
@@ -302,7 +324,8 @@ remove_paid(struct decision *d, const struct hold *h, int64_t n)
 			decision_write_order(d, h->order, n, true);
 		decision_answer(d, HA_OK, 0);
 	} else {
-		decision_answer(d, h->life.state == HOLD_REMOVED && h->life.paid ? HA_REPLAY : HA_NO_HOLD, 0);
+		decision_answer(d,
+		    h->life.state == HOLD_REMOVED && h->life.paid ? HA_REPLAY : HA_NO_HOLD, 0);
 	}
 }
 
@@ -332,7 +355,8 @@ remove_unpaid(struct decision *d, const struct hold *h)
 }
 
 bool
-hold_table_remove(struct hold_table *t, uint64_t id, bool by_reservation, int64_t n, struct now now, struct hold_answer *out, struct error *err)
+hold_table_remove(struct hold_table *t, uint64_t id, bool by_reservation, int64_t n, struct now now,
+    struct hold_answer *out, struct error *err)
 {
 	struct decision d = decision_begin(t, now, out);
 	const struct hold *h = decision_find(&d, id);

@@ -17,13 +17,16 @@ struct asking {
 static bool
 check_request(const struct hold_request *rq, struct error *err)
 {
-	if (!hold_text_fits(rq->cid, CID_CAP) || !hold_text_fits(rq->order, ORDER_CAP) || !hold_text_fits(rq->user, USER_CAP) || !hold_text_fits(rq->room, ROOM_CAP))
+	if (!hold_text_fits(rq->cid, CID_CAP) || !hold_text_fits(rq->order, ORDER_CAP) ||
+	    !hold_text_fits(rq->user, USER_CAP) || !hold_text_fits(rq->room, ROOM_CAP))
 		return error_set(err, ERR_INPUT, "cid, order, user or room is empty or too long");
-	if (!hold_text_fits(rq->fingerprint, KEY_CAP) || !hold_text_fits(rq->attempt, ATTEMPT_MAX + 1))
+	if (!hold_text_fits(rq->fingerprint, KEY_CAP) ||
+	    !hold_text_fits(rq->attempt, ATTEMPT_MAX + 1))
 		return error_set(err, ERR_INPUT, "fingerprint or attempt is empty or too long");
 	if (!hold_set_fits(&rq->set, err))
 		return false;
-	if (rq->ttl_ms <= 0 || rq->ttl_ms > SPAN_MAX_MS || rq->call_ms <= 0 || rq->call_ms > SPAN_MAX_MS)
+	if (rq->ttl_ms <= 0 || rq->ttl_ms > SPAN_MAX_MS || rq->call_ms <= 0 ||
+	    rq->call_ms > SPAN_MAX_MS)
 		return error_set(err, ERR_INPUT, "ttl or call time out of range");
 	return true;
 }
@@ -33,7 +36,8 @@ current(const struct asking *q, size_t i)
 {
 	if (i == 0)
 		return q->place == NULL ? NULL : q->place->cur;
-	return q->order == NULL || (q->place != NULL && q->order->cur == q->place->cur) ? NULL : q->order->cur;
+	return q->order == NULL || (q->place != NULL && q->order->cur == q->place->cur) ?
+	    NULL : q->order->cur;
 }
 
 static const struct hold *
@@ -41,13 +45,15 @@ upcoming(const struct asking *q, size_t i)
 {
 	if (i == 0)
 		return q->place == NULL ? NULL : q->place->next;
-	return q->order == NULL || (q->place != NULL && q->order->next == q->place->next) ? NULL : q->order->next;
+	return q->order == NULL || (q->place != NULL && q->order->next == q->place->next) ?
+	    NULL : q->order->next;
 }
 
 static bool
 is_same(const struct asking *q, const struct hold *h)
 {
-	return h->place == q->place && h->order == q->order && strcmp(h->fingerprint, q->rq->fingerprint) == 0;
+	return h->place == q->place && h->order == q->order &&
+	    strcmp(h->fingerprint, q->rq->fingerprint) == 0;
 }
 
 /* A ready call of this place or this order is under way. */
@@ -139,12 +145,14 @@ left_of(const struct hold *h, int64_t now_ms)
 }
 
 static void
-find_conflicts_in(const struct asking *q, const struct week *w, struct interval asked, struct conflicts *held, struct conflicts *sold)
+find_conflicts_in(const struct asking *q, const struct week *w, struct interval asked,
+    struct conflicts *held, struct conflicts *sold)
 {
 	int64_t now_ms = q->d.now.boot_ms;
 	const struct week_slot *slot;
 
-	for (slot = week_find(w, asked, 0); slot != NULL; slot = week_find(w, asked, (size_t)(slot - w->slot) + 1)) {
+	for (slot = week_find(w, asked, 0); slot != NULL;
+	    slot = week_find(w, asked, (size_t)(slot - w->slot) + 1)) {
 		const struct hold *h = slot->owner;
 
 		if (h == q->old[0] || h == q->old[1] || !hold_guards_at(h, now_ms))
@@ -159,7 +167,8 @@ begin_conflicts(struct conflicts *c, const struct interval_set *asked)
 	c->any = false;
 	c->retry_ms = 0;
 	for (size_t i = 0; i < asked->n; i++)
-		memset(&c->minute[asked->iv[i].start], false, (size_t)(asked->iv[i].end - asked->iv[i].start));
+		memset(&c->minute[asked->iv[i].start], false,
+		    (size_t)(asked->iv[i].end - asked->iv[i].start));
 }
 
 /* A run goes on where the one before ends, but never past midnight. */
@@ -174,13 +183,15 @@ list_run(int16_t start, int16_t end, struct interval_set *out)
 
 /* Runs of minutes. What does not fit into a set is left out: a request has at most INTERVALS_MAX intervals, and the caller asks again. */
 static void
-list_conflicts(const struct conflicts *c, const struct interval_set *asked, struct interval_set *out)
+list_conflicts(const struct conflicts *c, const struct interval_set *asked,
+    struct interval_set *out)
 {
 	out->n = 0;
 	for (size_t i = 0; i < asked->n; i++) {
 		const bool *begin, *end, *last = c->minute + asked->iv[i].end;
 
-		for (const bool *m = c->minute + asked->iv[i].start; m < last && (begin = memchr(m, true, (size_t)(last - m))) != NULL; m = end) {
+		for (const bool *m = c->minute + asked->iv[i].start;
+		    m < last && (begin = memchr(m, true, (size_t)(last - m))) != NULL; m = end) {
 			end = memchr(begin, false, (size_t)(last - begin));
 			if (end == NULL)
 				end = last;
@@ -192,7 +203,8 @@ list_conflicts(const struct conflicts *c, const struct interval_set *asked, stru
 static bool
 answer_slot(struct asking *q)
 {
-	const struct room *r = q->place != NULL ? q->place->room : hold_index_room(q->d.t, q->rq->room);
+	const struct room *r = q->place != NULL ? q->place->room :
+	    hold_index_room(q->d.t, q->rq->room);
 	struct conflicts held, sold;
 	const struct conflicts *c;
 
@@ -230,7 +242,8 @@ counts_for_user(const struct hold *h, int64_t now_ms)
 static bool
 answer_user_limit(struct asking *q)
 {
-	const struct user *u = q->place != NULL ? q->place->user : hold_index_user(q->d.t, q->rq->user);
+	const struct user *u = q->place != NULL ? q->place->user :
+	    hold_index_user(q->d.t, q->rq->user);
 	int64_t n = 0, now_ms = q->d.now.boot_ms, first_ms = INT64_MAX;
 
 	if (u == NULL || q->old[0] != NULL || q->old[1] != NULL)
@@ -244,7 +257,8 @@ answer_user_limit(struct asking *q)
 	}
 	if (n < q->d.t->limits.max_per_user)
 		return false;
-	decision_answer(&q->d, HA_TOO_MANY_HOLDS, first_ms == INT64_MAX ? RETRY_MS : first_ms - now_ms);
+	decision_answer(&q->d, HA_TOO_MANY_HOLDS,
+	    first_ms == INT64_MAX ? RETRY_MS : first_ms - now_ms);
 	return true;
 }
 
@@ -309,24 +323,33 @@ grant_hold(struct asking *q)
 	const struct hold_request *rq = q->rq;
 	struct hold_table *t = q->d.t;
 	int64_t now_ms = q->d.now.boot_ms;
-	struct change c = { .kind = CHANGE_HOLD, .id = decision_next_id(t), .cid = rq->cid, .order = rq->order, .user = rq->user, .room = rq->room,
-		.fingerprint = rq->fingerprint, .attempt = rq->attempt, .set = rq->set, .grant = true, .fenced_until_ms = hold_gone_until(t, now_ms) };
+	struct change c = {
+		.kind = CHANGE_HOLD, .id = decision_next_id(t), .cid = rq->cid, .order = rq->order,
+		.user = rq->user, .room = rq->room, .fingerprint = rq->fingerprint,
+		.attempt = rq->attempt, .set = rq->set, .grant = true,
+		.fenced_until_ms = hold_gone_until(t, now_ms),
+	};
 
-	c.life = (struct hold_life){ .state = HOLD_HELD, .since_ms = now_ms, .due_ms = now_ms + rq->call_ms + GRACE_MS, .expires_ms = now_ms + rq->ttl_ms,
-		.window_ms = now_ms + t->limits.window_ms };
+	c.life = (struct hold_life){
+		.state = HOLD_HELD, .since_ms = now_ms, .due_ms = now_ms + rq->call_ms + GRACE_MS,
+		.expires_ms = now_ms + rq->ttl_ms, .window_ms = now_ms + t->limits.window_ms,
+	};
 	for (size_t i = 0; i < 2; i++)
 		c.life.replaces[i] = q->old[i] == NULL ? 0 : q->old[i]->id;
 	write_seats(q);
 	write_forgotten(q);
 	decision_write(&q->d, &c);
 	decision_answer(&q->d, HA_OK, 0);
-	q->d.out->hold = (struct hold_view){ .id = c.id, .state = HOLD_HELD, .cid = rq->cid, .order = rq->order, .user = rq->user, .room = rq->room,
-		.tid = "", .attempt = rq->attempt, .answer = "", .expires_boot_ms = c.life.due_ms, .window_boot_ms = c.life.window_ms };
+	q->d.out->hold = (struct hold_view){
+		.id = c.id, .state = HOLD_HELD, .cid = rq->cid, .order = rq->order,
+		.user = rq->user, .room = rq->room, .tid = "", .attempt = rq->attempt, .answer = "",
+		.expires_boot_ms = c.life.due_ms, .window_boot_ms = c.life.window_ms,
+	};
 }
 
 bool
-hold_table_hold(struct hold_table *t, const struct hold_request *rq, const struct hold_load *load, struct now now, struct hold_answer *out,
-	struct error *err)
+hold_table_hold(struct hold_table *t, const struct hold_request *rq, const struct hold_load *load,
+    struct now now, struct hold_answer *out, struct error *err)
 {
 	struct asking q = { .d = decision_begin(t, now, out), .rq = rq, .load = load };
 
@@ -336,7 +359,8 @@ hold_table_hold(struct hold_table *t, const struct hold_request *rq, const struc
 	q.place = hold_index_place(t, rq->user, rq->room);
 	if (t->closed)
 		decision_answer(&q.d, HA_NOT_READY, RETRY_BUSY_MS);
-	else if (!answer_order_state(&q) && !answer_replay(&q) && !answer_slot(&q) && !answer_user_limit(&q) && !answer_busy(&q))
+	else if (!answer_order_state(&q) && !answer_replay(&q) && !answer_slot(&q) &&
+	    !answer_user_limit(&q) && !answer_busy(&q))
 		grant_hold(&q);
 	if (q.order != NULL)
 		out->hold.last_n = q.order->last_n;
@@ -353,17 +377,21 @@ expiry_of_replacement(const struct hold *h, const struct hold *old, int64_t expi
 		return expires_ms;
 	hold_get_set(h, &a);
 	hold_get_set(old, &b);
-	return interval_set_overlaps(&a, &b) && old->life.expires_ms < expires_ms ? old->life.expires_ms : expires_ms;
+	return interval_set_overlaps(&a, &b) && old->life.expires_ms < expires_ms ?
+	    old->life.expires_ms : expires_ms;
 }
 
 static void
 become_ready(struct decision *d, const struct hold *h, const char *tid, const char *given)
 {
-	struct change c = { .kind = CHANGE_LIFE, .id = h->id, .tid = tid, .answer = given, .life = h->life };
+	struct change c = {
+		.kind = CHANGE_LIFE, .id = h->id, .tid = tid, .answer = given, .life = h->life,
+	};
 	const struct hold *old[2];
 
 	for (size_t i = 0; i < 2; i++) {
-		old[i] = h->life.replaces[i] == 0 ? NULL : hold_index_find(d->t, h->life.replaces[i]);
+		old[i] = h->life.replaces[i] == 0 ? NULL :
+		    hold_index_find(d->t, h->life.replaces[i]);
 		if (old[i] != NULL)
 			c.life.expires_ms = expiry_of_replacement(h, old[i], c.life.expires_ms);
 		c.life.replaces[i] = 0;
@@ -388,7 +416,8 @@ become_ready(struct decision *d, const struct hold *h, const char *tid, const ch
 }
 
 bool
-hold_table_ready(struct hold_table *t, uint64_t id, const char *tid, const char *given, struct now now, struct hold_answer *out, struct error *err)
+hold_table_ready(struct hold_table *t, uint64_t id, const char *tid, const char *given,
+    struct now now, struct hold_answer *out, struct error *err)
 {
 	struct decision d = decision_begin(t, now, out);
 	const struct hold *h = decision_find(&d, id), *same;
@@ -400,7 +429,8 @@ hold_table_ready(struct hold_table *t, uint64_t id, const char *tid, const char 
 		return error_set(err, ERR_INPUT, "tid or answer is empty or too long");
 	same = hold_index_find_tid(t, tid);
 	if (same != NULL && same != h)
-		return error_set(err, ERR_CONFLICT, "tid %s belongs to hold %llu", tid, (unsigned long long)same->id);
+		return error_set(err, ERR_CONFLICT, "tid %s belongs to hold %llu", tid,
+		    (unsigned long long)same->id);
 	if (h == NULL)
 		decision_answer(&d, HA_FENCED, 0);
 	else if (s == HOLD_HELD)
@@ -415,7 +445,8 @@ hold_table_ready(struct hold_table *t, uint64_t id, const char *tid, const char 
 }
 
 bool
-hold_table_fail(struct hold_table *t, uint64_t id, bool paid, struct now now, struct hold_answer *out, struct error *err)
+hold_table_fail(struct hold_table *t, uint64_t id, bool paid, struct now now,
+    struct hold_answer *out, struct error *err)
 {
 	struct decision d = decision_begin(t, now, out);
 	const struct hold *h = hold_index_find(t, id);	/* also one that is over: its order may be paid */

@@ -39,10 +39,14 @@ hold_table_close(struct hold_table *t, struct now now, struct hold_answer *out, 
 }
 
 bool
-hold_table_admit(struct hold_table *t, bool adopted, uint64_t token_floor, struct now now, struct hold_answer *out, struct error *err)
+hold_table_admit(struct hold_table *t, bool adopted, uint64_t token_floor, struct now now,
+    struct hold_answer *out, struct error *err)
 {
 	struct decision d = decision_begin(t, now, out);
-	struct change c = { .kind = CHANGE_COUNTERS, .last_id = t->last_id, .last_token = t->last_token, .last_seq = t->last_seq };
+	struct change c = {
+		.kind = CHANGE_COUNTERS, .last_id = t->last_id, .last_token = t->last_token,
+		.last_seq = t->last_seq,
+	};
 
 	if (!decision_usable(t, err))
 		return false;
@@ -61,7 +65,8 @@ hold_table_admit(struct hold_table *t, bool adopted, uint64_t token_floor, struc
 }
 
 bool
-hold_table_remember(struct hold_table *t, const char *cid, const char *order, int64_t last_n, bool paid, struct now now, struct hold_answer *out, struct error *err)
+hold_table_remember(struct hold_table *t, const char *cid, const char *order, int64_t last_n,
+    bool paid, struct now now, struct hold_answer *out, struct error *err)
 {
 	struct decision d = decision_begin(t, now, out);
 	const struct order *o;
@@ -84,13 +89,15 @@ hold_table_remember(struct hold_table *t, const char *cid, const char *order, in
 static bool
 check_handover(const struct hold_handover *h, struct error *err)
 {
-	if (!hold_text_fits(h->cid, CID_CAP) || !hold_text_fits(h->order, ORDER_CAP) || !hold_text_fits(h->user, USER_CAP) || !hold_text_fits(h->room, ROOM_CAP) ||
+	if (!hold_text_fits(h->cid, CID_CAP) || !hold_text_fits(h->order, ORDER_CAP) ||
+	    !hold_text_fits(h->user, USER_CAP) || !hold_text_fits(h->room, ROOM_CAP) ||
 	    !hold_text_fits(h->tid, TID_CAP) || !hold_text_fits(h->attempt, ATTEMPT_MAX + 1))
 		return error_set(err, ERR_INPUT, "a text is empty or too long");
 	if (!hold_set_fits(&h->set, err))
 		return false;
-	if ((h->state != HOLD_UNKNOWN && h->state != HOLD_REVIEW && h->state != HOLD_APPROVED) || h->token == 0 || h->n < 1 || h->last_n < h->n ||
-	    h->window_ms > SPAN_MAX_MS || h->window_ms < -SPAN_MAX_MS)
+	if ((h->state != HOLD_UNKNOWN && h->state != HOLD_REVIEW && h->state != HOLD_APPROVED) ||
+	    h->token == 0 || h->n < 1 || h->last_n < h->n || h->window_ms > SPAN_MAX_MS ||
+	    h->window_ms < -SPAN_MAX_MS)
 		return error_set(err, ERR_INPUT, "state, token, number or window out of range");
 	return true;
 }
@@ -112,12 +119,14 @@ answer_in_the_way(struct decision *d, const struct hold_handover *h)
 	const struct place *place = hold_index_place(d->t, h->user, h->room);
 	const struct order *order = hold_index_order(d->t, h->cid, h->order);
 
-	if (room != NULL && (is_taken(&room->primary, &h->set) || is_taken(&room->replacing, &h->set))) {
+	if (room != NULL &&
+	    (is_taken(&room->primary, &h->set) || is_taken(&room->replacing, &h->set))) {
 		decision_answer(d, HA_SLOT_HELD, RETRY_NO_END_MS);
 		d->out->conflicts = h->set;
 		return true;
 	}
-	if (h->state == HOLD_APPROVED || ((place == NULL || place->cur == NULL) && (order == NULL || order->cur == NULL)))
+	if (h->state == HOLD_APPROVED ||
+	    ((place == NULL || place->cur == NULL) && (order == NULL || order->cur == NULL)))
 		return false;
 	decision_answer(d, HA_IN_PROGRESS, RETRY_NO_END_MS);
 	return true;
@@ -128,22 +137,33 @@ take_over(struct decision *d, const struct hold_handover *h)
 {
 	const struct order *o = hold_index_order(d->t, h->cid, h->order);
 	bool paid = h->state == HOLD_APPROVED;
-	struct change c = { .kind = CHANGE_HOLD, .id = decision_next_id(d->t), .cid = h->cid, .order = h->order, .user = h->user, .room = h->room,
-		.fingerprint = "handed over", .attempt = h->attempt, .tid = h->tid, .key = h->key, .set = h->set,
-		.life = { .state = h->state, .before = HOLD_READY, .doubt = h->state == HOLD_UNKNOWN, .paid = paid, .token = h->token, .n = h->n,
-		    .since_ms = d->now.boot_ms, .due_ms = INT64_MAX, .expires_ms = d->now.boot_ms, .window_ms = d->now.boot_ms + h->window_ms,
-		    .deadline_ms = d->now.boot_ms } };
+	struct change c = {
+		.kind = CHANGE_HOLD, .id = decision_next_id(d->t), .cid = h->cid, .order = h->order,
+		.user = h->user, .room = h->room, .fingerprint = "handed over",
+		.attempt = h->attempt, .tid = h->tid, .key = h->key, .set = h->set,
+		.life = {
+			.state = h->state, .before = HOLD_READY, .doubt = h->state == HOLD_UNKNOWN,
+			.paid = paid, .token = h->token, .n = h->n, .since_ms = d->now.boot_ms,
+			.due_ms = INT64_MAX, .expires_ms = d->now.boot_ms,
+			.window_ms = d->now.boot_ms + h->window_ms, .deadline_ms = d->now.boot_ms,
+		},
+	};
 
 	decision_write(d, &c);
 	decision_write_memory(d, h->cid, h->order, o, h->last_n, paid);
 	decision_answer(d, HA_OK, 0);
-	d->out->hold = (struct hold_view){ .id = c.id, .state = h->state, .before = HOLD_READY, .cid = h->cid, .order = h->order, .user = h->user,
-		.room = h->room, .tid = h->tid, .attempt = h->attempt, .answer = "", .window_boot_ms = c.life.window_ms, .token = h->token, .n = h->n,
-		.deadline_boot_ms = c.life.deadline_ms, .last_n = o != NULL && o->last_n > h->last_n ? o->last_n : h->last_n };
+	d->out->hold = (struct hold_view){
+		.id = c.id, .state = h->state, .before = HOLD_READY, .cid = h->cid,
+		.order = h->order, .user = h->user, .room = h->room, .tid = h->tid,
+		.attempt = h->attempt, .answer = "", .window_boot_ms = c.life.window_ms,
+		.token = h->token, .n = h->n, .deadline_boot_ms = c.life.deadline_ms,
+		.last_n = o != NULL && o->last_n > h->last_n ? o->last_n : h->last_n,
+	};
 }
 
 bool
-hold_table_take_over(struct hold_table *t, const struct hold_handover *h, struct now now, struct hold_answer *out, struct error *err)
+hold_table_take_over(struct hold_table *t, const struct hold_handover *h, struct now now,
+    struct hold_answer *out, struct error *err)
 {
 	struct decision d = decision_begin(t, now, out);
 	const struct hold *same;
@@ -190,12 +210,14 @@ static bool
 has_no_end(const struct hold *h, int64_t now_ms)
 {
 	(void)now_ms;
-	return h->life.state == HOLD_HELD || h->life.state == HOLD_READY || h->life.state == HOLD_APPROVING || h->life.state == HOLD_UNKNOWN ||
+	return h->life.state == HOLD_HELD || h->life.state == HOLD_READY ||
+	    h->life.state == HOLD_APPROVING || h->life.state == HOLD_UNKNOWN ||
 	    h->life.state == HOLD_REVIEW || h->life.state == HOLD_APPROVED;
 }
 
 static void
-find_next(struct hold_table *t, uint64_t after, bool (*wanted)(const struct hold *h, int64_t now_ms), struct now now, struct hold_answer *out)
+find_next(struct hold_table *t, uint64_t after,
+    bool (*wanted)(const struct hold *h, int64_t now_ms), struct now now, struct hold_answer *out)
 {
 	struct decision d = decision_begin(t, now, out);
 	const struct hold *h = after == 0 ? NULL : hold_index_find(t, after);

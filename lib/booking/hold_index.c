@@ -59,14 +59,16 @@ can_be_replaced(enum hold_state s)
 static bool
 is_current(enum hold_state s)
 {
-	return s == HOLD_READY || s == HOLD_APPROVING || s == HOLD_UNKNOWN || s == HOLD_REVIEW || s == HOLD_EXPIRED;
+	return s == HOLD_READY || s == HOLD_APPROVING || s == HOLD_UNKNOWN || s == HOLD_REVIEW ||
+	    s == HOLD_EXPIRED;
 }
 
 /* Only a ready answer can be asked for again: of a ready hold, or of one that may be ready again. */
 static bool
 keeps_answer(const struct hold_life *l)
 {
-	return l->state == HOLD_HELD || l->state == HOLD_READY || (l->state == HOLD_APPROVING && !l->doubt) || (l->state == HOLD_UNKNOWN && !l->doubt);
+	return l->state == HOLD_HELD || l->state == HOLD_READY ||
+	    (l->state == HOLD_APPROVING && !l->doubt) || (l->state == HOLD_UNKNOWN && !l->doubt);
 }
 
 /* What the rules rely on. Our own records say nothing else; damaged ones may. */
@@ -79,7 +81,8 @@ is_consistent(const struct hold *h)
 
 	if (ends != (l->due_ms != INT64_MAX))
 		return false;
-	if (held ? has_tid || l->token != 0 : !has_tid && l->state != HOLD_REMOVED && l->state != HOLD_FENCED)
+	if (held ? has_tid || l->token != 0 :
+	    !has_tid && l->state != HOLD_REMOVED && l->state != HOLD_FENCED)
 		return false;
 	if (l->state == HOLD_APPROVED ? !l->paid : l->paid && l->state != HOLD_REMOVED)
 		return false;
@@ -110,7 +113,8 @@ place_list(const struct hold *h)
 	if (h->life.state == HOLD_REMOVED && h->life.paid)
 		return &p->removed;
 	/* One that lost to an approve never had a tid: it is kept for its ready call's question alone. */
-	if (h->life.state == HOLD_REMOVED || h->life.state == HOLD_DECLINED || (h->life.state == HOLD_FENCED && h->tid[0] != '\0'))
+	if (h->life.state == HOLD_REMOVED || h->life.state == HOLD_DECLINED ||
+	    (h->life.state == HOLD_FENCED && h->tid[0] != '\0'))
 		return &p->gone;
 	return NULL;
 }
@@ -135,9 +139,11 @@ static void
 link_replaced(struct hold_table *t, struct hold *h)
 {
 	for (size_t i = 0; i < 2; i++) {
-		struct hold *old = h->life.replaces[i] == 0 ? NULL : hold_index_find(t, h->life.replaces[i]);
+		struct hold *old = h->life.replaces[i] == 0 ?
+		    NULL : hold_index_find(t, h->life.replaces[i]);
 
-		if (old != NULL && can_be_replaced(old->life.state) && (old->replaced_by == NULL || old->replaced_by == h))
+		if (old != NULL && can_be_replaced(old->life.state) &&
+		    (old->replaced_by == NULL || old->replaced_by == h))
 			old->replaced_by = h;
 		else
 			h->life.replaces[i] = 0;
@@ -148,7 +154,8 @@ static void
 unlink_replaced(struct hold_table *t, const struct hold *h)
 {
 	for (size_t i = 0; i < 2; i++) {
-		struct hold *old = h->life.replaces[i] == 0 ? NULL : hold_index_find(t, h->life.replaces[i]);
+		struct hold *old = h->life.replaces[i] == 0 ?
+		    NULL : hold_index_find(t, h->life.replaces[i]);
 
 		if (old != NULL && old->replaced_by == h)
 			old->replaced_by = NULL;
@@ -176,7 +183,8 @@ link_hold(struct hold_table *t, struct hold *h)
 	if (h->life.state == HOLD_HELD)
 		link_replaced(t, h);
 	week = week_of(h);
-	if ((week != NULL && !week_add(week, h->iv, h->n_iv, h)) || !link_seats(h) || !heap_set(&t->holds_due, &h->timer, h->life.due_ms))
+	if ((week != NULL && !week_add(week, h->iv, h->n_iv, h)) || !link_seats(h) ||
+	    !heap_set(&t->holds_due, &h->timer, h->life.due_ms))
 		return false;
 	list = place_list(h);
 	if (list != NULL)
@@ -277,7 +285,8 @@ set_tries(struct hold *h, const struct try_times *tries)
 static bool
 set_parts(struct hold_table *t, struct hold *h, const struct change *c)
 {
-	return set_tid(t, h, c->tid) && set_text(&h->answer, c->answer) && set_text(&h->key, c->key) && set_tries(h, c->tries);
+	return set_tid(t, h, c->tid) && set_text(&h->answer, c->answer) &&
+	    set_text(&h->key, c->key) && set_tries(h, c->tries);
 }
 
 static bool
@@ -341,7 +350,8 @@ give_way(const struct hold_apply *a, struct hold *h, int64_t until_ms)
 
 /* `replaces`: the grantee's own, which it may overlap. */
 static bool
-clear_way_in(const struct hold_apply *a, const struct week *w, struct interval iv, const uint64_t replaces[2], int64_t until_ms)
+clear_way_in(const struct hold_apply *a, const struct week *w, struct interval iv,
+    const uint64_t replaces[2], int64_t until_ms)
 {
 	const struct week_slot *slot;
 	size_t from = 0;
@@ -451,7 +461,8 @@ bool
 hold_index_change(const struct hold_apply *a, struct hold *h, const struct change *c)
 {
 	note(a, h);
-	return set_parts(a->t, h, c) && (!c->grant || clear_way(a, h, c)) && set_life(a->t, h, &c->life);
+	return set_parts(a->t, h, c) && (!c->grant || clear_way(a, h, c)) &&
+	    set_life(a->t, h, &c->life);
 }
 
 bool

@@ -93,11 +93,13 @@ hash_place(const struct hold_table *t, const struct user *user, const struct roo
 }
 
 static struct place *
-find_place(const struct hold_table *t, const struct user *user, const struct room *room, uint64_t hash)
+find_place(const struct hold_table *t, const struct user *user, const struct room *room,
+    uint64_t hash)
 {
 	struct hash_node *node = hash_first(&t->places, hash);
 
-	while (node != NULL && (((struct place *)node)->user != user || ((struct place *)node)->room != room))
+	while (node != NULL &&
+	    (((struct place *)node)->user != user || ((struct place *)node)->room != room))
 		node = hash_next(node);
 	return (struct place *)node;
 }
@@ -128,7 +130,9 @@ find_order(const struct hold_table *t, const char *cid, const char *order, uint6
 {
 	struct hash_node *node = hash_first(&t->orders, hash);
 
-	while (node != NULL && (strcmp(order_cid((struct order *)node), cid) != 0 || strcmp(order_name((struct order *)node), order) != 0))
+	while (node != NULL &&
+	    (strcmp(order_cid((struct order *)node), cid) != 0 ||
+	    strcmp(order_name((struct order *)node), order) != 0))
 		node = hash_next(node);
 	return (struct order *)node;
 }

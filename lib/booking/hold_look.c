@@ -40,7 +40,8 @@ answer_found(struct decision *d, const struct hold *h)
 }
 
 void
-hold_table_find(struct hold_table *t, enum hold_find_what what, const char *user, const char *room, struct now now, struct hold_answer *out)
+hold_table_find(struct hold_table *t, enum hold_find_what what, const char *user, const char *room,
+    struct now now, struct hold_answer *out)
 {
 	struct decision d = decision_begin(t, now, out);
 	const struct place *p = hold_index_place(t, user, room);
@@ -52,7 +53,8 @@ hold_table_find(struct hold_table *t, enum hold_find_what what, const char *user
 		h = p->approved;
 	else if (p != NULL && what == FIND_REMOVED_LAST)
 		h = last_of(p->removed);
-	if (h != NULL && what == FIND_REMOVED_LAST && h->life.since_ms + t->limits.removed_answer_ms <= now.boot_ms)
+	if (h != NULL && what == FIND_REMOVED_LAST &&
+	    h->life.since_ms + t->limits.removed_answer_ms <= now.boot_ms)
 		h = NULL;
 	answer_found(&d, h);
 }
@@ -66,7 +68,8 @@ hold_table_find_tid(struct hold_table *t, const char *tid, struct now now, struc
 }
 
 void
-hold_table_find_order(struct hold_table *t, const char *cid, const char *order, struct now now, struct hold_answer *out)
+hold_table_find_order(struct hold_table *t, const char *cid, const char *order, struct now now,
+    struct hold_answer *out)
 {
 	struct decision d = decision_begin(t, now, out);
 	const struct order *o = hold_index_order(t, cid, order);
@@ -110,7 +113,8 @@ collect_live(const struct week *w, const struct hold **out)
 }
 
 static bool
-show_one(const struct hold *h, bool (*fn)(void *ctx, const struct hold_view *h, const struct interval_set *set), void *ctx)
+show_one(const struct hold *h,
+    bool (*fn)(void *ctx, const struct hold_view *h, const struct interval_set *set), void *ctx)
 {
 	struct interval_set set;
 	struct hold_view view;
@@ -121,7 +125,8 @@ show_one(const struct hold *h, bool (*fn)(void *ctx, const struct hold_view *h, 
 }
 
 bool
-hold_table_each(const struct hold_table *t, const char *room, bool (*fn)(void *ctx, const struct hold_view *h, const struct interval_set *set), void *ctx)
+hold_table_each(const struct hold_table *t, const char *room,
+    bool (*fn)(void *ctx, const struct hold_view *h, const struct interval_set *set), void *ctx)
 {
 	const struct room *r = room == NULL ? NULL : hold_index_room(t, room);
 	const struct hold **found;

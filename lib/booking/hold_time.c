@@ -53,7 +53,8 @@ static bool
 end_order(void *ctx, struct timer *timer)
 {
 	struct ending *e = ctx;
-	const struct order *o = (const struct order *)((char *)timer - offsetof(struct order, timer));
+	const struct order *o = (const struct order *)((char *)timer -
+	    offsetof(struct order, timer));
 	struct change c = { .kind = CHANGE_FORGET, .cid = order_cid(o), .order = order_name(o) };
 
 	if (!has_room(e))
@@ -68,7 +69,8 @@ end_order(void *ctx, struct timer *timer)
 }
 
 bool
-hold_table_expire(struct hold_table *t, struct now now, struct buf *record, int64_t *next_boot_ms, struct error *err)
+hold_table_expire(struct hold_table *t, struct now now, struct buf *record, int64_t *next_boot_ms,
+    struct error *err)
 {
 	struct hold_answer out;
 	struct ending e = { .d = decision_begin(t, now, &out), .next_ms = INT64_MAX };

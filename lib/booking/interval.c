@@ -111,14 +111,17 @@ interval_set_parse(const char *text, struct interval_set *out, struct error *err
 		if (s.n == INTERVALS_MAX)
 			return error_set(err, ERR_INPUT, "more than %d intervals", INTERVALS_MAX);
 		if (!parse_one(&p, &s.iv[s.n]))
-			return error_set(err, ERR_INPUT, "interval %zu is not START-END of one day", s.n);
+			return error_set(err, ERR_INPUT, "interval %zu is not START-END of one day",
+			    s.n);
 		if (s.n > 0 && s.iv[s.n].start < s.iv[s.n - 1].end)
-			return error_set(err, ERR_INPUT, "interval %zu begins before the end of the one before", s.n);
+			return error_set(err, ERR_INPUT,
+			    "interval %zu begins before the end of the one before", s.n);
 		s.n++;
 		if (*p == '\0')
 			break;
 		if (*p++ != ',')
-			return error_set(err, ERR_INPUT, "a comma is missing after interval %zu", s.n - 1);
+			return error_set(err, ERR_INPUT, "a comma is missing after interval %zu",
+			    s.n - 1);
 	}
 	*out = s;
 	return true;

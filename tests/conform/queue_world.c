@@ -93,7 +93,9 @@ write_conf(struct fixture *f, const char *queue_keys)
 	FILE *out = fopen(f->conf, "we");
 
 	assert_non_null(out);
-	fprintf(out, "[site]\nreplay_key_file = /nonexistent\nredirect_hosts = study.test\n[queue]\nsocket = %s\ndir = %s/queue\n%s\n"
+	fprintf(out,
+	    "[site]\nreplay_key_file = /nonexistent\nredirect_hosts = study.test\n[queue]\nsocket "
+	    "= %s\ndir = %s/queue\n%s\n"
 	    "[store]\nuri = mongodb://127.0.0.1:1/\n"
 	    "[caller g]\nroles = gateway\ncids = " CID "\ntoken_sha256 = %064d\n"
 	    "[merchant " CID "]\nmode = secret_key\nkey_file = /nonexistent\n",
@@ -104,9 +106,11 @@ write_conf(struct fixture *f, const char *queue_keys)
 int
 setup_memory(void **state)
 {
-	static const struct hold_limits limits = { .max_per_user = 3, .guard_ms = 60000,
-	    .window_ms = 900000, .max_tries_per_min = 5,
-		.removed_answer_ms = 600000, .gone_memory_ms = 86400000, .order_memory_ms = 3024000000 };
+	static const struct hold_limits limits = {
+		.max_per_user = 3, .guard_ms = 60000, .window_ms = 900000, .max_tries_per_min = 5,
+		.removed_answer_ms = 600000, .gone_memory_ms = 86400000,
+		.order_memory_ms = 3024000000,
+	};
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	*state = f;
@@ -129,7 +133,8 @@ setup_daemon(void **state)
 	start_daemon(f);
 	f->q = queue_open_unix(f->socket);
 	/* a new queue is closed; one of a new site is admitted by whoever greets it first */
-	return f->q == NULL || !queue_admit(f->q, false, 0, soon(), &f->a, &f->err) || f->a.code != HA_OK ? -1 : 0;
+	return f->q == NULL || !queue_admit(f->q, false, 0, soon(), &f->a, &f->err) ||
+	    f->a.code != HA_OK ? -1 : 0;
 }
 
 void
@@ -168,9 +173,11 @@ teardown(void **state)
 struct hold_request
 request(const char *user, const char *order, const char *set, const char *fingerprint)
 {
-	struct hold_request rq = { .cid = CID, .order = order, .user = user, .room = ROOM,
-	    .fingerprint = fingerprint,
-		.attempt = "{\"item_name\":\"\xea\xb0\x80 = 100%\"}", .ttl_ms = 600000, .call_ms = 12000 };
+	struct hold_request rq = {
+		.cid = CID, .order = order, .user = user, .room = ROOM, .fingerprint = fingerprint,
+		.attempt = "{\"item_name\":\"\xea\xb0\x80 = 100%\"}", .ttl_ms = 600000,
+		.call_ms = 12000,
+	};
 	struct error err;
 
 	if (!interval_set_parse(set, &rq.set, &err))
@@ -184,7 +191,8 @@ expect(struct fixture *f, bool done, enum hold_answer_code code, const char *wha
 	if (!done)
 		fail_msg("%s: %s", what, f->err.msg);
 	if (f->a.code != code)
-		fail_msg("%s: %s, not %s", what, hold_answer_name(f->a.code), hold_answer_name(code));
+		fail_msg("%s: %s, not %s", what, hold_answer_name(f->a.code),
+		    hold_answer_name(code));
 }
 
 uint64_t
@@ -195,7 +203,8 @@ open_hold(struct fixture *f, const char *user, const char *order, const char *se
 
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "hold");
 	id = f->a.hold.id;
-	expect(f, queue_ready(f->q, id, tid, "{\"tid\":1}", soon(), &f->a, &f->err), HA_OK, "ready");
+	expect(f, queue_ready(f->q, id, tid, "{\"tid\":1}", soon(), &f->a, &f->err), HA_OK,
+	    "ready");
 	return id;
 }
 
@@ -231,9 +240,10 @@ say_hold(int fd, const char *tag, const char *user, const char *order, const cha
 {
 	char line[1000];
 
-	snprintf(line, sizeof(line), "%s hold cid=" CID " order=%s user=%s room=" ROOM " set=%s fingerprint=%s "
-	    "attempt={} ttl_ms=600000 call_ms=3000 deadline=%lld\n", tag, order, user, set, fingerprint,
-	    (long long)(clock_boot_ms() + wait_ms));
+	snprintf(line, sizeof(line),
+	    "%s hold cid=" CID " order=%s user=%s room=" ROOM " set=%s fingerprint=%s "
+	    "attempt={} ttl_ms=600000 call_ms=3000 deadline=%lld\n",
+	    tag, order, user, set, fingerprint, (long long)(clock_boot_ms() + wait_ms));
 	say(fd, line);
 }
 

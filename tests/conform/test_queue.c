@@ -19,8 +19,8 @@ a_hold_is_granted_and_shown_whole(struct fixture *f)
 	assert_string_equal(f->a.hold.attempt, rq.attempt);
 	assert_string_equal(f->a.hold.tid, "");
 	assert_in_range(f->a.hold.window_boot_ms, now + 900000, now + 901000);
-	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{\"a\": 1}", soon(), &f->a, &f->err), HA_OK,
-	    "ready");
+	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{\"a\": 1}", soon(), &f->a, &f->err),
+	    HA_OK, "ready");
 	assert_int_equal(f->a.hold.state, HOLD_READY);
 	assert_string_equal(f->a.hold.tid, "T1");
 	assert_in_range(f->a.hold.expires_boot_ms, now + 600000, now + 601000);
@@ -73,7 +73,8 @@ static void
 nothing_that_stood_there_before_is_left_in_an_answer(struct fixture *f)
 {
 	memset(&f->a, 0xa5, sizeof(f->a));
-	expect(f, queue_find(f->q, FIND_PLACE, "u1", ROOM, soon(), &f->a, &f->err), HA_NO_HOLD, "nobody");
+	expect(f, queue_find(f->q, FIND_PLACE, "u1", ROOM, soon(), &f->a, &f->err), HA_NO_HOLD,
+	    "nobody");
 	assert_empty(&f->a);
 	memset(&f->a, 0xa5, sizeof(f->a));
 	assert_false(queue_find(f->q, FIND_PLACE, "", ROOM, soon(), &f->a, &f->err));	/* no request of the protocol */
@@ -92,7 +93,8 @@ a_replacement_swaps_when_it_is_ready_and_leaves_when_it_fails(struct fixture *f)
 	assert_true(id != old);
 	assert_true(queue_list(f->q, ROOM, &json, soon(), &f->err));
 	assert_string_equal(buf_str(&json),
-	    "[{\"start\":600,\"end\":720,\"state\":\"ready\"},{\"start\":660,\"end\":780,\"state\":\"held\"}]");
+	    "[{\"start\":600,\"end\":720,\"state\":\"ready\"},{\"start\":660,\"end\":780,\"state\":"
+	    "\"held\"}]");
 	assert_true(queue_fail(f->q, id, false, "{}", soon(), &f->err));
 	expect(f, queue_find(f->q, FIND_PLACE, "u1", ROOM, soon(), &f->a, &f->err), HA_OK,
 	    "the old one is as it was");
@@ -101,7 +103,8 @@ a_replacement_swaps_when_it_is_ready_and_leaves_when_it_fails(struct fixture *f)
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "replace again");
 	expect(f, queue_ready(f->q, f->a.hold.id, "T2", "{}", soon(), &f->a, &f->err), HA_OK,
 	    "the new one is ready");
-	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK, "the old tid is remembered");
+	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK,
+	    "the old tid is remembered");
 	assert_int_equal(f->a.hold.state, HOLD_FENCED);
 	expect(f, queue_approve(f->q, old, 1, "00ff", soon(), &f->a, &f->err), HA_FENCED,
 	    "and can never be approved");
@@ -118,19 +121,24 @@ an_approved_hold_is_removed_once_and_says_so_again(struct fixture *f)
 	assert_int_equal(f->a.hold.before, HOLD_READY);
 	expect(f, queue_outcome(f->q, id, token + 1, HO_APPROVED, 2, soon(), &f->a, &f->err),
 	    HA_STALE_TOKEN, "another's token");
-	expect(f, queue_outcome(f->q, id, token, HO_APPROVED, 2, soon(), &f->a, &f->err), HA_OK, "approved");
+	expect(f, queue_outcome(f->q, id, token, HO_APPROVED, 2, soon(), &f->a, &f->err), HA_OK,
+	    "approved");
 	expect(f, queue_outcome(f->q, id, token, HO_APPROVED, 2, soon(), &f->a, &f->err), HA_OK,
 	    "said again");
-	expect(f, queue_find(f->q, FIND_APPROVED_OLDEST, "u1", ROOM, soon(), &f->a, &f->err), HA_OK, "found");
+	expect(f, queue_find(f->q, FIND_APPROVED_OLDEST, "u1", ROOM, soon(), &f->a, &f->err), HA_OK,
+	    "found");
 	assert_int_equal(f->a.hold.last_n, 2);
 	expect(f, queue_remove(f->q, id, true, 3, soon(), &f->a, &f->err), HA_OK, "removed");
 	assert_string_equal(f->a.hold.attempt, "{\"item_name\":\"\xea\xb0\x80 = 100%\"}");
-	expect(f, queue_remove(f->q, id, true, 3, soon(), &f->a, &f->err), HA_REPLAY, "removed again");
+	expect(f, queue_remove(f->q, id, true, 3, soon(), &f->a, &f->err), HA_REPLAY,
+	    "removed again");
 	expect(f, queue_find(f->q, FIND_REMOVED_LAST, "u1", ROOM, soon(), &f->a, &f->err), HA_OK,
 	    "the last answer");
-	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_SLOT_SOLD, "its time is guarded");
+	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_SLOT_SOLD,
+	    "its time is guarded");
 	rq = request("u1", "o1", "600-720", "f3");
-	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_ORDER_PAID, "its order is paid");
+	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_ORDER_PAID,
+	    "its order is paid");
 	expect(f, queue_find_order(f->q, CID, "o1", soon(), &f->a, &f->err), HA_OK, "the order");
 	assert_int_equal(f->a.hold.last_n, 3);
 }
@@ -140,14 +148,16 @@ a_refused_token_gives_the_hold_back_and_a_ledger_that_is_behind_does_not_get_it(
 {
 	uint64_t id = open_hold(f, "u1", "o1", "600-720", "T1"), token = approve(f, id, 3);
 
-	expect(f, queue_outcome(f->q, id, token, HO_REFUSED, 4, soon(), &f->a, &f->err), HA_OK, "refused");
+	expect(f, queue_outcome(f->q, id, token, HO_REFUSED, 4, soon(), &f->a, &f->err), HA_OK,
+	    "refused");
 	assert_int_equal(f->a.hold.state, HOLD_READY);
 	expect(f, queue_approve(f->q, id, 4, "00ff", soon(), &f->a, &f->err), HA_LEDGER_BEHIND,
 	    "a number that was used");
 	assert_true(approve(f, id, 5) > token);
-	expect(f, queue_outcome(f->q, id, f->a.hold.token, HO_DECLINED, 6, soon(), &f->a, &f->err), HA_OK,
-	    "declined");
-	expect(f, queue_find(f->q, FIND_PLACE, "u1", ROOM, soon(), &f->a, &f->err), HA_OK, "the gone one");
+	expect(f, queue_outcome(f->q, id, f->a.hold.token, HO_DECLINED, 6, soon(), &f->a, &f->err),
+	    HA_OK, "declined");
+	expect(f, queue_find(f->q, FIND_PLACE, "u1", ROOM, soon(), &f->a, &f->err), HA_OK,
+	    "the gone one");
 	assert_int_equal(f->a.hold.state, HOLD_DECLINED);
 }
 
@@ -159,12 +169,15 @@ a_gateway_removes_what_is_not_charged(struct fixture *f)
 
 	expect(f, queue_remove(f->q, id, true, 0, soon(), &f->a, &f->err), HA_NO_HOLD,
 	    "reservation has no business with it");
-	expect(f, queue_remove(f->q, id, false, 0, soon(), &f->a, &f->err), HA_OK, "the gateway has");
+	expect(f, queue_remove(f->q, id, false, 0, soon(), &f->a, &f->err), HA_OK,
+	    "the gateway has");
 	assert_true(queue_list(f->q, ROOM, &json, soon(), &f->err));
 	assert_string_equal(buf_str(&json), "[]");
-	expect(f, queue_find(f->q, FIND_PLACE, "u2", ROOM, soon(), &f->a, &f->err), HA_NO_HOLD, "nobody");
+	expect(f, queue_find(f->q, FIND_PLACE, "u2", ROOM, soon(), &f->a, &f->err), HA_NO_HOLD,
+	    "nobody");
 	expect(f, queue_find_tid(f->q, "T9", soon(), &f->a, &f->err), HA_NO_HOLD, "no tid");
-	expect(f, queue_find_order(f->q, CID, "o9", soon(), &f->a, &f->err), HA_NO_HOLD, "no order");
+	expect(f, queue_find_order(f->q, CID, "o9", soon(), &f->a, &f->err), HA_NO_HOLD,
+	    "no order");
 	buf_clear(&json);
 }
 

@@ -57,9 +57,11 @@ who_reads_nothing_is_made_to_wait_and_gets_all_when_he_reads(void **state)
 	attempt[ATTEMPT_MAX - 1] = '\0';
 	rq.attempt = attempt;
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "hold");
-	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{}", soon(), &f->a, &f->err), HA_OK, "ready");
+	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{}", soon(), &f->a, &f->err), HA_OK,
+	    "ready");
 	fd = dial(f);
-	while (sent < MANY && send(fd, "1 find-tid tid=T1\n", 18, MSG_NOSIGNAL | MSG_DONTWAIT) == 18)
+	while (sent < MANY && send(fd, "1 find-tid tid=T1\n", 18,
+	    MSG_NOSIGNAL | MSG_DONTWAIT) == 18)
 		sent++;
 	usleep(100000);
 	assert_in_range(count_of(f, "connections"), 2, 2);	/* others are served meanwhile */

@@ -14,8 +14,11 @@ a_new_queue_is_closed_and_takes_over_what_it_is_told(void **state)
 {
 	struct fixture *f = *state;
 	struct hold_request rq = request("u2", "o2", "630-660", "f2");
-	struct hold_handover h = { .cid = CID, .order = "o 1", .user = "u1", .room = ROOM, .tid = "T1", .attempt = "{}", .key = "ab",
-		.state = HOLD_UNKNOWN, .token = 7, .n = 3, .last_n = 4, .window_ms = 60000 };
+	struct hold_handover h = {
+		.cid = CID, .order = "o 1", .user = "u1", .room = ROOM, .tid = "T1",
+		.attempt = "{}", .key = "ab", .state = HOLD_UNKNOWN, .token = 7, .n = 3,
+		.last_n = 4, .window_ms = 60000,
+	};
 	struct queue_greeting hello;
 	char dir[128];
 
@@ -28,8 +31,12 @@ a_new_queue_is_closed_and_takes_over_what_it_is_told(void **state)
 	assert_string_equal(hello.fence, "new");
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_NOT_READY, "closed");
 	expect(f, queue_take_over(f->q, &h, soon(), &f->a, &f->err), HA_OK, "handed over");
-	expect(f, queue_remember(f->q, &(struct order_entry){ .cid = CID, .order = "o9", .last_n = 5 }, true, soon(), &f->a, &f->err), HA_OK, "remembered");
-	expect(f, queue_admit(f->q, true, 50, soon(), &f->a, &f->err), HA_IN_PROGRESS, "the old queue's calls may go on");
+	expect(f,
+	    queue_remember(f->q, &(struct order_entry){ .cid = CID, .order = "o9", .last_n = 5 },
+	    true, soon(), &f->a, &f->err),
+	    HA_OK, "remembered");
+	expect(f, queue_admit(f->q, true, 50, soon(), &f->a, &f->err), HA_IN_PROGRESS,
+	    "the old queue's calls may go on");
 	end_daemon(f, SIGKILL);
 	start_daemon(f);
 	assert_true(queue_hello(f->q, &hello, soon(), &f->err));
@@ -42,7 +49,8 @@ a_new_queue_is_closed_and_takes_over_what_it_is_told(void **state)
 	assert_string_equal(f->a.hold.tid, "T1");
 	assert_string_equal(f->a.hold.order, "o 1");
 	assert_int_equal(f->a.hold.n, 3);
-	expect(f, queue_overdue(f->q, f->a.hold.id, soon(), &f->a, &f->err), HA_NO_HOLD, "nothing else does");
+	expect(f, queue_overdue(f->q, f->a.hold.id, soon(), &f->a, &f->err), HA_NO_HOLD,
+	    "nothing else does");
 }
 
 static void
@@ -61,7 +69,8 @@ everything_is_there_after_a_kill(void **state)
 	token = approve(f, approving, 1);
 	approved = open_hold(f, "u4", "o4", "1000-1100", "T4");
 	approve(f, approved, 1);
-	expect(f, queue_outcome(f->q, approved, f->a.hold.token, HO_APPROVED, 2, soon(), &f->a, &f->err),
+	expect(f,
+	    queue_outcome(f->q, approved, f->a.hold.token, HO_APPROVED, 2, soon(), &f->a, &f->err),
 	    HA_OK, "approved");
 	end_daemon(f, SIGKILL);
 	assert_false(queue_find_tid(f->q, "T1", soon(), &f->a, &f->err));
@@ -73,8 +82,8 @@ everything_is_there_after_a_kill(void **state)
 	assert_string_equal(f->a.hold.answer, "{\"tid\":1}");
 	assert_string_equal(f->a.hold.attempt, "{\"item_name\":\"\xea\xb0\x80 = 100%\"}");
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_SLOT_HELD, "its time is held");
-	expect(f, queue_outcome(f->q, approving, token, HO_UNKNOWN, 2, soon(), &f->a, &f->err), HA_OK,
-	    "the token is good");
+	expect(f, queue_outcome(f->q, approving, token, HO_UNKNOWN, 2, soon(), &f->a, &f->err),
+	    HA_OK, "the token is good");
 	expect(f, queue_find(f->q, FIND_APPROVED_OLDEST, "u4", ROOM, soon(), &f->a, &f->err), HA_OK,
 	    "approved");
 	assert_true(queue_hello(f->q, &again, soon(), &f->err));
@@ -166,9 +175,11 @@ a_full_disk_refuses_new_holds_and_lets_the_others_end(void **state)
 	assert_string_equal(hello.fence, "no-room");
 	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK, "looking goes on");
 	approve(f, ready, 1);
-	expect(f, queue_outcome(f->q, ready, f->a.hold.token, HO_APPROVED, 2, soon(), &f->a, &f->err),
+	expect(f,
+	    queue_outcome(f->q, ready, f->a.hold.token, HO_APPROVED, 2, soon(), &f->a, &f->err),
 	    HA_OK, "so does paying");
-	expect(f, queue_remove(f->q, ready, true, 3, soon(), &f->a, &f->err), HA_OK, "and removing");
+	expect(f, queue_remove(f->q, ready, true, 3, soon(), &f->a, &f->err), HA_OK,
+	    "and removing");
 	limit_files(f, RLIM_INFINITY);
 	usleep(1100000);
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "room again");
@@ -220,7 +231,8 @@ a_long_journal_becomes_a_snapshot_while_it_is_served(void **state)
 	open_hold(f, "later", "later", "20-30", "T2");
 	end_daemon(f, SIGKILL);
 	start_daemon(f);
-	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK, "what was before the snapshot");
+	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK,
+	    "what was before the snapshot");
 	assert_int_equal(f->a.hold.state, HOLD_APPROVING);
 	assert_int_equal(f->a.hold.token, token);
 	expect(f, queue_find_tid(f->q, "T2", soon(), &f->a, &f->err), HA_OK, "what came after it");
@@ -239,7 +251,8 @@ a_journal_that_cannot_be_written_ends_the_daemon_without_an_answer(void **state)
 	f->daemon = 0;
 	start_daemon(f);
 	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK, "what was promised");
-	expect(f, queue_find_order(f->q, CID, "o2", soon(), &f->a, &f->err), HA_NO_HOLD, "what was not");
+	expect(f, queue_find_order(f->q, CID, "o2", soon(), &f->a, &f->err), HA_NO_HOLD,
+	    "what was not");
 }
 
 int

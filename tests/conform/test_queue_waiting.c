@@ -19,8 +19,8 @@ a_waiter_gets_the_leaders_answer(void **state)
 	say(fd, "h1 hello\n");
 	expect_line(fd, "h1 ok ");		/* its connection waits for nothing */
 	assert_false(is_readable(fd, 50));
-	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{\"tid\":1}", soon(), &f->a, &f->err), HA_OK,
-	    "ready");
+	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{\"tid\":1}", soon(), &f->a, &f->err),
+	    HA_OK, "ready");
 	expect_line(fd, "w1 replay id=1 state=ready ");
 	close(fd);
 }
@@ -36,8 +36,10 @@ a_waiter_hears_why_the_leader_failed(void **state)
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "the leader");
 	say_hold(fd, "w1", "u1", "o1", "600-720", "f1", 5000);
 	expect_line(fd, "w1 wait");
-	assert_true(queue_fail(f->q, f->a.hold.id, false, "{\"code\":\"provider-error\"}", soon(), &f->err));
-	expect_line(fd, "w1 payment-in-progress retry_ms=1000 failure={\"code\":\"provider-error\"}");
+	assert_true(queue_fail(f->q, f->a.hold.id, false, "{\"code\":\"provider-error\"}", soon(),
+	    &f->err));
+	expect_line(fd,
+	    "w1 payment-in-progress retry_ms=1000 failure={\"code\":\"provider-error\"}");
 	close(fd);
 }
 
@@ -52,7 +54,8 @@ a_waiter_waits_no_longer_than_it_said(void **state)
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "the leader");
 	other = queue_open_unix(f->socket);
 	began = clock_boot_ms();
-	expect(f, queue_hold(other, &rq, began + 300, &f->a, &f->err), HA_IN_PROGRESS, "the waiter");
+	expect(f, queue_hold(other, &rq, began + 300, &f->a, &f->err), HA_IN_PROGRESS,
+	    "the waiter");
 	assert_in_range(clock_boot_ms() - began, 295, 600);
 	assert_true(f->a.retry_ms > 0);
 	queue_free(&other);
@@ -95,7 +98,8 @@ a_second_approve_is_told_to_start_again_when_the_first_has_ended(void **state)
 	    (unsigned long long)id, (long long)soon());
 	say(fd, line);
 	expect_line(fd, "a wait");
-	expect(f, queue_outcome(f->q, id, token, HO_APPROVED, 2, soon(), &f->a, &f->err), HA_OK, "approved");
+	expect(f, queue_outcome(f->q, id, token, HO_APPROVED, 2, soon(), &f->a, &f->err), HA_OK,
+	    "approved");
 	expect_line(fd, "a replay");
 	close(fd);
 }
@@ -174,7 +178,8 @@ a_hold_expires_by_itself(void **state)
 
 	rq.ttl_ms = 300;
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "hold");
-	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{}", soon(), &f->a, &f->err), HA_OK, "ready");
+	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{}", soon(), &f->a, &f->err), HA_OK,
+	    "ready");
 	usleep(500000);
 	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK, "find");
 	assert_int_equal(f->a.hold.state, HOLD_EXPIRED);

@@ -191,7 +191,8 @@ is_lost(const bool *lost, size_t i, enum disk_loss loss, uint32_t *seed)
 	if (loss != LOSE_SOME)
 		return loss == LOSE_ALL;
 	for (size_t k = 0; k < i; k++)
-		if (lost[k] && pending[k].what != WRITTEN && (strcmp(pending[k].from, pending[i].from) == 0 ||
+		if (lost[k] && pending[k].what != WRITTEN &&
+		    (strcmp(pending[k].from, pending[i].from) == 0 ||
 		    strcmp(pending[k].to, pending[i].from) == 0 ||
 		    strcmp(pending[k].from, pending[i].to) == 0))
 			return true;

@@ -48,8 +48,11 @@ static inline void
 world_open(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
-	w->limits = (struct hold_limits){ .max_per_user = 3, .guard_ms = MINUTE, .window_ms = 15 * MINUTE, .max_tries_per_min = 5,
-		.removed_answer_ms = 10 * MINUTE, .gone_memory_ms = DAY, .order_memory_ms = 35 * DAY };
+	w->limits = (struct hold_limits){
+		.max_per_user = 3, .guard_ms = MINUTE, .window_ms = 15 * MINUTE,
+		.max_tries_per_min = 5, .removed_answer_ms = 10 * MINUTE, .gone_memory_ms = DAY,
+		.order_memory_ms = 35 * DAY,
+	};
 	w->load = (struct hold_load){ .max_ready = 4, .max_all = 6 };
 	w->now = (struct now){ 5 * HOUR, INT64_C(1700000000000) };
 	w->t = world_table(w);
@@ -111,7 +114,8 @@ static inline void
 world_restart(struct world *w)
 {
 	struct buf snapshot = world_snapshot(w->t);
-	struct hold_table *replayed = world_replay(w, &w->journal), *restored = world_replay(w, &snapshot);
+	struct hold_table *replayed = world_replay(w, &w->journal),
+	                  *restored = world_replay(w, &snapshot);
 
 	world_assert_equal(w->t, replayed);
 	world_assert_equal(w->t, restored);
@@ -189,10 +193,13 @@ world_done(struct world *w, bool ok, const struct error *err)
 }
 
 static inline enum hold_answer_code
-world_hold_as(struct world *w, const char *user, const char *room, const char *order, const char *set, const char *fingerprint)
+world_hold_as(struct world *w, const char *user, const char *room, const char *order,
+    const char *set, const char *fingerprint)
 {
-	struct hold_request rq = { .cid = CID, .order = order, .user = user, .room = room, .fingerprint = fingerprint, .attempt = "{\"order\":1}",
-		.ttl_ms = 10 * MINUTE, .call_ms = 13 * SECOND };
+	struct hold_request rq = {
+		.cid = CID, .order = order, .user = user, .room = room, .fingerprint = fingerprint,
+		.attempt = "{\"order\":1}", .ttl_ms = 10 * MINUTE, .call_ms = 13 * SECOND,
+	};
 	struct error err = { 0 };
 
 	hold_answer_clear(&w->a);
@@ -217,7 +224,8 @@ world_ready(struct world *w, uint64_t id, const char *tid)
 	struct error err = { 0 };
 
 	hold_answer_clear(&w->a);
-	return world_done(w, hold_table_ready(w->t, id, tid, "{\"tid\":\"answer\"}", w->now, &w->a, &err), &err);
+	return world_done(w,
+	    hold_table_ready(w->t, id, tid, "{\"tid\":\"answer\"}", w->now, &w->a, &err), &err);
 }
 
 static inline enum hold_answer_code
@@ -235,7 +243,9 @@ world_approve(struct world *w, uint64_t id, int64_t n)
 	struct error err = { 0 };
 
 	hold_answer_clear(&w->a);
-	return world_done(w, hold_table_approve(w->t, id, n, "00ff", 11 * SECOND, &w->load, w->now, &w->a, &err), &err);
+	return world_done(w,
+	    hold_table_approve(w->t, id, n, "00ff", 11 * SECOND, &w->load, w->now, &w->a, &err),
+	    &err);
 }
 
 static inline enum hold_answer_code
@@ -253,7 +263,8 @@ world_remove(struct world *w, uint64_t id, bool by_reservation, int64_t n)
 	struct error err = { 0 };
 
 	hold_answer_clear(&w->a);
-	return world_done(w, hold_table_remove(w->t, id, by_reservation, n, w->now, &w->a, &err), &err);
+	return world_done(w, hold_table_remove(w->t, id, by_reservation, n, w->now, &w->a, &err),
+	    &err);
 }
 
 static inline enum hold_answer_code
@@ -293,7 +304,8 @@ world_held(struct world *w, const char *user, const char *room, const char *orde
 }
 
 static inline uint64_t
-world_opened(struct world *w, const char *user, const char *room, const char *order, const char *set)
+world_opened(struct world *w, const char *user, const char *room, const char *order,
+    const char *set)
 {
 	uint64_t id = world_held(w, user, room, order, set);
 	char tid[TID_CAP];

@@ -211,7 +211,8 @@ open_hold(struct site *s, struct daemon *d, int peer, const char *name)
 	say_hold(s, d, peer, name);
 	turn(s, d);
 	id = strtoull(strstr(hear(d, peer), " id=") + 4, NULL, 10);
-	snprintf(line, sizeof(line), "r ready id=%llu tid=T%s answer={}", (unsigned long long)id, name);
+	snprintf(line, sizeof(line), "r ready id=%llu tid=T%s answer={}", (unsigned long long)id,
+	    name);
 	say(s, d, peer, line);
 	turn(s, d);
 	expect(d, peer, "r ok ");
@@ -679,7 +680,8 @@ a_full_log_refuses_what_is_new(void **state)
 	expect(a, 0, "a ok ");
 	a->f.is_full = true;
 	say_hold(s, a, 1, "b");
-	snprintf(line, sizeof(line), "o outcome id=%llu token=1 outcome=approved n=2", (unsigned long long)id);
+	snprintf(line, sizeof(line), "o outcome id=%llu token=1 outcome=approved n=2",
+	    (unsigned long long)id);
 	say(s, a, 0, line);
 	turn(s, a);
 	expect(a, 1, "h unavailable ");
@@ -715,7 +717,8 @@ random_line(struct site *s, struct daemon *d, int peer, unsigned *seed)
 {
 	static const char *const names[] = { "a", "b", "c", "d" };
 	static const char *const sets[] = { "600-720", "660-780", "720-800" };
-	static const char *const outcomes[] = { "approved", "declined", "unknown", "refused", "restored" };
+	static const char *const outcomes[] = { "approved", "declined", "unknown", "refused",
+		"restored" };
 	unsigned id = 1 + pick(seed, 8 + (unsigned)s->shared.n / 3), kind = pick(seed, 8);
 	char user[8], order[8], line[200];
 
@@ -730,8 +733,8 @@ random_line(struct site *s, struct daemon *d, int peer, unsigned *seed)
 	else if (kind == 4)
 		snprintf(line, sizeof(line), "f fail id=%u paid=0 failure=no", id);
 	else if (kind == 5)
-		snprintf(line, sizeof(line), "a approve id=%u n=%u key=00 deadline=%lld", id, 1 + pick(seed, 3),
-		    (long long)(s->w.now.boot_ms + 1000));
+		snprintf(line, sizeof(line), "a approve id=%u n=%u key=00 deadline=%lld", id,
+		    1 + pick(seed, 3), (long long)(s->w.now.boot_ms + 1000));
 	else if (kind == 6)
 		snprintf(line, sizeof(line), "o outcome id=%u token=%u outcome=%s n=%u", id,
 		    1 + pick(seed, 20), outcomes[pick(seed, 5)], pick(seed, 3));
@@ -791,11 +794,13 @@ main(void)
 		cmocka_unit_test(a_delayed_commit_delays_nobody_who_writes_nothing),
 		cmocka_unit_test(what_has_nothing_in_common_shares_a_commit),
 		cmocka_unit_test(what_depends_on_something_staged_goes_one_batch_later),
-		cmocka_unit_test(what_is_to_be_written_while_a_commit_is_pending_goes_one_batch_later),
+		cmocka_unit_test(
+		    what_is_to_be_written_while_a_commit_is_pending_goes_one_batch_later),
 		cmocka_unit_test(the_requests_of_a_connection_are_carried_out_in_order),
 		cmocka_unit_test(a_final_no_comes_from_no_old_table),
 		cmocka_unit_test(who_cannot_be_answered_in_time_is_told_that_nobody_knows),
-		cmocka_unit_test(what_is_staged_for_a_client_that_is_gone_stays_and_what_is_not_is_forgotten),
+		cmocka_unit_test(
+		    what_is_staged_for_a_client_that_is_gone_stays_and_what_is_not_is_forgotten),
 		cmocka_unit_test(a_lost_request_of_a_client_that_is_gone_has_not_happened),
 		cmocka_unit_test(grants_that_are_not_committed_count_as_calls),
 		cmocka_unit_test(a_hold_expires_once_for_all_daemons),

@@ -20,7 +20,15 @@
 
 #include "queue/disk/journal.h"
 
-enum { FILES_MAX = 4096, NAMES_MAX = 64, OPS_MAX = 20000, FILE_CAP = 16384, SECTOR = 512, SEGMENT = 1536, NAME_CAP = 64 };
+enum {
+	FILES_MAX = 4096,
+	NAMES_MAX = 64,
+	OPS_MAX = 20000,
+	FILE_CAP = 16384,
+	SECTOR = 512,
+	SEGMENT = 1536,
+	NAME_CAP = 64
+};
 
 /* ---- recording */
 
@@ -149,12 +157,17 @@ r_unlink(int dir, const char *name)
 	return 0;
 }
 
-static const struct disk_io recording_io = { r_openat, r_pwrite, r_fdatasync, r_fsync, r_rename, r_unlink };
+static const struct disk_io recording_io = { r_openat, r_pwrite, r_fdatasync, r_fsync, r_rename,
+	r_unlink };
 
 /* ---- a disk played back */
 
 static struct { size_t size; uint8_t data[FILE_CAP]; } durable[FILES_MAX], laid_out;
-static struct { bool used; char name[NAME_CAP]; int file; } synced_dir[NAMES_MAX], dir_now[NAMES_MAX];
+static struct {
+	bool used;
+	char name[NAME_CAP];
+	int file;
+} synced_dir[NAMES_MAX], dir_now[NAMES_MAX];
 static size_t pending[OPS_MAX], n_pending;	/* ops that no sync has made last */
 
 static uint64_t random_state;
@@ -221,7 +234,8 @@ play(size_t i)
 	}
 	for (size_t k = 0; k < n_pending; k++) {
 		const struct op *p = &ops[pending[k]];
-		bool lasts = op->what == OP_SYNC ? p->what == OP_WRITE && p->file == op->file : p->what != OP_WRITE;
+		bool lasts = op->what == OP_SYNC ? p->what == OP_WRITE && p->file == op->file :
+		    p->what != OP_WRITE;
 
 		if (!lasts)
 			pending[kept++] = pending[k];
@@ -250,7 +264,9 @@ is_lost(size_t k, enum loss loss)
 	for (size_t i = 0; i < k; i++) {
 		const struct op *q = &ops[pending[i]];
 
-		if (q->what != OP_WRITE && lost_name[i] && (strcmp(q->from, p->from) == 0 || strcmp(q->to, p->from) == 0 || strcmp(q->from, p->to) == 0))
+		if (q->what != OP_WRITE && lost_name[i] &&
+		    (strcmp(q->from, p->from) == 0 || strcmp(q->to, p->from) == 0 ||
+		    strcmp(q->from, p->to) == 0))
 			return true;
 	}
 	return roll(2) == 0;
@@ -274,7 +290,8 @@ lay_out_file(const char *name, int file, enum loss loss)
 				n = p->len - from;
 			if (loss == KEPT || roll(2) == 0) {
 				if (p->at + from > laid_out.size)	/* a hole */
-					memset(laid_out.data + laid_out.size, 0, p->at + from - laid_out.size);
+					memset(laid_out.data + laid_out.size, 0,
+					    p->at + from - laid_out.size);
 				write_into(laid_out.data, &laid_out.size, p, from, n);
 			}
 		}
@@ -355,7 +372,9 @@ source(void *from, journal_emit *emit, void *ctx)
 static struct journal *
 open_with(const struct disk_io *io)
 {
-	struct journal_options o = { .io = io, .segment_size = SEGMENT, .boot_id = "boot", .now = { 1000, 2000 } };
+	struct journal_options o = {
+		.io = io, .segment_size = SEGMENT, .boot_id = "boot", .now = { 1000, 2000 },
+	};
 	struct journal_report report;
 	struct journal *j = NULL;
 	struct error err;
@@ -496,7 +515,8 @@ states_of_run(long wanted)
 static void
 whatever_a_crash_leaves_holds_what_was_promised(void **state)
 {
-	const char *wanted_text = getenv("ROOMPAY_CRASH_STATES"), *seed_text = getenv("ROOMPAY_SEED");
+	const char *wanted_text = getenv("ROOMPAY_CRASH_STATES"),
+	           *seed_text = getenv("ROOMPAY_SEED");
 	long wanted = wanted_text == NULL ? 1000 : atol(wanted_text), states = 0;
 	uint64_t seed = seed_text == NULL ? 1 : (uint64_t)atoll(seed_text);
 	int runs = 0;
@@ -507,14 +527,16 @@ whatever_a_crash_leaves_holds_what_was_promised(void **state)
 		run_once();
 		states += states_of_run(wanted - states);
 	}
-	print_message("crash states: %ld of %d runs, seeds from %llu\n", states, runs, (unsigned long long)seed);
+	print_message("crash states: %ld of %d runs, seeds from %llu\n", states, runs,
+	    (unsigned long long)seed);
 }
 
 static int
 set_up(void **state)
 {
 	(void)state;
-	snprintf(dir_path, sizeof(dir_path), "%s/crash-states-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	snprintf(dir_path, sizeof(dir_path), "%s/crash-states-XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	if (mkdtemp(dir_path) == NULL)
 		return -1;
 	dir_fd = open(dir_path, O_RDONLY | O_DIRECTORY);
@@ -534,7 +556,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(whatever_a_crash_leaves_holds_what_was_promised, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(whatever_a_crash_leaves_holds_what_was_promised,
+		    set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,18 +18,37 @@
 enum { NO = -1 };
 
 /* Rows: from; columns in order of the events: ready fail approve approved declined unknown review restore-ready restore-expired expire fence remove */
-static const struct { enum hold_state from; const char *name; bool live; int to[HOLD_EV__MAX]; } rows[] = {
-	{ HOLD_HELD, "held", true, { HOLD_READY, HOLD_REMOVED, NO, NO, NO, NO, NO, NO, NO, HOLD_EXPIRED, HOLD_FENCED, HOLD_REMOVED } },
-	{ HOLD_READY, "ready", true, { NO, NO, HOLD_APPROVING, HOLD_APPROVED, NO, NO, NO, NO, NO, HOLD_EXPIRED, HOLD_FENCED, HOLD_REMOVED } },
-	{ HOLD_APPROVING, "approving", true, { NO, NO, HOLD_APPROVING, HOLD_APPROVED, HOLD_DECLINED, HOLD_UNKNOWN, HOLD_REVIEW, HOLD_READY, HOLD_EXPIRED,
-	    NO, NO, NO } },
-	{ HOLD_UNKNOWN, "unknown", true, { NO, NO, HOLD_APPROVING, HOLD_APPROVED, HOLD_DECLINED, NO, HOLD_REVIEW, HOLD_READY, HOLD_EXPIRED, NO, NO, NO } },
-	{ HOLD_REVIEW, "review", true, { NO, NO, NO, HOLD_APPROVED, HOLD_DECLINED, NO, NO, NO, NO, NO, NO, NO } },
-	{ HOLD_APPROVED, "approved", true, { NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, HOLD_REMOVED } },
-	{ HOLD_REMOVED, "removed", false, { NO, NO, NO, HOLD_APPROVED, NO, NO, NO, NO, NO, NO, NO, NO } },
-	{ HOLD_DECLINED, "declined", false, { NO, NO, NO, HOLD_APPROVED, NO, NO, NO, NO, NO, NO, NO, NO } },
-	{ HOLD_EXPIRED, "expired", false, { NO, NO, HOLD_APPROVING, HOLD_APPROVED, NO, NO, NO, NO, NO, NO, HOLD_FENCED, HOLD_REMOVED } },
-	{ HOLD_FENCED, "fenced", false, { NO, NO, NO, HOLD_APPROVED, NO, NO, NO, NO, NO, NO, NO, NO } },
+static const struct {
+	enum hold_state from;
+	const char *name;
+	bool live;
+	int to[HOLD_EV__MAX];
+} rows[] = {
+	{ HOLD_HELD, "held", true,
+	    { HOLD_READY, HOLD_REMOVED, NO, NO, NO, NO, NO, NO, NO, HOLD_EXPIRED, HOLD_FENCED,
+	    HOLD_REMOVED } },
+	{ HOLD_READY, "ready", true,
+	    { NO, NO, HOLD_APPROVING, HOLD_APPROVED, NO, NO, NO, NO, NO, HOLD_EXPIRED, HOLD_FENCED,
+	    HOLD_REMOVED } },
+	{ HOLD_APPROVING, "approving", true,
+	    { NO, NO, HOLD_APPROVING, HOLD_APPROVED, HOLD_DECLINED, HOLD_UNKNOWN, HOLD_REVIEW,
+	    HOLD_READY, HOLD_EXPIRED, NO, NO, NO } },
+	{ HOLD_UNKNOWN, "unknown", true,
+	    { NO, NO, HOLD_APPROVING, HOLD_APPROVED, HOLD_DECLINED, NO, HOLD_REVIEW, HOLD_READY,
+	    HOLD_EXPIRED, NO, NO, NO } },
+	{ HOLD_REVIEW, "review", true,
+	    { NO, NO, NO, HOLD_APPROVED, HOLD_DECLINED, NO, NO, NO, NO, NO, NO, NO } },
+	{ HOLD_APPROVED, "approved", true,
+	    { NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, NO, HOLD_REMOVED } },
+	{ HOLD_REMOVED, "removed", false,
+	    { NO, NO, NO, HOLD_APPROVED, NO, NO, NO, NO, NO, NO, NO, NO } },
+	{ HOLD_DECLINED, "declined", false,
+	    { NO, NO, NO, HOLD_APPROVED, NO, NO, NO, NO, NO, NO, NO, NO } },
+	{ HOLD_EXPIRED, "expired", false,
+	    { NO, NO, HOLD_APPROVING, HOLD_APPROVED, NO, NO, NO, NO, NO, NO, HOLD_FENCED,
+	    HOLD_REMOVED } },
+	{ HOLD_FENCED, "fenced", false,
+	    { NO, NO, NO, HOLD_APPROVED, NO, NO, NO, NO, NO, NO, NO, NO } },
 };
 
 static void
@@ -44,9 +63,11 @@ every_state_meets_every_event(void **state)
 			bool ok = hold_step(rows[i].from, ev, &to, &err);
 
 			if (ok != (rows[i].to[ev] != NO) || (ok && (int)to != rows[i].to[ev]))
-				fail_msg("%s, event %d: %s", rows[i].name, (int)ev, ok ? hold_state_name(to) : err.msg);
+				fail_msg("%s, event %d: %s", rows[i].name, (int)ev,
+				    ok ? hold_state_name(to) : err.msg);
 			if (!ok && (err.code != ERR_CONFLICT || to != HOLD__MAX))
-				fail_msg("%s, event %d: refused in the wrong way", rows[i].name, (int)ev);
+				fail_msg("%s, event %d: refused in the wrong way", rows[i].name,
+				    (int)ev);
 		}
 	}
 }
@@ -151,9 +172,11 @@ a_heap_visits_exactly_what_is_due(void **state)
 		assert_true(heap_set(&h, &timers[i], (int64_t)i));
 	for (size_t round = 0; round < 2000; round++) {	/* moved, taken out, put in again */
 		seed = seed * 1103515245 + 12345;
-		assert_true(heap_set(&h, &timers[seed / 65536 % N], round % 3 == 0 ? INT64_MAX : seed % 1000));
+		assert_true(heap_set(&h, &timers[seed / 65536 % N],
+		    round % 3 == 0 ? INT64_MAX : seed % 1000));
 		for (size_t pos = 2; pos <= h.n; pos++)
-			assert_true(h.at[pos / 2]->due_ms <= h.at[pos]->due_ms && h.at[pos]->pos == pos);
+			assert_true(
+			    h.at[pos / 2]->due_ms <= h.at[pos]->due_ms && h.at[pos]->pos == pos);
 	}
 	for (size_t i = 0; i < N; i++)
 		assert_true(heap_set(&h, &timers[i], (int64_t)(N - i)));

@@ -24,7 +24,8 @@ a_token_only_grows_also_over_restarts(void **state)
 
 			assert_true(token > last);
 			last = token;
-			assert_int_equal(world_outcome(&w, id, token, HO_RESTORED, 2 * round + 2), HA_OK);
+			assert_int_equal(world_outcome(&w, id, token, HO_RESTORED, 2 * round + 2),
+			    HA_OK);
 		}
 		assert_int_equal(world_remove(&w, id, false, 0), HA_OK);
 		world_pass(&w, 2 * DAY);
@@ -196,9 +197,12 @@ a_grant_given_back_does_not_make_an_unknown_charge_certain(void **state)
 
 		world_open(&w);
 		id = world_opened(&w, "a", ROOM1, "o1", "0-60");
-		assert_int_equal(world_outcome(&w, id, world_granted(&w, id, 1), HO_UNKNOWN, 2), HA_OK);
+		assert_int_equal(world_outcome(&w, id, world_granted(&w, id, 1), HO_UNKNOWN, 2),
+		    HA_OK);
 		token = world_granted(&w, id, 3);
-		assert_int_equal(world_outcome(&w, id, token, i == 0 ? HO_RESTORED : HO_REFUSED, numbers[i]), HA_OK);
+		assert_int_equal(world_outcome(&w, id, token, i == 0 ? HO_RESTORED : HO_REFUSED,
+		    numbers[i]),
+		    HA_OK);
 		assert_int_equal(w.a.hold.state, HOLD_UNKNOWN);
 		assert_int_equal(world_state(&w, "T1"), HOLD_UNKNOWN);
 		assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "0-60"), HA_SLOT_HELD);
@@ -260,9 +264,16 @@ five_refused_tokens_a_minute_are_enough(void **state)
 static void
 five_grants_a_minute_are_enough_however_they_end(void **state)
 {
-	static const struct { const char *what; enum hold_outcome how; int64_t n; bool dies; } ways[] = {
-		{ "its end is not known, and the ledger says so", HO_UNKNOWN, 2, false }, { "its end is not known, and nothing is written", HO_UNKNOWN, 0, false },
-		{ "not executed", HO_RESTORED, 2, false }, { "the worker dies", HO__MAX, 0, true },
+	static const struct {
+		const char *what;
+		enum hold_outcome how;
+		int64_t n;
+		bool dies;
+	} ways[] = {
+		{ "its end is not known, and the ledger says so", HO_UNKNOWN, 2, false },
+		{ "its end is not known, and nothing is written", HO_UNKNOWN, 0, false },
+		{ "not executed", HO_RESTORED, 2, false },
+		{ "the worker dies", HO__MAX, 0, true },
 	};
 
 	(void)state;
@@ -281,7 +292,9 @@ five_grants_a_minute_are_enough_however_they_end(void **state)
 			if (ways[i].dies)
 				world_pass(&w, 13 * SECOND);
 			else
-				assert_int_equal(world_outcome(&w, id, token, ways[i].how, ways[i].n == 0 ? 0 : n + 1), HA_OK);
+				assert_int_equal(world_outcome(&w, id, token, ways[i].how,
+				    ways[i].n == 0 ? 0 : n + 1),
+				    HA_OK);
 		}
 		world_restart(&w);
 		if (world_approve(&w, id, n) != HA_TOO_MANY_REFUSED)
@@ -303,10 +316,13 @@ a_grant_given_back_unused_does_not_count(void **state)
 	WORLD(w);
 	id = world_opened(&w, "a", ROOM1, "o1", "0-60");
 	for (int k = 0; k < 20; k++)
-		assert_int_equal(world_outcome(&w, id, world_granted(&w, id, 1), HO_RESTORED, 0), HA_OK);
+		assert_int_equal(world_outcome(&w, id, world_granted(&w, id, 1), HO_RESTORED, 0),
+		    HA_OK);
 	for (int k = 0; k < 5; k++) {	/* one whose end is not known was inquired about first: it counts all the same */
 		token = world_granted(&w, id, 2 * k + 1);
-		assert_int_equal(world_outcome(&w, id, token, k == 0 ? HO_UNKNOWN : HO_RESTORED, k == 0 ? 2 : 0), HA_OK);
+		assert_int_equal(world_outcome(&w, id, token, k == 0 ? HO_UNKNOWN : HO_RESTORED,
+		    k == 0 ? 2 : 0),
+		    HA_OK);
 	}
 	assert_int_equal(world_approve(&w, id, 11), HA_TOO_MANY_REFUSED);
 	world_close(&w);
@@ -315,15 +331,28 @@ a_grant_given_back_unused_does_not_count(void **state)
 static void
 an_outcome_is_told_once_and_repeats_change_nothing(void **state)
 {
-	static const struct { enum hold_outcome first, then; enum hold_state s; } rows[] = {
-		{ HO_APPROVED, HO_APPROVED, HOLD_APPROVED }, { HO_APPROVED, HO_DECLINED, HOLD_APPROVED }, { HO_APPROVED, HO_UNKNOWN, HOLD_APPROVED },
-		{ HO_APPROVED, HO_REVIEW, HOLD_APPROVED }, { HO_APPROVED, HO_RESTORED, HOLD_APPROVED }, { HO_DECLINED, HO_DECLINED, HOLD_DECLINED },
-		{ HO_DECLINED, HO_UNKNOWN, HOLD_DECLINED }, { HO_DECLINED, HO_RESTORED, HOLD_DECLINED }, { HO_DECLINED, HO_REVIEW, HOLD_DECLINED },
-		{ HO_DECLINED, HO_APPROVED, HOLD_APPROVED }, { HO_UNKNOWN, HO_UNKNOWN, HOLD_UNKNOWN }, { HO_UNKNOWN, HO_RESTORED, HOLD_UNKNOWN },
-		{ HO_UNKNOWN, HO_REFUSED, HOLD_UNKNOWN }, { HO_UNKNOWN, HO_DECLINED, HOLD_DECLINED }, { HO_UNKNOWN, HO_REVIEW, HOLD_REVIEW },
-		{ HO_UNKNOWN, HO_APPROVED, HOLD_APPROVED }, { HO_REVIEW, HO_REVIEW, HOLD_REVIEW }, { HO_REVIEW, HO_UNKNOWN, HOLD_REVIEW },
-		{ HO_REVIEW, HO_RESTORED, HOLD_REVIEW }, { HO_REVIEW, HO_DECLINED, HOLD_DECLINED }, { HO_REVIEW, HO_APPROVED, HOLD_APPROVED },
-		{ HO_REFUSED, HO_APPROVED, HOLD_APPROVED }, { HO_RESTORED, HO_APPROVED, HOLD_APPROVED }, { HO_RESTORED, HO_DECLINED, HOLD_READY },
+	static const struct { enum hold_outcome first, then; enum hold_state s;
+	} rows[] = {
+		{ HO_APPROVED, HO_APPROVED, HOLD_APPROVED },
+		{ HO_APPROVED, HO_DECLINED, HOLD_APPROVED },
+		{ HO_APPROVED, HO_UNKNOWN, HOLD_APPROVED },
+		{ HO_APPROVED, HO_REVIEW, HOLD_APPROVED },
+		{ HO_APPROVED, HO_RESTORED, HOLD_APPROVED },
+		{ HO_DECLINED, HO_DECLINED, HOLD_DECLINED },
+		{ HO_DECLINED, HO_UNKNOWN, HOLD_DECLINED },
+		{ HO_DECLINED, HO_RESTORED, HOLD_DECLINED },
+		{ HO_DECLINED, HO_REVIEW, HOLD_DECLINED },
+		{ HO_DECLINED, HO_APPROVED, HOLD_APPROVED },
+		{ HO_UNKNOWN, HO_UNKNOWN, HOLD_UNKNOWN }, { HO_UNKNOWN, HO_RESTORED, HOLD_UNKNOWN },
+		{ HO_UNKNOWN, HO_REFUSED, HOLD_UNKNOWN },
+		{ HO_UNKNOWN, HO_DECLINED, HOLD_DECLINED }, { HO_UNKNOWN, HO_REVIEW, HOLD_REVIEW },
+		{ HO_UNKNOWN, HO_APPROVED, HOLD_APPROVED }, { HO_REVIEW, HO_REVIEW, HOLD_REVIEW },
+		{ HO_REVIEW, HO_UNKNOWN, HOLD_REVIEW }, { HO_REVIEW, HO_RESTORED, HOLD_REVIEW },
+		{ HO_REVIEW, HO_DECLINED, HOLD_DECLINED },
+		{ HO_REVIEW, HO_APPROVED, HOLD_APPROVED },
+		{ HO_REFUSED, HO_APPROVED, HOLD_APPROVED },
+		{ HO_RESTORED, HO_APPROVED, HOLD_APPROVED },
+		{ HO_RESTORED, HO_DECLINED, HOLD_READY },
 	};
 
 	(void)state;
@@ -338,7 +367,8 @@ an_outcome_is_told_once_and_repeats_change_nothing(void **state)
 		assert_int_equal(world_outcome(&w, id, token, rows[i].then, 2), HA_OK);
 		if (world_state(&w, "T1") != rows[i].s)
 			fail_msg("row %zu: %s", i, hold_state_name(w.a.hold.state));
-		assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "0-60") == HA_ORDER_PAID, rows[i].s == HOLD_APPROVED);
+		assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "0-60") == HA_ORDER_PAID,
+		    rows[i].s == HOLD_APPROVED);
 		world_close(&w);
 	}
 }
@@ -373,7 +403,8 @@ a_late_capture_takes_its_time_again_if_it_is_free(void **state)
 		assert_int_equal(world_outcome(&w, id, token, HO_APPROVED, 3), HA_OK);
 		assert_int_equal(world_state(&w, "T1"), taken ? HOLD_DECLINED : HOLD_APPROVED);
 		assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "0-60"), HA_ORDER_PAID);	/* in any case */
-		assert_int_equal(world_hold(&w, "c", ROOM1, "o3", "0-30"), taken ? HA_OK : HA_SLOT_HELD);
+		assert_int_equal(world_hold(&w, "c", ROOM1, "o3", "0-30"),
+		    taken ? HA_OK : HA_SLOT_HELD);
 		assert_int_equal(world_outcome(&w, id, token, HO_APPROVED, 3), HA_OK);
 		if (!taken)
 			assert_int_equal(w.a.record.len, 0);
@@ -429,7 +460,8 @@ main(void)
 		cmocka_unit_test(an_unknown_charge_is_inquired_also_after_the_window),
 		cmocka_unit_test(a_refused_token_and_a_restored_attempt_leave_the_hold_as_it_was),
 		cmocka_unit_test(a_grant_given_back_does_not_make_an_unknown_charge_certain),
-		cmocka_unit_test(of_a_worker_that_vanished_only_the_ledger_can_say_that_it_sent_nothing),
+		cmocka_unit_test(
+		    of_a_worker_that_vanished_only_the_ledger_can_say_that_it_sent_nothing),
 		cmocka_unit_test(five_refused_tokens_a_minute_are_enough),
 		cmocka_unit_test(five_grants_a_minute_are_enough_however_they_end),
 		cmocka_unit_test(a_grant_given_back_unused_does_not_count),

@@ -9,23 +9,29 @@
 static void
 of_two_users_the_second_gets_only_what_does_not_overlap(void **state)
 {
-	static const struct { const char *first, *second; bool fits; const char *conflicts; } rows[] = {
+	static const struct {
+		const char *first, *second;
+		bool fits;
+		const char *conflicts;
+	} rows[] = {
 		{ "600-720", "600-720", false, "600-720" },
 		{ "600-720", "660-780", false, "660-720" },
 		{ "600-720", "540-660", false, "600-660" },
 		{ "600-720", "630-640", false, "630-640" },
-		{ "600-720", "720-780", true, NULL },		/* half-open */
+		{ "600-720", "720-780", true, NULL }, /* half-open */
 		{ "600-720", "540-600", true, NULL },
-		{ "0-1440", "0-1", false, "0-1" },		/* the first minute of the week */
+		{ "0-1440", "0-1", false, "0-1" }, /* the first minute of the week */
 		{ "0-1440", "1439-1440", false, "1439-1440" },
 		{ "0-1440", "1440-2880", true, NULL },
-		{ "10079-10080", "10079-10080", false, "10079-10080" },	/* the last one */
-		{ "10079-10080", "0-1", true, NULL },		/* the week does not close into a ring */
+		{ "10079-10080", "10079-10080", false, "10079-10080" }, /* the last one */
+		{ "10079-10080", "0-1", true, NULL }, /* the week does not close into a ring */
 		{ "600-660,720-780", "660-720", true, NULL },
 		{ "600-660,720-780", "650-730", false, "650-660,720-730" },
-		{ "600-660,660-720", "600-720", false, "600-720" },	/* neighbours are told as one */
-		{ "600-720", "590-660,660-700,710-730", false, "600-700,710-720" },	/* also where they were asked for apart */
-		{ "1380-1440,1440-1500", "1400-1440,1440-1460", false, "1400-1440,1440-1460" },	/* but not past midnight */
+		{ "600-660,660-720", "600-720", false, "600-720" }, /* neighbours are told as one */
+		{ "600-720", "590-660,660-700,710-730", false,
+		    "600-700,710-720" }, /* also where they were asked for apart */
+		{ "1380-1440,1440-1500", "1400-1440,1440-1460", false,
+		    "1400-1440,1440-1460" }, /* but not past midnight */
 		{ "600-660", "0-10,650-700,9000-9001", false, "650-660" },
 	};
 	struct buf text;
@@ -37,14 +43,16 @@ of_two_users_the_second_gets_only_what_does_not_overlap(void **state)
 
 		world_open(&w);
 		world_opened(&w, "a", ROOM1, "o1", rows[i].first);
-		if (world_hold(&w, "b", ROOM1, "o2", rows[i].second) != (rows[i].fits ? HA_OK : HA_SLOT_HELD))
+		if (world_hold(&w, "b", ROOM1, "o2", rows[i].second) !=
+		    (rows[i].fits ? HA_OK : HA_SLOT_HELD))
 			fail_msg("row %zu: %s", i, hold_answer_name(w.a.code));
 		buf_reset(&text);
 		interval_set_format(&w.a.conflicts, &text);
 		if (!rows[i].fits)
 			assert_string_equal(buf_str(&text), rows[i].conflicts);
 		assert_int_equal(w.a.record.len > 0, rows[i].fits);
-		assert_int_equal(world_hold(&w, "b", ROOM2, "o2", rows[i].first), rows[i].fits ? HA_IN_PROGRESS : HA_OK);
+		assert_int_equal(world_hold(&w, "b", ROOM2, "o2", rows[i].first),
+		    rows[i].fits ? HA_IN_PROGRESS : HA_OK);
 		world_close(&w);
 	}
 	buf_clear(&text);
@@ -63,10 +71,13 @@ sixty_four_intervals_are_held_and_conflict_each_on_its_own(void **state)
 	/* 64 * 150 passes midnights: cut those that do */
 	for (size_t i = 0; i < all.n; i++)
 		if (all.iv[i].start / DAY_MINUTES != (all.iv[i].end - 1) / DAY_MINUTES)
-			all.iv[i].end = (int16_t)((all.iv[i].start / DAY_MINUTES + 1) * DAY_MINUTES);
+			all.iv[i].end = (int16_t)((all.iv[i].start / DAY_MINUTES + 1) *
+			    DAY_MINUTES);
 	interval_set_format(&all, &text);
 	world_opened(&w, "a", ROOM1, "o1", buf_str(&text));
-	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "0-1440,1440-2880,2880-4320,4320-5760,5760-7200,7200-8640,8640-10080"), HA_SLOT_HELD);
+	assert_int_equal(world_hold(&w, "b", ROOM1, "o2",
+	    "0-1440,1440-2880,2880-4320,4320-5760,5760-7200,7200-8640,8640-10080"),
+	    HA_SLOT_HELD);
 	assert_true(interval_set_equal(&w.a.conflicts, &all));
 	buf_clear(&text);
 	world_close(&w);
@@ -96,8 +107,11 @@ more_conflicts_than_a_request_has_intervals_are_cut_not_lost(void **state)
 static void
 a_request_that_is_not_one_is_refused(void **state)
 {
-	struct hold_request good = { .cid = CID, .order = "o", .user = "u", .room = ROOM1, .set = { .iv = { { 0, 1 } }, .n = 1 }, .fingerprint = "f",
-		.attempt = "{}", .ttl_ms = 1000, .call_ms = 1000 };
+	struct hold_request good = {
+		.cid = CID, .order = "o", .user = "u", .room = ROOM1,
+		.set = { .iv = { { 0, 1 } }, .n = 1 }, .fingerprint = "f", .attempt = "{}",
+		.ttl_ms = 1000, .call_ms = 1000,
+	};
 	char long_name[600];
 	struct hold_request bad[9];
 	struct error err;
@@ -118,7 +132,8 @@ a_request_that_is_not_one_is_refused(void **state)
 	bad[8].call_ms = -1;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		error_clear(&err);
-		if (hold_table_hold(w.t, &bad[i], &w.load, w.now, &w.a, &err) || err.code != ERR_INPUT)
+		if (hold_table_hold(w.t, &bad[i], &w.load, w.now, &w.a, &err) ||
+		    err.code != ERR_INPUT)
 			fail_msg("row %zu", i);
 		hold_answer_clear(&w.a);
 	}
@@ -129,8 +144,11 @@ a_request_that_is_not_one_is_refused(void **state)
 static void
 a_command_decides_and_only_its_record_changes_the_table(void **state)
 {
-	struct hold_request rq = { .cid = CID, .order = "o", .user = "u", .room = ROOM1, .set = { .iv = { { 0, 60 } }, .n = 1 }, .fingerprint = "f",
-		.attempt = "{}", .ttl_ms = 1000, .call_ms = 1000 };
+	struct hold_request rq = {
+		.cid = CID, .order = "o", .user = "u", .room = ROOM1,
+		.set = { .iv = { { 0, 60 } }, .n = 1 }, .fingerprint = "f", .attempt = "{}",
+		.ttl_ms = 1000, .call_ms = 1000,
+	};
 	struct hold_answer first, second;
 	struct error err;
 
@@ -160,11 +178,15 @@ the_order_of_checks_is_paid_progress_replay_slot_limits_busy(void **state)
 	world_opened(&w, "a", "cccccccccccccccccccccccc", "o3", "0-60");
 	world_opened(&w, "b", "dddddddddddddddddddddddd", "o4", "0-60");
 	w.load.calls = w.load.max_ready;	/* busy, and the user has three */
-	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "paid", "0-60"), HA_ORDER_PAID);
-	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o4", "0-60"), HA_IN_PROGRESS);
+	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "paid", "0-60"),
+	    HA_ORDER_PAID);
+	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o4", "0-60"),
+	    HA_IN_PROGRESS);
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "60-120"), HA_REPLAY);
-	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o5", "0-60"), HA_SLOT_HELD);
-	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o5", "60-120"), HA_TOO_MANY_HOLDS);
+	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o5", "0-60"),
+	    HA_SLOT_HELD);
+	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o5", "60-120"),
+	    HA_TOO_MANY_HOLDS);
 	assert_int_equal(world_hold(&w, "c", "dddddddddddddddddddddddd", "o5", "60-120"), HA_BUSY);
 	w.load.calls = 0;
 	assert_int_equal(world_hold(&w, "c", "dddddddddddddddddddddddd", "o5", "60-120"), HA_OK);
@@ -192,14 +214,17 @@ a_fourth_hold_of_a_user_waits_for_the_first_to_end(void **state)
 	world_pass(&w, MINUTE);
 	world_opened(&w, "a", ROOM2, "o2", "0-60");
 	world_held(&w, "a", "cccccccccccccccccccccccc", "o3", "0-60");
-	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o4", "0-60"), HA_TOO_MANY_HOLDS);
+	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o4", "0-60"),
+	    HA_TOO_MANY_HOLDS);
 	assert_int_equal(w.a.retry_ms, 15 * SECOND);	/* the held one's call and a little */
 	/* a replacement adds none */
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "60-120"), HA_OK);
-	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o4", "0-60"), HA_TOO_MANY_HOLDS);
+	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o4", "0-60"),
+	    HA_TOO_MANY_HOLDS);
 	world_pass(&w, 15 * SECOND);			/* held ones are over */
 	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o4", "0-60"), HA_OK);
-	assert_int_equal(world_hold(&w, "a", "eeeeeeeeeeeeeeeeeeeeeeee", "o5", "0-60"), HA_TOO_MANY_HOLDS);
+	assert_int_equal(world_hold(&w, "a", "eeeeeeeeeeeeeeeeeeeeeeee", "o5", "0-60"),
+	    HA_TOO_MANY_HOLDS);
 	world_close(&w);
 }
 

@@ -23,14 +23,19 @@ static enum hold_answer_code
 remember(struct world *w, const char *order, int64_t n, bool paid, struct error *err)
 {
 	hold_answer_clear(&w->a);
-	return world_done(w, hold_table_remember(w->t, CID, order, n, paid, w->now, &w->a, err), err);
+	return world_done(w, hold_table_remember(w->t, CID, order, n, paid, w->now, &w->a, err),
+	    err);
 }
 
 static struct hold_handover
-handover(const char *user, const char *order, const char *tid, const char *set, enum hold_state state)
+handover(const char *user, const char *order, const char *tid, const char *set,
+    enum hold_state state)
 {
-	struct hold_handover h = { .cid = CID, .order = order, .user = user, .room = ROOM1, .tid = tid, .attempt = "{}", .key = "ab", .state = state,
-		.token = 7, .n = 1, .last_n = 2, .window_ms = 5 * MINUTE };
+	struct hold_handover h = {
+		.cid = CID, .order = order, .user = user, .room = ROOM1, .tid = tid,
+		.attempt = "{}", .key = "ab", .state = state, .token = 7, .n = 1, .last_n = 2,
+		.window_ms = 5 * MINUTE,
+	};
 
 	assert_true(interval_set_parse(set, &h.set, NULL));
 	return h;
@@ -78,7 +83,8 @@ an_adopted_queue_waits_for_what_the_old_one_granted(void **state)
 static void
 what_is_handed_over_keeps_its_time_and_its_order(void **state)
 {
-	struct hold_handover unknown = handover("a", "o1", "T1", "600-720", HOLD_UNKNOWN), paid = handover("a", "o2", "T2", "800-900", HOLD_APPROVED);
+	struct hold_handover unknown = handover("a", "o1", "T1", "600-720", HOLD_UNKNOWN),
+	    paid = handover("a", "o2", "T2", "800-900", HOLD_APPROVED);
 
 	OUR(w);
 	close_gate(&w, &err);
@@ -109,8 +115,10 @@ what_is_handed_over_keeps_its_time_and_its_order(void **state)
 static void
 what_cannot_be_handed_over_is_told(void **state)
 {
-	struct hold_handover h = handover("a", "o1", "T1", "600-720", HOLD_APPROVED), other = handover("b", "o2", "T2", "700-710", HOLD_APPROVED),
-		first = handover("c", "o3", "T3", "10-20", HOLD_UNKNOWN), second = handover("c", "o4", "T4", "20-30", HOLD_REVIEW);
+	struct hold_handover h = handover("a", "o1", "T1", "600-720", HOLD_APPROVED),
+	    other = handover("b", "o2", "T2", "700-710", HOLD_APPROVED),
+	    first = handover("c", "o3", "T3", "10-20", HOLD_UNKNOWN),
+	    second = handover("c", "o4", "T4", "20-30", HOLD_REVIEW);
 
 	OUR(w);
 	assert_int_equal(take_over(&w, &h, &err), HA_IN_PROGRESS);	/* an open queue takes nothing over */

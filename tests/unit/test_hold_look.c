@@ -179,9 +179,13 @@ answers_and_outcomes_have_one_word_each(void **state)
 static void
 the_largest_texts_fit_into_a_record_and_one_byte_more_is_refused(void **state)
 {
-	static char attempt[ATTEMPT_MAX + 2], given[ANSWER_MAX + 2], order[ORDER_CAP], user[USER_CAP];
-	struct hold_request rq = { .cid = CID, .order = order, .user = user, .room = ROOM1, .set = { .iv = { { 0, 60 } }, .n = 1 }, .fingerprint = "f",
-		.attempt = attempt, .ttl_ms = MINUTE, .call_ms = SECOND };
+	static char attempt[ATTEMPT_MAX + 2], given[ANSWER_MAX + 2], order[ORDER_CAP],
+	    user[USER_CAP];
+	struct hold_request rq = {
+		.cid = CID, .order = order, .user = user, .room = ROOM1,
+		.set = { .iv = { { 0, 60 } }, .n = 1 }, .fingerprint = "f", .attempt = attempt,
+		.ttl_ms = MINUTE, .call_ms = SECOND,
+	};
 	struct error err;
 	uint64_t id;
 
@@ -193,14 +197,17 @@ the_largest_texts_fit_into_a_record_and_one_byte_more_is_refused(void **state)
 	assert_false(hold_table_hold(w.t, &rq, &w.load, w.now, &w.a, &err));
 	assert_int_equal(err.code, ERR_INPUT);
 	attempt[ATTEMPT_MAX] = '\0';
-	assert_int_equal(world_done(&w, hold_table_hold(w.t, &rq, &w.load, w.now, &w.a, &err), &err), HA_OK);
+	assert_int_equal(world_done(&w, hold_table_hold(w.t, &rq, &w.load, w.now, &w.a, &err),
+	    &err), HA_OK);
 	id = w.a.hold.id;
 	hold_answer_clear(&w.a);
 	assert_false(hold_table_ready(w.t, id, "T1", given, w.now, &w.a, &err));
 	assert_int_equal(err.code, ERR_INPUT);
 	assert_false(hold_table_ready(w.t, id, "123456789012345678901", "{}", w.now, &w.a, &err));
 	given[ANSWER_MAX] = '\0';
-	assert_int_equal(world_done(&w, hold_table_ready(w.t, id, "12345678901234567890", given, w.now, &w.a, &err), &err), HA_OK);
+	assert_int_equal(world_done(&w,
+	    hold_table_ready(w.t, id, "12345678901234567890", given, w.now, &w.a, &err), &err),
+	    HA_OK);
 	world_restart(&w);
 	assert_int_equal(world_find_tid(&w, "12345678901234567890"), HA_OK);
 	assert_int_equal(strlen(w.a.hold.attempt), ATTEMPT_MAX);

@@ -7,7 +7,17 @@
 #include "booking/hold_record.h"
 #include "hold_world.h"
 
-enum { OPERATIONS = 20000, SEEDS = 20, USERS = 4, ROOMS = 5, ORDERS = 16, HOLDS_MAX = 4096, TRIES = 2, NOBODY = 1000000, MEMORY_MS = 20 * 60 * 1000 };
+enum {
+	OPERATIONS = 20000,
+	SEEDS = 20,
+	USERS = 4,
+	ROOMS = 5,
+	ORDERS = 16,
+	HOLDS_MAX = 4096,
+	TRIES = 2,
+	NOBODY = 1000000,
+	MEMORY_MS = 20 * 60 * 1000
+};
 
 /* ---- random numbers that are the same everywhere */
 
@@ -90,7 +100,8 @@ elapse(struct model *m)
 			h->guarded = false;
 		if (h->state == HOLD_HELD && h->due <= m->now)
 			forget(m, h);
-		else if (!hold_state_is_live(h->state) && !h->guarded && h->gone_at + MEMORY_MS <= m->now)
+		else if (!hold_state_is_live(h->state) && !h->guarded &&
+		    h->gone_at + MEMORY_MS <= m->now)
 			forget(m, h);
 	}
 }
@@ -98,7 +109,8 @@ elapse(struct model *m)
 static bool
 replaces(const struct plain *next, const struct plain *old)
 {
-	return next->state == HOLD_HELD && (old->state == HOLD_READY || old->state == HOLD_EXPIRED) &&
+	return next->state == HOLD_HELD &&
+	    (old->state == HOLD_READY || old->state == HOLD_EXPIRED) &&
 	    (next->replaces[0] == old->id || next->replaces[1] == old->id);
 }
 
@@ -119,7 +131,8 @@ struct asked {
 static bool
 is_same(const struct plain *h, const struct asked *q)
 {
-	return h->user == q->user && h->room == q->room && h->order == q->order && h->hours == q->hours;
+	return h->user == q->user && h->room == q->room && h->order == q->order &&
+	    h->hours == q->hours;
 }
 
 static bool
@@ -153,7 +166,8 @@ model_hold(struct model *m, const struct asked *q)
 				other = true;
 			else if (h->state == HOLD_READY && h->user != q->user)
 				other = true;
-			else if (may_give_way(h, q) && replacement_of(m, h) != NULL && !is_same(replacement_of(m, h), q))
+			else if (may_give_way(h, q) && replacement_of(m, h) != NULL &&
+			    !is_same(replacement_of(m, h), q))
 				other = true;
 			if (h->state == HOLD_READY && is_same(h, q))
 				replay = true;
@@ -168,7 +182,9 @@ model_hold(struct model *m, const struct asked *q)
 			struct plain *a = h->replaces[0] == 0 ? NULL : by_id(m, h->replaces[0]);
 			struct plain *b = h->replaces[1] == 0 ? NULL : by_id(m, h->replaces[1]);
 
-			if (h->state == HOLD_READY || !((a != NULL && a->state == HOLD_READY) || (b != NULL && b->state == HOLD_READY)))
+			if (h->state == HOLD_READY ||
+			    !((a != NULL && a->state == HOLD_READY) ||
+			    (b != NULL && b->state == HOLD_READY)))
 				count++;
 		}
 	}
@@ -186,12 +202,17 @@ model_hold(struct model *m, const struct asked *q)
 		return HA_TOO_MANY_HOLDS;
 	for (size_t i = 0; i < m->n; i++) {
 		h = &m->holds[i];
-		if (h->state == HOLD_EXPIRED && (is_mine(h, q) || (h->room == q->room && (h->hours & q->hours) != 0)))
+		if (h->state == HOLD_EXPIRED &&
+		    (is_mine(h, q) || (h->room == q->room && (h->hours & q->hours) != 0)))
 			go(m, h, HOLD_FENCED);
 	}
 	assert_true(m->n < HOLDS_MAX);
-	m->holds[m->n++] = (struct plain){ .id = m->next_id++, .user = q->user, .room = q->room, .order = q->order, .hours = q->hours, .state = HOLD_HELD,
-		.due = m->now + 15 * SECOND, .expires = m->now + 10 * MINUTE, .window = m->now + 15 * MINUTE, .replaces = { old[0], old[1] } };
+	m->holds[m->n++] = (struct plain){
+		.id = m->next_id++, .user = q->user, .room = q->room, .order = q->order,
+		.hours = q->hours, .state = HOLD_HELD, .due = m->now + 15 * SECOND,
+		.expires = m->now + 10 * MINUTE, .window = m->now + 15 * MINUTE,
+		.replaces = { old[0], old[1] },
+	};
 	return HA_OK;
 }
 
@@ -208,7 +229,8 @@ model_ready(struct model *m, uint64_t id)
 		return h->ready_once && hold_state_is_live(h->state) ? HA_OK : HA_FENCED;
 	for (int i = 0; i < 2; i++) {
 		old = h->replaces[i] == 0 ? NULL : by_id(m, h->replaces[i]);
-		if (old != NULL && (old->state == HOLD_READY || old->state == HOLD_EXPIRED) && old->room == h->room && (old->hours & h->hours) != 0 &&
+		if (old != NULL && (old->state == HOLD_READY || old->state == HOLD_EXPIRED) &&
+		    old->room == h->room && (old->hours & h->hours) != 0 &&
 		    old->expires < h->expires)
 			h->expires = old->expires;
 	}
@@ -233,7 +255,8 @@ model_fence_others(struct model *m, const struct plain *but)
 	for (size_t i = 0; i < m->n; i++) {
 		struct plain *h = &m->holds[i];
 
-		if (h != but && h->order == but->order && (h->state == HOLD_HELD || h->state == HOLD_READY || h->state == HOLD_EXPIRED))
+		if (h != but && h->order == but->order &&
+		    (h->state == HOLD_HELD || h->state == HOLD_READY || h->state == HOLD_EXPIRED))
 			go(m, h, HOLD_FENCED);
 	}
 }
@@ -267,9 +290,11 @@ model_approve(struct model *m, uint64_t id, int64_t n)
 		go(m, next, HOLD_FENCED);
 	/* What the rule promises: nobody else has the time now. */
 	for (size_t i = 0; i < m->n; i++)
-		if (&m->holds[i] != h && m->holds[i].room == h->room && (m->holds[i].hours & h->hours) != 0 &&
+		if (&m->holds[i] != h && m->holds[i].room == h->room &&
+		    (m->holds[i].hours & h->hours) != 0 &&
 		    (hold_state_is_live(m->holds[i].state) || m->holds[i].guarded))
-			fail_msg("hold %d was granted over hold %d", (int)h->id, (int)m->holds[i].id);
+			fail_msg("hold %d was granted over hold %d", (int)h->id,
+			    (int)m->holds[i].id);
 	h->before = h->state;
 	go(m, h, HOLD_APPROVING);
 	if (h->n_tries == 8)
@@ -294,11 +319,13 @@ model_capture(struct model *m, struct plain *h)
 	model_fence_others(m, h);
 	if (h->state == HOLD_DECLINED || h->state == HOLD_FENCED || h->state == HOLD_REMOVED) {
 		for (size_t i = 0; i < m->n; i++)
-			if (m->holds[i].room == h->room && (m->holds[i].hours & h->hours) != 0 && &m->holds[i] != h &&
+			if (m->holds[i].room == h->room && (m->holds[i].hours & h->hours) != 0 &&
+			    &m->holds[i] != h &&
 			    (hold_state_is_live(m->holds[i].state) || m->holds[i].guarded))
 				return;
 		for (size_t i = 0; i < m->n; i++)
-			if (m->holds[i].room == h->room && (m->holds[i].hours & h->hours) != 0 && m->holds[i].state == HOLD_EXPIRED)
+			if (m->holds[i].room == h->room && (m->holds[i].hours & h->hours) != 0 &&
+			    m->holds[i].state == HOLD_EXPIRED)
 				go(m, &m->holds[i], HOLD_FENCED);
 	}
 	go(m, h, HOLD_APPROVED);
@@ -312,7 +339,8 @@ model_restore(struct model *m, struct plain *h, bool refused, int64_t n)
 
 	if (h->state != HOLD_APPROVING && (h->state != HOLD_UNKNOWN || n == 0 || h->doubt))
 		return;
-	if (!refused && n == 0 && h->state == HOLD_APPROVING && (h->before == HOLD_READY || h->before == HOLD_EXPIRED))
+	if (!refused && n == 0 && h->state == HOLD_APPROVING &&
+	    (h->before == HOLD_READY || h->before == HOLD_EXPIRED))
 		h->n_tries--;
 	go(m, h, !sure ? HOLD_UNKNOWN : h->expires <= m->now ? HOLD_EXPIRED : HOLD_READY);
 }
@@ -377,8 +405,8 @@ model_remove(struct model *m, uint64_t id, bool by_reservation)
 /* ---- both */
 
 static const char *const users[USERS] = { "u0", "u1", "u2", "u3" };
-static const char *const rooms[ROOMS] = { "000000000000000000000000", "111111111111111111111111", "222222222222222222222222", "333333333333333333333333",
-	"444444444444444444444444" };
+static const char *const rooms[ROOMS] = { "000000000000000000000000", "111111111111111111111111",
+	"222222222222222222222222", "333333333333333333333333", "444444444444444444444444" };
 
 /* How often each command got each answer. */
 enum command { DO_HOLD, DO_READY, DO_APPROVE, DO_OUTCOME, DO_REMOVE, DO__MAX };
@@ -404,7 +432,8 @@ hours_to_set(uint32_t hours, char out[200])
 			continue;
 		while (h < 23 && (hours >> (h + 1) & 1) != 0)
 			h++;
-		len += (size_t)snprintf(out + len, 200 - len, "%s%d-%d", len == 0 ? "" : ",", 60 * first, 60 * (h + 1));
+		len += (size_t)snprintf(out + len, 200 - len, "%s%d-%d", len == 0 ? "" : ",",
+		    60 * first, 60 * (h + 1));
 	}
 }
 
@@ -422,7 +451,8 @@ static void
 must(struct pair *p, enum command c, enum hold_answer_code real, enum hold_answer_code modelled)
 {
 	if (real != modelled)
-		fail_msg("operation %d, %s: %s, the model says %s", p->op, command_names[c], hold_answer_name(real), hold_answer_name(modelled));
+		fail_msg("operation %d, %s: %s, the model says %s", p->op, command_names[c],
+		    hold_answer_name(real), hold_answer_name(modelled));
 	p->answers[c][real]++;
 }
 
@@ -447,18 +477,22 @@ do_hold(struct pair *p)
 	snprintf(order, sizeof(order), "o%d", q.order);
 	snprintf(fingerprint, sizeof(fingerprint), "%d/%d/%d/%x", q.user, q.room, q.order, q.hours);
 	hours_to_set(q.hours, set);
-	must(p, DO_HOLD, world_hold_as(&p->w, users[q.user], rooms[q.room], order, set, fingerprint), model_hold(&p->m, &q));
+	must(p, DO_HOLD,
+	    world_hold_as(&p->w, users[q.user], rooms[q.room], order, set, fingerprint),
+	    model_hold(&p->m, &q));
 }
 
 static void
 do_outcome(struct pair *p, const struct plain *h, int64_t n)
 {
 	enum hold_outcome o = (enum hold_outcome)roll(&p->d, HO__MAX);
-	uint64_t id = h == NULL ? NOBODY : h->id, token = h == NULL || roll(&p->d, 20) == 0 ? roll(&p->d, 50) : h->token;
+	uint64_t id = h == NULL ? NOBODY : h->id,
+	    token = h == NULL || roll(&p->d, 20) == 0 ? roll(&p->d, 50) : h->token;
 
 	if (o == HO_APPROVED && roll(&p->d, 4) != 0)
 		o = HO_REFUSED;		/* else all orders are paid soon */
-	must(p, DO_OUTCOME, world_outcome(&p->w, id, token, o, n), model_outcome(&p->m, id, token, o, n));
+	must(p, DO_OUTCOME, world_outcome(&p->w, id, token, o, n),
+	    model_outcome(&p->m, id, token, o, n));
 }
 
 /* Somebody guesses tokens. */
@@ -472,7 +506,8 @@ do_guesses(struct pair *p, uint64_t id)
 		must(p, DO_APPROVE, world_approve(&p->w, id, n), model_approve(&p->m, id, n));
 		if (p->w.a.code != HA_OK)
 			return;
-		must(p, DO_OUTCOME, world_outcome(&p->w, id, h->token, HO_REFUSED, n + 1), model_outcome(&p->m, id, h->token, HO_REFUSED, n + 1));
+		must(p, DO_OUTCOME, world_outcome(&p->w, id, h->token, HO_REFUSED, n + 1),
+		    model_outcome(&p->m, id, h->token, HO_REFUSED, n + 1));
 	}
 }
 
@@ -509,7 +544,8 @@ do_one(struct pair *p)
 		do_guesses(p, id);
 		break;
 	default:
-		must(p, DO_REMOVE, world_remove(&p->w, id, by_reservation, 0), model_remove(&p->m, id, by_reservation));
+		must(p, DO_REMOVE, world_remove(&p->w, id, by_reservation, 0),
+		    model_remove(&p->m, id, by_reservation));
 		break;
 	}
 }
@@ -528,18 +564,23 @@ compare_states(struct pair *p)
 		snprintf(tid, sizeof(tid), "T%u", (unsigned)h->id);
 		if (!h->ready_once)
 			continue;
-		if (world_find_tid(w, tid) != HA_OK || w->a.hold.state != h->state || w->a.hold.token != h->token || w->a.hold.last_n != m->last_n[h->order])
-			fail_msg("operation %d: hold %u is %s, the model says %s", op, (unsigned)h->id,
-			    w->a.code == HA_OK ? hold_state_name(w->a.hold.state) : "gone", hold_state_name(h->state));
+		if (world_find_tid(w, tid) != HA_OK || w->a.hold.state != h->state ||
+		    w->a.hold.token != h->token || w->a.hold.last_n != m->last_n[h->order])
+			fail_msg("operation %d: hold %u is %s, the model says %s", op,
+			    (unsigned)h->id,
+			    w->a.code == HA_OK ? hold_state_name(w->a.hold.state) : "gone",
+			    hold_state_name(h->state));
 	}
 	/* No two live ones of a room overlap, but for a replacement and its own old one. */
 	for (size_t i = 0; i < m->n; i++) {
 		for (size_t j = 0; j < i; j++) {
 			const struct plain *a = &m->holds[i], *b = &m->holds[j];
 
-			if (hold_state_is_live(a->state) && hold_state_is_live(b->state) && a->room == b->room && (a->hours & b->hours) != 0 &&
+			if (hold_state_is_live(a->state) && hold_state_is_live(b->state) &&
+			    a->room == b->room && (a->hours & b->hours) != 0 &&
 			    !(a->user == b->user && (replaces(a, b) || replaces(b, a))))
-				fail_msg("operation %d: holds %u and %u overlap", op, (unsigned)a->id, (unsigned)b->id);
+				fail_msg("operation %d: holds %u and %u overlap", op,
+				    (unsigned)a->id, (unsigned)b->id);
 		}
 	}
 }
@@ -553,7 +594,10 @@ open_pair(struct pair *p, uint64_t seed)
 	hold_table_free(&p->w.t);
 	p->w.t = world_table(&p->w);
 	p->w.load = (struct hold_load){ .max_ready = 1000, .max_all = 1000 };
-	p->m = (struct model){ .holds = calloc(HOLDS_MAX, sizeof(struct plain)), .next_id = 1, .next_token = 1, .now = p->w.now.boot_ms };
+	p->m = (struct model){
+		.holds = calloc(HOLDS_MAX, sizeof(struct plain)), .next_id = 1, .next_token = 1,
+		.now = p->w.now.boot_ms,
+	};
 	p->d.x = seed * 0x9e3779b97f4a7c15;
 	assert_non_null(p->m.holds);
 }
@@ -568,10 +612,12 @@ close_pair(struct pair *p)
 static void
 run(struct pair *p, int operations)
 {
-	static const int64_t steps[] = { 0, 0, 1, 500, 5 * SECOND, 20 * SECOND, 70 * SECOND, 3 * MINUTE };
+	static const int64_t steps[] = { 0, 0, 1, 500, 5 * SECOND, 20 * SECOND, 70 * SECOND,
+		3 * MINUTE };
 
 	for (p->op = 0; p->op < operations; p->op++) {
-		world_pass(&p->w, roll(&p->d, 4) == 0 ? steps[roll(&p->d, sizeof(steps) / sizeof(steps[0]))] : 0);
+		world_pass(&p->w,
+		    roll(&p->d, 4) == 0 ? steps[roll(&p->d, sizeof(steps) / sizeof(steps[0]))] : 0);
 		p->m.now = p->w.now.boot_ms;
 		elapse(&p->m);
 		if (roll(&p->d, 10) == 0)
@@ -587,10 +633,13 @@ run(struct pair *p, int operations)
 static void
 random_commands_are_answered_as_the_model_answers_them(void **state)
 {
-	static const enum hold_answer_code possible[DO__MAX][12] = {	/* HA_OK, which is 0, ends a row and is possible always; busy is not modelled */
-		[DO_HOLD] = { HA_REPLAY, HA_WAIT, HA_ORDER_PAID, HA_IN_PROGRESS, HA_SLOT_HELD, HA_SLOT_SOLD, HA_TOO_MANY_HOLDS },
+	static const enum hold_answer_code possible[DO__MAX][12] = {
+		/* HA_OK, which is 0, ends a row and is possible always; busy is not modelled */
+		[DO_HOLD] = { HA_REPLAY, HA_WAIT, HA_ORDER_PAID, HA_IN_PROGRESS, HA_SLOT_HELD,
+		    HA_SLOT_SOLD, HA_TOO_MANY_HOLDS },
 		[DO_READY] = { HA_IN_PROGRESS, HA_FENCED },
-		[DO_APPROVE] = { HA_WAIT, HA_ORDER_PAID, HA_IN_PROGRESS, HA_TOO_MANY_REFUSED, HA_NO_HOLD, HA_EXPIRED, HA_FENCED, HA_LEDGER_BEHIND },
+		[DO_APPROVE] = { HA_WAIT, HA_ORDER_PAID, HA_IN_PROGRESS, HA_TOO_MANY_REFUSED,
+		    HA_NO_HOLD, HA_EXPIRED, HA_FENCED, HA_LEDGER_BEHIND },
 		[DO_OUTCOME] = { HA_NO_HOLD, HA_STALE_TOKEN },
 		[DO_REMOVE] = { HA_REPLAY, HA_ORDER_PAID, HA_IN_PROGRESS, HA_NO_HOLD },
 	};
@@ -606,7 +655,8 @@ random_commands_are_answered_as_the_model_answers_them(void **state)
 		assert_true(p.answers[c][HA_OK] > 100);
 		for (size_t i = 0; possible[c][i] != HA_OK; i++)
 			if (p.answers[c][possible[c][i]] < 3)
-				fail_msg("%s: %s came up %d times", command_names[c], hold_answer_name(possible[c][i]), p.answers[c][possible[c][i]]);
+				fail_msg("%s: %s came up %d times", command_names[c],
+				    hold_answer_name(possible[c][i]), p.answers[c][possible[c][i]]);
 	}
 }
 
@@ -632,8 +682,11 @@ prod(struct world *w)
 	size_t n = 0;
 
 	for (uint64_t id = 1; id < 12; id++) {
-		struct hold_request rq = { .cid = CID, .order = "o1", .user = users[id % USERS], .room = rooms[id % ROOMS], .set = set, .fingerprint = "f",
-			.attempt = "{}", .ttl_ms = 1000, .call_ms = 1000 };
+		struct hold_request rq = {
+			.cid = CID, .order = "o1", .user = users[id % USERS],
+			.room = rooms[id % ROOMS], .set = set, .fingerprint = "f", .attempt = "{}",
+			.ttl_ms = 1000, .call_ms = 1000,
+		};
 
 		hold_table_hold(w->t, &rq, &w->load, w->now, &w->a, &err);
 		hold_answer_clear(&w->a);
@@ -729,7 +782,8 @@ a_damaged_record_is_refused_or_harmless_but_never_a_crash(void **state)
 			assert_non_null(copy);
 			memcpy(copy, c.record[at], len);
 			for (uint32_t flips = i < 20 ? 0 : 1 + roll(&d, 3); flips > 0; flips--)
-				copy[roll(&d, (uint32_t)len)] = (char)(i % 2 == 0 ? roll(&d, 256) : roll(&d, 12));
+				copy[roll(&d, (uint32_t)len)] = (char)(i % 2 == 0 ? roll(&d, 256) :
+				    roll(&d, 12));
 			copy = realloc(copy, len == 0 ? 1 : len);
 			try_damaged(&victim, &c, at, copy, len);
 			free(copy);
@@ -758,7 +812,8 @@ a_record_cut_anywhere_or_of_another_version_is_refused(void **state)
 		whole = c.len[0];
 		t = world_table(&w);
 		/* 17 bytes are a record without any change */
-		if (hold_table_apply(t, c.record[0], cut, NULL, &err) != (cut == whole || cut == 17))
+		if (hold_table_apply(t, c.record[0], cut, NULL, &err) !=
+		    (cut == whole || cut == 17))
 			fail_msg("cut after %zu of %zu", cut, whole);
 		hold_table_free(&t);
 		world_close(&w);
@@ -774,7 +829,8 @@ a_record_cut_anywhere_or_of_another_version_is_refused(void **state)
 		cut_journal(&w.journal, &c);
 		w.journal.data[sizeof(size_t)] = (char)version;
 		t = world_table(&w);
-		assert_int_equal(hold_table_apply(t, c.record[0], c.len[0], NULL, &err), version == 1);
+		assert_int_equal(hold_table_apply(t, c.record[0], c.len[0], NULL, &err),
+		    version == 1);
 		hold_table_free(&t);
 		w.journal.data[sizeof(size_t)] = 1;
 		world_close(&w);
@@ -812,7 +868,10 @@ open_for_misfits(struct world *w, struct change *c)
 	world_opened(w, "a", ROOM1, "o1", "0-60");
 	world_granted(w, world_opened(w, "b", ROOM1, "o2", "60-120"), 3);
 	world_held(w, "c", ROOM1, "o3", "120-180");
-	*c = (struct change){ .kind = CHANGE_LIFE, .id = 1, .life = { .state = HOLD_EXPIRED, .due_ms = w->now.boot_ms + DAY } };
+	*c = (struct change){
+		.kind = CHANGE_LIFE, .id = 1,
+		.life = { .state = HOLD_EXPIRED, .due_ms = w->now.boot_ms + DAY },
+	};
 }
 
 static bool
@@ -837,11 +896,16 @@ static void
 a_change_that_is_well_written_but_does_not_fit_is_refused(void **state)
 {
 	static const char *const rows[] = {
-		"it fits", "a hold that is not there", "no step from ready to declined", "an approving hold is ended by no clock", "a ready hold is ended by one",
-		"a ready hold has a tid", "a tid is another's", "a tid does not change", "a held hold has no token", "only paid times are guarded",
-		"a paid hold is approved or removed", "an approving hold is not dropped in favour of a grant", "intervals out of order", "intervals that overlap",
-		"an interval past midnight", "no interval", "a second hold in a place", "a second open hold of an order", "a time that is taken",
-		"an order of which nothing is known", "an order that was never remembered", "a token that goes back", "an unknown kind",
+		"it fits", "a hold that is not there", "no step from ready to declined",
+		"an approving hold is ended by no clock", "a ready hold is ended by one",
+		"a ready hold has a tid", "a tid is another's", "a tid does not change",
+		"a held hold has no token", "only paid times are guarded",
+		"a paid hold is approved or removed",
+		"an approving hold is not dropped in favour of a grant", "intervals out of order",
+		"intervals that overlap", "an interval past midnight", "no interval",
+		"a second hold in a place", "a second open hold of an order",
+		"a time that is taken", "an order of which nothing is known",
+		"an order that was never remembered", "a token that goes back", "an unknown kind",
 	};
 
 	(void)state;
@@ -852,20 +916,29 @@ a_change_that_is_well_written_but_does_not_fit_is_refused(void **state)
 
 		open_for_misfits(&w, &c);
 		later = c.life.due_ms;
-		hold = (struct change){ .kind = CHANGE_HOLD, .id = 9, .cid = CID, .order = "o9", .user = "z", .room = ROOM1, .fingerprint = "f", .attempt = "{}",
-			.set = { .iv = { { 600, 660 }, { 700, 710 } }, .n = 2 }, .life = { .state = HOLD_HELD, .due_ms = later }, .grant = true };
+		hold = (struct change){
+			.kind = CHANGE_HOLD, .id = 9, .cid = CID, .order = "o9", .user = "z",
+			.room = ROOM1, .fingerprint = "f", .attempt = "{}",
+			.set = { .iv = { { 600, 660 }, { 700, 710 } }, .n = 2 },
+			.life = { .state = HOLD_HELD, .due_ms = later }, .grant = true,
+		};
 		switch (i) {
 		case 1: c.id = 77; break;
 		case 2: c.life.state = HOLD_DECLINED; break;
 		case 3: c.id = 2; c.life.state = HOLD_APPROVING; break;
-		case 4: c.life = (struct hold_life){ .state = HOLD_READY, .due_ms = INT64_MAX }; break;
+		case 4:
+			c.life = (struct hold_life){ .state = HOLD_READY, .due_ms = INT64_MAX };
+			break;
 		case 5: c.id = 3; c.life.state = HOLD_READY; break;
 		case 6: c.id = 3; c.life.state = HOLD_READY; c.tid = "T1"; break;
 		case 7: c.tid = "T9"; break;
 		case 8: c.id = 3; c.life.state = HOLD_HELD; c.life.token = 1; break;
 		case 9: c.life.state = HOLD_REMOVED; c.life.guarded = true; break;
 		case 10: c.life.paid = true; break;
-		case 11: c = hold; c.set = (struct interval_set){ .iv = { { 100, 110 } }, .n = 1 }; break;
+		case 11:
+			c = hold;
+			c.set = (struct interval_set){ .iv = { { 100, 110 } }, .n = 1 };
+			break;
 		case 12: c = hold; c.set.iv[1] = (struct interval){ 10, 20 }; break;
 		case 13: c = hold; c.set.iv[1].start = 650; break;
 		case 14: c = hold; c.set.iv[1] = (struct interval){ 1430, 1450 }; break;
@@ -873,9 +946,18 @@ a_change_that_is_well_written_but_does_not_fit_is_refused(void **state)
 		case 16: c = hold; c.user = "c"; break;
 		case 17: c = hold; c.order = "o3"; break;
 		case 18: c = hold; c.grant = false; c.set.iv[0].start = 30; break;
-		case 19: c = (struct change){ .kind = CHANGE_ORDER, .cid = CID, .order = "o1" }; break;
-		case 20: c = (struct change){ .kind = CHANGE_FORGET, .cid = CID, .order = "o1" }; break;
-		case 21: c = (struct change){ .kind = CHANGE_COUNTERS, .last_id = 99, .last_token = 0, .last_seq = 99 }; break;
+		case 19:
+			c = (struct change){ .kind = CHANGE_ORDER, .cid = CID, .order = "o1" };
+			break;
+		case 20:
+			c = (struct change){ .kind = CHANGE_FORGET, .cid = CID, .order = "o1" };
+			break;
+		case 21:
+			c = (struct change){ .kind = CHANGE_COUNTERS,
+				.last_id = 99,
+				.last_token = 0,
+				.last_seq = 99 };
+			break;
 		case 22: c.kind = (enum change_kind)99; break;
 		default: break;
 		}

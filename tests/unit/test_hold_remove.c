@@ -122,7 +122,8 @@ who_opens_and_cancels_again_and_again_is_not_remembered_each_time(void **state)
 
 	WORLD(w);
 	declined = world_opened(&w, "a", ROOM1, "o0", "0-60");
-	assert_int_equal(world_outcome(&w, declined, world_granted(&w, declined, 1), HO_DECLINED, 2), HA_OK);
+	assert_int_equal(world_outcome(&w, declined, world_granted(&w, declined, 1), HO_DECLINED,
+	    2), HA_OK);
 	for (int i = 0; i < 300; i++) {
 		id = world_opened(&w, "a", ROOM1, "o1", "0-60");
 		assert_int_equal(world_remove(&w, id, false, 0), HA_OK);

@@ -126,7 +126,11 @@ a_replacement_that_fails_leaves_the_old_hold_as_it_was(void **state)
 static void
 a_replacement_keeps_the_old_expiry_only_where_it_overlaps(void **state)
 {
-	static const struct { const char *set; int64_t left; } rows[] = { { "59-120", 7 * MINUTE }, { "0-60,100-110", 7 * MINUTE }, { "60-120", 10 * MINUTE } };
+	static const struct {
+		const char *set;
+		int64_t left;
+	} rows[] = { { "59-120", 7 * MINUTE }, { "0-60,100-110", 7 * MINUTE },
+		{ "60-120", 10 * MINUTE } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -209,7 +213,8 @@ a_hold_may_replace_one_of_its_place_and_one_of_its_order(void **state)
 	new = world_held(&w, "a", ROOM2, "o1", "30-90");	/* room 2's place, order 1 */
 	world_restart(&w);
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o3", "0-60"), HA_IN_PROGRESS);	/* a is being replaced */
-	assert_int_equal(world_hold(&w, "a", "cccccccccccccccccccccccc", "o2", "0-60"), HA_IN_PROGRESS);
+	assert_int_equal(world_hold(&w, "a", "cccccccccccccccccccccccc", "o2", "0-60"),
+	    HA_IN_PROGRESS);
 	assert_int_equal(world_ready(&w, new, "T3"), HA_OK);
 	assert_int_equal(world_approve(&w, a, 1), HA_FENCED);
 	assert_int_equal(world_approve(&w, b, 1), HA_FENCED);
@@ -254,7 +259,10 @@ an_expired_old_hold_may_go_to_others_while_its_replacement_is_opened(void **stat
 static void
 an_open_attempt_is_not_replaced(void **state)
 {
-	static const struct { enum hold_outcome end; enum hold_state s; } rows[] = { { HO_UNKNOWN, HOLD_UNKNOWN }, { HO_REVIEW, HOLD_REVIEW } };
+	static const struct {
+		enum hold_outcome end;
+		enum hold_state s;
+	} rows[] = { { HO_UNKNOWN, HOLD_UNKNOWN }, { HO_REVIEW, HOLD_REVIEW } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -266,10 +274,14 @@ an_open_attempt_is_not_replaced(void **state)
 		token = world_granted(&w, id, 1);
 		for (int round = 0; round < 2; round++) {
 			assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "0-60"), HA_IN_PROGRESS);	/* the same is no replay */
-			assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "60-120"), HA_IN_PROGRESS);
-			assert_int_equal(world_hold(&w, "a", ROOM1, "o2", "60-120"), HA_IN_PROGRESS);	/* this place */
-			assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "60-120"), HA_IN_PROGRESS);	/* this order */
-			assert_int_equal(world_hold(&w, "b", ROOM2, "o1", "60-120"), HA_IN_PROGRESS);
+			assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "60-120"),
+			    HA_IN_PROGRESS);
+			assert_int_equal(world_hold(&w, "a", ROOM1, "o2", "60-120"),
+			    HA_IN_PROGRESS); /* this place */
+			assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "60-120"),
+			    HA_IN_PROGRESS); /* this order */
+			assert_int_equal(world_hold(&w, "b", ROOM2, "o1", "60-120"),
+			    HA_IN_PROGRESS);
 			assert_int_equal(world_outcome(&w, id, token, rows[i].end, 2), HA_OK);
 			assert_int_equal(w.a.hold.state, rows[i].s);
 		}
@@ -306,7 +318,8 @@ main(void)
 		cmocka_unit_test(an_order_may_move_to_another_room_of_the_same_user),
 		cmocka_unit_test(a_hold_may_replace_one_of_its_place_and_one_of_its_order),
 		cmocka_unit_test(a_replacement_outlives_the_old_hold),
-		cmocka_unit_test(an_expired_old_hold_may_go_to_others_while_its_replacement_is_opened),
+		cmocka_unit_test(
+		    an_expired_old_hold_may_go_to_others_while_its_replacement_is_opened),
 		cmocka_unit_test(an_open_attempt_is_not_replaced),
 		cmocka_unit_test(an_approved_hold_leaves_its_place_but_keeps_its_time),
 	};

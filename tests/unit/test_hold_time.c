@@ -137,7 +137,10 @@ after_the_window_nothing_is_approved(void **state)
 static void
 a_charge_that_may_exist_is_ended_by_no_clock(void **state)
 {
-	static const struct { enum hold_outcome end; enum hold_state s; } rows[] = { { HO__MAX, HOLD_APPROVING }, { HO_UNKNOWN, HOLD_UNKNOWN },
+	static const struct {
+		enum hold_outcome end;
+		enum hold_state s;
+	} rows[] = { { HO__MAX, HOLD_APPROVING }, { HO_UNKNOWN, HOLD_UNKNOWN },
 		{ HO_REVIEW, HOLD_REVIEW }, { HO_APPROVED, HOLD_APPROVED } };
 
 	(void)state;

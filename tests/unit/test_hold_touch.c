@@ -23,8 +23,10 @@ static void
 decide_hold(struct world *w, const char *user, const char *room, const char *order, const char *set,
     struct step *s)
 {
-	struct hold_request rq = { .cid = CID, .order = order, .user = user, .room = room,
-		.fingerprint = "f", .attempt = "{}", .ttl_ms = 10 * MINUTE, .call_ms = 13 * SECOND };
+	struct hold_request rq = {
+		.cid = CID, .order = order, .user = user, .room = room, .fingerprint = "f",
+		.attempt = "{}", .ttl_ms = 10 * MINUTE, .call_ms = 13 * SECOND,
+	};
 	struct error err = { 0 };
 
 	assert_true(interval_set_parse(set, &rq.set, &err));
@@ -184,9 +186,11 @@ struct asked {
 static struct asked
 random_command(void)
 {
-	return (struct asked){ .kind = pick(9), .user = pick(6), .room = pick(5), .order = pick(9), .set = pick(4),
-		.id = last_id < 8 ? 1 + pick(8) : (unsigned)last_id - pick(8), .outcome = pick(HO__MAX),
-		.n = pick(4), .token = (int64_t)last_token - pick(3) };
+	return (struct asked){
+		.kind = pick(9), .user = pick(6), .room = pick(5), .order = pick(9), .set = pick(4),
+		.id = last_id < 8 ? 1 + pick(8) : (unsigned)last_id - pick(8),
+		.outcome = pick(HO__MAX), .n = pick(4), .token = (int64_t)last_token - pick(3),
+	};
 }
 
 static void
@@ -216,17 +220,19 @@ decide(struct world *w, const struct asked *c, struct step *s)
 		ok = hold_table_fail(w->t, c->id, c->n == 3, w->now, &s->a, &err);
 		break;
 	case 5:
-		ok = hold_table_approve(w->t, c->id, c->n + 1, "00", 1000, &w->load, w->now, &s->a, &err);
+		ok = hold_table_approve(w->t, c->id, c->n + 1, "00", 1000, &w->load, w->now, &s->a,
+		    &err);
 		break;
 	case 6:
-		ok = hold_table_outcome(w->t, c->id, (uint64_t)c->token, (enum hold_outcome)c->outcome, c->n, w->now,
-		    &s->a, &err);
+		ok = hold_table_outcome(w->t, c->id, (uint64_t)c->token,
+		    (enum hold_outcome)c->outcome, c->n, w->now, &s->a, &err);
 		break;
 	case 7:
 		ok = hold_table_remove(w->t, c->id, c->n > 1, c->n, w->now, &s->a, &err);
 		break;
 	default:
-		ok = hold_table_remember(w->t, CID, orders[c->order], c->n + 1, c->set == 0, w->now, &s->a, &err);
+		ok = hold_table_remember(w->t, CID, orders[c->order], c->n + 1, c->set == 0, w->now,
+		    &s->a, &err);
 		break;
 	}
 	if (!ok)	/* the same tid for two holds: nothing was decided */
@@ -298,7 +304,8 @@ what_meets_nothing_is_decided_alike_before_and_after(void **state)
 			} else {
 				apart++;
 				if (!stays_the_same(&w, &second, &a, &ahead))
-					fail_msg("round %u, step %d: kinds %u and %u", round, i, first.kind, second.kind);
+					fail_msg("round %u, step %d: kinds %u and %u", round, i,
+					    first.kind, second.kind);
 				apply(&w, &ahead);
 			}
 			clear(&a);

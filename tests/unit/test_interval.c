@@ -16,7 +16,12 @@
 static void
 a_day_and_two_minutes_make_an_interval(void **state)
 {
-	static const struct { const char *what; int day, start, end; bool ok; int at, until; } rows[] = {
+	static const struct {
+		const char *what;
+		int day, start, end;
+		bool ok;
+		int at, until;
+	} rows[] = {
 		{ "the first minute of the week", 0, 0, 1, true, 0, 1 },
 		{ "the last minute of the week", 6, 1439, 1440, true, 10079, 10080 },
 		{ "a whole Sunday", 0, 0, 1440, true, 0, 1440 },
@@ -44,10 +49,15 @@ a_day_and_two_minutes_make_an_interval(void **state)
 static void
 neighbours_do_not_overlap(void **state)
 {
-	static const struct { int16_t a0, a1, b0, b1; bool overlap; } rows[] = {
-		{ 600, 720, 720, 840, false }, { 600, 720, 719, 840, true }, { 600, 720, 600, 720, true },
-		{ 600, 720, 630, 660, true },  { 600, 601, 601, 602, false }, { 0, 1440, 1440, 2880, false },
-		{ 0, 1, 10079, 10080, false }, { 0, 1440, 0, 1, true }, { 0, 1440, 1439, 1440, true },
+	static const struct {
+		int16_t a0, a1, b0, b1;
+		bool overlap;
+	} rows[] = {
+		{ 600, 720, 720, 840, false }, { 600, 720, 719, 840, true },
+		{ 600, 720, 600, 720, true }, { 600, 720, 630, 660, true },
+		{ 600, 601, 601, 602, false }, { 0, 1440, 1440, 2880, false },
+		{ 0, 1, 10079, 10080, false }, { 0, 1440, 0, 1, true },
+		{ 0, 1440, 1439, 1440, true },
 	};
 
 	(void)state;
@@ -55,8 +65,10 @@ neighbours_do_not_overlap(void **state)
 		struct interval a = { rows[i].a0, rows[i].a1 }, b = { rows[i].b0, rows[i].b1 };
 		struct interval_set sa = { .iv = { a }, .n = 1 }, sb = { .iv = { b }, .n = 1 };
 
-		if (interval_overlaps(a, b) != rows[i].overlap || interval_overlaps(b, a) != rows[i].overlap ||
-		    interval_set_overlaps(&sa, &sb) != rows[i].overlap || interval_set_overlaps(&sb, &sa) != rows[i].overlap)
+		if (interval_overlaps(a, b) != rows[i].overlap ||
+		    interval_overlaps(b, a) != rows[i].overlap ||
+		    interval_set_overlaps(&sa, &sb) != rows[i].overlap ||
+		    interval_set_overlaps(&sb, &sa) != rows[i].overlap)
 			fail_msg("row %zu", i);
 	}
 }
@@ -65,7 +77,9 @@ static void
 normalizing_sorts_and_names_the_two_that_overlap(void **state)
 {
 	struct interval_set s = { .iv = { { 300, 400 }, { 100, 200 }, { 200, 300 } }, .n = 3 };
-	struct interval_set clash = { .iv = { { 500, 600 }, { 100, 200 }, { 0, 50 }, { 150, 160 } }, .n = 4 };
+	struct interval_set clash = {
+		.iv = { { 500, 600 }, { 100, 200 }, { 0, 50 }, { 150, 160 } }, .n = 4,
+	};
 	struct interval_set before = clash, none = { .n = 0 };
 	size_t a = 99, b = 99;
 
@@ -105,7 +119,8 @@ sets_overlap_where_any_two_of_theirs_do(void **state)
 static void
 what_is_written_is_read_back(void **state)
 {
-	static const char *const texts[] = { "0-1", "10079-10080", "0-1440", "1980-2100,3420-3480", "0-1440,1440-2880", "5-6,6-7,9-10" };
+	static const char *const texts[] = { "0-1", "10079-10080", "0-1440", "1980-2100,3420-3480",
+		"0-1440,1440-2880", "5-6,6-7,9-10" };
 	struct interval_set s;
 	struct error err;
 	struct buf out;
@@ -125,9 +140,10 @@ static void
 what_would_not_be_written_is_refused(void **state)
 {
 	static const char *const texts[] = {
-		"", ",", "-", "1", "1-", "-1", "1-1", "2-1", "01-2", "1-02", "00-1", "+1-2", " 1-2", "1-2 ", "1 -2", "1-2,", ",1-2", "1-2,,3-4", "1-2;3-4",
-		"1--2", "0x1-2", "10079-10081", "10080-10081", "1439-1441", "0-1441", "3-4,1-2", "1-3,2-4", "1-2,1-2", "99999999999999999999-1",
-		"1-99999999999999999999", "1-2\n", "1.5-2",
+		"", ",", "-", "1", "1-", "-1", "1-1", "2-1", "01-2", "1-02", "00-1", "+1-2", " 1-2",
+		"1-2 ", "1 -2", "1-2,", ",1-2", "1-2,,3-4", "1-2;3-4", "1--2", "0x1-2",
+		"10079-10081", "10080-10081", "1439-1441", "0-1441", "3-4,1-2", "1-3,2-4",
+		"1-2,1-2", "99999999999999999999-1", "1-99999999999999999999", "1-2\n", "1.5-2",
 	};
 	struct interval_set s = { .n = 7 };
 	struct error err;
@@ -187,7 +203,8 @@ a_full_week_holds_every_minute_once(void **state)
 static void
 a_week_takes_all_intervals_or_none_and_gives_back_only_the_owners(void **state)
 {
-	struct interval a[] = { { 100, 200 }, { 300, 400 } }, b[] = { { 200, 300 }, { 350, 360 } }, c[] = { { 200, 300 }, { 400, 410 } };
+	struct interval a[] = { { 100, 200 }, { 300, 400 } }, b[] = { { 200, 300 }, { 350, 360 } },
+	    c[] = { { 200, 300 }, { 400, 410 } };
 	struct week w = { NULL, 0, 0 };
 	int one = 0, two = 0;
 

@@ -42,8 +42,9 @@ setup(void **state)
 	if (f == NULL)
 		return -1;
 	disk_reset();
-	f->options = (struct journal_options){ .io = &disk_io, .segment_size = SEGMENT, .boot_id = "boot-1",
-	    .now = { 1000, 2000 } };
+	f->options = (struct journal_options){
+		.io = &disk_io, .segment_size = SEGMENT, .boot_id = "boot-1", .now = { 1000, 2000 },
+	};
 	snprintf(f->dir, sizeof(f->dir), "/tmp/test-journal-XXXXXX");
 	*state = f;
 	return mkdtemp(f->dir) == NULL ? -1 : 0;
@@ -199,7 +200,8 @@ a_record_parses_only_whole(void **state)
 	journal_record_format(&r, &b);
 	assert_int_equal(b.len, 32);	/* 25 + 5, padded to 8 */
 	assert_true(journal_record_parse((const uint8_t *)b.data, b.len, &got));
-	assert_true(got.seq == 7 && got.prev == 8 && got.behind == 1 && got.crc == r.crc && got.len == 5);
+	assert_true(
+	    got.seq == 7 && got.prev == 8 && got.behind == 1 && got.crc == r.crc && got.len == 5);
 	assert_memory_equal(got.payload, "hello", 5);
 	for (size_t left = 0; left < b.len; left++)
 		assert_false(journal_record_parse((const uint8_t *)b.data, left, &got));
@@ -389,9 +391,16 @@ a_lost_record_that_a_later_sync_relied_on_is_damage(void **state)
 static void
 a_whole_record_that_does_not_follow_is_not_taken(void **state)
 {
-	static const struct { uint64_t seq; uint32_t prev_off; bool taken; const char *sentence; } rows[] = {
-		{ 2, 0, true, "the next" }, { 1, 0, false, "an earlier number" },
-		    { 3, 0, false, "a later number" }, { 2, 1, false, "another chain" },
+	static const struct {
+		uint64_t seq;
+		uint32_t prev_off;
+		bool taken;
+		const char *sentence;
+	} rows[] = {
+		{ 2, 0, true, "the next" },
+		{ 1, 0, false, "an earlier number" },
+		{ 3, 0, false, "a later number" },
+		{ 2, 1, false, "another chain" },
 	};
 	struct fixture *f = *state;
 	struct journal_record first, r;
@@ -406,9 +415,11 @@ a_whole_record_that_does_not_follow_is_not_taken(void **state)
 		add_synced(f, "one");
 		read_bytes(f, FIRST, JOURNAL_HEADER, bytes, sizeof(bytes));
 		assert_true(journal_record_parse(bytes, sizeof(bytes), &first));
-		r = (struct journal_record){ .seq = rows[i].seq, .prev = first.crc + rows[i].prev_off,
-		    .behind = (uint32_t)rows[i].seq - 1, .type = JOURNAL_RECORD_TABLE,
-			.payload = (const uint8_t *)"two", .len = 3 };
+		r = (struct journal_record){
+			.seq = rows[i].seq, .prev = first.crc + rows[i].prev_off,
+			.behind = (uint32_t)rows[i].seq - 1, .type = JOURNAL_RECORD_TABLE,
+			.payload = (const uint8_t *)"two", .len = 3,
+		};
 		journal_record_format(&r, &b);
 		scribble(f, FIRST, JOURNAL_HEADER + journal_record_size(3), b.data, b.len);
 		buf_clear(&b);
@@ -422,13 +433,20 @@ a_whole_record_that_does_not_follow_is_not_taken(void **state)
 static void
 damage_elsewhere_refuses_to_start(void **state)
 {
-	static const struct { size_t at; const char *sentence; } rows[] = {
-		{ 0, "the magic" }, { 8, "the version" }, { 33, "the queue's id" }, { 50, "the boot id" },
-		    { 105, "the chain" }, { 109, "the crc" },
-		{ JOURNAL_HEADER, "the first record's length" }, { JOURNAL_HEADER + 9, "its number" },
-		    { JOURNAL_HEADER + 17, "its prev" },
-		{ JOURNAL_HEADER + 21, "its behind" }, { JOURNAL_HEADER + 24, "its type" },
-		    { JOURNAL_HEADER + 30, "its payload" },
+	static const struct { size_t at; const char *sentence;
+	} rows[] = {
+		{ 0, "the magic" },
+		{ 8, "the version" },
+		{ 33, "the queue's id" },
+		{ 50, "the boot id" },
+		{ 105, "the chain" },
+		{ 109, "the crc" },
+		{ JOURNAL_HEADER, "the first record's length" },
+		{ JOURNAL_HEADER + 9, "its number" },
+		{ JOURNAL_HEADER + 17, "its prev" },
+		{ JOURNAL_HEADER + 21, "its behind" },
+		{ JOURNAL_HEADER + 24, "its type" },
+		{ JOURNAL_HEADER + 30, "its payload" },
 	};
 	struct fixture *f = *state;
 	char text[100];

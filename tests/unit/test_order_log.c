@@ -74,8 +74,11 @@ open_log(void)
 static struct hold_view
 hold(enum hold_state s, int64_t n, const char *attempt)
 {
-	return (struct hold_view){ .id = 7, .state = s, .cid = "TC0ONETIME", .order = "주문 1", .user = "u-1", .room = "0123456789abcdef01234567", .tid = "T1",
-		.attempt = attempt, .answer = "https://never.example/told", .token = 9, .n = n, .last_n = n - 1 };
+	return (struct hold_view){
+		.id = 7, .state = s, .cid = "TC0ONETIME", .order = "주문 1", .user = "u-1",
+		.room = "0123456789abcdef01234567", .tid = "T1", .attempt = attempt,
+		.answer = "https://never.example/told", .token = 9, .n = n, .last_n = n - 1,
+	};
 }
 
 static struct order_entry found[64];
@@ -107,7 +110,8 @@ static void
 what_is_noted_is_read_again(void **state)
 {
 	struct order_log *l = open_log();
-	struct hold_view a = hold(HOLD_APPROVING, 3, "{\"total_amount\":2200}"), b = hold(HOLD_APPROVED, 3, "{}");
+	struct hold_view a = hold(HOLD_APPROVING, 3, "{\"total_amount\":2200}"),
+	    b = hold(HOLD_APPROVED, 3, "{}");
 
 	(void)state;
 	order_log_note(l, &a, "abc");

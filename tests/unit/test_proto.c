@@ -56,7 +56,9 @@ arguments_are_read_in_any_order(void **state)
 	struct error err;
 
 	(void)state;
-	assert_int_equal(parse_text("1 x message=hi version=2 room=64b0 deadline=5 id=9", &b, &m, &err), PROTO_OK);
+	assert_int_equal(parse_text("1 x message=hi version=2 room=64b0 deadline=5 id=9", &b, &m,
+	    &err),
+	    PROTO_OK);
 	assert_string_equal(proto_text(&m, ARG_MESSAGE), "hi");
 	assert_int_equal(proto_num(&m, ARG_VERSION), 2);
 	assert_string_equal(proto_text(&m, ARG_ROOM), "64b0");
@@ -94,7 +96,8 @@ the_longest_hold_fits_a_line(void **state)
 	struct buf b = BUF_INIT;
 	struct proto_message m;
 	struct error err;
-	char *attempt = malloc(ATTEMPT_MAX), *answer = malloc(ANSWER_MAX), order[ORDER_CAP], user[USER_CAP];
+	char *attempt = malloc(ATTEMPT_MAX), *answer = malloc(ANSWER_MAX), order[ORDER_CAP],
+	    user[USER_CAP];
 
 	(void)state;
 	memset(attempt, 0xea, ATTEMPT_MAX - 1);
@@ -123,7 +126,11 @@ the_longest_hold_fits_a_line(void **state)
 static void
 a_line_that_is_not_of_the_protocol_is_told_apart_from_a_wrong_one(void **state)
 {
-	static const struct { const char *line; enum proto_result result; const char *sentence; } rows[] = {
+	static const struct {
+		const char *line;
+		enum proto_result result;
+		const char *sentence;
+	} rows[] = {
 		{ "1 hello", PROTO_OK, "a tag and a verb" },
 		{ "0123456789abcdef hello", PROTO_OK, "the longest tag" },
 		{ "0123456789abcdefg hello", PROTO_GARBAGE, "a tag one too long" },
@@ -168,7 +175,8 @@ a_line_that_is_not_of_the_protocol_is_told_apart_from_a_wrong_one(void **state)
 		{ "1 x user=%00", PROTO_WRONG, "an escaped NUL" },
 		{ "1 x user=%2", PROTO_WRONG, "half an escape" },
 		{ "1 x user=%", PROTO_WRONG, "a bare percent" },
-		{ "1 x room=0123456789abcdef01234567", PROTO_OK, "a text of 24 where 24 are allowed" },
+		{ "1 x room=0123456789abcdef01234567", PROTO_OK,
+		    "a text of 24 where 24 are allowed" },
 		{ "1 x room=0123456789abcdef012345678", PROTO_WRONG, "a text of 25" },
 	};
 	struct buf line = BUF_INIT;
@@ -180,7 +188,8 @@ a_line_that_is_not_of_the_protocol_is_told_apart_from_a_wrong_one(void **state)
 		enum proto_result got = parse_text(rows[i].line, &line, &m, &err);
 
 		if (got != rows[i].result)
-			fail_msg("%s: %d, not %d (%s)", rows[i].sentence, got, rows[i].result, err.msg);
+			fail_msg("%s: %d, not %d (%s)", rows[i].sentence, got, rows[i].result,
+			    err.msg);
 		assert_true((got == PROTO_OK) == (err.code == ERR_NONE));
 		assert_true(got == PROTO_GARBAGE || m.tag[0] != '\0');
 	}
@@ -218,7 +227,8 @@ a_message_without_a_field_says_so(void **state)
 static void
 a_verb_takes_its_arguments_and_no_other(void **state)
 {
-	static const struct { const char *line; const char *why; } rows[] = {
+	static const struct { const char *line; const char *why;
+	} rows[] = {
 		{ "1 hello", NULL },
 		{ "1 hello id=1", "hello has no argument id" },
 		{ "1 helo", "helo is not a verb" },
@@ -233,7 +243,8 @@ a_verb_takes_its_arguments_and_no_other(void **state)
 		{ "1 approve id=1 n=1 key=00", "approve needs deadline" },
 		{ "1 approve id=1 n=1 key=00 deadline=5", NULL },
 		{ "1 watch deadline=5", "watch needs seen" },
-		{ "1 outcome id=1 token=1 outcome=approved n=2 paid=1", "outcome has no argument paid" },
+		{ "1 outcome id=1 token=1 outcome=approved n=2 paid=1",
+		    "outcome has no argument paid" },
 	};
 	struct buf line = BUF_INIT;
 	struct proto_message m;
@@ -260,14 +271,16 @@ an_answer_shows_the_hold_and_the_conflicts(void **state)
 	struct proto_message m;
 
 	(void)state;
-	a.hold = (struct hold_view){ .id = 3, .state = HOLD_APPROVING, .before = HOLD_READY, .cid = "C",
-	    .order = "o 1", .user = "u", .room = "r",
-		.tid = "T1", .attempt = "{}", .answer = "", .window_boot_ms = 900, .token = 5, .n = 2,
-		    .deadline_boot_ms = 13, .last_n = 2 };
+	a.hold = (struct hold_view){
+		.id = 3, .state = HOLD_APPROVING, .before = HOLD_READY, .cid = "C", .order = "o 1",
+		.user = "u", .room = "r", .tid = "T1", .attempt = "{}", .answer = "",
+		.window_boot_ms = 900, .token = 5, .n = 2, .deadline_boot_ms = 13, .last_n = 2,
+	};
 	verb_answer(&m, "7", &a, &conflicts);
 	proto_format(&m, &line);
 	assert_string_equal(buf_str(&line),
-	    "7 ok id=3 state=approving before=ready cid=C order=o%201 user=u room=r tid=T1 window=900 token=5 n=2 "
+	    "7 ok id=3 state=approving before=ready cid=C order=o%201 user=u room=r tid=T1 "
+	    "window=900 token=5 n=2 "
 	    "deadline=13 last_n=2 attempt={}\n");
 	buf_reset(&line);
 	a = (struct hold_answer){ .code = HA_SLOT_HELD, .retry_ms = 5000 };

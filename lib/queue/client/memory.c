@@ -25,7 +25,8 @@ apply(struct memory *m, const struct buf *record, struct error *err)
 {
 	struct hold_changes changed;
 
-	return record->len == 0 || hold_table_apply(m->table, record->data, record->len, &changed, err);
+	return record->len == 0 ||
+	    hold_table_apply(m->table, record->data, record->len, &changed, err);
 }
 
 static bool
@@ -81,8 +82,8 @@ look(struct memory *m, enum verb_id id, const struct proto_message *rq, struct b
 		verb_hello(&said, rq->tag, m->table, "");
 		proto_set_text(&said, ARG_QUEUE, own_id);
 	} else if (id == VERB_LIST) {
-		verb_list(m->table, proto_text(rq, ARG_ROOM), (uint64_t)proto_num(rq, ARG_AFTER), &text,
-		    &next);
+		verb_list(m->table, proto_text(rq, ARG_ROOM), (uint64_t)proto_num(rq, ARG_AFTER),
+		    &text, &next);
 		proto_set_text(&said, ARG_HELD, buf_str(&text));
 	} else if (id == VERB_STATS) {
 		verb_stats(m->table, &text);
@@ -104,7 +105,8 @@ answer_line(struct memory *m, char *line, size_t len, struct proto_message *rq, 
 	struct now now = m->clock();
 	enum verb_id id;
 
-	if (proto_parse(line, len, rq, err) != PROTO_OK || !verb_check(rq, &id, err) || !expire(m, now, err))
+	if (proto_parse(line, len, rq, err) != PROTO_OK || !verb_check(rq, &id, err) ||
+	    !expire(m, now, err))
 		return false;
 	if (verb_get(id)->decide != NULL)
 		return decide(m, verb_get(id), rq, now, answer, err);
@@ -113,8 +115,8 @@ answer_line(struct memory *m, char *line, size_t len, struct proto_message *rq, 
 }
 
 static bool
-exchange(struct transport *t, const char *tag, const struct buf *line, bool waits, int64_t deadline_boot_ms,
-    struct buf *answer, struct error *err)
+exchange(struct transport *t, const char *tag, const struct buf *line, bool waits,
+    int64_t deadline_boot_ms, struct buf *answer, struct error *err)
 {
 	struct memory *m = (struct memory *)(void *)t;
 	struct buf copy = BUF_INIT;

@@ -95,9 +95,11 @@ ask(struct queue *q, bool waits, int64_t deadline_boot_ms, struct error *err)
 	proto_format(&q->m, &q->line);
 	if (q->line.bad)
 		return error_set(err, ERR_INTERNAL, "out of memory");
-	if (!q->transport->exchange(q->transport, tag, &q->line, waits, deadline_boot_ms, &q->in, err))
+	if (!q->transport->exchange(q->transport, tag, &q->line, waits, deadline_boot_ms, &q->in,
+	    err))
 		return false;
-	if (q->in.bad || q->in.len == 0 || proto_parse(q->in.data, q->in.len, &q->m, &why) != PROTO_OK)
+	if (q->in.bad || q->in.len == 0 ||
+	    proto_parse(q->in.data, q->in.len, &q->m, &why) != PROTO_OK)
 		return distrust(q, err, "is garbage");
 	if (strcmp(q->m.tag, tag) != 0)
 		return distrust(q, err, "belongs to another question");
@@ -114,7 +116,8 @@ ask_ok(struct queue *q, bool waits, int64_t deadline_boot_ms, struct error *err)
 {
 	if (!ask(q, waits, deadline_boot_ms, err))
 		return false;
-	return strcmp(q->m.word, "ok") == 0 || distrust(q, err, "has a word that is none of its verb's");
+	return strcmp(q->m.word, "ok") == 0 ||
+	    distrust(q, err, "has a word that is none of its verb's");
 }
 
 static bool
@@ -172,13 +175,15 @@ take_answer(const struct proto_message *m, struct queue_answer *out)
 	TAKE_TEXT(m, ARG_FAILURE, out->failure);
 	if (!take_hold(m, &out->hold))
 		return "names a state that there is not";
-	if (proto_has(m, ARG_CONFLICTS) && !interval_set_parse(proto_text(m, ARG_CONFLICTS), &out->conflicts, NULL))
+	if (proto_has(m, ARG_CONFLICTS) &&
+	    !interval_set_parse(proto_text(m, ARG_CONFLICTS), &out->conflicts, NULL))
 		return "names intervals that there are not";
 	return NULL;
 }
 
 static bool
-ask_rule(struct queue *q, bool waits, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err)
+ask_rule(struct queue *q, bool waits, int64_t deadline_boot_ms, struct queue_answer *out,
+    struct error *err)
 {
 	static const struct proto_message nothing;
 	const char *why;
@@ -217,8 +222,8 @@ queue_hold(struct queue *q, const struct hold_request *rq, int64_t deadline_boot
 }
 
 bool
-queue_ready(struct queue *q, uint64_t id, const char *tid, const char *answer, int64_t deadline_boot_ms,
-    struct queue_answer *out, struct error *err)
+queue_ready(struct queue *q, uint64_t id, const char *tid, const char *answer,
+    int64_t deadline_boot_ms, struct queue_answer *out, struct error *err)
 {
 	struct proto_message *m = begin(q, VERB_READY);
 
@@ -332,7 +337,8 @@ add_held(const char *s, struct buf *json)
 		int64_t start, end;
 		size_t len;
 
-		if (!take_digits(&s, &start) || *s++ != '-' || !take_digits(&s, &end) || *s++ != ':')
+		if (!take_digits(&s, &start) || *s++ != '-' || !take_digits(&s, &end) ||
+		    *s++ != ':')
 			return false;
 		len = strcspn(s, ",");
 		if (len >= sizeof(state))
@@ -350,7 +356,8 @@ add_held(const char *s, struct buf *json)
 
 /* The daemon gives a page at a time; together they need not be one moment's picture. */
 bool
-queue_list(struct queue *q, const char *room, struct buf *json, int64_t deadline_boot_ms, struct error *err)
+queue_list(struct queue *q, const char *room, struct buf *json, int64_t deadline_boot_ms,
+    struct error *err)
 {
 	int64_t after = 0;
 
@@ -428,14 +435,16 @@ queue_watch(struct queue *q, int64_t wait_ms, bool *poked, struct error *err)
 }
 
 bool
-queue_next(struct queue *q, uint64_t after, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err)
+queue_next(struct queue *q, uint64_t after, int64_t deadline_boot_ms, struct queue_answer *out,
+    struct error *err)
 {
 	proto_set_num(begin(q, VERB_NEXT), ARG_AFTER, (int64_t)after);
 	return ask_rule(q, false, deadline_boot_ms, out, err);
 }
 
 bool
-queue_overdue(struct queue *q, uint64_t after, int64_t deadline_boot_ms, struct queue_answer *out, struct error *err)
+queue_overdue(struct queue *q, uint64_t after, int64_t deadline_boot_ms, struct queue_answer *out,
+    struct error *err)
 {
 	proto_set_num(begin(q, VERB_OVERDUE), ARG_AFTER, (int64_t)after);
 	return ask_rule(q, false, deadline_boot_ms, out, err);
@@ -503,7 +512,8 @@ queue_admit(struct queue *q, bool adopted, uint64_t token_floor, int64_t deadlin
 }
 
 bool
-queue_hello(struct queue *q, struct queue_greeting *out, int64_t deadline_boot_ms, struct error *err)
+queue_hello(struct queue *q, struct queue_greeting *out, int64_t deadline_boot_ms,
+    struct error *err)
 {
 	begin(q, VERB_HELLO);
 	if (!ask_ok(q, false, deadline_boot_ms, err))

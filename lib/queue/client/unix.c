@@ -150,7 +150,8 @@ dial(struct client *c, int64_t until_boot_ms, struct error *err)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 
 	if (strlen(c->path) >= sizeof(sun.sun_path))
-		return error_set(err, ERR_UNAVAILABLE, "%s is too long a path for a socket", c->path);
+		return error_set(err, ERR_UNAVAILABLE, "%s is too long a path for a socket",
+		    c->path);
 	memcpy(sun.sun_path, c->path, strlen(c->path) + 1);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
@@ -169,8 +170,8 @@ is_expected(struct client *c, struct error *err)
 	if (expected[0] == '\0' || strcmp(expected, c->id) == 0)
 		return true;
 	hang_up(c);
-	return error_set(err, ERR_CONFLICT, "the queue at %s is %s, but this site's is %s", c->path, c->id,
-	    expected);
+	return error_set(err, ERR_CONFLICT, "the queue at %s is %s, but this site's is %s", c->path,
+	    c->id, expected);
 }
 
 static bool
@@ -199,11 +200,12 @@ is_wait(const struct buf *line, const char *tag)
 }
 
 static bool
-exchange(struct transport *t, const char *tag, const struct buf *line, bool waits, int64_t deadline_boot_ms,
-    struct buf *answer, struct error *err)
+exchange(struct transport *t, const char *tag, const struct buf *line, bool waits,
+    int64_t deadline_boot_ms, struct buf *answer, struct error *err)
 {
 	struct client *c = (struct client *)(void *)t;
-	int64_t until = clock_boot_ms() + SILENCE_MS, end = deadline_boot_ms + (waits ? GRACE_MS : 0);
+	int64_t until = clock_boot_ms() + SILENCE_MS,
+	    end = deadline_boot_ms + (waits ? GRACE_MS : 0);
 
 	if (until > end)
 		until = end;

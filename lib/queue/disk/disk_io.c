@@ -24,4 +24,5 @@ sys_unlink(int dir, const char *name)
 	return unlinkat(dir, name, 0);
 }
 
-const struct disk_io disk_system_io = { sys_openat, pwrite, fdatasync, fsync, sys_rename, sys_unlink };
+const struct disk_io disk_system_io = { sys_openat, pwrite, fdatasync, fsync, sys_rename,
+	sys_unlink };

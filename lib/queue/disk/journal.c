@@ -65,7 +65,8 @@ journal_append(struct journal *j, const void *record, size_t len, struct error *
 		return error_set(err, ERR_INTERNAL, "the journal has failed before");
 	if (len == 0 || len > JOURNAL_RECORD_MAX) {
 		j->failed = true;
-		return error_set(err, ERR_INTERNAL, "a record of %zu bytes does not fit the journal", len);
+		return error_set(err, ERR_INTERNAL,
+		    "a record of %zu bytes does not fit the journal", len);
 	}
 	if (journal_record_size(len) > journal_left(j) && !roll(j, clock_now(), err))
 		return false;
@@ -165,8 +166,10 @@ emit_typed(struct writer *w, enum journal_record_type type, const void *payload,
 		errno = EMSGSIZE;
 		return false;
 	}
-	w->last = (struct journal_record){ .seq = w->last.seq + 1, .prev = w->last.crc, .type = type,
-	    .payload = payload, .len = len };
+	w->last = (struct journal_record){
+		.seq = w->last.seq + 1, .prev = w->last.crc, .type = type, .payload = payload,
+		.len = len,
+	};
 	journal_record_format(&w->last, &w->chunk);
 	return w->chunk.len < WRITE_CHUNK || flush(w);
 }
@@ -178,7 +181,8 @@ emit_record(void *ctx, const void *record, size_t len)
 }
 
 static bool
-write_snapshot(struct writer *w, bool (*source)(void *from, journal_emit *emit, void *ctx), void *from)
+write_snapshot(struct writer *w, bool (*source)(void *from, journal_emit *emit, void *ctx),
+    void *from)
 {
 	struct journal_header h = w->j->header;
 	uint8_t bytes[JOURNAL_HEADER], count[8];

@@ -59,7 +59,8 @@ journal_write_zeros(struct journal *j, int fd, size_t from, size_t to)
 	static const uint8_t zeros[65536];
 
 	for (size_t at = from; at < to; at += sizeof(zeros))
-		if (!journal_write_all(j, fd, zeros, to - at < sizeof(zeros) ? to - at : sizeof(zeros), at))
+		if (!journal_write_all(j, fd, zeros,
+		    to - at < sizeof(zeros) ? to - at : sizeof(zeros), at))
 			return false;
 	return true;
 }

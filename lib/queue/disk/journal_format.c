@@ -60,7 +60,8 @@ journal_header_format(const struct journal_header *h, uint8_t out[JOURNAL_HEADER
 }
 
 bool
-journal_header_parse(const uint8_t in[JOURNAL_HEADER], struct journal_header *out, struct error *err)
+journal_header_parse(const uint8_t in[JOURNAL_HEADER], struct journal_header *out,
+    struct error *err)
 {
 	uint32_t kind = get_u32(in + H_KIND);
 

@@ -81,7 +81,8 @@ refill(struct opening *o, struct file *f, struct error *err)
 }
 
 static bool
-check_header(struct opening *o, struct file *f, enum journal_kind kind, uint64_t number, struct error *err)
+check_header(struct opening *o, struct file *f, enum journal_kind kind, uint64_t number,
+    struct error *err)
 {
 	struct journal *j = o->j;
 
@@ -105,7 +106,8 @@ check_header(struct opening *o, struct file *f, enum journal_kind kind, uint64_t
 }
 
 static bool
-open_file(struct opening *o, struct file *f, enum journal_kind kind, uint64_t number, struct error *err)
+open_file(struct opening *o, struct file *f, enum journal_kind kind, uint64_t number,
+    struct error *err)
 {
 	struct stat st;
 
@@ -125,7 +127,8 @@ close_file(struct file *f)
 }
 
 static bool
-replay_one(struct opening *o, const struct file *f, const struct journal_record *r, struct error *err)
+replay_one(struct opening *o, const struct file *f, const struct journal_record *r,
+    struct error *err)
 {
 	o->report->records++;
 	if (o->replay(o->ctx, r->payload, r->len, err))
@@ -178,8 +181,8 @@ read_segment(struct opening *o, struct file *f, struct error *err)
 	struct journal *j = o->j;
 	struct journal_record r;
 
-	while (journal_record_parse(f->data + f->pos, f->len - f->pos, &r) && r.seq == j->last_seq + 1 &&
-	    r.prev == j->chain) {
+	while (journal_record_parse(f->data + f->pos, f->len - f->pos, &r) &&
+	    r.seq == j->last_seq + 1 && r.prev == j->chain) {
 		if (r.type != JOURNAL_RECORD_TABLE)
 			return damaged(j, f, err, "a record that no segment has");
 		if (!replay_one(o, f, &r, err))
@@ -199,8 +202,8 @@ is_relied_on(const struct journal *j, const struct file *f)
 	struct journal_record r;
 
 	for (size_t at = f->pos; at + JOURNAL_RECORD_HEADER <= f->len; at += JOURNAL_ALIGN)
-		if (journal_record_parse(f->data + at, f->len - at, &r) && r.seq > j->last_seq + 1 &&
-		    r.seq - 1 - r.behind > j->last_seq)
+		if (journal_record_parse(f->data + at, f->len - at, &r) &&
+		    r.seq > j->last_seq + 1 && r.seq - 1 - r.behind > j->last_seq)
 			return true;
 	return false;
 }
@@ -218,7 +221,8 @@ keep_torn(struct opening *o, const struct file *f, size_t end, struct error *err
 	fd = j->io->openat(j->dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return journal_fault(j, err, "create", name);
-	done = journal_write_all(j, fd, f->data + f->pos, end - f->pos, 0) && j->io->fdatasync(fd) == 0;
+	done = journal_write_all(j, fd, f->data + f->pos, end - f->pos, 0) &&
+	    j->io->fdatasync(fd) == 0;
 	done = done || journal_fault(j, err, "write", name);
 	close(fd);
 	return done && journal_sync_dir(j, err);
@@ -283,7 +287,8 @@ replay_segment(struct opening *o, uint64_t number, struct error *err)
 	if (done && number == o->last)
 		done = open_last(o, &f, err);
 	else if (done && end_of_data(&f) > f.pos)
-		done = damaged(j, &f, err, "not the record that follows, and this is not the last segment");
+		done = damaged(j, &f, err,
+		    "not the record that follows, and this is not the last segment");
 	close_file(&f);
 	return done;
 }
@@ -295,7 +300,8 @@ number_of(const char *name, const char *prefix, uint64_t *out)
 	size_t n = strlen(prefix);
 	char *end;
 
-	if (strncmp(name, prefix, n) != 0 || strlen(name) != n + 16 || strspn(name + n, "0123456789") != 16)
+	if (strncmp(name, prefix, n) != 0 || strlen(name) != n + 16 ||
+	    strspn(name + n, "0123456789") != 16)
 		return false;
 	*out = strtoull(name + n, &end, 10);
 	return *out > 0;
@@ -361,8 +367,8 @@ note_spare(struct journal *j)
 {
 	struct stat st;
 
-	j->has_spare = fstatat(j->dir, "spare", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-	    (size_t)st.st_size == j->segment_size;
+	j->has_spare = fstatat(j->dir, "spare", &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISREG(st.st_mode) && (size_t)st.st_size == j->segment_size;
 }
 
 static bool
@@ -384,7 +390,8 @@ replay_files(struct opening *o, struct error *err)
 	/* segment N is begun before snapshot N is made */
 	if (o->first != first || o->last - o->first + 1 != o->n_segments)
 		return error_set(err, ERR_INTERNAL,
-		    "%s: a segment is missing: %llu are there from %llu to %llu, after snapshot %llu",
+		    "%s: a segment is missing: %llu are there from %llu to %llu, after snapshot "
+		    "%llu",
 		    j->path, (unsigned long long)o->n_segments, (unsigned long long)o->first,
 		    (unsigned long long)o->last, (unsigned long long)o->snapshot);
 	if (o->snapshot != 0 && !replay_snapshot(o, err))
@@ -402,8 +409,8 @@ open_files(struct opening *o, struct error *err)
 	struct journal *j = o->j;
 
 	o->report->is_new = true;
-	if (!each_name(o, note_snapshot, err) || !each_name(o, note_segment, err) || !replay_files(o, err) ||
-	    !each_name(o, remove_leftover, err))
+	if (!each_name(o, note_snapshot, err) || !each_name(o, note_segment, err) ||
+	    !replay_files(o, err) || !each_name(o, remove_leftover, err))
 		return false;
 	note_spare(j);
 	j->oldest = o->snapshot == 0 ? 1 : o->snapshot;
@@ -437,7 +444,9 @@ journal_open(const char *dir, const struct journal_options *options,
     struct journal **out, struct journal_report *report, struct error *err)
 {
 	struct journal *j = calloc(1, sizeof(*j));
-	struct opening o = { .j = j, .report = report, .options = options, .replay = replay, .ctx = ctx };
+	struct opening o = {
+		.j = j, .report = report, .options = options, .replay = replay, .ctx = ctx,
+	};
 
 	memset(report, 0, sizeof(*report));
 	*out = NULL;

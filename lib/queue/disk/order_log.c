@@ -39,7 +39,8 @@ is_name(const char *name, uint64_t *number)
 {
 	char end;
 
-	return strlen(name) == strlen("orders-") + 16 && sscanf(name, "orders-%16" SCNu64 "%c", number, &end) == 1;
+	return strlen(name) == strlen("orders-") + 16 &&
+	    sscanf(name, "orders-%16" SCNu64 "%c", number, &end) == 1;
 }
 
 /* ---- files */
@@ -97,7 +98,8 @@ remove_old(struct order_log *l, const struct files *f, int64_t now_wall_ms)
 
 	for (size_t i = 0; i + 1 < f->n; i++) {
 		name_of(f->number[i], name);
-		if (fstatat(l->dir, name, &st, 0) == 0 && (int64_t)st.st_mtime * 1000 + l->keep_ms < now_wall_ms)
+		if (fstatat(l->dir, name, &st, 0) == 0 &&
+		    (int64_t)st.st_mtime * 1000 + l->keep_ms < now_wall_ms)
 			l->io->unlink(l->dir, name);
 	}
 }
@@ -141,7 +143,8 @@ turn_over(struct order_log *l)
 }
 
 struct order_log *
-order_log_open(const char *dir, const struct disk_io *io, int64_t keep_ms, struct now now, struct error *err)
+order_log_open(const char *dir, const struct disk_io *io, int64_t keep_ms, struct now now,
+    struct error *err)
 {
 	struct order_log *l = calloc(1, sizeof(*l));
 	struct files f = { 0 };
@@ -197,7 +200,8 @@ flush(struct order_log *l)
 	bool failed = false;
 
 	while (done < l->pending.len && !failed) {
-		ssize_t n = l->io->pwrite(l->fd, l->pending.data + done, l->pending.len - done, l->at);
+		ssize_t n = l->io->pwrite(l->fd, l->pending.data + done, l->pending.len - done,
+		    l->at);
 
 		failed = n <= 0 && !(n < 0 && errno == EINTR);
 		if (n > 0) {
@@ -206,7 +210,9 @@ flush(struct order_log *l)
 		}
 	}
 	if (failed && !l->told)
-		log_event(LOG_LEVEL_ERROR, "orders_log_not_written", KV_STR("error", strerror(errno)), KV_INT("waiting_bytes", l->pending.len - done));
+		log_event(LOG_LEVEL_ERROR, "orders_log_not_written",
+		    KV_STR("error", strerror(errno)),
+		    KV_INT("waiting_bytes", l->pending.len - done));
 	l->told = failed;
 	if (done == l->pending.len) {
 		buf_reset(&l->pending);
@@ -247,7 +253,8 @@ order_log_note(struct order_log *l, const struct hold_view *h, const char *key)
 	proto_format(&m, &l->pending);
 	if (l->pending.bad)
 		return;		/* order_log_is_behind says so */
-	snprintf(crc, sizeof(crc), "%08" PRIx32, crc32c(0, l->pending.data + from + CRC_LEN, l->pending.len - from - CRC_LEN));
+	snprintf(crc, sizeof(crc), "%08" PRIx32,
+	    crc32c(0, l->pending.data + from + CRC_LEN, l->pending.len - from - CRC_LEN));
 	memcpy(l->pending.data + from, crc, CRC_LEN);
 	flush(l);
 }
@@ -282,14 +289,19 @@ read_line(char *line, size_t len, struct order_entry *e)
 	e->token = (uint64_t)proto_num(&m, ARG_TOKEN);
 	e->n = proto_num(&m, ARG_N);
 	e->last_n = proto_num(&m, ARG_LAST_N);
-	return hold_state_parse(m.word, &e->state) && copy_text(e->cid, sizeof(e->cid), proto_text(&m, ARG_CID)) &&
-	    copy_text(e->order, sizeof(e->order), proto_text(&m, ARG_ORDER)) && copy_text(e->user, sizeof(e->user), proto_text(&m, ARG_USER)) &&
-	    copy_text(e->room, sizeof(e->room), proto_text(&m, ARG_ROOM)) && copy_text(e->tid, sizeof(e->tid), proto_text(&m, ARG_TID)) &&
-	    copy_text(e->key, sizeof(e->key), proto_text(&m, ARG_KEY)) && copy_text(e->attempt, sizeof(e->attempt), proto_text(&m, ARG_ATTEMPT));
+	return hold_state_parse(m.word, &e->state) &&
+	    copy_text(e->cid, sizeof(e->cid), proto_text(&m, ARG_CID)) &&
+	    copy_text(e->order, sizeof(e->order), proto_text(&m, ARG_ORDER)) &&
+	    copy_text(e->user, sizeof(e->user), proto_text(&m, ARG_USER)) &&
+	    copy_text(e->room, sizeof(e->room), proto_text(&m, ARG_ROOM)) &&
+	    copy_text(e->tid, sizeof(e->tid), proto_text(&m, ARG_TID)) &&
+	    copy_text(e->key, sizeof(e->key), proto_text(&m, ARG_KEY)) &&
+	    copy_text(e->attempt, sizeof(e->attempt), proto_text(&m, ARG_ATTEMPT));
 }
 
 static bool
-read_file(FILE *f, bool (*each)(void *ctx, const struct order_entry *e, struct error *err), void *ctx, int64_t *torn, struct error *err)
+read_file(FILE *f, bool (*each)(void *ctx, const struct order_entry *e, struct error *err),
+    void *ctx, int64_t *torn, struct error *err)
 {
 	struct order_entry *e = malloc(sizeof(*e));
 	char *line = NULL;
@@ -311,7 +323,9 @@ read_file(FILE *f, bool (*each)(void *ctx, const struct order_entry *e, struct e
 }
 
 bool
-order_log_read(const char *path, bool (*each)(void *ctx, const struct order_entry *e, struct error *err), void *ctx, int64_t *torn, struct error *err)
+order_log_read(const char *path,
+    bool (*each)(void *ctx, const struct order_entry *e, struct error *err), void *ctx,
+    int64_t *torn, struct error *err)
 {
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct files files = { 0 };
@@ -320,7 +334,8 @@ order_log_read(const char *path, bool (*each)(void *ctx, const struct order_entr
 
 	*torn = 0;
 	if (dir < 0)
-		return error_sys(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_INTERNAL, "open %s", path);
+		return error_sys(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_INTERNAL, "open %s",
+		    path);
 	ok = list_files(dir, &files, err);
 	for (size_t i = 0; ok && i < files.n; i++) {
 		int fd;
@@ -329,7 +344,8 @@ order_log_read(const char *path, bool (*each)(void *ctx, const struct order_entr
 		name_of(files.number[i], name);
 		fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 		f = fd < 0 ? NULL : fdopen(fd, "r");
-		ok = f != NULL ? read_file(f, each, ctx, torn, err) : error_sys(err, ERR_INTERNAL, "open %s/%s", path, name);
+		ok = f != NULL ? read_file(f, each, ctx, torn, err) :
+		    error_sys(err, ERR_INTERNAL, "open %s/%s", path, name);
 		if (f != NULL)
 			fclose(f);
 		else if (fd >= 0)

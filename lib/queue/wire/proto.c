@@ -158,7 +158,8 @@ add_value(struct buf *b, const char *s)
 		buf_add(b, s, plain);
 		if (s[plain] == '\0')
 			return;
-		buf_add(b, (char[]){ '%', hex[(unsigned char)s[plain] >> 4], hex[s[plain] & 15] }, 3);
+		buf_add(b, (char[]){ '%', hex[(unsigned char)s[plain] >> 4], hex[s[plain] & 15] },
+		    3);
 		plain++;
 	}
 }
@@ -206,7 +207,8 @@ decode_value(char *s)
 		}
 		high = hex_digit(s[1]);
 		low = high < 0 ? -1 : hex_digit(s[2]);
-		if (low < 0 || (high == 0 && low == 0) || is_plain((unsigned char)(high << 4 | low)))
+		if (low < 0 || (high == 0 && low == 0) ||
+		    is_plain((unsigned char)(high << 4 | low)))
 			return false;
 		*to++ = (char)(high << 4 | low);
 		s += 2;
@@ -241,7 +243,8 @@ take_value(struct proto_message *m, enum proto_field f, char *value, struct erro
 		return error_set(err, ERR_INPUT, "%s stands twice", row->name);
 	if (row->type == NUMBER) {
 		if (!parse_number(value, &n) || n < row->min || n > row->max)
-			return error_set(err, ERR_INPUT, "%s is not a number in its range", row->name);
+			return error_set(err, ERR_INPUT, "%s is not a number in its range",
+			    row->name);
 		proto_set_num(m, f, n);
 		return true;
 	}

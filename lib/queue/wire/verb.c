@@ -21,8 +21,9 @@ decide_hold(struct hold_table *t, const struct proto_message *m, const struct ho
 	struct hold_request rq = {
 		.cid = proto_text(m, ARG_CID), .order = proto_text(m, ARG_ORDER),
 		.user = proto_text(m, ARG_USER), .room = proto_text(m, ARG_ROOM),
-		.fingerprint = proto_text(m, ARG_FINGERPRINT), .attempt = proto_text(m, ARG_ATTEMPT),
-		.ttl_ms = proto_num(m, ARG_TTL_MS), .call_ms = proto_num(m, ARG_CALL_MS),
+		.fingerprint = proto_text(m, ARG_FINGERPRINT),
+		.attempt = proto_text(m, ARG_ATTEMPT), .ttl_ms = proto_num(m, ARG_TTL_MS),
+		.call_ms = proto_num(m, ARG_CALL_MS),
 	};
 
 	if (!interval_set_parse(proto_text(m, ARG_SET), &rq.set, err))
@@ -44,7 +45,8 @@ decide_fail(struct hold_table *t, const struct proto_message *m, const struct ho
     struct now now, struct hold_answer *out, struct error *err)
 {
 	(void)load;
-	return hold_table_fail(t, (uint64_t)proto_num(m, ARG_ID), proto_num(m, ARG_PAID) != 0, now, out, err);
+	return hold_table_fail(t, (uint64_t)proto_num(m, ARG_ID), proto_num(m, ARG_PAID) != 0, now,
+	    out, err);
 }
 
 static bool
@@ -98,8 +100,8 @@ decide_outcome(struct hold_table *t, const struct proto_message *m, const struct
 	(void)load;
 	if (!hold_outcome_parse(proto_text(m, ARG_OUTCOME), &o))
 		return error_set(err, ERR_INPUT, "outcome is not one of the outcomes");
-	return hold_table_outcome(t, (uint64_t)proto_num(m, ARG_ID), (uint64_t)proto_num(m, ARG_TOKEN), o,
-	    proto_num(m, ARG_N), now, out, err);
+	return hold_table_outcome(t, (uint64_t)proto_num(m, ARG_ID),
+	    (uint64_t)proto_num(m, ARG_TOKEN), o, proto_num(m, ARG_N), now, out, err);
 }
 
 static bool
@@ -111,8 +113,8 @@ decide_remove(struct hold_table *t, const struct proto_message *m, const struct 
 	(void)load;
 	if (!by_reservation && strcmp(proto_text(m, ARG_BY), "gateway") != 0)
 		return error_set(err, ERR_INPUT, "by is neither reservation nor gateway");
-	return hold_table_remove(t, (uint64_t)proto_num(m, ARG_ID), by_reservation, proto_num(m, ARG_N),
-	    now, out, err);
+	return hold_table_remove(t, (uint64_t)proto_num(m, ARG_ID), by_reservation,
+	    proto_num(m, ARG_N), now, out, err);
 }
 
 static bool
@@ -140,8 +142,8 @@ decide_remember(struct hold_table *t, const struct proto_message *m, const struc
     struct now now, struct hold_answer *out, struct error *err)
 {
 	(void)load;
-	return hold_table_remember(t, proto_text(m, ARG_CID), proto_text(m, ARG_ORDER), proto_num(m, ARG_LAST_N),
-	    proto_num(m, ARG_PAID) != 0, now, out, err);
+	return hold_table_remember(t, proto_text(m, ARG_CID), proto_text(m, ARG_ORDER),
+	    proto_num(m, ARG_LAST_N), proto_num(m, ARG_PAID) != 0, now, out, err);
 }
 
 static bool
@@ -150,8 +152,9 @@ decide_take_over(struct hold_table *t, const struct proto_message *m, const stru
 {
 	struct hold_handover h = {
 		.cid = proto_text(m, ARG_CID), .order = proto_text(m, ARG_ORDER),
-		.user = proto_text(m, ARG_USER), .room = proto_text(m, ARG_ROOM), .tid = proto_text(m, ARG_TID),
-		.attempt = proto_text(m, ARG_ATTEMPT), .key = proto_has(m, ARG_KEY) ? proto_text(m, ARG_KEY) : NULL,
+		.user = proto_text(m, ARG_USER), .room = proto_text(m, ARG_ROOM),
+		.tid = proto_text(m, ARG_TID), .attempt = proto_text(m, ARG_ATTEMPT),
+		.key = proto_has(m, ARG_KEY) ? proto_text(m, ARG_KEY) : NULL,
 		.token = (uint64_t)proto_num(m, ARG_TOKEN), .n = proto_num(m, ARG_N),
 		.last_n = proto_num(m, ARG_LAST_N), .window_ms = proto_num(m, ARG_WINDOW_MS),
 	};
@@ -169,7 +172,8 @@ decide_admit(struct hold_table *t, const struct proto_message *m, const struct h
     struct now now, struct hold_answer *out, struct error *err)
 {
 	(void)load;
-	return hold_table_admit(t, proto_num(m, ARG_ADOPTED) != 0, (uint64_t)proto_num(m, ARG_TOKEN), now, out, err);
+	return hold_table_admit(t, proto_num(m, ARG_ADOPTED) != 0,
+	    (uint64_t)proto_num(m, ARG_TOKEN), now, out, err);
 }
 
 const char *
@@ -185,7 +189,8 @@ static const struct verb verbs[] = {
 		.name = "hold",
 		.needs = B(CID) | B(ORDER) | B(USER) | B(ROOM) | B(SET) | B(FINGERPRINT) |
 		    B(ATTEMPT) | B(TTL_MS) | B(CALL_MS) | B(DEADLINE),
-		.waits = true, .decide = decide_hold, .promises = PROMISE_HOLD, .begins = CALL_READY,
+		.waits = true, .decide = decide_hold, .promises = PROMISE_HOLD,
+		.begins = CALL_READY,
 	},
 	[VERB_READY] = {
 		.name = "ready", .needs = B(ID) | B(TID) | B(ANSWER),
@@ -220,7 +225,8 @@ static const struct verb verbs[] = {
 	[VERB_NEXT] = { .name = "next", .may = B(AFTER), .decide = decide_next },
 	[VERB_REMEMBER] = {
 		.name = "remember", .needs = B(CID) | B(ORDER) | B(LAST_N) | B(PAID),
-		.may = B(USER) | B(ROOM) | B(TID) | B(ATTEMPT) | B(STATE) | B(KEY) | B(TOKEN) | B(N),
+		.may = B(USER) | B(ROOM) | B(TID) | B(ATTEMPT) | B(STATE) | B(KEY) | B(TOKEN) |
+		    B(N),
 		.decide = decide_remember, .notes = NOTE_TOLD,
 	},
 	[VERB_TAKE_OVER] = {
@@ -260,7 +266,8 @@ verb_check(const struct proto_message *m, enum verb_id *out, struct error *err)
 		return error_set(err, ERR_INPUT, "%s is not a verb", m->word);
 	for (enum proto_field f = 0; f < ARG__MAX; f++) {
 		if ((verbs[id].needs & PROTO_BIT(f)) != 0 && !proto_has(m, f))
-			return error_set(err, ERR_INPUT, "%s needs %s", verbs[id].name, proto_field_name(f));
+			return error_set(err, ERR_INPUT, "%s needs %s", verbs[id].name,
+			    proto_field_name(f));
 		if (((verbs[id].needs | verbs[id].may) & PROTO_BIT(f)) == 0 && proto_has(m, f))
 			return error_set(err, ERR_INPUT, "%s has no argument %s", verbs[id].name,
 			    proto_field_name(f));
@@ -305,7 +312,8 @@ set_view(struct proto_message *m, const struct hold_view *h)
 }
 
 void
-verb_answer(struct proto_message *m, const char *tag, const struct hold_answer *a, struct buf *conflicts)
+verb_answer(struct proto_message *m, const char *tag, const struct hold_answer *a,
+    struct buf *conflicts)
 {
 	proto_begin(m, tag, hold_answer_name(a->code));
 	if (a->hold.id != 0)
@@ -359,7 +367,8 @@ list_one(void *ctx, const struct hold_view *h, const struct interval_set *set)
 }
 
 void
-verb_list(const struct hold_table *t, const char *room, uint64_t after, struct buf *held, uint64_t *next)
+verb_list(const struct hold_table *t, const char *room, uint64_t after, struct buf *held,
+    uint64_t *next)
 {
 	struct page p = { .held = held, .after = after };
 
