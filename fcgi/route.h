@@ -7,10 +7,10 @@
 #include "fcgi/call.h"
 
 struct route {
-	const char *method, *path;
+	const char *method;
+	const char *path;	/* one that ends with /: what follows, without another /, is a parameter */
 	unsigned roles;		/* any of these (enum conf_role); 0: open to everybody */
 	void (*handle)(struct call *c);
-	/* path ends with /: what follows it, without another /, is a parameter */
 	const char *name;	/* for the log: an alias is logged under the name of what it stands for */
 	bool by_address;	/* open to the addresses of [fcgi] metrics_addresses, too */
 };

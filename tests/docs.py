@@ -80,6 +80,11 @@ def the_table_of_contents_is_complete():
             if p.is_file() and p.name != "README.md" and f"({p.name})" not in contents]
 
 
+def the_documents_are_installed():
+    made = read("Makefile.am").partition("nobase_dist_doc_DATA")[2].partition("\n\n")[0].split()
+    return [name(p) for p in sorted((TOP / "doc").rglob("*.*")) if name(p) not in made]
+
+
 def lines_are_short():
     wrong = []
     for page in PAGES:
@@ -345,7 +350,8 @@ def programs():
     return wrong
 
 
-CHECKS = [links_lead_somewhere, the_table_of_contents_is_complete, lines_are_short,
+CHECKS = [links_lead_somewhere, the_table_of_contents_is_complete,
+          the_documents_are_installed, lines_are_short,
           named_files_exist, twins_say_the_same, snippets_are_parts_of_the_example,
           routes_of_the_reference, routes_of_the_manual, routes_of_openapi, problems,
           codes_of_fields, messages, settings, commands_of_roompayctl, exit_codes,

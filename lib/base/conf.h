@@ -36,7 +36,7 @@ struct conf_merchant {	/* [merchant CID] */
 	struct secret key;
 	char cid_secret_file[CONF_PATH_CAP];
 	struct secret cid_secret;
-	int64_t hold_ttl_ms;			/* hold_ttl = seconds, 30..840; default 600 */
+	int64_t hold_ttl_ms;			/* hold_ttl = seconds, 1..840; default 600 */
 	enum conf_unbookable on_unbookable;
 };
 
@@ -65,7 +65,7 @@ struct conf {
 	char fcgi_socket[CONF_PATH_CAP];
 	int64_t workers;			/* also what the queue derives its limits from */
 	char prefix[CONF_PATH_CAP];		/* "" or "/pay": removed from the path */
-	int64_t deadline_ms;			/* deadline = ms, 2000..30000; default 13000 */
+	int64_t deadline_ms;			/* deadline = ms, 5000..30000; default 13000 */
 	/* [queue] */
 	char queue_socket[CONF_PATH_CAP];
 	char queue_dir[CONF_PATH_CAP];
@@ -95,7 +95,7 @@ struct conf {
 enum conf_user { CONF_FOR_FCGI = 1, CONF_FOR_QUEUED = 2, CONF_FOR_COURIER = 4, CONF_FOR_CTL = 8 };	/* whose secrets are read */
 
 /* Reads PATH into *c. Every mistake is a line "PATH:LINE: what" on `out` (may be NULL); false if there was any.
- * Only the secrets that `user` needs are opened. conf_free clears secrets. */
+ * Only the secrets that `user` needs are opened. conf_clear clears secrets. */
 bool conf_read(struct conf *c, const char *path, enum conf_user user, FILE *out, struct error *err)
 	__attribute__((warn_unused_result));
 void conf_clear(struct conf *c);

@@ -1,5 +1,6 @@
-/* The queue as its users see it: one connection to roompay-queued, synchronous, every call with a deadline. A struct of functions, so that tests
- * may put hold_table behind it without a socket (queue_memory). Protocol: doc/protocol.md.
+/* The queue as its users see it: one connection to roompay-queued, synchronous, every call with a
+ * deadline. Tests put a hold_table behind the same functions, without a socket (queue_open_memory).
+ * Protocol: doc/protocol.md.
  * Errors: ERR_UNAVAILABLE: not reached, or no answer in time (what was asked may have happened; all verbs are safe to repeat); ERR_INTERNAL. Rules' refusals
  * are answers, not errors. The connection is opened at first use, and again after a failure; a closed connection makes the daemon forget our
  * calls and waiters. */
