@@ -8,6 +8,7 @@ import leaks
 import plans
 from booking_site import Site
 from fronts import FORCED, FRONTS
+from sim_program import Program
 from stack import Stack
 
 BUILD = os.environ.get("ROOMPAY_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")
@@ -60,6 +61,28 @@ def brief():
 def fresh():
     """For tests that stop or kill something."""
     yield from make()
+
+
+@pytest.fixture(scope="session")
+def _sim(tmp_path_factory):
+    program = Program(tmp_path_factory.mktemp("sim"))
+    yield program
+    assert program.end() == 0
+
+
+@pytest.fixture
+def sim(_sim):
+    """A simulator that all tests share; each begins with an empty one."""
+    _sim.control.post("/reset")
+    return _sim
+
+
+@pytest.fixture
+def own_sim(tmp_path):
+    """A simulator that the test may stop."""
+    program = Program(tmp_path)
+    yield program
+    program.end()
 
 
 @pytest.hookimpl(hookwrapper=True)
