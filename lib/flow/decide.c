@@ -99,7 +99,7 @@ write_end(struct deciding *d, enum ledger_kind kind, enum store_put *how, struct
 static bool
 decide(struct deciding *d, bool dry_run, struct decision_report *out, enum store_put *how, struct error *err)
 {
-	struct provider_answer pa;
+	struct provider_answer pa = { 0 };
 	enum flow_verdict v;
 	enum ledger_kind kind;
 	char why[200] = "";

@@ -110,8 +110,11 @@ struct call {
 };
 
 static bool
-begin(struct call *c, struct kakaopay *k, enum message_call kind, const char *cid, int64_t deadline_boot_ms, struct error *err)
+begin(struct call *c, struct kakaopay *k, enum message_call kind, const char *cid, int64_t deadline_boot_ms, enum kakaopay_outcome *o,
+    struct provider_answer *pa, struct error *err)
 {
+	*o = KO_NOT_SENT;
+	memset(pa, 0, sizeof(*pa));
 	*c = (struct call){ .k = k, .kind = kind, .deadline_boot_ms = deadline_boot_ms, .window_boot_ms = INT64_MAX,
 		.guarded = kind == MC_APPROVE || kind == MC_CANCEL };
 	c->merchant = conf_merchant(k->conf, cid);
@@ -199,7 +202,6 @@ classify(const struct call *c, struct provider_answer *pa)
 static bool
 call(struct call *c, enum kakaopay_outcome *o, struct provider_answer *pa, struct error *err)
 {
-	*pa = (struct provider_answer){ 0 };
 	if (!send_request(c, err))
 		return error_wrap(err, "%s", message_call_name(c->kind));
 	*o = classify(c, pa);
@@ -227,7 +229,7 @@ kakaopay_ready(struct kakaopay *k, const struct kakaopay_ready *rq, int64_t dead
 	int64_t began = clock_boot_ms();
 	struct call c;
 
-	if (!begin(&c, k, MC_READY, rq->cid, deadline_boot_ms, err))
+	if (!begin(&c, k, MC_READY, rq->cid, deadline_boot_ms, o, pa, err))
 		return false;
 	c.user_token = rq->user_token;
 	message_ready_format(c.merchant->mode, rq, c.cid_secret, &k->body);
@@ -250,7 +252,7 @@ kakaopay_approve(struct kakaopay *k, const struct kakaopay_approve *rq, int64_t 
 	int64_t began = clock_boot_ms();
 	struct call c;
 
-	if (!begin(&c, k, MC_APPROVE, rq->cid, deadline_boot_ms, err))
+	if (!begin(&c, k, MC_APPROVE, rq->cid, deadline_boot_ms, o, pa, err))
 		return false;
 	c.window_boot_ms = rq->window_boot_ms;
 	message_approve_format(c.merchant->mode, rq, c.cid_secret, &k->body);
@@ -269,7 +271,7 @@ kakaopay_order(struct kakaopay *k, const char *cid, const char *tid, int64_t dea
 	int64_t began = clock_boot_ms();
 	struct call c;
 
-	if (!begin(&c, k, MC_ORDER, cid, deadline_boot_ms, err))
+	if (!begin(&c, k, MC_ORDER, cid, deadline_boot_ms, o, pa, err))
 		return false;
 	message_order_format(c.merchant->mode, cid, tid, c.cid_secret, &k->body);
 	if (!call(&c, o, pa, err))
@@ -287,7 +289,7 @@ kakaopay_cancel(struct kakaopay *k, const struct kakaopay_cancel *rq, int64_t de
 	int64_t began = clock_boot_ms();
 	struct call c;
 
-	if (!begin(&c, k, MC_CANCEL, rq->cid, deadline_boot_ms, err))
+	if (!begin(&c, k, MC_CANCEL, rq->cid, deadline_boot_ms, o, pa, err))
 		return false;
 	message_cancel_format(c.merchant->mode, rq, c.cid_secret, &k->body);
 	if (!call(&c, o, pa, err))

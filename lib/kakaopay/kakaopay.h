@@ -74,7 +74,7 @@ struct kakaopay_cancel {
 struct kakaopay_canceled { char aid[TID_CAP]; enum kakaopay_status status; struct amount approved_cancel, canceled, available; int64_t canceled_at_ms; };
 
 /* All: deadline_boot_ms is when this program gives up and resets the connection; *pa tells what KakaoPay said; true whenever the call could be made at all (look at
- * the outcome), false only for ERR_INTERNAL/ERR_INPUT (unknown cid, no memory): nothing was sent then. approve and cancel use a fresh connection that is not reused,
+ * the outcome), false only for ERR_INTERNAL/ERR_INPUT (unknown cid, no memory): nothing was sent then, *o is KO_NOT_SENT and *pa is empty. approve and cancel use a fresh connection that is not reused,
  * and from their last look at the clock until they are back a kernel timer on the boot clock (deadline + 1 s) ends the process (SIGKILL), so that a worker that was
  * stopped cannot wake up and send. */
 bool kakaopay_ready(struct kakaopay *k, const struct kakaopay_ready *rq, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct kakaopay_opened *out, struct provider_answer *pa, struct error *err);

@@ -594,6 +594,47 @@ a_token_that_could_end_the_header_is_refused(void **state)
 	free_conf(c);
 }
 
+/* A cid that lost its [merchant]: whoever reads the answer nevertheless finds nothing in it, not what was in that memory before. */
+static void
+a_call_that_cannot_be_made_leaves_an_empty_answer(void **state)
+{
+	static const struct provider_answer empty;
+	struct server *s = SERVER(ACT_ANSWER);
+	struct conf *c = a_conf(MODE_SECRET_KEY, s->port);
+	struct kakaopay *k = new_kakaopay(c);
+	struct kakaopay_ready ready = some_ready();
+	struct kakaopay_approve approve = some_approve();
+	struct kakaopay_cancel cancel = some_cancel();
+	struct kakaopay_opened opened;
+	struct kakaopay_order order;
+	struct kakaopay_canceled canceled;
+	struct payment payment;
+	int64_t deadline = clock_boot_ms() + 5000;
+
+	(void)state;
+	server_go(s);
+	strcpy(ready.cid, "TCUNKNOWN0");
+	strcpy(approve.cid, "TCUNKNOWN0");
+	strcpy(cancel.cid, "TCUNKNOWN0");
+	for (int i = 0; i < 4; i++) {
+		struct provider_answer pa;
+		enum kakaopay_outcome o = KO_OK;
+		struct error err;
+
+		memset(&pa, 'x', sizeof(pa));
+		assert_false(i == 0 ? kakaopay_ready(k, &ready, deadline, &o, &opened, &pa, &err) :
+		    i == 1 ? kakaopay_approve(k, &approve, deadline, &o, &payment, &pa, &err) :
+		    i == 2 ? kakaopay_order(k, "TCUNKNOWN0", tid, deadline, &o, &order, &pa, &err) :
+		    kakaopay_cancel(k, &cancel, deadline, &o, &canceled, &pa, &err));
+		assert_memory_equal(&pa, &empty, sizeof(pa));
+		assert_int_equal(o, KO_NOT_SENT);
+	}
+	assert_int_equal(s->accepted, 0);
+	kakaopay_free(&k);
+	server_stop(s);
+	free_conf(c);
+}
+
 static void
 a_merchant_that_could_never_pay_stops_the_start(void **state)
 {
@@ -927,6 +968,7 @@ main(void)
 		cmocka_unit_test(only_a_fresh_exchange_is_sure_to_be_sent_once),
 		cmocka_unit_test(each_mode_has_its_own_path_key_and_encoding),
 		cmocka_unit_test(a_token_that_could_end_the_header_is_refused),
+		cmocka_unit_test(a_call_that_cannot_be_made_leaves_an_empty_answer),
 		cmocka_unit_test(a_merchant_that_could_never_pay_stops_the_start),
 		cmocka_unit_test(approve_makes_an_outcome_of_each_answer),
 		cmocka_unit_test(each_approve_and_cancel_has_a_connection_of_its_own),
