@@ -332,7 +332,7 @@ def faults_of_the_simulator():
 
 def answers_of_kakaopay():
     """Every code of the table in the code stands in the table of the page."""
-    of_code = set(re.findall(r"^\t\{ (-\d+),", read("lib/kakaopay/outcome.c"), re.M))
+    of_code = set(re.findall(r"^\t\{ (-\d+),", read("lib/provider/kakaopay/outcome.c"), re.M))
     assert len(of_code) > 20
     rows = table(read("doc/kakaopay.md"), "code", "meaning", "ready", "approve")
     return sorted(of_code ^ {c for r in rows for c in re.findall(r"-\d+", r[0])}, key=int)

@@ -4,7 +4,7 @@
 src=${srcdir:-.}
 LC_ALL=C
 export LC_ALL
-layers="base json booking money queue store kakaopay delivery flow operate"
+layers="base json booking money queue store provider delivery flow operate"
 programs="fcgi queued courier ctl sim"
 may_use() {
 	case $1 in
@@ -12,14 +12,14 @@ may_use() {
 	booking | json) echo "base" ;;
 	money) echo "base json" ;;
 	queue) echo "base booking" ;;
-	store | kakaopay) echo "base money json" ;;
+	store | provider) echo "base money json" ;;
 	delivery) echo "base money json store" ;;
-	flow) echo "base booking money queue json store kakaopay delivery" ;;
-	operate) echo "base booking money queue json store kakaopay delivery flow" ;;
-	fcgi) echo "base json booking queue flow" ;;
+	flow) echo "base booking money queue json store provider delivery" ;;
+	operate) echo "base booking money queue json store provider delivery flow" ;;
+	fcgi) echo "base json booking queue provider flow" ;;
 	queued) echo "base booking queue" ;;
-	courier) echo "base queue store delivery flow" ;;
-	ctl) echo "base json booking queue delivery flow operate" ;;
+	courier) echo "base queue store provider delivery flow" ;;
+	ctl) echo "base json booking queue provider delivery flow operate" ;;
 	sim) echo "base json" ;;	# written from KakaoPay's documents, not from our client
 	esac
 }
@@ -29,7 +29,7 @@ may_use() {
 known="lib/base/log lib/base/metrics
 lib/base/conf lib/base/conf_safe
 lib/store/backend lib/store/shape lib/store/store
-lib/kakaopay/kakaopay lib/kakaopay/message lib/kakaopay/outcome
+lib/provider/kakaopay/kakaopay lib/provider/kakaopay/message lib/provider/kakaopay/outcome
 "
 
 n=0
@@ -98,7 +98,7 @@ only_in() {	# only_in PATTERN WHERE SENTENCE
 	[ -z "$wrong" ]; say $? "$3" "$wrong"
 }
 only_in 'include <(mongoc|bson)' 'lib/store/mongo' 'libmongoc is seen by lib/store/mongo*.c alone'
-only_in 'include <curl' 'lib/kakaopay/exchange\.c|courier/' 'libcurl is seen by lib/kakaopay/exchange.c and the courier alone'
+only_in 'include <curl' 'lib/provider/kakaopay/exchange\.c|courier/' 'libcurl is seen by lib/provider/kakaopay/exchange.c and the courier alone'
 only_in 'include <fcgi' 'fcgi/' 'libfcgi is seen by fcgi/ alone'
 only_in 'include <uv' 'queued/|courier/' 'libuv is seen by the daemon and the courier alone'
 only_in 'clock_gettime|[^a-z_]time\(NULL\)|gettimeofday' 'lib/base/clock\.c|queued/sandbox\.c' 'only clock.c asks the system for the time'

@@ -8,7 +8,7 @@
 #include "base/conf.h"
 #include "base/error.h"
 #include "booking/interval.h"
-#include "kakaopay/kakaopay.h"
+#include "provider/kakaopay/kakaopay.h"
 #include "money/attempt.h"
 #include "money/order.h"
 #include "money/refund.h"

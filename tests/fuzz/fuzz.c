@@ -27,7 +27,7 @@
 #include "booking/hold_table.h"
 #include "fcgi/request.h"
 #include "json/strict.h"
-#include "kakaopay/message.h"
+#include "provider/kakaopay/message.h"
 #include "money/attempt.h"
 #include "queue/disk/journal.h"
 #include "queue/disk/order_log.h"

@@ -24,9 +24,9 @@
 #include "base/clock.h"
 #include "base/guard.h"
 #include "base/log.h"
-#include "kakaopay/exchange.h"
-#include "kakaopay/kakaopay.h"
-#include "kakaopay/message.h"
+#include "provider/kakaopay/exchange.h"
+#include "provider/kakaopay/kakaopay.h"
+#include "provider/kakaopay/message.h"
 #include "tests/unit/sample.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "kakaopay/message.h"
-#include "kakaopay/outcome.h"
+#include "provider/kakaopay/message.h"
+#include "provider/kakaopay/outcome.h"
 #include "tests/unit/sample.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

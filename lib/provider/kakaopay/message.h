@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/conf.h"
-#include "kakaopay/kakaopay.h"
+#include "provider/kakaopay/kakaopay.h"
 
 enum message_call { MC_READY, MC_APPROVE, MC_ORDER, MC_CANCEL, MC__MAX };
 enum { MESSAGE_BODY_MAX = 32 * 1024 };	/* no request is longer, also when each byte is written as %XX */

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "kakaopay/outcome.h"
+#include "provider/kakaopay/outcome.h"
 
 #include <assert.h>
 #include <stddef.h>

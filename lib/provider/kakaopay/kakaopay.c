@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "kakaopay/kakaopay.h"
+#include "provider/kakaopay/kakaopay.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -12,9 +12,9 @@
 #include "base/guard.h"
 #include "base/log.h"
 #include "base/metrics.h"
-#include "kakaopay/exchange.h"
-#include "kakaopay/message.h"
-#include "kakaopay/outcome.h"
+#include "provider/kakaopay/exchange.h"
+#include "provider/kakaopay/message.h"
+#include "provider/kakaopay/outcome.h"
 
 enum { AUTH_CAP = 4096 + 32, URL_CAP = CONF_TEXT_CAP + 64, GUARD_AFTER_MS = 1000 };
 

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "kakaopay/exchange.h"
+#include "provider/kakaopay/exchange.h"
 
 #include <assert.h>
 #include <curl/curl.h>

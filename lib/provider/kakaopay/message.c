@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "kakaopay/message.h"
+#include "provider/kakaopay/message.h"
 
 #include <assert.h>
 #include <ctype.h>
