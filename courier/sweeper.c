@@ -13,6 +13,7 @@
 #include "flow/adopt.h"
 #include "flow/settle.h"
 #include "flow/site.h"
+#include "provider/kakaopay/kakaopay.h"
 
 enum { SITE_MS = 3000, SITE_AGAIN_MS = 500, NAP_MS = 50 };
 
@@ -138,7 +139,7 @@ static void
 sweeper_free(struct sweeper **s)
 {
 	settler_free(&(*s)->settler);
-	kakaopay_free(&(*s)->flow.kakaopay);
+	provider_free(&(*s)->flow.provider);
 	queue_free(&(*s)->flow.queue);
 	store_free(&(*s)->flow.store);
 	free(*s);
@@ -151,7 +152,7 @@ open_clients(struct sweeper *s, struct error *err)
 	struct flow *f = &s->flow;
 
 	*f = (struct flow){ .conf = s->conf, .program = "courier", .gate = FR_NOT_READY };
-	if ((f->store = store_open_mongo(conf_store_uri(s->conf), s->conf->database, err)) == NULL || (f->kakaopay = kakaopay_new(s->conf, err)) == NULL)
+	if ((f->store = store_open_mongo(conf_store_uri(s->conf), s->conf->database, err)) == NULL || (f->provider = kakaopay_new(s->conf, err)) == NULL)
 		return false;
 	if (s->conf->courier_queue && (f->queue = queue_open_unix(s->conf->queue_socket)) == NULL)
 		return error_set(err, ERR_INTERNAL, "out of memory");

@@ -11,6 +11,7 @@
 #include "ctl/command.h"
 #include "flow/site.h"
 #include "json/write.h"
+#include "provider/kakaopay/kakaopay.h"
 
 enum ctl_exit
 ctl_complain(const char *what, const struct error *err)
@@ -45,13 +46,13 @@ ctl_open(struct flow *f, const struct conf *conf, unsigned clients, struct error
 		return error_wrap(err, "store");
 	if ((clients & CTL_QUEUE) && (f->queue = queue_open_unix(conf->queue_socket)) == NULL)
 		return error_set(err, ERR_INTERNAL, "out of memory");
-	return !(clients & CTL_KAKAOPAY) || (f->kakaopay = kakaopay_new(conf, err)) != NULL || error_wrap(err, "kakaopay");
+	return !(clients & CTL_KAKAOPAY) || (f->provider = kakaopay_new(conf, err)) != NULL || error_wrap(err, "kakaopay");
 }
 
 void
 ctl_close(struct flow *f)
 {
-	kakaopay_free(&f->kakaopay);
+	provider_free(&f->provider);
 	queue_free(&f->queue);
 	store_free(&f->store);
 }

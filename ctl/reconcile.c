@@ -59,13 +59,13 @@ struct run {
 };
 
 static enum difference
-compare_captured(const struct kakaopay_order *o, const struct payment *p, int64_t refunded)
+compare_captured(const struct provider_order *o, const struct payment *p, int64_t refunded)
 {
-	int64_t canceled = o->has_canceled ? o->canceled.total : o->status == KS_CANCELED ? p->amount.total : 0;
+	int64_t canceled = o->has_canceled ? o->canceled.total : o->status == PS_CANCELED ? p->amount.total : 0;
 
-	if (o->status == KS_FAILED || o->status == KS_PENDING)
+	if (o->status == PS_FAILED || o->status == PS_PENDING)
 		return D_NOT_CAPTURED;
-	if (o->status == KS_STRANGE || o->status == KS_ISSUED_SID)
+	if (o->status == PS_STRANGE || o->status == PS_ISSUED_SID)
 		return D_STRANGE;
 	if (o->payment.amount.total != p->amount.total)
 		return D_AMOUNT;
@@ -73,26 +73,26 @@ compare_captured(const struct kakaopay_order *o, const struct payment *p, int64_
 }
 
 static enum difference
-compare_uncaptured(const struct kakaopay_order *o)
+compare_uncaptured(const struct provider_order *o)
 {
-	if (o->status == KS_PAID || o->status == KS_PART_CANCELED || o->status == KS_CANCELED)
+	if (o->status == PS_PAID || o->status == PS_PART_CANCELED || o->status == PS_CANCELED)
 		return D_MISSING_PAYMENT;
-	return o->status == KS_STRANGE ? D_STRANGE : D_EQUAL;
+	return o->status == PS_STRANGE ? D_STRANGE : D_EQUAL;
 }
 
 /* p NULL: the ledger has no capture of this tid. */
 static bool
 compare(struct run *r, const char *cid, const char *order, const char *tid, const struct payment *p, int64_t refunded, struct error *err)
 {
-	struct kakaopay_order said;
+	struct provider_order said;
 	struct provider_answer pa;
-	enum kakaopay_outcome ko;
+	enum provider_outcome ko;
 	enum difference d;
 
-	if (!kakaopay_order(r->f.kakaopay, cid, tid, clock_boot_ms() + CALL_MS, &ko, &said, &pa, err))
+	if (!provider_order(r->f.provider, cid, tid, clock_boot_ms() + CALL_MS, &ko, &said, &pa, err))
 		return false;
-	d = ko != KO_OK ? D_SILENT : p != NULL ? compare_captured(&said, p, refunded) : compare_uncaptured(&said);
-	if (ko != KO_OK && p == NULL && pa.http >= 400 && pa.http < 500)
+	d = ko != PO_OK ? D_SILENT : p != NULL ? compare_captured(&said, p, refunded) : compare_uncaptured(&said);
+	if (ko != PO_OK && p == NULL && pa.http >= 400 && pa.http < 500)
 		d = D_EQUAL;	/* it knows no such payment: nothing was taken */
 	r->by_difference[d]++;
 	if (++r->done > r->all)	/* attempts without a capture come last, and are few */
@@ -100,9 +100,9 @@ compare(struct run *r, const char *cid, const char *order, const char *tid, cons
 	progress_show(tr("asking KakaoPay:", "카카오페이에 묻는 중:"), r->done, r->all);
 	if (d != D_EQUAL)
 		rows_add(&r->rows, (struct cell[]){ cell_text(differences[d].word), cell_text(tid), cell_text(cid),
-		    cell_text(order), cell_text(ko == KO_OK ? said.status_text : NULL),
+		    cell_text(order), cell_text(ko == PO_OK ? said.status_text : NULL),
 		    p != NULL ? cell_int(p->amount.total) : cell_text(NULL), cell_int(refunded),
-		    ko == KO_OK && said.has_canceled ? cell_int(said.canceled.total) : cell_text(NULL),
+		    ko == PO_OK && said.has_canceled ? cell_int(said.canceled.total) : cell_text(NULL),
 		    cell_text(differences[d].what[ctl_is_korean()]) });
 	return true;
 }

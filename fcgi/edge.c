@@ -14,6 +14,7 @@
 #include "fcgi/call.h"
 #include "fcgi/caller.h"
 #include "fcgi/route.h"
+#include "provider/kakaopay/kakaopay.h"
 
 bool
 edge_init(struct edge *e, const struct conf *conf, struct error *err)
@@ -27,14 +28,14 @@ edge_init(struct edge *e, const struct conf *conf, struct error *err)
 	e->flow.queue = queue_open_unix(conf->queue_socket);
 	if (e->flow.queue == NULL)
 		return error_set(err, ERR_INTERNAL, "queue: out of memory");
-	e->flow.kakaopay = kakaopay_new(conf, err);
-	return e->flow.kakaopay != NULL || error_wrap(err, "kakaopay");
+	e->flow.provider = kakaopay_new(conf, err);
+	return e->flow.provider != NULL || error_wrap(err, "kakaopay");
 }
 
 void
 edge_clear(struct edge *e)
 {
-	kakaopay_free(&e->flow.kakaopay);
+	provider_free(&e->flow.provider);
 	queue_free(&e->flow.queue);
 	store_free(&e->flow.store);
 	reply_clear(&e->reply);

@@ -183,7 +183,7 @@ reply_problem(struct reply *r, const struct reply_to *to, enum problem p, const 
 void
 reply_ready(struct reply *r, const struct reply_to *to, const struct attempt *at, const struct flow_answer *a)
 {
-	const struct kakaopay_opened *o = &a->ready.opened;
+	const struct provider_opened *o = &a->ready.opened;
 	struct buf *b = &r->body;
 
 	if (a->result != FR_OK) {

@@ -173,7 +173,7 @@ read_custom(struct request_ready *f, struct field_errors *errors)
 static void
 read_payment_info(struct request_ready *f, const struct conf *conf, struct field_errors *errors)
 {
-	struct kakaopay_ready *p = &f->rq.ready;
+	struct provider_ready *p = &f->rq.ready;
 
 	if (f->payment_info == NULL)
 		return;
@@ -247,7 +247,7 @@ copy_text(char *out, const char *text)
 }
 
 static void
-fill_attempt(struct attempt *a, const struct kakaopay_ready *p)
+fill_attempt(struct attempt *a, const struct provider_ready *p)
 {
 	copy_text(a->cid, p->cid);
 	copy_text(a->partner_order_id, p->partner_order_id);

@@ -93,6 +93,10 @@ for side in wire client disk; do
 	[ -z "$wrong" ]; say $? "lib/queue/$side includes of the queue only itself and wire" "$wrong"
 done
 
+# What a payment's story needs of KakaoPay is in provider.h.
+wrong=$(grep -nE '^#include "provider/kakaopay/' "$src/lib/flow"/*.[ch])
+[ -z "$wrong" ]; say $? "lib/flow knows a provider, not KakaoPay" "$wrong"
+
 only_in() {	# only_in PATTERN WHERE SENTENCE
 	wrong=$(grep -rlE "$1" "$src/lib" "$src/fcgi" "$src/queued" "$src/courier" "$src/ctl" --include='*.[ch]' 2>/dev/null | grep -vE "$2")
 	[ -z "$wrong" ]; say $? "$3" "$wrong"

@@ -109,7 +109,7 @@ answer_declined(struct approval *ap, const char *tid, const struct provider_answ
 {
 	struct flow_answer *out = ap->out;
 
-	flow_answer_set(out, pa->code == -723 ? FR_EXPIRED : FR_DECLINED, FC_FALSE, 0);
+	flow_answer_set(out, provider_answer_is_window_over(pa) ? FR_EXPIRED : FR_DECLINED, FC_FALSE, 0);
 	out->state = AS_DECLINED;
 	out->replayed = replayed;
 	out->has_provider = true;
@@ -295,25 +295,25 @@ inquire_after_send(struct approval *ap, struct outcome *o)
 
 /* What KakaoPay's answer to approve means, where every earlier send of this tid is known to have failed, and where it is not. */
 static void
-read_approve(struct approval *ap, enum kakaopay_outcome ko, struct outcome *o)
+read_approve(struct approval *ap, enum provider_outcome ko, struct outcome *o)
 {
-	snprintf(o->reason, sizeof(o->reason), "%s, http %d, code %" PRId64, kakaopay_outcome_name(ko), o->provider.http, o->provider.code);
-	if (ko == KO_OK) {
+	snprintf(o->reason, sizeof(o->reason), "%s, http %d, code %" PRId64, provider_outcome_name(ko), o->provider.http, o->provider.code);
+	if (ko == PO_OK) {
 		snprintf(o->payment.user_id, sizeof(o->payment.user_id), "%s", ap->at.a.user_id);
 		o->captured = true;
 		o->kind = flow_payment_matches(&ap->at, &o->payment, o->reason) ? LK_APPROVED : LK_REVIEW;
 		return;
 	}
-	if (ap->unsettled && (ko == KO_TOKEN_REFUSED || ko == KO_NOT_EXECUTED || ko == KO_NOT_SENT)) {
+	if (ap->unsettled && (ko == PO_TOKEN_REFUSED || ko == PO_NOT_EXECUTED || ko == PO_NOT_SENT)) {
 		o->kind = LK_UNKNOWN;	/* this send changed nothing, and the inquiry before it said "not yet approved" */
 		return;
 	}
-	if (ko == KO_INQUIRE || ko == KO_UNKNOWN || ap->unsettled) {
+	if (ko == PO_INQUIRE || ko == PO_UNKNOWN || ap->unsettled) {
 		inquire_after_send(ap, o);
 		return;
 	}
-	o->not_sent = ko == KO_NOT_SENT;
-	o->kind = ko == KO_TOKEN_REFUSED ? LK_REFUSED : ko == KO_DECLINED || ko == KO_WINDOW_OVER ? LK_DECLINED : LK_NOT_EXECUTED;
+	o->not_sent = ko == PO_NOT_SENT;
+	o->kind = ko == PO_TOKEN_REFUSED ? LK_REFUSED : ko == PO_DECLINED || ko == PO_WINDOW_OVER ? LK_DECLINED : LK_NOT_EXECUTED;
 }
 
 /* ---- before and while sending */
@@ -387,9 +387,9 @@ record_intent(struct approval *ap, int64_t n, enum next *next)
 static enum next
 send_approve(struct approval *ap, int64_t n)
 {
-	struct kakaopay_approve rq = { .pg_token = ap->pg_token, .total_amount = ap->at.a.total_amount, .window_boot_ms = ap->at.window_boot_ms };
+	struct provider_approve rq = { .pg_token = ap->pg_token, .total_amount = ap->at.a.total_amount, .window_boot_ms = ap->at.window_boot_ms };
 	struct outcome o = { 0 };
-	enum kakaopay_outcome ko;
+	enum provider_outcome ko;
 	char payload[64];
 	struct error err;
 	enum next next;
@@ -404,7 +404,7 @@ send_approve(struct approval *ap, int64_t n)
 	snprintf(rq.tid, sizeof(rq.tid), "%s", ap->at.tid);
 	snprintf(rq.partner_order_id, sizeof(rq.partner_order_id), "%s", ap->at.a.partner_order_id);
 	snprintf(rq.partner_user_id, sizeof(rq.partner_user_id), "%s", ap->at.a.partner_user_id);
-	if (kakaopay_approve(ap->f->kakaopay, &rq, ap->c->deadline_boot_ms - FLOW_SPARE_MS, &ko, &o.payment, &o.provider, &err)) {
+	if (provider_approve(ap->f->provider, &rq, ap->c->deadline_boot_ms - FLOW_SPARE_MS, &ko, &o.payment, &o.provider, &err)) {
 		read_approve(ap, ko, &o);
 	} else {		/* our own defect: nothing was sent */
 		o.kind = ap->unsettled ? LK_UNKNOWN : LK_NOT_EXECUTED;

@@ -537,38 +537,40 @@ enum flow_verdict
 flow_inquire(struct flow *f, const struct flow_attempt *at, int64_t deadline_boot_ms, struct payment *payment, struct provider_answer *pa, char why[200])
 {
 	int64_t limit = clock_boot_ms() + FLOW_INQUIRY_MS;
-	struct kakaopay_order order;
-	enum kakaopay_outcome o;
+	struct provider_order order;
+	enum provider_outcome o;
 	struct error err;
 
 	error_clear(&err);
 	why[0] = '\0';
-	if (!kakaopay_order(f->kakaopay, at->a.cid, at->tid, deadline_boot_ms < limit ? deadline_boot_ms : limit, &o, &order, pa, &err)) {
+	if (!provider_order(f->provider, at->a.cid, at->tid, deadline_boot_ms < limit ? deadline_boot_ms : limit, &o, &order, pa, &err)) {
 		snprintf(why, 200, "inquiry: %.180s", err.msg);
 		return FV_SILENT;
 	}
-	if (o != KO_OK) {
-		snprintf(why, 200, "inquiry: %s", kakaopay_outcome_name(o));
+	if (o != PO_OK) {
+		snprintf(why, 200, "inquiry: %s", provider_outcome_name(o));
 		return FV_SILENT;
 	}
 	*payment = order.payment;
 	snprintf(payment->user_id, sizeof(payment->user_id), "%s", at->a.user_id);
 	snprintf(pa->message, sizeof(pa->message), "%s", order.status_text);
+	snprintf(pa->status, sizeof(pa->status), "%s", provider_status_name(order.status));
 	switch (order.status) {
-	case KS_PAID:
+	case PS_PAID:
 		return flow_payment_matches(at, payment, why) ? FV_CAPTURED : FV_CAPTURED_OTHERWISE;
-	case KS_CANCELED:
-	case KS_PART_CANCELED:
+	case PS_CANCELED:
+	case PS_PART_CANCELED:
 		snprintf(why, 200, "KakaoPay says %s: refunded outside of roompay", order.status_text);
 		return FV_CANCELED;
-	case KS_FAILED:
+	case PS_FAILED:
 		snprintf(why, 200, "KakaoPay says %s", order.status_text);
 		return FV_FAILED;
-	case KS_PENDING:
+	case PS_PENDING:
 		snprintf(why, 200, "KakaoPay says %s: not yet approved", order.status_text);
 		return FV_PENDING;
-	case KS_ISSUED_SID:
-	case KS_STRANGE:
+	case PS_ISSUED_SID:
+	case PS_STRANGE:
+	case PS__MAX:
 		break;
 	}
 	snprintf(why, 200, "KakaoPay says %s, which no document names", order.status_text);

@@ -1,4 +1,4 @@
-/* Each query told as a story over the interfaces of queue, store and KakaoPay. Input is typed and checked before; output is typed; the edge (fcgi) makes
+/* Each query told as a story over the interfaces of queue, store and provider. Input is typed and checked before; output is typed; the edge (fcgi) makes
  * bytes of it. Nothing here knows HTTP. */
 #pragma once
 
@@ -8,7 +8,7 @@
 #include "base/conf.h"
 #include "base/error.h"
 #include "booking/interval.h"
-#include "provider/kakaopay/kakaopay.h"
+#include "provider/provider.h"
 #include "money/attempt.h"
 #include "money/order.h"
 #include "money/refund.h"
@@ -26,7 +26,7 @@ struct flow {			/* what a program has: made once after fork */
 	const struct conf *conf;
 	struct queue *queue;
 	struct store *store;
-	struct kakaopay *kakaopay;
+	struct provider *provider;
 	const char *program;	/* fcgi, courier, ctl: `by` of the ledger */
 	/* FR_OK; else what to answer instead of asking the queue (it is away, fenced, or not this site's): only what the ledger alone can say still
 	 * goes out then, the replay of an approve and the repeat of a removal by tid. Set by the program before each call. queue and kakaopay may be
@@ -44,11 +44,11 @@ enum flow_charged { FC_ABSENT, FC_FALSE, FC_TRUE, FC_UNKNOWN };
 struct flow_ready_request {
 	struct attempt attempt;
 	struct interval_set set;
-	struct kakaopay_ready ready;
+	struct provider_ready ready;
 	char fingerprint[KEY_CAP];		/* SHA-256 hex of the business fields, by the edge */
 };
 struct flow_ready_answer {
-	struct kakaopay_opened opened;
+	struct provider_opened opened;
 	int64_t expires_wall_ms, expires_in_ms;
 };
 struct flow_refund_request {

@@ -18,7 +18,7 @@ enum { PAGE_MIN = 32, PAGE_CAP = 129, PAGE_MARK = '*' };
 
 /* The longest word of the URL, if it is long; "" where there is none, or where a URL holds the mark itself. */
 static void
-find_page(const struct kakaopay_opened *o, char page[PAGE_CAP])
+find_page(const struct provider_opened *o, char page[PAGE_CAP])
 {
 	const char *const urls[] = { o->next_redirect_pc_url, o->next_redirect_app_url, o->next_redirect_mobile_url, o->android_app_scheme, o->ios_app_scheme };
 	size_t best = 0, len;
@@ -75,7 +75,7 @@ read_url(const struct json_object *o, const char *name, const char *page, char *
 
 /* The answer as the queue keeps it for replays. expiresAt must come out equal each time, so the distance of the two clocks is kept with it. */
 static bool
-keep_answer(const struct kakaopay_opened *o, int64_t wall_offset_ms, char out[ANSWER_MAX], struct error *err)
+keep_answer(const struct provider_opened *o, int64_t wall_offset_ms, char out[ANSWER_MAX], struct error *err)
 {
 	char page[PAGE_CAP];
 	struct buf b;
@@ -217,23 +217,23 @@ ledger_allows(struct flow *f, const struct flow_call *c, const struct attempt *a
 }
 
 static bool
-open_payment(struct flow *f, const struct flow_call *c, const struct flow_ready_request *rq, struct kakaopay_opened *opened, struct flow_answer *out)
+open_payment(struct flow *f, const struct flow_call *c, const struct flow_ready_request *rq, struct provider_opened *opened, struct flow_answer *out)
 {
-	enum kakaopay_outcome o;
+	enum provider_outcome o;
 	struct error err;
 
 	error_clear(&err);
-	if (!kakaopay_ready(f->kakaopay, &rq->ready, c->deadline_boot_ms - FLOW_SPARE_MS, &o, opened, &out->provider, &err)) {
+	if (!provider_ready(f->provider, &rq->ready, c->deadline_boot_ms - FLOW_SPARE_MS, &o, opened, &out->provider, &err)) {
 		flow_answer_set(out, FR_INTERNAL, FC_FALSE, 0);
 		snprintf(out->detail, sizeof(out->detail), "%s", err.msg);
 		return false;
 	}
 	out->has_provider = out->provider.http != 0;
-	if (o == KO_OK)
+	if (o == PO_OK)
 		return true;
 	/* A tid that we do not know can never be approved: whatever happened, nothing was charged by it and nothing will be. */
-	flow_answer_set(out, o == KO_NOT_SENT ? FR_PROVIDER_UNREACHABLE : FR_PROVIDER_ERROR, FC_FALSE, 0);
-	snprintf(out->detail, sizeof(out->detail), "ready: %s, http %d, code %" PRId64, kakaopay_outcome_name(o), out->provider.http, out->provider.code);
+	flow_answer_set(out, o == PO_NOT_SENT ? FR_PROVIDER_UNREACHABLE : FR_PROVIDER_ERROR, FC_FALSE, 0);
+	snprintf(out->detail, sizeof(out->detail), "ready: %s, http %d, code %" PRId64, provider_outcome_name(o), out->provider.http, out->provider.code);
 	return false;
 }
 
@@ -268,7 +268,7 @@ static void
 open_held(struct flow *f, const struct flow_call *c, const struct flow_ready_request *rq, struct queue_answer *qa, struct flow_answer *out)
 {
 	uint64_t id = qa->hold.id;
-	struct kakaopay_opened opened = { 0 };
+	struct provider_opened opened = { 0 };
 	char kept[ANSWER_MAX];
 	struct error err;
 	struct now now;

@@ -63,34 +63,35 @@ enum sum { SUM_KNOWN, SUM_STRANGE, SUM_SILENT };
 
 /* What was cancelled of this payment so far. paid: what the ledger says was captured. */
 static enum sum
-ask_sum(struct flow *f, const struct flow_attempt *at, const struct amount *paid, int64_t deadline_boot_ms, struct amount *sum, enum kakaopay_outcome *o,
+ask_sum(struct flow *f, const struct flow_attempt *at, const struct amount *paid, int64_t deadline_boot_ms, struct amount *sum, enum provider_outcome *o,
 	struct provider_answer *pa, char why[200])
 {
 	int64_t limit = clock_boot_ms() + FLOW_INQUIRY_MS;
-	struct kakaopay_order order;
+	struct provider_order order;
 	struct error err;
 
 	error_clear(&err);
 	*sum = (struct amount){ 0 };
-	if (!kakaopay_order(f->kakaopay, at->a.cid, at->tid, deadline_boot_ms < limit ? deadline_boot_ms : limit, o, &order, pa, &err)) {
-		*o = KO_NOT_EXECUTED;
+	if (!provider_order(f->provider, at->a.cid, at->tid, deadline_boot_ms < limit ? deadline_boot_ms : limit, o, &order, pa, &err)) {
+		*o = PO_NOT_EXECUTED;
 		snprintf(why, 200, "inquiry: %.180s", err.msg);
 		return SUM_SILENT;
 	}
-	snprintf(why, 200, "inquiry: %s", kakaopay_outcome_name(*o));
-	if (*o != KO_OK)
+	snprintf(why, 200, "inquiry: %s", provider_outcome_name(*o));
+	if (*o != PO_OK)
 		return SUM_SILENT;
 	snprintf(pa->message, sizeof(pa->message), "%s", order.status_text);
+	snprintf(pa->status, sizeof(pa->status), "%s", provider_status_name(order.status));
 	snprintf(why, 200, "KakaoPay says %s", order.status_text);
-	if (order.status == KS_PENDING)		/* its books are behind: it was captured */
+	if (order.status == PS_PENDING)		/* its books are behind: it was captured */
 		return SUM_SILENT;
-	if ((order.status != KS_PAID && order.status != KS_PART_CANCELED && order.status != KS_CANCELED) || order.payment.amount.total != paid->total)
+	if ((order.status != PS_PAID && order.status != PS_PART_CANCELED && order.status != PS_CANCELED) || order.payment.amount.total != paid->total)
 		return SUM_STRANGE;
 	if (order.has_canceled)
 		*sum = order.canceled;
-	else if (order.status == KS_CANCELED)
+	else if (order.status == PS_CANCELED)
 		*sum = *paid;
-	else if (order.status == KS_PART_CANCELED)
+	else if (order.status == PS_PART_CANCELED)
 		return SUM_SILENT;
 	snprintf(why, 200, "KakaoPay says %s, %" PRId64 " won cancelled", order.status_text, sum->total);
 	return SUM_KNOWN;
@@ -100,7 +101,7 @@ enum refund_reading
 flow_read_refund(struct flow *f, const struct flow_attempt *at, const struct order_state *st, const struct ledger_event *begun, int64_t deadline_boot_ms,
 	struct provider_answer *pa, char why[200])
 {
-	enum kakaopay_outcome o;
+	enum provider_outcome o;
 	struct amount sum;
 
 	switch (ask_sum(f, at, &st->captured->payment.amount, deadline_boot_ms, &sum, &o, pa, why)) {
@@ -156,7 +157,7 @@ flow_note_outside(struct flow *f, const struct flow_call *c, const struct flow_a
 	struct provider_answer pa = { 0 };
 	struct flow_attempt mine = *at;
 	struct flow_event e = { .provider = &pa, .refund = &refund };
-	enum kakaopay_outcome o;
+	enum provider_outcome o;
 	enum store_put how;
 	struct amount sum;
 	char why[200];
@@ -391,31 +392,31 @@ conclude(struct refunding *r, const struct ledger_event *begun, int64_t n, const
 
 /* What KakaoPay's answer to cancel means. Nothing else of this tid was under way: a certain refusal is one. */
 static void
-read_cancel(struct refunding *r, const struct ledger_event *begun, enum kakaopay_outcome ko, const struct kakaopay_canceled *said, struct outcome *o)
+read_cancel(struct refunding *r, const struct ledger_event *begun, enum provider_outcome ko, const struct provider_canceled *said, struct outcome *o)
 {
 	const struct ledger_refund *refund = &begun->refund;
 	int64_t deadline = r->c->deadline_boot_ms - FLOW_SPARE_MS;
 
-	snprintf(o->reason, sizeof(o->reason), "%s, http %d, code %" PRId64, kakaopay_outcome_name(ko), o->provider.http, o->provider.code);
+	snprintf(o->reason, sizeof(o->reason), "%s, http %d, code %" PRId64, provider_outcome_name(ko), o->provider.http, o->provider.code);
 	switch (ko) {
-	case KO_OK:
+	case PO_OK:
 		o->reading = said->canceled.total == refund->canceled + refund->amount ? RR_EXECUTED : RR_OTHERWISE;
 		if (o->reading == RR_OTHERWISE)
 			snprintf(o->reason, sizeof(o->reason), "KakaoPay says %" PRId64 " won cancelled in all, the ledger %" PRId64 " and this refund", said->canceled.total,
 			    refund->canceled);
 		return;
-	case KO_NOT_SENT:
-	case KO_NOT_EXECUTED:
-	case KO_TOKEN_REFUSED:
-	case KO_DECLINED:
-	case KO_WINDOW_OVER:
+	case PO_NOT_SENT:
+	case PO_NOT_EXECUTED:
+	case PO_TOKEN_REFUSED:
+	case PO_DECLINED:
+	case PO_WINDOW_OVER:
 		o->reading = RR_NOT_EXECUTED;
-		o->not_sent = ko == KO_NOT_SENT;
-		o->declined = ko != KO_NOT_SENT && ko != KO_NOT_EXECUTED;
+		o->not_sent = ko == PO_NOT_SENT;
+		o->declined = ko != PO_NOT_SENT && ko != PO_NOT_EXECUTED;
 		return;
-	case KO_INQUIRE:
-	case KO_UNKNOWN:
-	case KO__MAX:
+	case PO_INQUIRE:
+	case PO_UNKNOWN:
+	case PO__MAX:
 		break;
 	}
 	o->reading = RR_SILENT;
@@ -453,11 +454,11 @@ send_cancel(struct refunding *r, const struct amount *amount)
 	const struct amount *paid = &r->st.captured->payment.amount;
 	struct ledger_event begun = { .n = (int64_t)r->chain.n + 1, .kind = LK_REFUNDING, .has_refund = true, .refund = { .all = r->rq->asked.amount < 0,
 		.amount = amount->total, .tax_free = amount->tax_free, .vat = amount->vat, .canceled = r->st.refunded.total } };
-	struct kakaopay_cancel rq = { .cancel_amount = amount->total, .cancel_tax_free_amount = amount->tax_free, .cancel_vat_amount = amount->vat,
+	struct provider_cancel rq = { .cancel_amount = amount->total, .cancel_tax_free_amount = amount->tax_free, .cancel_vat_amount = amount->vat,
 		.cancel_available_amount = paid->total - r->st.refunded.total, .payload = r->rq->refund_id };
-	struct kakaopay_canceled said;
+	struct provider_canceled said;
 	struct outcome o = { 0 };
-	enum kakaopay_outcome ko;
+	enum provider_outcome ko;
 	struct error err;
 	enum next next;
 
@@ -467,7 +468,7 @@ send_cancel(struct refunding *r, const struct amount *amount)
 		return next;
 	snprintf(rq.cid, sizeof(rq.cid), "%s", r->at.a.cid);
 	snprintf(rq.tid, sizeof(rq.tid), "%s", r->rq->tid);
-	if (kakaopay_cancel(r->f->kakaopay, &rq, r->c->deadline_boot_ms - FLOW_SPARE_MS, &ko, &said, &o.provider, &err)) {
+	if (provider_cancel(r->f->provider, &rq, r->c->deadline_boot_ms - FLOW_SPARE_MS, &ko, &said, &o.provider, &err)) {
 		read_cancel(r, &begun, ko, &said, &o);
 	} else {		/* our own defect: nothing was sent */
 		o.reading = RR_NOT_EXECUTED;
@@ -516,7 +517,7 @@ refund_payment(struct refunding *r)
 	const struct amount *paid = &r->st.captured->payment.amount;
 	struct provider_answer pa = { 0 };
 	struct amount amount, sum;
-	enum kakaopay_outcome o;
+	enum provider_outcome o;
 	char why[200], more[200];
 
 	switch (refund_amounts(paid, &r->st.refunded, &r->rq->asked, &amount)) {
@@ -536,7 +537,7 @@ refund_payment(struct refunding *r)
 		return note_mismatch(r, why);
 	case SUM_SILENT:
 		snprintf(r->out->detail, sizeof(r->out->detail), "%s", why);
-		return done(r, o == KO_NOT_SENT ? FR_PROVIDER_UNREACHABLE : FR_PROVIDER_ERROR, 0);
+		return done(r, o == PO_NOT_SENT ? FR_PROVIDER_UNREACHABLE : FR_PROVIDER_ERROR, 0);
 	}
 	if (sum.total < r->st.refunded.total && clock_now().wall_ms - r->st.last->at_ms < BOOKS_BEHIND_MS)
 		return done(r, FR_REFUND_IN_PROGRESS, FLOW_RETRY_MS);

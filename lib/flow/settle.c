@@ -322,9 +322,9 @@ follow_refund(struct look *l, struct error *err)
 static bool
 is_refund_unread(const struct look *l)
 {
-	enum kakaopay_status s = kakaopay_status_of(l->st.captured->provider.message);
+	enum provider_status s = provider_answer_status(&l->st.captured->provider);
 
-	return l->st.state == AS_APPROVED && l->st.refunded.total == 0 && (s == KS_CANCELED || s == KS_PART_CANCELED);
+	return l->st.state == AS_APPROVED && l->st.refunded.total == 0 && (s == PS_CANCELED || s == PS_PART_CANCELED);
 }
 
 static enum next

@@ -32,6 +32,7 @@ struct provider_answer {
 	int64_t code;		/* 0: none */
 	char message[256];
 	char method_code[64];	/* extras.method_result_code */
+	char status[24];	/* of an inquiry: provider_status_name; "": none, or written by an older version */
 };
 
 struct ledger_refund {

@@ -49,6 +49,7 @@ static const struct column provider_columns[] = {
 	MAY(COLUMN_INT, "code", provider_answer, code),
 	MAY(COLUMN_STR, "message", provider_answer, message),
 	MAY(COLUMN_STR, "method_code", provider_answer, method_code),
+	MAY(COLUMN_STR, "status", provider_answer, status),
 };
 
 static const struct column refund_columns[] = {

@@ -121,6 +121,7 @@ a_full_event(const char *order)
 	e.provider = (struct provider_answer){ .http = 400, .code = -9798 };
 	fill(e.provider.message, sizeof(e.provider.message), "\xec\x95\x84", 85);
 	fill(e.provider.method_code, sizeof(e.provider.method_code), "M", 63);
+	fill(e.provider.status, sizeof(e.provider.status), "s", 23);
 	fill(e.reason, sizeof(e.reason), "y", 199);
 	return e;
 }
@@ -152,6 +153,7 @@ assert_event(const struct ledger_event *a, const struct ledger_event *b)
 	assert_int_equal(a->provider.code, b->provider.code);
 	assert_string_equal(a->provider.message, b->provider.message);
 	assert_string_equal(a->provider.method_code, b->provider.method_code);
+	assert_string_equal(a->provider.status, b->provider.status);
 	assert_string_equal(a->reason, b->reason);
 }
 

@@ -151,10 +151,10 @@ fuzz_attempt(const char *data, size_t len)
 static void
 fuzz_kakaopay(const char *data, size_t len)
 {
-	static struct kakaopay_opened opened;
+	static struct provider_opened opened;
 	struct provider_answer pa = { 0 };
-	struct kakaopay_canceled canceled;
-	struct kakaopay_order order;
+	struct provider_canceled canceled;
+	struct provider_order order;
 	struct payment p;
 
 	for (int loopback = 0; loopback < 2; loopback++)

@@ -209,7 +209,7 @@ def test_rules_dashboard_and_guide_speak_of_what_exists(site):
     events = {e for group in events for e in group if e}
     for match in re.findall(r'event(?:=~|=)"([a-z_|]+)"', alerts):
         assert set(match.split("|")) <= events, set(match.split("|")) - events
-    outcomes = set(re.findall(r'KO_[A-Z_]+\] *= "([a-z_-]+)"', (TOP / "lib/provider/kakaopay/kakaopay.c").read_text()))
+    outcomes = set(re.findall(r'PO_[A-Z_]+\] *= "([a-z_-]+)"', (TOP / "lib/provider/provider.c").read_text()))
     for match in re.findall(r'outcome=~"([a-z|-]+)"', alerts):
         assert set(match.split("|")) <= outcomes, outcomes
     for code in re.findall(r'code="([a-z-]+)"', alerts):

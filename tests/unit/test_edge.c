@@ -22,6 +22,7 @@
 #include "flow/common.h"
 #include "flow/site.h"
 #include "fcgi/route.h"
+#include "provider/kakaopay/kakaopay.h"
 
 /* --- what stands behind the edge */
 
@@ -218,10 +219,10 @@ flow_cid_is_one_of(const char *cid, const char *const *cids, size_t n_cids)
 /* edge_init is the worker's; the tests fill struct edge themselves. */
 struct store *store_open_mongo(const char *uri, const char *database, struct error *err) { (void)uri; (void)database; (void)err; return NULL; }
 struct queue *queue_open_unix(const char *path) { (void)path; return NULL; }
-struct kakaopay *kakaopay_new(const struct conf *c, struct error *err) { (void)c; (void)err; return NULL; }
+struct provider *kakaopay_new(const struct conf *c, struct error *err) { (void)c; (void)err; return NULL; }
 void store_free(struct store **s) { *s = NULL; }
 void queue_free(struct queue **q) { *q = NULL; }
-void kakaopay_free(struct kakaopay **k) { *k = NULL; }
+void provider_free(struct provider **p) { *p = NULL; }
 
 /* --- a site, and asking it */
 
@@ -587,7 +588,7 @@ a_merchant_is_known_and_the_callers(void **state)
 static void
 pay_ready_answers_what_kakaopay_opened(void **state)
 {
-	struct kakaopay_opened *o = &stub.answer.ready.opened;
+	struct provider_opened *o = &stub.answer.ready.opened;
 
 	(void)state;
 	snprintf(o->tid, sizeof(o->tid), "T1");

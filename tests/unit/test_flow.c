@@ -22,15 +22,15 @@
 enum { TIDS = 16 };
 
 static struct kakao {
-	enum kakaopay_outcome answer;	/* what approve says */
+	enum provider_outcome answer;	/* what approve says */
 	bool commits;			/* and whether it takes the money */
 	int64_t code;
-	enum kakaopay_outcome ready_answer;
+	enum provider_outcome ready_answer;
 	bool inquiry_silent, strange, wrong_total;
 	bool inquiry_lags;		/* what was taken is not seen yet */
-	enum kakaopay_status pending_as;	/* what the inquiry says while nothing was taken */
+	enum provider_status pending_as;	/* what the inquiry says while nothing was taken */
 	int readies, approves, inquiries, captures;
-	struct kakaopay_approve last;
+	struct provider_approve last;
 	bool checks_token;		/* the token of T1 is "T1", any other is refused */
 	bool captured[TIDS];		/* by the number in the tid */
 	int64_t canceled[TIDS];		/* won */
@@ -51,13 +51,6 @@ number_of(const char *tid)
 	return n;
 }
 
-const char *
-kakaopay_outcome_name(enum kakaopay_outcome o)
-{
-	(void)o;
-	return "outcome";
-}
-
 static void
 made_payment(struct payment *p, const char *tid)
 {
@@ -76,8 +69,8 @@ made_payment(struct payment *p, const char *tid)
 	p->approved_at_ms = 1700000030000;
 }
 
-bool
-kakaopay_ready(struct kakaopay *k, const struct kakaopay_ready *rq, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct kakaopay_opened *out,
+static bool
+kakao_ready(struct provider *k, const struct provider_ready *rq, int64_t deadline_boot_ms, enum provider_outcome *o, struct provider_opened *out,
     struct provider_answer *pa, struct error *err)
 {
 	(void)k;
@@ -94,8 +87,8 @@ kakaopay_ready(struct kakaopay *k, const struct kakaopay_ready *rq, int64_t dead
 	return true;
 }
 
-bool
-kakaopay_approve(struct kakaopay *k, const struct kakaopay_approve *rq, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct payment *out,
+static bool
+kakao_approve(struct provider *k, const struct provider_approve *rq, int64_t deadline_boot_ms, enum provider_outcome *o, struct payment *out,
     struct provider_answer *pa, struct error *err)
 {
 	size_t n = number_of(rq->tid);
@@ -104,16 +97,16 @@ kakaopay_approve(struct kakaopay *k, const struct kakaopay_approve *rq, int64_t 
 	(void)k;
 	(void)err;
 	visit();
-	*o = KO_NOT_SENT;
+	*o = PO_NOT_SENT;
 	*pa = (struct provider_answer){ 0 };
 	if (clock_boot_ms() >= deadline_boot_ms || clock_boot_ms() >= rq->window_boot_ms)
 		return true;
 	kakao.approves++;
 	kakao.last = *rq;
-	*o = KO_TOKEN_REFUSED;
+	*o = PO_TOKEN_REFUSED;
 	if (!kakao.checks_token || strcmp(rq->pg_token, rq->tid) == 0) {
-		said = (struct provider_answer){ .http = kakao.answer == KO_OK ? 200 : 400, .code = kakao.code };
-		*o = kakao.commits && kakao.captured[n] ? KO_INQUIRE : kakao.answer;	/* KakaoPay itself takes a tid once */
+		said = (struct provider_answer){ .http = kakao.answer == PO_OK ? 200 : 400, .code = kakao.code };
+		*o = kakao.commits && kakao.captured[n] ? PO_INQUIRE : kakao.answer;	/* KakaoPay itself takes a tid once */
 		if (kakao.commits && !kakao.captured[n]) {
 			check_may_capture(rq->tid);
 			kakao.captures++;
@@ -128,8 +121,8 @@ kakaopay_approve(struct kakaopay *k, const struct kakaopay_approve *rq, int64_t 
 	return true;
 }
 
-bool
-kakaopay_order(struct kakaopay *k, const char *cid, const char *tid, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct kakaopay_order *out,
+static bool
+kakao_order(struct provider *k, const char *cid, const char *tid, int64_t deadline_boot_ms, enum provider_outcome *o, struct provider_order *out,
     struct provider_answer *pa, struct error *err)
 {
 	(void)k;
@@ -140,27 +133,21 @@ kakaopay_order(struct kakaopay *k, const char *cid, const char *tid, int64_t dea
 	kakao.inquiries++;
 	memset(pa, 0, sizeof(*pa));
 	memset(out, 0, sizeof(*out));
-	*o = kakao.inquiry_silent ? KO_UNKNOWN : KO_OK;
-	out->status = kakao.strange ? KS_STRANGE : kakao.captured[number_of(tid)] && !kakao.inquiry_lags ? KS_PAID : kakao.pending_as;
-	if (out->status == KS_PAID && kakao.canceled[number_of(tid)] > 0)
-		out->status = kakao.canceled[number_of(tid)] < 2200 ? KS_PART_CANCELED : KS_CANCELED;
-	strcpy(out->status_text, out->status == KS_PART_CANCELED ? "PART_CANCEL_PAYMENT" : out->status == KS_CANCELED ? "CANCEL_PAYMENT" : "SUCCESS_PAYMENT");
+	*o = kakao.inquiry_silent ? PO_UNKNOWN : PO_OK;
+	out->status = kakao.strange ? PS_STRANGE : kakao.captured[number_of(tid)] && !kakao.inquiry_lags ? PS_PAID : kakao.pending_as;
+	if (out->status == PS_PAID && kakao.canceled[number_of(tid)] > 0)
+		out->status = kakao.canceled[number_of(tid)] < 2200 ? PS_PART_CANCELED : PS_CANCELED;
+	strcpy(out->status_text, out->status == PS_PART_CANCELED ? "PART_CANCEL_PAYMENT" : out->status == PS_CANCELED ? "CANCEL_PAYMENT" : "SUCCESS_PAYMENT");
 	out->has_canceled = true;
 	out->canceled = (struct amount){ .total = kakao.canceled[number_of(tid)], .vat = kakao.canceled[number_of(tid)] / 11 };
 	made_payment(&out->payment, tid);
 	return true;
 }
 
-enum kakaopay_status
-kakaopay_status_of(const char *word)
-{
-	return strcmp(word, "CANCEL_PAYMENT") == 0 ? KS_CANCELED : strcmp(word, "PART_CANCEL_PAYMENT") == 0 ? KS_PART_CANCELED : KS_PAID;
-}
+static void check_may_refund(const struct provider_cancel *rq);
 
-static void check_may_refund(const struct kakaopay_cancel *rq);
-
-bool
-kakaopay_cancel(struct kakaopay *k, const struct kakaopay_cancel *rq, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct kakaopay_canceled *said,
+static bool
+kakao_cancel(struct provider *k, const struct provider_cancel *rq, int64_t deadline_boot_ms, enum provider_outcome *o, struct provider_canceled *said,
     struct provider_answer *pa, struct error *err)
 {
 	size_t n = number_of(rq->tid);
@@ -170,16 +157,16 @@ kakaopay_cancel(struct kakaopay *k, const struct kakaopay_cancel *rq, int64_t de
 	(void)err;
 	visit();
 	memset(said, 0, sizeof(*said));
-	*o = KO_NOT_SENT;
+	*o = PO_NOT_SENT;
 	*pa = (struct provider_answer){ 0 };
 	if (clock_boot_ms() >= deadline_boot_ms)
 		return true;
 	kakao.cancels++;
 	left = 2200 - kakao.canceled[n];
-	*pa = (struct provider_answer){ .http = kakao.answer == KO_OK ? 200 : 400, .code = kakao.code };
+	*pa = (struct provider_answer){ .http = kakao.answer == PO_OK ? 200 : 400, .code = kakao.code };
 	*o = kakao.answer;
 	if (!kakao.captured[n] || rq->cancel_amount > left || rq->cancel_available_amount != left) {
-		*o = KO_DECLINED;
+		*o = PO_DECLINED;
 		pa->code = -722;
 	} else if (kakao.commits) {
 		check_may_refund(rq);
@@ -187,13 +174,16 @@ kakaopay_cancel(struct kakaopay *k, const struct kakaopay_cancel *rq, int64_t de
 		kakao.cancels_done++;
 		kakao.gone += strcmp(rq->payload, "gone") == 0;
 	}
-	said->status = KS_PART_CANCELED;
+	said->status = PS_PART_CANCELED;
 	said->canceled.total = kakao.canceled[n];
 	kakao_is_asked = true;
 	visit();
 	kakao_is_asked = false;
 	return true;
 }
+
+static const struct provider_calls kakao_calls = { kakao_ready, kakao_approve, kakao_order, kakao_cancel, NULL };
+static struct provider kakao_provider = { &kakao_calls };
 
 /* ---- steps: from step `fail_from` on, `fail_count` of them fail; before step `intrude_at` somebody else's call runs */
 
@@ -313,7 +303,7 @@ set_up(void **state)
 	(void)state;
 	memset(&kakao, 0, sizeof(kakao));
 	kakao.commits = true;
-	kakao.pending_as = KS_PENDING;
+	kakao.pending_as = PS_PENDING;
 	step = fail_from = fail_count = intrude_at = 0;
 	deaf = inside = first_is_dead = false;
 	time_shift_ms = 0;
@@ -323,7 +313,7 @@ set_up(void **state)
 	conf.merchants[0].hold_ttl_ms = 600000;
 	if (!secret_set(&conf.replay_key, "an invented key of the tests"))
 		return -1;
-	flow = (struct flow){ &conf, queue_open_memory(&limits, clock_now), store_open_memory(), NULL, "test", FR_OK };
+	flow = (struct flow){ &conf, queue_open_memory(&limits, clock_now), store_open_memory(), &kakao_provider, "test", FR_OK };
 	return flow.queue == NULL || flow.store == NULL ? -1 : 0;
 }
 
@@ -533,7 +523,7 @@ state_of(const char *tid)
 
 /* Nothing is given back before it was written down. */
 static void
-check_may_refund(const struct kakaopay_cancel *rq)
+check_may_refund(const struct provider_cancel *rq)
 {
 	if (state_of(rq->tid).state != AS_REFUND_UNKNOWN)
 		fail_msg("%s is refunded while the ledger says %s", rq->tid, attempt_state_name(state_of(rq->tid).state));
@@ -719,12 +709,12 @@ static void
 a_ready_that_fails_leaves_nothing(void **state)
 {
 	(void)state;
-	kakao.ready_answer = KO_UNKNOWN;
+	kakao.ready_answer = PO_UNKNOWN;
 	assert_int_equal(ready("order-1", 10), FR_PROVIDER_ERROR);
 	assert_int_equal(out.charged, FC_FALSE);
-	kakao.ready_answer = KO_NOT_SENT;
+	kakao.ready_answer = PO_NOT_SENT;
 	assert_int_equal(ready("order-1", 10), FR_PROVIDER_UNREACHABLE);
-	kakao.ready_answer = KO_OK;
+	kakao.ready_answer = PO_OK;
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	assert_false(out.replayed);
 }
@@ -733,9 +723,9 @@ a_ready_that_fails_leaves_nothing(void **state)
 
 static const struct row {
 	const char *what;
-	enum kakaopay_outcome answer;
+	enum provider_outcome answer;
 	bool commits, silent, strange, wrong_total;
-	enum kakaopay_status pending_as;
+	enum provider_status pending_as;
 	int64_t code;
 	enum flow_result result;
 	enum flow_charged charged;
@@ -743,21 +733,21 @@ static const struct row {
 	enum hold_state state;
 	int inquiries;
 } rows[] = {
-	{ "captured", KO_OK, true, false, false, false, KS_PENDING, 0, FR_OK, FC_TRUE, LK_APPROVED, HOLD_APPROVED, 0 },
-	{ "captured, but another amount", KO_OK, true, false, false, true, KS_PENDING, 0, FR_OK, FC_TRUE, LK_REVIEW, HOLD_REVIEW, 0 },
-	{ "not sent", KO_NOT_SENT, false, false, false, false, KS_PENDING, 0, FR_PROVIDER_UNREACHABLE, FC_FALSE, LK_NOT_EXECUTED, HOLD_READY, 0 },
-	{ "not executed", KO_NOT_EXECUTED, false, false, false, false, KS_PENDING, -401, FR_PROVIDER_ERROR, FC_FALSE, LK_NOT_EXECUTED, HOLD_READY, 0 },
-	{ "token refused", KO_TOKEN_REFUSED, false, false, false, false, KS_PENDING, -708, FR_TOKEN_REFUSED, FC_FALSE, LK_REFUSED, HOLD_READY, 0 },
-	{ "declined", KO_DECLINED, false, false, false, false, KS_PENDING, -704, FR_DECLINED, FC_FALSE, LK_DECLINED, HOLD_DECLINED, 0 },
-	{ "window over", KO_WINDOW_OVER, false, false, false, false, KS_PENDING, -723, FR_EXPIRED, FC_FALSE, LK_DECLINED, HOLD_DECLINED, 0 },
-	{ "no answer, captured", KO_UNKNOWN, true, false, false, false, KS_PENDING, 0, FR_OK, FC_TRUE, LK_APPROVED, HOLD_APPROVED, 1 },
-	{ "no answer, captured, no inquiry", KO_UNKNOWN, true, true, false, false, KS_PENDING, 0, FR_UNKNOWN, FC_UNKNOWN, LK_UNKNOWN, HOLD_UNKNOWN, 1 },
-	{ "no answer, not captured", KO_UNKNOWN, false, false, false, false, KS_PENDING, 0, FR_UNKNOWN, FC_UNKNOWN, LK_UNKNOWN, HOLD_UNKNOWN, 1 },
-	{ "no answer, failed", KO_UNKNOWN, false, false, false, false, KS_FAILED, 0, FR_DECLINED, FC_FALSE, LK_DECLINED, HOLD_DECLINED, 1 },
-	{ "already paid, it says", KO_INQUIRE, true, false, false, false, KS_PENDING, -702, FR_OK, FC_TRUE, LK_APPROVED, HOLD_APPROVED, 1 },
-	{ "refused by the card", KO_INQUIRE, false, false, false, false, KS_FAILED, -780, FR_DECLINED, FC_FALSE, LK_DECLINED, HOLD_DECLINED, 1 },
-	{ "a status that nobody knows", KO_UNKNOWN, true, false, true, false, KS_PENDING, 0, FR_UNKNOWN, FC_UNKNOWN, LK_REVIEW, HOLD_REVIEW, 1 },
-	{ "captured otherwise, found by inquiry", KO_UNKNOWN, true, false, false, true, KS_PENDING, 0, FR_OK, FC_TRUE, LK_REVIEW, HOLD_REVIEW, 1 },
+	{ "captured", PO_OK, true, false, false, false, PS_PENDING, 0, FR_OK, FC_TRUE, LK_APPROVED, HOLD_APPROVED, 0 },
+	{ "captured, but another amount", PO_OK, true, false, false, true, PS_PENDING, 0, FR_OK, FC_TRUE, LK_REVIEW, HOLD_REVIEW, 0 },
+	{ "not sent", PO_NOT_SENT, false, false, false, false, PS_PENDING, 0, FR_PROVIDER_UNREACHABLE, FC_FALSE, LK_NOT_EXECUTED, HOLD_READY, 0 },
+	{ "not executed", PO_NOT_EXECUTED, false, false, false, false, PS_PENDING, -401, FR_PROVIDER_ERROR, FC_FALSE, LK_NOT_EXECUTED, HOLD_READY, 0 },
+	{ "token refused", PO_TOKEN_REFUSED, false, false, false, false, PS_PENDING, -708, FR_TOKEN_REFUSED, FC_FALSE, LK_REFUSED, HOLD_READY, 0 },
+	{ "declined", PO_DECLINED, false, false, false, false, PS_PENDING, -704, FR_DECLINED, FC_FALSE, LK_DECLINED, HOLD_DECLINED, 0 },
+	{ "window over", PO_WINDOW_OVER, false, false, false, false, PS_PENDING, -723, FR_EXPIRED, FC_FALSE, LK_DECLINED, HOLD_DECLINED, 0 },
+	{ "no answer, captured", PO_UNKNOWN, true, false, false, false, PS_PENDING, 0, FR_OK, FC_TRUE, LK_APPROVED, HOLD_APPROVED, 1 },
+	{ "no answer, captured, no inquiry", PO_UNKNOWN, true, true, false, false, PS_PENDING, 0, FR_UNKNOWN, FC_UNKNOWN, LK_UNKNOWN, HOLD_UNKNOWN, 1 },
+	{ "no answer, not captured", PO_UNKNOWN, false, false, false, false, PS_PENDING, 0, FR_UNKNOWN, FC_UNKNOWN, LK_UNKNOWN, HOLD_UNKNOWN, 1 },
+	{ "no answer, failed", PO_UNKNOWN, false, false, false, false, PS_FAILED, 0, FR_DECLINED, FC_FALSE, LK_DECLINED, HOLD_DECLINED, 1 },
+	{ "already paid, it says", PO_INQUIRE, true, false, false, false, PS_PENDING, -702, FR_OK, FC_TRUE, LK_APPROVED, HOLD_APPROVED, 1 },
+	{ "refused by the card", PO_INQUIRE, false, false, false, false, PS_FAILED, -780, FR_DECLINED, FC_FALSE, LK_DECLINED, HOLD_DECLINED, 1 },
+	{ "a status that nobody knows", PO_UNKNOWN, true, false, true, false, PS_PENDING, 0, FR_UNKNOWN, FC_UNKNOWN, LK_REVIEW, HOLD_REVIEW, 1 },
+	{ "captured otherwise, found by inquiry", PO_UNKNOWN, true, false, false, true, PS_PENDING, 0, FR_OK, FC_TRUE, LK_REVIEW, HOLD_REVIEW, 1 },
 };
 
 static void
@@ -791,12 +781,12 @@ each_answer_of_kakaopay_has_its_meaning(void **state)
 static void
 after_an_unknown_end_no_refusal_proves_anything(void **state)
 {
-	static const enum kakaopay_outcome refusals[] = { KO_TOKEN_REFUSED, KO_DECLINED, KO_WINDOW_OVER, KO_NOT_EXECUTED, KO_NOT_SENT };
+	static const enum provider_outcome refusals[] = { PO_TOKEN_REFUSED, PO_DECLINED, PO_WINDOW_OVER, PO_NOT_EXECUTED, PO_NOT_SENT };
 
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		tear_down(state);
 		assert_int_equal(set_up(state), 0);
-		kakao.answer = KO_UNKNOWN;
+		kakao.answer = PO_UNKNOWN;
 		kakao.commits = false;
 		assert_int_equal(ready("order-1", 10), FR_OK);
 		assert_int_equal(approve("tok"), FR_UNKNOWN);
@@ -820,7 +810,7 @@ polling_an_unknown_end_does_not_grow_the_chain(void **state)
 	size_t before, after;
 
 	(void)state;
-	kakao.answer = KO_UNKNOWN;
+	kakao.answer = PO_UNKNOWN;
 	kakao.inquiry_silent = true;
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	assert_int_equal(approve("tok"), FR_UNKNOWN);
@@ -842,11 +832,11 @@ an_unknown_end_is_tried_five_times_a_minute_and_keeps_one_work_item(void **state
 	int inquiries;
 
 	(void)state;
-	kakao.answer = KO_UNKNOWN;
+	kakao.answer = PO_UNKNOWN;
 	kakao.commits = false;
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	assert_int_equal(approve("tok"), FR_UNKNOWN);
-	kakao.answer = KO_TOKEN_REFUSED;
+	kakao.answer = PO_TOKEN_REFUSED;
 	for (int i = 0; i < 4; i++) {
 		assert_int_equal(approve("tok"), FR_UNKNOWN);
 		assert_int_equal(open_items(), 1);
@@ -866,7 +856,7 @@ an_unknown_end_is_tried_five_times_a_minute_and_keeps_one_work_item(void **state
 	assert_int_equal(kakao.inquiries, inquiries);
 	assert_int_equal(open_items(), 1);
 	time_shift_ms += 60000;
-	kakao.answer = KO_OK;
+	kakao.answer = PO_OK;
 	kakao.commits = true;
 	assert_int_equal(approve("tok"), FR_OK);
 	assert_int_equal(kakao.captures, 1);
@@ -882,18 +872,18 @@ an_attempt_has_a_last_send_and_an_order_a_last_attempt(void **state)
 	int i = 0;
 
 	(void)state;
-	kakao.answer = KO_UNKNOWN;
+	kakao.answer = PO_UNKNOWN;
 	kakao.commits = false;
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	assert_int_equal(approve("tok"), FR_UNKNOWN);
-	kakao.answer = KO_TOKEN_REFUSED;
+	kakao.answer = PO_TOKEN_REFUSED;
 	for (; time_shift_ms < 800000; time_shift_ms += 12000)
 		assert_int_equal(approve("tok"), FR_UNKNOWN);
 	assert_int_equal(kakao.approves, ORDER_SENDS_MAX);
 	last_kind(&events);
 	assert_int_equal(events, 2 * ORDER_SENDS_MAX);
 	assert_int_equal(open_items(), 1);
-	kakao.pending_as = KS_FAILED;		/* it still inquires */
+	kakao.pending_as = PS_FAILED;		/* it still inquires */
 	assert_int_equal(approve("tok"), FR_DECLINED);
 	for (kakao.readies = 1; a->result != FR_TOO_MANY_REQUESTS && i < 1000; i++) {
 		kakao.readies = kakao.readies % 14 + 1;		/* a new tid each time, never T1 */
@@ -916,12 +906,12 @@ static void
 a_declined_attempt_stays_declined(void **state)
 {
 	(void)state;
-	kakao.answer = KO_DECLINED;
+	kakao.answer = PO_DECLINED;
 	kakao.commits = false;
 	kakao.code = -704;
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	assert_int_equal(approve("tok"), FR_DECLINED);
-	kakao.answer = KO_OK;
+	kakao.answer = PO_OK;
 	kakao.commits = true;
 	assert_int_equal(approve("tok"), FR_DECLINED);
 	assert_true(out.replayed);
@@ -936,12 +926,12 @@ static void
 a_token_of_another_order_is_refused_unsent(void **state)
 {
 	(void)state;
-	kakao.answer = KO_TOKEN_REFUSED;
+	kakao.answer = PO_TOKEN_REFUSED;
 	kakao.commits = false;
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	assert_int_equal(approve("tok"), FR_TOKEN_REFUSED);
 	assert_int_equal(ready("order-2", 14), FR_OK);
-	kakao.answer = KO_OK;
+	kakao.answer = PO_OK;
 	assert_int_equal(approve("tok"), FR_TOKEN_REFUSED);
 	assert_int_equal(kakao.approves, 1);
 }
@@ -950,11 +940,11 @@ static void
 a_wrong_token_never_gets_the_right_ones_answer(void **state)
 {
 	(void)state;
-	kakao.answer = KO_TOKEN_REFUSED;
+	kakao.answer = PO_TOKEN_REFUSED;
 	kakao.commits = false;
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	assert_int_equal(approve("wrong"), FR_TOKEN_REFUSED);
-	kakao.answer = KO_UNKNOWN;
+	kakao.answer = PO_UNKNOWN;
 	kakao.commits = true;
 	kakao.inquiry_silent = true;
 	assert_int_equal(approve("right"), FR_UNKNOWN);
@@ -1009,13 +999,13 @@ an_order_that_is_perhaps_charged_gets_no_second_attempt(void **state)
 
 	(void)state;
 	error_clear(&err);
-	kakao.answer = KO_DECLINED;
+	kakao.answer = PO_DECLINED;
 	kakao.commits = false;
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	assert_int_equal(approve("tok"), FR_DECLINED);
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	assert_true(store_ledger_put(flow.store, &review, &how, clock_boot_ms() + 1000, &err));
-	kakao.answer = KO_OK;
+	kakao.answer = PO_OK;
 	kakao.commits = true;
 	assert_int_equal(approve("tok2"), FR_IN_PROGRESS);
 	assert_int_equal(out.charged, FC_UNKNOWN);
@@ -1033,7 +1023,7 @@ an_end_that_the_queue_did_not_hear_is_told_later(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		tear_down(state);
 		assert_int_equal(set_up(state), 0);
-		kakao.answer = KO_DECLINED;
+		kakao.answer = PO_DECLINED;
 		kakao.commits = false;
 		assert_int_equal(ready("order-1", 10), FR_OK);
 		deaf = true;
@@ -1082,7 +1072,7 @@ static void
 a_token_used_for_another_order_leaves_no_work(void **state)
 {
 	(void)state;
-	kakao.answer = KO_TOKEN_REFUSED;
+	kakao.answer = PO_TOKEN_REFUSED;
 	kakao.commits = false;
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	assert_int_equal(approve("tok"), FR_TOKEN_REFUSED);
@@ -1099,7 +1089,7 @@ an_approve_under_way_hides_no_earlier_removal(void **state)
 	assert_int_equal(approve("tok"), FR_OK);
 	assert_int_equal(remove_it(true, NULL), FR_OK);
 	assert_string_equal(out.tid, "T1");
-	kakao.answer = KO_UNKNOWN;
+	kakao.answer = PO_UNKNOWN;
 	kakao.commits = false;
 	assert_int_equal(ready("order-2", 14), FR_OK);
 	assert_int_equal(approve("tok2"), FR_UNKNOWN);
@@ -1201,7 +1191,7 @@ approve_the_old_one(void)
 static void
 a_ready_that_fails_after_the_old_one_was_approved_says_so(void **state)
 {
-	static const enum kakaopay_outcome ends[] = { KO_NOT_SENT, KO_UNKNOWN, KO_OK };
+	static const enum provider_outcome ends[] = { PO_NOT_SENT, PO_UNKNOWN, PO_OK };
 
 	for (size_t i = 0; i < 3; i++) {
 		tear_down(state);
@@ -1212,7 +1202,7 @@ a_ready_that_fails_after_the_old_one_was_approved_says_so(void **state)
 		intrude_at = 4;		/* queue_hold, store_ledger_chain twice, KakaoPay */
 		intrude = approve_the_old_one;
 		ready("order-1", 12);
-		assert_int_equal(out.result, ends[i] == KO_OK ? FR_IN_PROGRESS : ends[i] == KO_NOT_SENT ? FR_PROVIDER_UNREACHABLE : FR_PROVIDER_ERROR);
+		assert_int_equal(out.result, ends[i] == PO_OK ? FR_IN_PROGRESS : ends[i] == PO_NOT_SENT ? FR_PROVIDER_UNREACHABLE : FR_PROVIDER_ERROR);
 		assert_int_equal(out.charged, FC_TRUE);
 		assert_int_equal(hold_state_of("T1"), HOLD_APPROVED);
 		assert_int_equal(kakao.captures, 1);
@@ -1230,7 +1220,7 @@ static void
 another_orders_hold_in_the_way_tells_nothing_of_this_one(void **state)
 {
 	(void)state;
-	kakao.answer = KO_UNKNOWN;
+	kakao.answer = PO_UNKNOWN;
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	kakao.inquiry_silent = true;
 	assert_int_equal(approve("tok"), FR_UNKNOWN);	/* captured, in truth */
@@ -1263,7 +1253,7 @@ a_double_click_that_waited_long_still_gets_the_answer(void **state)
 /* ---- every step fails, once or for the rest of the call */
 
 static void
-try_every_step(void **state, int count, bool commits, enum kakaopay_outcome answer)
+try_every_step(void **state, int count, bool commits, enum provider_outcome answer)
 {
 	int steps;
 
@@ -1290,7 +1280,7 @@ try_every_step(void **state, int count, bool commits, enum kakaopay_outcome answ
 			assert_int_equal(kakao.captures, 0);
 		/* everything is back, the deadline of the call is over: the same call again, and again */
 		time_shift_ms += 20000;
-		kakao.answer = KO_OK;
+		kakao.answer = PO_OK;
 		kakao.commits = true;
 		for (int i = 0; i < 3 && approve("tok") != FR_OK; i++)
 			time_shift_ms += 20000;
@@ -1307,19 +1297,19 @@ try_every_step(void **state, int count, bool commits, enum kakaopay_outcome answ
 static void
 a_step_that_fails_once_loses_nothing(void **state)
 {
-	try_every_step(state, 1, true, KO_OK);
+	try_every_step(state, 1, true, PO_OK);
 }
 
 static void
 a_crash_at_any_step_loses_nothing(void **state)
 {
-	try_every_step(state, 1000, true, KO_OK);
+	try_every_step(state, 1000, true, PO_OK);
 }
 
 static void
 a_crash_at_any_step_of_an_unknown_one_loses_nothing(void **state)
 {
-	try_every_step(state, 1000, true, KO_UNKNOWN);
+	try_every_step(state, 1000, true, PO_UNKNOWN);
 }
 
 static void
@@ -1353,7 +1343,7 @@ static const char *const deed_names[] = { "approve", "approve wrongly", "refund 
 struct scene {
 	enum deed first, second;
 	int before;			/* 0: opened; 1: unknown and captured; 2: unknown and not; 3: paid; 4: paid and removed */
-	enum kakaopay_outcome answer;
+	enum provider_outcome answer;
 	bool commits, silent, lags;
 	bool courier_ends;		/* nobody asks again: the courier alone brings everything to its end */
 	int pause_ms;			/* the first stands still so long, then the second comes */
@@ -1511,7 +1501,7 @@ check_end(void)
 		wrong("refunded twice", NULL);
 	if (scene.courier_ends)
 		let_the_courier_end();
-	kakao.answer = KO_OK;
+	kakao.answer = PO_OK;
 	kakao.commits = true;
 	for (int i = 0; i < 3; i++) {
 		do_deed(APPROVE, &a);
@@ -1551,7 +1541,7 @@ begin_scene(void **state)
 	kakao.checks_token = true;
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	if (scene.before == 1 || scene.before == 2) {
-		kakao.answer = KO_UNKNOWN;
+		kakao.answer = PO_UNKNOWN;
 		kakao.commits = scene.before == 1;
 		kakao.inquiry_silent = true;
 		assert_int_equal(approve("T1"), FR_UNKNOWN);
@@ -1595,9 +1585,9 @@ play(void **state)
 	return reached;
 }
 
-static const struct { enum kakaopay_outcome answer; bool commits, silent, lags; } ends[] = {
-	{ KO_OK, true, false, false }, { KO_UNKNOWN, true, true, false }, { KO_UNKNOWN, false, true, false }, { KO_UNKNOWN, true, false, false },
-	{ KO_UNKNOWN, true, false, true }, { KO_DECLINED, false, false, false }, { KO_NOT_EXECUTED, false, false, false }, { KO_NOT_SENT, false, false, false },
+static const struct { enum provider_outcome answer; bool commits, silent, lags; } ends[] = {
+	{ PO_OK, true, false, false }, { PO_UNKNOWN, true, true, false }, { PO_UNKNOWN, false, true, false }, { PO_UNKNOWN, true, false, false },
+	{ PO_UNKNOWN, true, false, true }, { PO_DECLINED, false, false, false }, { PO_NOT_EXECUTED, false, false, false }, { PO_NOT_SENT, false, false, false },
 };
 static const int pauses[] = { 0, 20000, 9000, 700000 };
 
@@ -1800,9 +1790,9 @@ a_message_under_way_is_waited_for_before_it_is_withdrawn(void **state)
 static void
 each_refusal_of_a_cancel_has_its_meaning(void **state)
 {
-	static const struct { enum kakaopay_outcome answer; bool commits; enum flow_result result; bool again; } cases[] = {
-		{ KO_NOT_SENT, false, FR_PROVIDER_UNREACHABLE, true }, { KO_NOT_EXECUTED, false, FR_PROVIDER_ERROR, true }, { KO_DECLINED, false, FR_REFUND_DECLINED, false },
-		{ KO_UNKNOWN, true, FR_OK, false }, { KO_INQUIRE, true, FR_OK, false }, { KO_UNKNOWN, false, FR_REFUND_UNKNOWN, false },
+	static const struct { enum provider_outcome answer; bool commits; enum flow_result result; bool again; } cases[] = {
+		{ PO_NOT_SENT, false, FR_PROVIDER_UNREACHABLE, true }, { PO_NOT_EXECUTED, false, FR_PROVIDER_ERROR, true }, { PO_DECLINED, false, FR_REFUND_DECLINED, false },
+		{ PO_UNKNOWN, true, FR_OK, false }, { PO_INQUIRE, true, FR_OK, false }, { PO_UNKNOWN, false, FR_REFUND_UNKNOWN, false },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -1813,7 +1803,7 @@ each_refusal_of_a_cancel_has_its_meaning(void **state)
 		kakao.commits = cases[i].commits;
 		assert_int_equal(refund("a", 1000), cases[i].result);
 		assert_int_equal(out.charged, FC_TRUE);
-		kakao.answer = KO_OK;
+		kakao.answer = PO_OK;
 		kakao.commits = true;
 		assert_int_equal(refund("b", 1000), cases[i].result == FR_REFUND_UNKNOWN ? FR_REFUND_IN_PROGRESS : FR_OK);
 		assert_int_equal(refund("a", 1000), cases[i].again ? FR_OK : cases[i].result);
@@ -1828,7 +1818,7 @@ a_refund_that_is_not_carried_out_is_tried_five_times_a_minute(void **state)
 
 	(void)state;
 	pay_order();
-	kakao.answer = KO_NOT_EXECUTED;
+	kakao.answer = PO_NOT_EXECUTED;
 	kakao.commits = false;
 	for (int i = 0; i < REFUND_FAILURES_PER_MIN; i++)
 		assert_int_equal(refund("a", 1000), FR_PROVIDER_ERROR);
@@ -1859,10 +1849,10 @@ an_unknown_refund_is_not_executed_only_by_two_readings(void **state)
 	pay_order();
 	courier_flow = flow;
 	courier = settler_new(&courier_flow);
-	kakao.answer = KO_UNKNOWN;
+	kakao.answer = PO_UNKNOWN;
 	kakao.commits = false;
 	assert_int_equal(refund("a", 1000), FR_REFUND_UNKNOWN);
-	kakao.answer = KO_OK;
+	kakao.answer = PO_OK;
 	kakao.commits = true;
 	for (int s = 0; s <= 130; s++) {	/* the request's deadline is 13 s away */
 		sweep();
@@ -1905,7 +1895,7 @@ what_was_refunded_outside_is_written_down(void **state)
 		courier_flow = flow;
 		courier = settler_new(&courier_flow);
 		assert_int_equal(ready("order-1", 10), FR_OK);
-		kakao.answer = KO_UNKNOWN;
+		kakao.answer = PO_UNKNOWN;
 		kakao.inquiry_silent = true;
 		assert_int_equal(approve("tok"), FR_UNKNOWN);
 		kakao.inquiry_silent = false;
@@ -1959,13 +1949,13 @@ nothing_is_refunded_that_was_not_paid(void **state)
 	assert_int_equal(refund("a", -1), FR_NO_PAYMENT);
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	assert_int_equal(refund("a", -1), FR_NO_PAYMENT);
-	kakao.answer = KO_UNKNOWN;
+	kakao.answer = PO_UNKNOWN;
 	kakao.inquiry_silent = true;
 	assert_int_equal(approve("tok"), FR_UNKNOWN);
 	assert_int_equal(refund("a", -1), FR_IN_PROGRESS);
 	kakao.inquiry_silent = false;
 	assert_int_equal(approve("tok"), FR_OK);
-	kakao.answer = KO_OK;
+	kakao.answer = PO_OK;
 	flow_refund(&flow, &c, &rq, others, 1, &out);
 	assert_int_equal(out.result, FR_NO_PAYMENT);
 	flow.gate = FR_NOT_READY;
@@ -2003,13 +1993,13 @@ an_order_tells_what_became_of_it(void **state)
 	time_shift_ms += 600000;
 	expect_order("expired", FC_FALSE, FN_PAY, 1);
 	assert_int_equal(ready("order-1", 10), FR_OK);
-	kakao.answer = KO_DECLINED;
+	kakao.answer = PO_DECLINED;
 	kakao.commits = false;
 	assert_int_equal(approve("tok"), FR_DECLINED);
 	expect_order("declined", FC_FALSE, FN_START_AGAIN, 1);
 	assert_int_equal(ready("order-1", 10), FR_OK);
 	expect_order("ready", FC_FALSE, FN_PAY, 2);
-	kakao.answer = KO_UNKNOWN;
+	kakao.answer = PO_UNKNOWN;
 	kakao.commits = true;
 	kakao.inquiry_silent = true;
 	assert_int_equal(approve("tok2"), FR_UNKNOWN);

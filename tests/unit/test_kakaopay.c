@@ -468,21 +468,21 @@ free_conf(struct conf *c)
 	free(c);
 }
 
-static struct kakaopay *
+static struct provider *
 new_kakaopay(const struct conf *c)
 {
 	struct error err;
-	struct kakaopay *k = kakaopay_new(c, &err);
+	struct provider *k = kakaopay_new(c, &err);
 
 	if (k == NULL)
 		fail_msg("%s", err.msg);
 	return k;
 }
 
-static struct kakaopay_ready
+static struct provider_ready
 some_ready(void)
 {
-	struct kakaopay_ready r = { .quantity = 1, .total_amount = 2200, .tax_free_amount = 0, .vat_amount = -1, .green_deposit = -1, .install_month = -1 };
+	struct provider_ready r = { .quantity = 1, .total_amount = 2200, .tax_free_amount = 0, .vat_amount = -1, .green_deposit = -1, .install_month = -1 };
 
 	strcpy(r.cid, cid);
 	strcpy(r.partner_order_id, "ord-1001");
@@ -494,10 +494,10 @@ some_ready(void)
 	return r;
 }
 
-static struct kakaopay_approve
+static struct provider_approve
 some_approve(void)
 {
-	struct kakaopay_approve a = { .pg_token = the_token, .payload = "n-1", .total_amount = 2200, .window_boot_ms = clock_boot_ms() + 60000 };
+	struct provider_approve a = { .pg_token = the_token, .payload = "n-1", .total_amount = 2200, .window_boot_ms = clock_boot_ms() + 60000 };
 
 	strcpy(a.cid, cid);
 	strcpy(a.tid, tid);
@@ -506,10 +506,10 @@ some_approve(void)
 	return a;
 }
 
-static struct kakaopay_cancel
+static struct provider_cancel
 some_cancel(void)
 {
-	struct kakaopay_cancel c = { .cancel_amount = 700, .cancel_vat_amount = -1, .cancel_available_amount = 1800, .payload = "r-1" };
+	struct provider_cancel c = { .cancel_amount = 700, .cancel_vat_amount = -1, .cancel_available_amount = 1800, .payload = "r-1" };
 
 	strcpy(c.cid, cid);
 	strcpy(c.tid, tid);
@@ -526,7 +526,7 @@ each_mode_has_its_own_path_key_and_encoding(void **state)
 		{ MODE_USER_TOKEN, "/v1/payment/", "Bearer plantedusertoken", "KakaoAK DEVplantedkey0123456789",
 			"application/x-www-form-urlencoded;charset=utf-8" },
 	};
-	struct kakaopay_ready ready = some_ready();
+	struct provider_ready ready = some_ready();
 	char *body = sample("ready");
 
 	(void)state;
@@ -534,18 +534,18 @@ each_mode_has_its_own_path_key_and_encoding(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct server *s = SERVER(ACT_ANSWER, ACT_ANSWER);
 		struct conf *c = a_conf(rows[i].mode, s->port);
-		struct kakaopay *k = new_kakaopay(c);
-		struct kakaopay_opened opened;
-		struct kakaopay_order order;
+		struct provider *k = new_kakaopay(c);
+		struct provider_opened opened;
+		struct provider_order order;
 		struct provider_answer pa;
-		enum kakaopay_outcome o;
+		enum provider_outcome o;
 		struct error err;
 		char line[200];
 
 		s->body = body;
 		server_go(s);
-		assert_true(kakaopay_ready(k, &ready, clock_boot_ms() + 5000, &o, &opened, &pa, &err));
-		assert_int_equal(o, KO_OK);
+		assert_true(provider_ready(k, &ready, clock_boot_ms() + 5000, &o, &opened, &pa, &err));
+		assert_int_equal(o, PO_OK);
 		assert_int_equal(pa.http, 200);
 		assert_string_equal(opened.tid, "T7c7a6de620aa00bc441");
 		snprintf(line, sizeof(line), "POST %sready HTTP/1.1\r\n", rows[i].path);
@@ -554,12 +554,12 @@ each_mode_has_its_own_path_key_and_encoding(void **state)
 		assert_non_null(strstr(s->last, line));
 		snprintf(line, sizeof(line), "\r\nContent-Type: %s\r\n", rows[i].type);
 		assert_non_null(strstr(s->last, line));
-		assert_true(kakaopay_order(k, cid, tid, clock_boot_ms() + 5000, &o, &order, &pa, &err));
-		assert_int_equal(o, KO_UNKNOWN);	/* a body of another tid is no answer */
+		assert_true(provider_order(k, cid, tid, clock_boot_ms() + 5000, &o, &order, &pa, &err));
+		assert_int_equal(o, PO_UNKNOWN);	/* a body of another tid is no answer */
 		snprintf(line, sizeof(line), "\r\nAuthorization: %s\r\n", rows[i].order_auth);
 		assert_non_null(strstr(s->last, line));
 		assert_int_equal(s->accepted, 1);	/* ready and order share a connection */
-		kakaopay_free(&k);
+		provider_free(&k);
 		server_stop(s);
 		free_conf(c);
 	}
@@ -572,24 +572,24 @@ a_token_that_could_end_the_header_is_refused(void **state)
 	static const char *const tokens[] = { NULL, "", "a b", "a\r\nX-Evil: 1", "a\n", "t\xc3\xa9", "a\"" };
 	struct server *s = SERVER(ACT_ANSWER);
 	struct conf *c = a_conf(MODE_USER_TOKEN, s->port);
-	struct kakaopay *k = new_kakaopay(c);
-	struct kakaopay_ready ready = some_ready();
-	struct kakaopay_opened opened;
+	struct provider *k = new_kakaopay(c);
+	struct provider_ready ready = some_ready();
+	struct provider_opened opened;
 	struct provider_answer pa;
-	enum kakaopay_outcome o;
+	enum provider_outcome o;
 	struct error err;
 
 	(void)state;
 	server_go(s);
 	for (size_t i = 0; i < COUNT(tokens); i++) {
 		ready.user_token = tokens[i];
-		assert_false(kakaopay_ready(k, &ready, clock_boot_ms() + 5000, &o, &opened, &pa, &err));
+		assert_false(provider_ready(k, &ready, clock_boot_ms() + 5000, &o, &opened, &pa, &err));
 		assert_int_equal(err.code, ERR_INPUT);
 	}
 	strcpy(ready.cid, "TCUNKNOWN0");
-	assert_false(kakaopay_ready(k, &ready, clock_boot_ms() + 5000, &o, &opened, &pa, &err));
+	assert_false(provider_ready(k, &ready, clock_boot_ms() + 5000, &o, &opened, &pa, &err));
 	assert_int_equal(s->accepted, 0);
-	kakaopay_free(&k);
+	provider_free(&k);
 	server_stop(s);
 	free_conf(c);
 }
@@ -601,13 +601,13 @@ a_call_that_cannot_be_made_leaves_an_empty_answer(void **state)
 	static const struct provider_answer empty;
 	struct server *s = SERVER(ACT_ANSWER);
 	struct conf *c = a_conf(MODE_SECRET_KEY, s->port);
-	struct kakaopay *k = new_kakaopay(c);
-	struct kakaopay_ready ready = some_ready();
-	struct kakaopay_approve approve = some_approve();
-	struct kakaopay_cancel cancel = some_cancel();
-	struct kakaopay_opened opened;
-	struct kakaopay_order order;
-	struct kakaopay_canceled canceled;
+	struct provider *k = new_kakaopay(c);
+	struct provider_ready ready = some_ready();
+	struct provider_approve approve = some_approve();
+	struct provider_cancel cancel = some_cancel();
+	struct provider_opened opened;
+	struct provider_order order;
+	struct provider_canceled canceled;
 	struct payment payment;
 	int64_t deadline = clock_boot_ms() + 5000;
 
@@ -618,19 +618,19 @@ a_call_that_cannot_be_made_leaves_an_empty_answer(void **state)
 	strcpy(cancel.cid, "TCUNKNOWN0");
 	for (int i = 0; i < 4; i++) {
 		struct provider_answer pa;
-		enum kakaopay_outcome o = KO_OK;
+		enum provider_outcome o = PO_OK;
 		struct error err;
 
 		memset(&pa, 'x', sizeof(pa));
-		assert_false(i == 0 ? kakaopay_ready(k, &ready, deadline, &o, &opened, &pa, &err) :
-		    i == 1 ? kakaopay_approve(k, &approve, deadline, &o, &payment, &pa, &err) :
-		    i == 2 ? kakaopay_order(k, "TCUNKNOWN0", tid, deadline, &o, &order, &pa, &err) :
-		    kakaopay_cancel(k, &cancel, deadline, &o, &canceled, &pa, &err));
+		assert_false(i == 0 ? provider_ready(k, &ready, deadline, &o, &opened, &pa, &err) :
+		    i == 1 ? provider_approve(k, &approve, deadline, &o, &payment, &pa, &err) :
+		    i == 2 ? provider_order(k, "TCUNKNOWN0", tid, deadline, &o, &order, &pa, &err) :
+		    provider_cancel(k, &cancel, deadline, &o, &canceled, &pa, &err));
 		assert_memory_equal(&pa, &empty, sizeof(pa));
-		assert_int_equal(o, KO_NOT_SENT);
+		assert_int_equal(o, PO_NOT_SENT);
 	}
 	assert_int_equal(s->accepted, 0);
-	kakaopay_free(&k);
+	provider_free(&k);
 	server_stop(s);
 	free_conf(c);
 }
@@ -650,7 +650,7 @@ a_merchant_that_could_never_pay_stops_the_start(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct conf *c = a_conf(MODE_SECRET_KEY, 1);
 		struct error err = { 0 };
-		struct kakaopay *k;
+		struct provider *k;
 
 		strcpy(c->merchants[0].base_url, rows[i].base_url);
 		secret_clear(&c->merchants[0].key);
@@ -660,30 +660,30 @@ a_merchant_that_could_never_pay_stops_the_start(void **state)
 		assert_int_equal(k != NULL, rows[i].told == NULL);
 		if (rows[i].told != NULL)
 			assert_non_null(strstr(err.msg, rows[i].told));
-		kakaopay_free(&k);
+		provider_free(&k);
 		free_conf(c);
 	}
 }
 
 /* What approve and cancel make of one answer. */
-static enum kakaopay_outcome
+static enum provider_outcome
 approve_outcome(enum action act, const char *status, const char *body, struct payment *p, struct provider_answer *pa)
 {
 	struct server *s = SERVER(act);
 	struct conf *c = a_conf(MODE_SECRET_KEY, s->port);
-	struct kakaopay *k = new_kakaopay(c);
-	struct kakaopay_approve a = some_approve();
-	enum kakaopay_outcome o;
+	struct provider *k = new_kakaopay(c);
+	struct provider_approve a = some_approve();
+	enum provider_outcome o;
 	struct error err;
 
 	s->status = status;
 	s->body = body;
 	server_go(s);
-	if (!kakaopay_approve(k, &a, clock_boot_ms() + 800, &o, p, pa, &err))
+	if (!provider_approve(k, &a, clock_boot_ms() + 800, &o, p, pa, &err))
 		fail_msg("%s", err.msg);
 	assert_int_equal(s->requests, 1);	/* also where the connection was closed without an answer */
 	assert_non_null(strstr(s->last, "\"pg_token\":\"plantedpgtoken\""));
-	kakaopay_free(&k);
+	provider_free(&k);
 	server_stop(s);
 	free_conf(c);
 	return o;
@@ -692,41 +692,41 @@ approve_outcome(enum action act, const char *status, const char *body, struct pa
 static void
 approve_makes_an_outcome_of_each_answer(void **state)
 {
-	static const struct { enum action act; const char *status, *body; enum kakaopay_outcome want; int64_t code; } rows[] = {
-		{ ACT_CLOSE, "", "", KO_UNKNOWN, 0 },
-		{ ACT_SILENT, "", "", KO_UNKNOWN, 0 },
-		{ ACT_BIG, "200 OK", "", KO_UNKNOWN, 0 },
-		{ ACT_ANSWER, "200 OK", "", KO_UNKNOWN, 0 },
-		{ ACT_ANSWER, "200 OK", "<html></html>", KO_UNKNOWN, 0 },
-		{ ACT_ANSWER, "200 OK", "{\"error_code\":-704,\"error_message\":\"x\"}", KO_UNKNOWN, 0 },
-		{ ACT_ANSWER, "302 Found", "", KO_UNKNOWN, 0 },
-		{ ACT_ANSWER, "401 Unauthorized", "", KO_UNKNOWN, 0 },
-		{ ACT_ANSWER, "502 Bad Gateway", "<html></html>", KO_UNKNOWN, 0 },
-		{ ACT_ANSWER, "500 Internal Server Error", "{\"error_code\":-500,\"error_message\":\"x\"}", KO_UNKNOWN, -500 },
-		{ ACT_ANSWER, "503 Service Unavailable", "{\"code\":-9798,\"msg\":\"x\"}", KO_NOT_EXECUTED, -9798 },
-		{ ACT_ANSWER, "401 Unauthorized", "{\"error_code\":-401,\"error_message\":\"x\"}", KO_NOT_EXECUTED, -401 },
-		{ ACT_ANSWER, "400 Bad Request", "{\"error_code\":-704,\"error_message\":\"x\"}", KO_DECLINED, -704 },
-		{ ACT_ANSWER, "400 Bad Request", "{\"code\":-708,\"msg\":\"x\"}", KO_TOKEN_REFUSED, -708 },
-		{ ACT_ANSWER, "400 Bad Request", "{\"code\":-723,\"msg\":\"x\"}", KO_WINDOW_OVER, -723 },
-		{ ACT_ANSWER, "400 Bad Request", "{\"code\":-702,\"msg\":\"x\"}", KO_INQUIRE, -702 },
-		{ ACT_CUT, "400 Bad Request", "{\"code\":-704,\"msg\":\"x\"}", KO_UNKNOWN, 0 },
+	static const struct { enum action act; const char *status, *body; enum provider_outcome want; int64_t code; } rows[] = {
+		{ ACT_CLOSE, "", "", PO_UNKNOWN, 0 },
+		{ ACT_SILENT, "", "", PO_UNKNOWN, 0 },
+		{ ACT_BIG, "200 OK", "", PO_UNKNOWN, 0 },
+		{ ACT_ANSWER, "200 OK", "", PO_UNKNOWN, 0 },
+		{ ACT_ANSWER, "200 OK", "<html></html>", PO_UNKNOWN, 0 },
+		{ ACT_ANSWER, "200 OK", "{\"error_code\":-704,\"error_message\":\"x\"}", PO_UNKNOWN, 0 },
+		{ ACT_ANSWER, "302 Found", "", PO_UNKNOWN, 0 },
+		{ ACT_ANSWER, "401 Unauthorized", "", PO_UNKNOWN, 0 },
+		{ ACT_ANSWER, "502 Bad Gateway", "<html></html>", PO_UNKNOWN, 0 },
+		{ ACT_ANSWER, "500 Internal Server Error", "{\"error_code\":-500,\"error_message\":\"x\"}", PO_UNKNOWN, -500 },
+		{ ACT_ANSWER, "503 Service Unavailable", "{\"code\":-9798,\"msg\":\"x\"}", PO_NOT_EXECUTED, -9798 },
+		{ ACT_ANSWER, "401 Unauthorized", "{\"error_code\":-401,\"error_message\":\"x\"}", PO_NOT_EXECUTED, -401 },
+		{ ACT_ANSWER, "400 Bad Request", "{\"error_code\":-704,\"error_message\":\"x\"}", PO_DECLINED, -704 },
+		{ ACT_ANSWER, "400 Bad Request", "{\"code\":-708,\"msg\":\"x\"}", PO_TOKEN_REFUSED, -708 },
+		{ ACT_ANSWER, "400 Bad Request", "{\"code\":-723,\"msg\":\"x\"}", PO_WINDOW_OVER, -723 },
+		{ ACT_ANSWER, "400 Bad Request", "{\"code\":-702,\"msg\":\"x\"}", PO_INQUIRE, -702 },
+		{ ACT_CUT, "400 Bad Request", "{\"code\":-704,\"msg\":\"x\"}", PO_UNKNOWN, 0 },
 	};
 	char *money = sample("approve-money");
 	struct provider_answer pa;
 	struct payment p;
 
 	(void)state;
-	assert_int_equal(approve_outcome(ACT_ANSWER, "200 OK", money, &p, &pa), KO_OK);
+	assert_int_equal(approve_outcome(ACT_ANSWER, "200 OK", money, &p, &pa), PO_OK);
 	assert_string_equal(p.aid, "A5e6737334aa00bc441a");
 	assert_int_equal(pa.http, 200);
-	assert_int_equal(approve_outcome(ACT_CUT, "200 OK", money, &p, &pa), KO_UNKNOWN);
-	assert_int_equal(approve_outcome(ACT_ANSWER, "201 Created", money, &p, &pa), KO_UNKNOWN);
-	assert_int_equal(approve_outcome(ACT_ANSWER, "302 Found", money, &p, &pa), KO_UNKNOWN);
+	assert_int_equal(approve_outcome(ACT_CUT, "200 OK", money, &p, &pa), PO_UNKNOWN);
+	assert_int_equal(approve_outcome(ACT_ANSWER, "201 Created", money, &p, &pa), PO_UNKNOWN);
+	assert_int_equal(approve_outcome(ACT_ANSWER, "302 Found", money, &p, &pa), PO_UNKNOWN);
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		enum kakaopay_outcome o = approve_outcome(rows[i].act, rows[i].status, rows[i].body, &p, &pa);
+		enum provider_outcome o = approve_outcome(rows[i].act, rows[i].status, rows[i].body, &p, &pa);
 
 		if (o != rows[i].want || pa.code != rows[i].code)
-			fail_msg("row %zu: %s %s is %s", i, rows[i].status, rows[i].body, kakaopay_outcome_name(o));
+			fail_msg("row %zu: %s %s is %s", i, rows[i].status, rows[i].body, provider_outcome_name(o));
 	}
 	free(money);
 }
@@ -736,29 +736,29 @@ each_approve_and_cancel_has_a_connection_of_its_own(void **state)
 {
 	struct server *s = SERVER(ACT_ANSWER, ACT_ANSWER, ACT_ANSWER, ACT_ANSWER, ACT_ANSWER);
 	struct conf *c = a_conf(MODE_SECRET_KEY, s->port);
-	struct kakaopay *k = new_kakaopay(c);
-	struct kakaopay_approve a = some_approve();
-	struct kakaopay_cancel cancel = some_cancel();
-	struct kakaopay_canceled canceled;
-	struct kakaopay_order order;
+	struct provider *k = new_kakaopay(c);
+	struct provider_approve a = some_approve();
+	struct provider_cancel cancel = some_cancel();
+	struct provider_canceled canceled;
+	struct provider_order order;
 	struct provider_answer pa;
-	enum kakaopay_outcome o;
+	enum provider_outcome o;
 	struct payment p;
 	struct error err;
 
 	(void)state;
 	server_go(s);
-	assert_true(kakaopay_order(k, cid, tid, clock_boot_ms() + 5000, &o, &order, &pa, &err));
+	assert_true(provider_order(k, cid, tid, clock_boot_ms() + 5000, &o, &order, &pa, &err));
 	assert_int_equal(s->accepted, 1);
-	assert_true(kakaopay_approve(k, &a, clock_boot_ms() + 5000, &o, &p, &pa, &err));
+	assert_true(provider_approve(k, &a, clock_boot_ms() + 5000, &o, &p, &pa, &err));
 	assert_int_equal(s->accepted, 2);
-	assert_true(kakaopay_cancel(k, &cancel, clock_boot_ms() + 5000, &o, &canceled, &pa, &err));
+	assert_true(provider_cancel(k, &cancel, clock_boot_ms() + 5000, &o, &canceled, &pa, &err));
 	assert_int_equal(s->accepted, 3);
-	assert_true(kakaopay_approve(k, &a, clock_boot_ms() + 5000, &o, &p, &pa, &err));
+	assert_true(provider_approve(k, &a, clock_boot_ms() + 5000, &o, &p, &pa, &err));
 	assert_int_equal(s->accepted, 4);
-	assert_true(kakaopay_order(k, cid, tid, clock_boot_ms() + 5000, &o, &order, &pa, &err));
+	assert_true(provider_order(k, cid, tid, clock_boot_ms() + 5000, &o, &order, &pa, &err));
 	assert_int_equal(s->accepted, 4);	/* the inquiry's own is still there */
-	kakaopay_free(&k);
+	provider_free(&k);
 	server_stop(s);
 	free_conf(c);
 }
@@ -768,23 +768,23 @@ nothing_is_sent_once_the_window_or_the_deadline_is_over(void **state)
 {
 	struct server *s = SERVER(ACT_ANSWER);
 	struct conf *c = a_conf(MODE_SECRET_KEY, s->port);
-	struct kakaopay *k = new_kakaopay(c);
-	struct kakaopay_approve a = some_approve();
+	struct provider *k = new_kakaopay(c);
+	struct provider_approve a = some_approve();
 	struct provider_answer pa;
-	enum kakaopay_outcome o;
+	enum provider_outcome o;
 	struct payment p;
 	struct error err;
 
 	(void)state;
 	server_go(s);
-	assert_true(kakaopay_approve(k, &a, clock_boot_ms() - 5000, &o, &p, &pa, &err));	/* and the guard did not end us */
-	assert_int_equal(o, KO_NOT_SENT);
+	assert_true(provider_approve(k, &a, clock_boot_ms() - 5000, &o, &p, &pa, &err));	/* and the guard did not end us */
+	assert_int_equal(o, PO_NOT_SENT);
 	a.window_boot_ms = clock_boot_ms();
-	assert_true(kakaopay_approve(k, &a, clock_boot_ms() + 5000, &o, &p, &pa, &err));
-	assert_int_equal(o, KO_NOT_SENT);
+	assert_true(provider_approve(k, &a, clock_boot_ms() + 5000, &o, &p, &pa, &err));
+	assert_int_equal(o, PO_NOT_SENT);
 	assert_int_equal(pa.http, 0);
 	assert_int_equal(s->accepted, 0);
-	kakaopay_free(&k);
+	provider_free(&k);
 	server_stop(s);
 	free_conf(c);
 }
@@ -794,12 +794,12 @@ no_key_token_or_redirect_is_in_the_log(void **state)
 {
 	struct server *s = SERVER(ACT_ANSWER, ACT_ANSWER, ACT_CLOSE);
 	struct conf *c = a_conf(MODE_USER_TOKEN, s->port);
-	struct kakaopay *k = new_kakaopay(c);
-	struct kakaopay_ready ready = some_ready();
-	struct kakaopay_approve a = some_approve();
-	struct kakaopay_opened opened;
+	struct provider *k = new_kakaopay(c);
+	struct provider_ready ready = some_ready();
+	struct provider_approve a = some_approve();
+	struct provider_opened opened;
 	struct provider_answer pa;
-	enum kakaopay_outcome o;
+	enum provider_outcome o;
 	struct payment p;
 	struct error err;
 	char *body = sample("ready"), log[8192];
@@ -814,8 +814,8 @@ no_key_token_or_redirect_is_in_the_log(void **state)
 	log_open("test", LOG_LEVEL_DEBUG);
 	dup2(fds[1], STDERR_FILENO);
 	for (int i = 0; i < 2; i++) {
-		assert_true(kakaopay_ready(k, &ready, clock_boot_ms() + 5000, &o, &opened, &pa, &err));
-		assert_true(kakaopay_approve(k, &a, clock_boot_ms() + 5000, &o, &p, &pa, &err));
+		assert_true(provider_ready(k, &ready, clock_boot_ms() + 5000, &o, &opened, &pa, &err));
+		assert_true(provider_approve(k, &a, clock_boot_ms() + 5000, &o, &p, &pa, &err));
 	}
 	dup2(saved, STDERR_FILENO);
 	log_open("test", LOG_LEVEL_ERROR);
@@ -830,7 +830,7 @@ no_key_token_or_redirect_is_in_the_log(void **state)
 	close(fds[1]);
 	close(saved);
 	free(body);
-	kakaopay_free(&k);
+	provider_free(&k);
 	server_stop(s);
 	free_conf(c);
 }
@@ -905,20 +905,20 @@ static void
 call_and_survive(int port, enum message_call call)
 {
 	struct conf *c = a_conf(MODE_SECRET_KEY, port);
-	struct kakaopay *k = new_kakaopay(c);
-	struct kakaopay_approve a = some_approve();
-	struct kakaopay_cancel cancel = some_cancel();
-	struct kakaopay_canceled canceled;
-	struct kakaopay_order order;
+	struct provider *k = new_kakaopay(c);
+	struct provider_approve a = some_approve();
+	struct provider_cancel cancel = some_cancel();
+	struct provider_canceled canceled;
+	struct provider_order order;
 	struct provider_answer pa;
-	enum kakaopay_outcome o;
+	enum provider_outcome o;
 	struct payment p;
 	int64_t deadline = clock_boot_ms() + 300;
 
-	if (call == MC_APPROVE ? kakaopay_approve(k, &a, deadline, &o, &p, &pa, NULL) :
-	    call == MC_CANCEL ? kakaopay_cancel(k, &cancel, deadline, &o, &canceled, &pa, NULL) :
-	    kakaopay_order(k, cid, tid, deadline, &o, &order, &pa, NULL))
-		_exit(o == KO_UNKNOWN ? SURVIVED : 1);
+	if (call == MC_APPROVE ? provider_approve(k, &a, deadline, &o, &p, &pa, NULL) :
+	    call == MC_CANCEL ? provider_cancel(k, &cancel, deadline, &o, &canceled, &pa, NULL) :
+	    provider_order(k, cid, tid, deadline, &o, &order, &pa, NULL))
+		_exit(o == PO_UNKNOWN ? SURVIVED : 1);
 	_exit(2);
 }
 

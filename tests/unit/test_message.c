@@ -48,7 +48,7 @@ is_in(const int64_t *codes, size_t n, int64_t code)
 #define IS_IN(codes, code) is_in((codes), COUNT(codes), (code))
 
 /* The classes of doc/kakaopay.md as sets: a second writing of the table, which has rows. */
-static enum kakaopay_outcome
+static enum provider_outcome
 meaning(enum message_call call, int64_t code)
 {
 	static const int64_t not_executed[] = { -2, -3, -4, -5, -6, -10, -11, -401, -403, -404, -429, -730, -731, -732, -733, -798, -799, -9798 };
@@ -57,16 +57,16 @@ meaning(enum message_call call, int64_t code)
 	static const int64_t refused[] = { -703, -704, -705, -721, -722, -724, -725, -726, -750, -751, -752, -753, -761, -797 };
 
 	if (IS_IN(not_executed, code))
-		return KO_NOT_EXECUTED;
+		return PO_NOT_EXECUTED;
 	if (IS_IN(unknown, code) || call == MC_ORDER)
-		return KO_UNKNOWN;
+		return PO_UNKNOWN;
 	if (call == MC_READY)
-		return KO_DECLINED;
+		return PO_DECLINED;
 	if (call == MC_CANCEL)
-		return IS_IN(token, code) || IS_IN(refused, code) || code == -710 || code == -723 ? KO_DECLINED : KO_INQUIRE;
+		return IS_IN(token, code) || IS_IN(refused, code) || code == -710 || code == -723 ? PO_DECLINED : PO_INQUIRE;
 	if (code == -723)
-		return KO_WINDOW_OVER;
-	return IS_IN(token, code) ? KO_TOKEN_REFUSED : IS_IN(refused, code) ? KO_DECLINED : KO_INQUIRE;
+		return PO_WINDOW_OVER;
+	return IS_IN(token, code) ? PO_TOKEN_REFUSED : IS_IN(refused, code) ? PO_DECLINED : PO_INQUIRE;
 }
 
 static void
@@ -85,7 +85,7 @@ a_5xx_tells_nothing_whatever_its_body_says(void **state)
 	(void)state;
 	for (int call = 0; call < MC__MAX; call++)
 		for (int64_t code = -10000; code <= 0; code++) {
-			enum kakaopay_outcome want = code == -9798 ? KO_NOT_EXECUTED : KO_UNKNOWN;
+			enum provider_outcome want = code == -9798 ? PO_NOT_EXECUTED : PO_UNKNOWN;
 
 			assert_int_equal(outcome_of((enum message_call)call, 500, code), want);
 			assert_int_equal(outcome_of((enum message_call)call, 503, code), want);
@@ -99,15 +99,15 @@ a_refusing_status_counts_only_with_kakaopays_own_body(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(refusals); i++) {
-		assert_int_equal(outcome_of(MC_APPROVE, refusals[i], 0), KO_UNKNOWN);
-		assert_int_equal(outcome_of(MC_APPROVE, refusals[i], -999), KO_NOT_EXECUTED);	/* a code in no list */
-		assert_int_equal(outcome_of(MC_APPROVE, refusals[i], -780), KO_INQUIRE);		/* a listed code goes before the status */
+		assert_int_equal(outcome_of(MC_APPROVE, refusals[i], 0), PO_UNKNOWN);
+		assert_int_equal(outcome_of(MC_APPROVE, refusals[i], -999), PO_NOT_EXECUTED);	/* a code in no list */
+		assert_int_equal(outcome_of(MC_APPROVE, refusals[i], -780), PO_INQUIRE);		/* a listed code goes before the status */
 	}
 	for (int status = 0; status < 600; status++)
-		assert_int_equal(outcome_of(MC_APPROVE, status, 0), KO_UNKNOWN);
+		assert_int_equal(outcome_of(MC_APPROVE, status, 0), PO_UNKNOWN);
 	for (int status = 200; status < 400; status++)
-		assert_int_equal(outcome_of(MC_APPROVE, status, -9798), KO_UNKNOWN);
-	assert_int_equal(outcome_of(MC_APPROVE, 400, -999), KO_INQUIRE);
+		assert_int_equal(outcome_of(MC_APPROVE, status, -9798), PO_UNKNOWN);
+	assert_int_equal(outcome_of(MC_APPROVE, 400, -999), PO_INQUIRE);
 }
 
 static void
@@ -172,17 +172,42 @@ a_long_message_is_cut_at_a_whole_character(void **state)
 static void
 status_words_have_their_class_and_a_new_one_is_strange(void **state)
 {
-	static const struct { const char *word; enum kakaopay_status status; } words[] = {
-		{ "READY", KS_PENDING }, { "SEND_TMS", KS_PENDING }, { "OPEN_PAYMENT", KS_PENDING }, { "SELECT_METHOD", KS_PENDING },
-		{ "ARS_WAITING", KS_PENDING }, { "AUTH_PASSWORD", KS_PENDING }, { "ISSUED_SID", KS_ISSUED_SID }, { "SUCCESS_PAYMENT", KS_PAID },
-		{ "PART_CANCEL_PAYMENT", KS_PART_CANCELED }, { "CANCEL_PAYMENT", KS_CANCELED }, { "FAIL_AUTH_PASSWORD", KS_FAILED },
-		{ "QUIT_PAYMENT", KS_FAILED }, { "FAIL_PAYMENT", KS_FAILED }, { "FAIL_SOMETHING", KS_STRANGE }, { "", KS_STRANGE },
-		{ "success_payment", KS_STRANGE },
+	static const struct { const char *word; enum provider_status status; } words[] = {
+		{ "READY", PS_PENDING }, { "SEND_TMS", PS_PENDING }, { "OPEN_PAYMENT", PS_PENDING }, { "SELECT_METHOD", PS_PENDING },
+		{ "ARS_WAITING", PS_PENDING }, { "AUTH_PASSWORD", PS_PENDING }, { "ISSUED_SID", PS_ISSUED_SID }, { "SUCCESS_PAYMENT", PS_PAID },
+		{ "PART_CANCEL_PAYMENT", PS_PART_CANCELED }, { "CANCEL_PAYMENT", PS_CANCELED }, { "FAIL_AUTH_PASSWORD", PS_FAILED },
+		{ "QUIT_PAYMENT", PS_FAILED }, { "FAIL_PAYMENT", PS_FAILED }, { "FAIL_SOMETHING", PS_STRANGE }, { "", PS_STRANGE },
+		{ "success_payment", PS_STRANGE },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(words); i++)
 		assert_int_equal(kakaopay_status_of(words[i].word), words[i].status);
+}
+
+/* The ledger keeps the status as a word of ours; events of older versions have KakaoPay's word alone, as the message. */
+static void
+a_kept_answer_tells_its_status_and_whether_it_came_too_late(void **state)
+{
+	static const struct { struct provider_answer pa; enum provider_status status; bool late; } rows[] = {
+		{ { .status = "canceled", .message = "another language" }, PS_CANCELED, false },
+		{ { .status = "paid", .message = "CANCEL_PAYMENT" }, PS_PAID, false },
+		{ { .message = "CANCEL_PAYMENT" }, PS_CANCELED, false }, { { .message = "PART_CANCEL_PAYMENT" }, PS_PART_CANCELED, false },
+		{ { .status = "what nobody wrote", .message = "" }, PS_STRANGE, false }, { { .code = -723, .message = "late" }, PS_STRANGE, true },
+		{ { .code = -722 }, PS_STRANGE, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(provider_answer_status(&rows[i].pa), rows[i].status);
+		assert_int_equal(provider_answer_is_window_over(&rows[i].pa), rows[i].late);
+	}
+	for (int s = 0; s < PS__MAX; s++) {
+		struct provider_answer pa = { 0 };
+
+		assert_true(snprintf(pa.status, sizeof(pa.status), "%s", provider_status_name((enum provider_status)s)) < (int)sizeof(pa.status));
+		assert_int_equal(provider_answer_status(&pa), s);
+	}
 }
 
 /* -- answers */
@@ -191,7 +216,7 @@ static void
 ready_is_read_in_both_generations(void **state)
 {
 	char *text = sample("ready"), *legacy = sample("ready-legacy");
-	struct kakaopay_opened o;
+	struct provider_opened o;
 
 	(void)state;
 	assert_true(message_ready_parse(text, strlen(text), false, &o));
@@ -229,7 +254,7 @@ a_ready_answer_is_refused_where_it_cannot_be_used(void **state)
 		{ "}", ",\"tid\":\"T2\"}", false, false },
 	};
 	char *legacy = sample("ready-legacy");
-	struct kakaopay_opened o;
+	struct provider_opened o;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
@@ -339,18 +364,18 @@ static void
 an_order_names_its_payment_among_its_actions(void **state)
 {
 	char *text = sample("order"), *sparse = sample("order-sparse");
-	struct kakaopay_order o;
+	struct provider_order o;
 
 	(void)state;
 	assert_true(message_order_parse(text, strlen(text), cid, tid, &o));
-	assert_int_equal(o.status, KS_PART_CANCELED);
+	assert_int_equal(o.status, PS_PART_CANCELED);
 	assert_string_equal(o.payment.aid, "A5e6737334aa00bc441a");	/* not the cancel's */
 	assert_true(o.has_canceled && o.has_available);
 	assert_int_equal(o.canceled.total, 1100);
 	assert_int_equal(o.available.total, 1100);
 	assert_int_equal(o.payment.amount.total, 2200);
 	assert_true(message_order_parse(sparse, strlen(sparse), cid, tid, &o));
-	assert_int_equal(o.status, KS_PAID);
+	assert_int_equal(o.status, PS_PAID);
 	assert_string_equal(o.payment.aid, "A5e6737334aa00bc441a");
 	assert_int_equal(o.payment.approved_at_ms, APPROVED_S * INT64_C(1000));
 	assert_string_equal(o.payment.payment_method_type, "");
@@ -364,15 +389,15 @@ an_order_that_is_not_paid_needs_no_amounts(void **state)
 {
 	char *text = sample("order-pending"), *strange = changed(text, "AUTH_PASSWORD", "NEW_WORD"), *paid = changed(text, "AUTH_PASSWORD", "SUCCESS_PAYMENT"),
 	     *other = changed(text, "T5e6735e51aa00bc4411", "T5e6735e51aa00bc4412"), *none = changed(text, "\"status\":\"AUTH_PASSWORD\",", "");
-	struct kakaopay_order o;
+	struct provider_order o;
 
 	(void)state;
 	assert_true(message_order_parse(text, strlen(text), cid, tid, &o));
-	assert_int_equal(o.status, KS_PENDING);
+	assert_int_equal(o.status, PS_PENDING);
 	assert_string_equal(o.status_text, "AUTH_PASSWORD");
 	assert_int_equal(o.payment.approved_at_ms, 0);
 	assert_true(message_order_parse(strange, strlen(strange), cid, tid, &o));
-	assert_int_equal(o.status, KS_STRANGE);
+	assert_int_equal(o.status, PS_STRANGE);
 	assert_string_equal(o.status_text, "NEW_WORD");
 	assert_false(message_order_parse(paid, strlen(paid), cid, tid, &o));	/* paid, but no amount: no reading */
 	assert_false(message_order_parse(other, strlen(other), cid, tid, &o));
@@ -388,12 +413,12 @@ static void
 a_cancel_tells_what_is_left(void **state)
 {
 	char *text = sample("cancel"), *wrong = changed(text, "PART_CANCEL_PAYMENT", "SUCCESS_PAYMENT");
-	struct kakaopay_canceled c;
+	struct provider_canceled c;
 
 	(void)state;
 	assert_true(message_cancel_parse(text, strlen(text), cid, tid, &c));
 	assert_string_equal(c.aid, "A5e675d634aa00bc441b");
-	assert_int_equal(c.status, KS_PART_CANCELED);
+	assert_int_equal(c.status, PS_PART_CANCELED);
 	assert_int_equal(c.approved_cancel.total, 700);
 	assert_int_equal(c.canceled.total, 1100);
 	assert_int_equal(c.available.total, 1100);
@@ -406,10 +431,10 @@ a_cancel_tells_what_is_left(void **state)
 
 /* -- requests */
 
-static struct kakaopay_ready
+static struct provider_ready
 some_ready(void)
 {
-	struct kakaopay_ready r = { .quantity = 1, .total_amount = 2200, .tax_free_amount = 0, .vat_amount = -1, .green_deposit = -1, .install_month = -1 };
+	struct provider_ready r = { .quantity = 1, .total_amount = 2200, .tax_free_amount = 0, .vat_amount = -1, .green_deposit = -1, .install_month = -1 };
 
 	strcpy(r.cid, cid);
 	strcpy(r.partner_order_id, "ord-1001");
@@ -424,7 +449,7 @@ some_ready(void)
 static void
 ready_is_written_in_both_generations(void **state)
 {
-	struct kakaopay_ready r = some_ready();
+	struct provider_ready r = some_ready();
 	struct buf b = BUF_INIT;
 
 	(void)state;
@@ -443,7 +468,7 @@ ready_is_written_in_both_generations(void **state)
 static void
 optional_parameters_are_sent_only_when_they_are_there(void **state)
 {
-	struct kakaopay_ready r = some_ready();
+	struct provider_ready r = some_ready();
 	struct buf b = BUF_INIT;
 
 	(void)state;
@@ -474,7 +499,7 @@ optional_parameters_are_sent_only_when_they_are_there(void **state)
 static void
 the_longest_request_fits(void **state)
 {
-	struct kakaopay_ready r = { 0 };
+	struct provider_ready r = { 0 };
 	struct buf b = BUF_INIT;
 
 	(void)state;
@@ -490,9 +515,9 @@ the_longest_request_fits(void **state)
 static void
 approve_order_and_cancel_are_written(void **state)
 {
-	struct kakaopay_approve a = { .cid = "TC0ONETIME", .tid = "T1", .partner_order_id = "o", .partner_user_id = "u", .pg_token = "tok", .payload = "n-1",
+	struct provider_approve a = { .cid = "TC0ONETIME", .tid = "T1", .partner_order_id = "o", .partner_user_id = "u", .pg_token = "tok", .payload = "n-1",
 		.total_amount = 2200 };
-	struct kakaopay_cancel c = { .cid = "TC0ONETIME", .tid = "T1", .cancel_amount = 700, .cancel_tax_free_amount = 0, .cancel_vat_amount = -1,
+	struct provider_cancel c = { .cid = "TC0ONETIME", .tid = "T1", .cancel_amount = 700, .cancel_tax_free_amount = 0, .cancel_vat_amount = -1,
 		.cancel_available_amount = 1800, .payload = "r-1" };
 	struct buf b = BUF_INIT;
 
@@ -539,6 +564,7 @@ main(void)
 		cmocka_unit_test(what_is_not_kakaopays_error_is_told_apart),
 		cmocka_unit_test(a_long_message_is_cut_at_a_whole_character),
 		cmocka_unit_test(status_words_have_their_class_and_a_new_one_is_strange),
+		cmocka_unit_test(a_kept_answer_tells_its_status_and_whether_it_came_too_late),
 		cmocka_unit_test(ready_is_read_in_both_generations),
 		cmocka_unit_test(a_ready_answer_is_refused_where_it_cannot_be_used),
 		cmocka_unit_test(approve_is_read_as_kakaopay_said_it),

@@ -19,30 +19,12 @@
 enum { AUTH_CAP = 4096 + 32, URL_CAP = CONF_TEXT_CAP + 64, GUARD_AFTER_MS = 1000 };
 
 struct kakaopay {
+	struct provider provider;	/* first: a provider is its kakaopay */
 	const struct conf *conf;
 	struct exchange *exchange;
 	struct buf body;	/* of requests: grown once, so that no copy of a pg_token is left behind, and wiped after each call */
 	struct exchange_reply reply;
 };
-
-static const char *const outcome_names[] = {
-	[KO_OK] = "ok",
-	[KO_NOT_SENT] = "not-sent",
-	[KO_NOT_EXECUTED] = "not-executed",
-	[KO_TOKEN_REFUSED] = "token-refused",
-	[KO_DECLINED] = "declined",
-	[KO_WINDOW_OVER] = "window-over",
-	[KO_INQUIRE] = "inquire",
-	[KO_UNKNOWN] = "unknown",
-};
-static_assert(sizeof(outcome_names) / sizeof(outcome_names[0]) == KO__MAX, "a name for each outcome");
-
-const char *
-kakaopay_outcome_name(enum kakaopay_outcome o)
-{
-	assert(o < KO__MAX);
-	return outcome_names[o];
-}
 
 static bool
 check_merchants(const struct conf *conf, struct error *err)
@@ -60,7 +42,20 @@ check_merchants(const struct conf *conf, struct error *err)
 	return true;
 }
 
-struct kakaopay *
+static const struct provider_calls calls;
+
+static void
+end_kakaopay(struct provider *p)
+{
+	struct kakaopay *k = (struct kakaopay *)p;
+
+	exchange_free(&k->exchange);
+	buf_clear(&k->body);
+	buf_clear(&k->reply.body);
+	free(k);
+}
+
+struct provider *
 kakaopay_new(const struct conf *conf, struct error *err)
 {
 	static const char zeros[MESSAGE_BODY_MAX];
@@ -73,28 +68,17 @@ kakaopay_new(const struct conf *conf, struct error *err)
 		error_set(err, ERR_INTERNAL, "out of memory");
 		return NULL;
 	}
+	k->provider.calls = &calls;
 	k->conf = conf;
 	buf_init(&k->body, MESSAGE_BODY_MAX);
 	buf_add(&k->body, zeros, sizeof(zeros));
 	k->exchange = exchange_new(err);
 	if (k->exchange != NULL && !k->body.bad)
-		return k;
+		return &k->provider;
 	if (k->exchange != NULL)
 		error_set(err, ERR_INTERNAL, "out of memory");
-	kakaopay_free(&k);
+	end_kakaopay(&k->provider);
 	return NULL;
-}
-
-void
-kakaopay_free(struct kakaopay **k)
-{
-	if (*k == NULL)
-		return;
-	exchange_free(&(*k)->exchange);
-	buf_clear(&(*k)->body);
-	buf_clear(&(*k)->reply.body);
-	free(*k);
-	*k = NULL;
 }
 
 /* One call: what it needs, and what came of it. */
@@ -110,10 +94,10 @@ struct call {
 };
 
 static bool
-begin(struct call *c, struct kakaopay *k, enum message_call kind, const char *cid, int64_t deadline_boot_ms, enum kakaopay_outcome *o,
+begin(struct call *c, struct kakaopay *k, enum message_call kind, const char *cid, int64_t deadline_boot_ms, enum provider_outcome *o,
     struct provider_answer *pa, struct error *err)
 {
-	*o = KO_NOT_SENT;
+	*o = PO_NOT_SENT;
 	memset(pa, 0, sizeof(*pa));
 	*c = (struct call){ .k = k, .kind = kind, .deadline_boot_ms = deadline_boot_ms, .window_boot_ms = INT64_MAX,
 		.guarded = kind == MC_APPROVE || kind == MC_CANCEL };
@@ -184,23 +168,23 @@ send_request(struct call *c, struct error *err)
 	return ran;
 }
 
-/* What the reply is before its body is read as an answer: KO_OK stands for "status 200, complete". */
-static enum kakaopay_outcome
+/* What the reply is before its body is read as an answer: PO_OK stands for "status 200, complete". */
+static enum provider_outcome
 classify(const struct call *c, struct provider_answer *pa)
 {
 	const struct exchange_reply *r = &c->k->reply;
 
 	*pa = (struct provider_answer){ .http = r->status };
 	if (!r->complete)
-		return r->sent == EXCHANGE_NOT_SENT ? KO_NOT_SENT : KO_UNKNOWN;
+		return r->sent == EXCHANGE_NOT_SENT ? PO_NOT_SENT : PO_UNKNOWN;
 	if (r->status == 200)
-		return KO_OK;
+		return PO_OK;
 	message_error_parse(buf_str(&r->body), r->body.len, pa);
 	return outcome_of(c->kind, r->status, pa->code);
 }
 
 static bool
-call(struct call *c, enum kakaopay_outcome *o, struct provider_answer *pa, struct error *err)
+call(struct call *c, enum provider_outcome *o, struct provider_answer *pa, struct error *err)
 {
 	if (!send_request(c, err))
 		return error_wrap(err, "%s", message_call_name(c->kind));
@@ -210,22 +194,23 @@ call(struct call *c, enum kakaopay_outcome *o, struct provider_answer *pa, struc
 
 /* Told once for each call; never the body, the tid's owner or a key. */
 static void
-log_call(const struct call *c, int64_t began_boot_ms, enum kakaopay_outcome o, const struct provider_answer *pa)
+log_call(const struct call *c, int64_t began_boot_ms, enum provider_outcome o, const struct provider_answer *pa)
 {
 	const char *trouble = c->k->reply.trouble;
 	int64_t ms = clock_boot_ms() - began_boot_ms;
 
-	metrics_count(METRIC_PROVIDER_CALLS, message_call_name(c->kind), kakaopay_outcome_name(o));
+	metrics_count(METRIC_PROVIDER_CALLS, message_call_name(c->kind), provider_outcome_name(o));
 	metrics_observe_ms(METRIC_PROVIDER_SECONDS, message_call_name(c->kind), ms);
-	log_event(o == KO_OK ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "kakaopay", KV_STR("call", message_call_name(c->kind)), KV_STR("cid", c->merchant->cid),
-	    KV_STR("outcome", kakaopay_outcome_name(o)), KV_INT("http", pa->http), KV_INT("code", pa->code),
+	log_event(o == PO_OK ? LOG_LEVEL_INFO : LOG_LEVEL_WARN, "kakaopay", KV_STR("call", message_call_name(c->kind)), KV_STR("cid", c->merchant->cid),
+	    KV_STR("outcome", provider_outcome_name(o)), KV_INT("http", pa->http), KV_INT("code", pa->code),
 	    KV_INT("ms", ms), KV_STR("trouble", trouble == NULL ? "" : trouble));
 }
 
-bool
-kakaopay_ready(struct kakaopay *k, const struct kakaopay_ready *rq, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct kakaopay_opened *out,
+static bool
+call_ready(struct provider *p, const struct provider_ready *rq, int64_t deadline_boot_ms, enum provider_outcome *o, struct provider_opened *out,
     struct provider_answer *pa, struct error *err)
 {
+	struct kakaopay *k = (struct kakaopay *)p;
 	int64_t began = clock_boot_ms();
 	struct call c;
 
@@ -235,9 +220,9 @@ kakaopay_ready(struct kakaopay *k, const struct kakaopay_ready *rq, int64_t dead
 	message_ready_format(c.merchant->mode, rq, c.cid_secret, &k->body);
 	if (!call(&c, o, pa, err))
 		return false;
-	if (*o == KO_OK && !message_ready_parse(buf_str(&k->reply.body), k->reply.body.len, conf_is_loopback(c.merchant->base_url), out))
-		*o = KO_UNKNOWN;
-	if (*o == KO_OK && out->created_at_ms == 0)
+	if (*o == PO_OK && !message_ready_parse(buf_str(&k->reply.body), k->reply.body.len, conf_is_loopback(c.merchant->base_url), out))
+		*o = PO_UNKNOWN;
+	if (*o == PO_OK && out->created_at_ms == 0)
 		out->created_at_ms = clock_wall_ms();
 	if (k->reply.body.data != NULL)
 		secret_wipe(k->reply.body.data, k->reply.body.cap);	/* redirect URLs are the user's way to pay */
@@ -245,10 +230,11 @@ kakaopay_ready(struct kakaopay *k, const struct kakaopay_ready *rq, int64_t dead
 	return true;
 }
 
-bool
-kakaopay_approve(struct kakaopay *k, const struct kakaopay_approve *rq, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct payment *out,
+static bool
+call_approve(struct provider *p, const struct provider_approve *rq, int64_t deadline_boot_ms, enum provider_outcome *o, struct payment *out,
     struct provider_answer *pa, struct error *err)
 {
+	struct kakaopay *k = (struct kakaopay *)p;
 	int64_t began = clock_boot_ms();
 	struct call c;
 
@@ -258,16 +244,17 @@ kakaopay_approve(struct kakaopay *k, const struct kakaopay_approve *rq, int64_t 
 	message_approve_format(c.merchant->mode, rq, c.cid_secret, &k->body);
 	if (!call(&c, o, pa, err))
 		return false;
-	if (*o == KO_OK && !message_approve_parse(buf_str(&k->reply.body), k->reply.body.len, rq->cid, rq->tid, out))
-		*o = KO_UNKNOWN;
+	if (*o == PO_OK && !message_approve_parse(buf_str(&k->reply.body), k->reply.body.len, rq->cid, rq->tid, out))
+		*o = PO_UNKNOWN;
 	log_call(&c, began, *o, pa);
 	return true;
 }
 
-bool
-kakaopay_order(struct kakaopay *k, const char *cid, const char *tid, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct kakaopay_order *out,
+static bool
+call_order(struct provider *p, const char *cid, const char *tid, int64_t deadline_boot_ms, enum provider_outcome *o, struct provider_order *out,
     struct provider_answer *pa, struct error *err)
 {
+	struct kakaopay *k = (struct kakaopay *)p;
 	int64_t began = clock_boot_ms();
 	struct call c;
 
@@ -276,16 +263,17 @@ kakaopay_order(struct kakaopay *k, const char *cid, const char *tid, int64_t dea
 	message_order_format(c.merchant->mode, cid, tid, c.cid_secret, &k->body);
 	if (!call(&c, o, pa, err))
 		return false;
-	if (*o == KO_OK && !message_order_parse(buf_str(&k->reply.body), k->reply.body.len, cid, tid, out))
-		*o = KO_UNKNOWN;
+	if (*o == PO_OK && !message_order_parse(buf_str(&k->reply.body), k->reply.body.len, cid, tid, out))
+		*o = PO_UNKNOWN;
 	log_call(&c, began, *o, pa);
 	return true;
 }
 
-bool
-kakaopay_cancel(struct kakaopay *k, const struct kakaopay_cancel *rq, int64_t deadline_boot_ms, enum kakaopay_outcome *o, struct kakaopay_canceled *out,
+static bool
+call_cancel(struct provider *p, const struct provider_cancel *rq, int64_t deadline_boot_ms, enum provider_outcome *o, struct provider_canceled *out,
     struct provider_answer *pa, struct error *err)
 {
+	struct kakaopay *k = (struct kakaopay *)p;
 	int64_t began = clock_boot_ms();
 	struct call c;
 
@@ -294,8 +282,10 @@ kakaopay_cancel(struct kakaopay *k, const struct kakaopay_cancel *rq, int64_t de
 	message_cancel_format(c.merchant->mode, rq, c.cid_secret, &k->body);
 	if (!call(&c, o, pa, err))
 		return false;
-	if (*o == KO_OK && !message_cancel_parse(buf_str(&k->reply.body), k->reply.body.len, rq->cid, rq->tid, out))
-		*o = KO_UNKNOWN;
+	if (*o == PO_OK && !message_cancel_parse(buf_str(&k->reply.body), k->reply.body.len, rq->cid, rq->tid, out))
+		*o = PO_UNKNOWN;
 	log_call(&c, began, *o, pa);
 	return true;
 }
+
+static const struct provider_calls calls = { call_ready, call_approve, call_order, call_cancel, end_kakaopay };

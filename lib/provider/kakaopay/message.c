@@ -147,7 +147,7 @@ add_optional_int(struct writer *w, const char *name, int64_t n)
 }
 
 void
-message_ready_format(enum conf_mode mode, const struct kakaopay_ready *rq, const char *cid_secret, struct buf *body)
+message_ready_format(enum conf_mode mode, const struct provider_ready *rq, const char *cid_secret, struct buf *body)
 {
 	struct writer w = begin(mode, body);
 
@@ -175,7 +175,7 @@ message_ready_format(enum conf_mode mode, const struct kakaopay_ready *rq, const
 }
 
 void
-message_approve_format(enum conf_mode mode, const struct kakaopay_approve *rq, const char *cid_secret, struct buf *body)
+message_approve_format(enum conf_mode mode, const struct provider_approve *rq, const char *cid_secret, struct buf *body)
 {
 	struct writer w = begin(mode, body);
 
@@ -202,7 +202,7 @@ message_order_format(enum conf_mode mode, const char *cid, const char *tid, cons
 }
 
 void
-message_cancel_format(enum conf_mode mode, const struct kakaopay_cancel *rq, const char *cid_secret, struct buf *body)
+message_cancel_format(enum conf_mode mode, const struct provider_cancel *rq, const char *cid_secret, struct buf *body)
 {
 	struct writer w = begin(mode, body);
 
@@ -431,7 +431,7 @@ read_app_link(struct reader *r, const char *name, char *out, size_t cap)
 }
 
 bool
-message_ready_parse(const char *text, size_t len, bool loopback, struct kakaopay_opened *out)
+message_ready_parse(const char *text, size_t len, bool loopback, struct provider_opened *out)
 {
 	struct reader r;
 
@@ -486,36 +486,36 @@ message_approve_parse(const char *text, size_t len, const char *cid, const char 
 
 static const struct {
 	const char *word;
-	enum kakaopay_status status;
+	enum provider_status status;
 } statuses[] = {
-	{ "READY", KS_PENDING },
-	{ "SEND_TMS", KS_PENDING },
-	{ "OPEN_PAYMENT", KS_PENDING },
-	{ "SELECT_METHOD", KS_PENDING },
-	{ "ARS_WAITING", KS_PENDING },
-	{ "AUTH_PASSWORD", KS_PENDING },
-	{ "ISSUED_SID", KS_ISSUED_SID },
-	{ "SUCCESS_PAYMENT", KS_PAID },
-	{ "PART_CANCEL_PAYMENT", KS_PART_CANCELED },
-	{ "CANCEL_PAYMENT", KS_CANCELED },
-	{ "FAIL_AUTH_PASSWORD", KS_FAILED },
-	{ "QUIT_PAYMENT", KS_FAILED },
-	{ "FAIL_PAYMENT", KS_FAILED },
+	{ "READY", PS_PENDING },
+	{ "SEND_TMS", PS_PENDING },
+	{ "OPEN_PAYMENT", PS_PENDING },
+	{ "SELECT_METHOD", PS_PENDING },
+	{ "ARS_WAITING", PS_PENDING },
+	{ "AUTH_PASSWORD", PS_PENDING },
+	{ "ISSUED_SID", PS_ISSUED_SID },
+	{ "SUCCESS_PAYMENT", PS_PAID },
+	{ "PART_CANCEL_PAYMENT", PS_PART_CANCELED },
+	{ "CANCEL_PAYMENT", PS_CANCELED },
+	{ "FAIL_AUTH_PASSWORD", PS_FAILED },
+	{ "QUIT_PAYMENT", PS_FAILED },
+	{ "FAIL_PAYMENT", PS_FAILED },
 };
 
-enum kakaopay_status
+enum provider_status
 kakaopay_status_of(const char *word)
 {
 	for (size_t i = 0; i < COUNT(statuses); i++)
 		if (strcmp(statuses[i].word, word) == 0)
 			return statuses[i].status;
-	return KS_STRANGE;
+	return PS_STRANGE;
 }
 
 static bool
-has_capture(enum kakaopay_status s)
+has_capture(enum provider_status s)
 {
-	return s == KS_PAID || s == KS_PART_CANCELED || s == KS_CANCELED;
+	return s == PS_PAID || s == PS_PART_CANCELED || s == PS_CANCELED;
 }
 
 /* The first PAYMENT action names the approve's aid, and its time where the order itself does not. Everything in it but its type is optional. */
@@ -545,7 +545,7 @@ read_payment_action(struct reader *r, struct payment *p)
 }
 
 bool
-message_order_parse(const char *text, size_t len, const char *cid, const char *tid, struct kakaopay_order *out)
+message_order_parse(const char *text, size_t len, const char *cid, const char *tid, struct provider_order *out)
 {
 	struct payment *p = &out->payment;
 	struct reader r;
@@ -575,7 +575,7 @@ message_order_parse(const char *text, size_t len, const char *cid, const char *t
 }
 
 bool
-message_cancel_parse(const char *text, size_t len, const char *cid, const char *tid, struct kakaopay_canceled *out)
+message_cancel_parse(const char *text, size_t len, const char *cid, const char *tid, struct provider_canceled *out)
 {
 	struct reader r;
 	bool told;
@@ -588,7 +588,7 @@ message_cancel_parse(const char *text, size_t len, const char *cid, const char *
 	read_provider_id(&r, "aid", out->aid);
 	if (text_of(&r, "status") != NULL)
 		out->status = kakaopay_status_of(text_of(&r, "status"));
-	if (out->status != KS_PART_CANCELED && out->status != KS_CANCELED)
+	if (out->status != PS_PART_CANCELED && out->status != PS_CANCELED)
 		r.bad = true;
 	read_amount(&r, "approved_cancel_amount", &out->approved_cancel, &told);	/* all 0 in answers older than 2021 */
 	read_amount(&r, "canceled_amount", &out->canceled, NULL);

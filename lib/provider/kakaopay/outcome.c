@@ -7,19 +7,19 @@
 
 /*
  * What a code means, for each call. See doc/kakaopay.md, which follows KakaoPay's list.
- * An order inquiry moves nothing, so a refused one tells nothing of the payment: KO_UNKNOWN, but for our own settings.
+ * An order inquiry moves nothing, so a refused one tells nothing of the payment: PO_UNKNOWN, but for our own settings.
  * at_5xx: the row also holds under a 5xx status; every other 5xx is unknown, whatever its body says.
  */
-#define NE KO_NOT_EXECUTED
-#define TR KO_TOKEN_REFUSED
-#define DE KO_DECLINED
-#define WO KO_WINDOW_OVER
-#define IQ KO_INQUIRE
-#define UN KO_UNKNOWN
+#define NE PO_NOT_EXECUTED
+#define TR PO_TOKEN_REFUSED
+#define DE PO_DECLINED
+#define WO PO_WINDOW_OVER
+#define IQ PO_INQUIRE
+#define UN PO_UNKNOWN
 /* clang-format off */
 static const struct outcome_row {
 	int64_t code;
-	enum kakaopay_outcome outcome[MC__MAX];	/* ready, approve, order, cancel */
+	enum provider_outcome outcome[MC__MAX];	/* ready, approve, order, cancel */
 	bool at_5xx;
 } rows[] = {
 	{ -1,    { UN, UN, UN, UN } },		/* internal error */
@@ -49,7 +49,7 @@ static const struct outcome_row {
 	{ -710,  { DE, IQ, UN, DE } },		/* more than can be cancelled */
 	{ -721,  { DE, DE, UN, DE } },		/* no such tid */
 	{ -722,  { DE, DE, UN, DE } },		/* wrong amount information */
-	{ -723,  { DE, WO, UN, DE } },		/* time limit passed */
+	{ KAKAOPAY_WINDOW_OVER, { DE, WO, UN, DE } },		/* time limit passed */
 	{ -724,  { DE, DE, UN, DE } },		/* wrong single-payment amount */
 	{ -725,  { DE, DE, UN, DE } },		/* wrong total */
 	{ -726,  { DE, DE, UN, DE } },		/* wrong order information */
@@ -75,7 +75,7 @@ static const struct outcome_row {
 	{ -9798, { NE, NE, NE, NE }, .at_5xx = true },	/* maintenance */
 };
 /* A code in no row, with a 4xx. A refused ready opened nothing, whatever the reason. */
-static const enum kakaopay_outcome unlisted[MC__MAX] = { DE, IQ, UN, IQ };
+static const enum provider_outcome unlisted[MC__MAX] = { DE, IQ, UN, IQ };
 /* clang-format on */
 #undef NE
 #undef TR
@@ -84,18 +84,18 @@ static const enum kakaopay_outcome unlisted[MC__MAX] = { DE, IQ, UN, IQ };
 #undef IQ
 #undef UN
 
-enum kakaopay_outcome
+enum provider_outcome
 outcome_of(enum message_call call, int http, int64_t code)
 {
 	bool refused = http >= 400 && http < 500;
 
 	assert(call < MC__MAX);
 	if (code == 0 || http < 400)
-		return KO_UNKNOWN;
+		return PO_UNKNOWN;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (rows[i].code == code)
-			return refused || rows[i].at_5xx ? rows[i].outcome[call] : KO_UNKNOWN;
+			return refused || rows[i].at_5xx ? rows[i].outcome[call] : PO_UNKNOWN;
 	if (http == 401 || http == 403 || http == 404 || http == 429)
-		return KO_NOT_EXECUTED;
-	return refused ? unlisted[call] : KO_UNKNOWN;
+		return PO_NOT_EXECUTED;
+	return refused ? unlisted[call] : PO_UNKNOWN;
 }

@@ -3,8 +3,8 @@
 
 #include <stdint.h>
 
-#include "provider/kakaopay/kakaopay.h"
 #include "provider/kakaopay/message.h"
+#include "provider/provider.h"
 
 /* Of a whole answer with a status other than 200. code 0: the body was not KakaoPay's own. */
-enum kakaopay_outcome outcome_of(enum message_call call, int http, int64_t code);
+enum provider_outcome outcome_of(enum message_call call, int http, int64_t code);
