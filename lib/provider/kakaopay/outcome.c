@@ -49,7 +49,7 @@ static const struct outcome_row {
 	{ -710,  { DE, IQ, UN, DE } },		/* more than can be cancelled */
 	{ -721,  { DE, DE, UN, DE } },		/* no such tid */
 	{ -722,  { DE, DE, UN, DE } },		/* wrong amount information */
-	{ KAKAOPAY_WINDOW_OVER, { DE, WO, UN, DE } },		/* time limit passed */
+	{ -723,  { DE, WO, UN, DE } },		/* time limit passed */
 	{ -724,  { DE, DE, UN, DE } },		/* wrong single-payment amount */
 	{ -725,  { DE, DE, UN, DE } },		/* wrong total */
 	{ -726,  { DE, DE, UN, DE } },		/* wrong order information */
