@@ -29,7 +29,6 @@ may_use() {
 known="lib/base/log lib/base/metrics
 lib/base/conf lib/base/conf_safe
 lib/store/backend lib/store/shape lib/store/store
-lib/provider/kakaopay/kakaopay lib/provider/kakaopay/message lib/provider/kakaopay/outcome
 "
 
 n=0

@@ -15,6 +15,7 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "flow/common.h"
+#include "provider/answer.h"
 
 enum { ROUNDS_MAX = 32 };	/* each follows a change that another request made */
 

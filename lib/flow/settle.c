@@ -16,6 +16,7 @@
 #include "flow/refund.h"
 #include "flow/settle_plan.h"
 #include "money/refund.h"
+#include "provider/answer.h"
 
 enum { ROUNDS_MAX = 8, NOT_REMOVED_MS = 600000, QUIET_MS = 60000, BROKEN_MS = 600000 };
 

@@ -69,10 +69,6 @@ struct provider_cancel {
 };
 struct provider_canceled { char aid[TID_CAP]; enum provider_status status; struct amount approved_cancel, canceled, available; int64_t canceled_at_ms; };
 
-/* Of what was kept in the ledger, by this version or an older one. */
-enum provider_status provider_answer_status(const struct provider_answer *pa);		/* PS_STRANGE: it speaks of none */
-bool provider_answer_is_window_over(const struct provider_answer *pa);
-
 /*
  * All calls: deadline_boot_ms is when this program gives up and resets the connection; *pa tells what the provider said; true whenever the call could
  * be made at all (look at the outcome), false only for ERR_INTERNAL and ERR_INPUT (unknown cid, no memory): nothing was sent then, *o is

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "provider/answer.h"
 #include "provider/kakaopay/message.h"
 #include "provider/kakaopay/outcome.h"
 #include "tests/unit/sample.h"
