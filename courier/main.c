@@ -318,10 +318,15 @@ static bool
 check_peer(const char *name, const struct conf_peer *p, struct error *err)
 {
 	struct buf signature = BUF_INIT;
+	const char *which = "key_file";
 	bool ok = p->url[0] == '\0' || webhook_sign(&p->key, "check", 0, "", &signature, err);
 
+	if (ok && secret_is_set(&p->old_key)) {
+		which = "old_key_file";
+		ok = webhook_sign(&p->old_key, "check", 0, "", &signature, err);
+	}
 	buf_clear(&signature);
-	return ok || error_wrap(err, "[deliver %s] key_file", name);
+	return ok || error_wrap(err, "[deliver %s] %s", name, which);
 }
 
 static int

@@ -276,8 +276,11 @@ add_headers(struct post *po, struct error *err)
 	char stamp[32];
 	bool ok;
 
-	if (!webhook_sign(&t->peer->key, t->message.id, now_s, t->message.body, &signature, err))
+	if (!webhook_sign_header(&t->peer->key, &t->peer->old_key, t->message.id, now_s, t->message.body, &signature,
+	    err)) {
+		buf_clear(&signature);
 		return false;
+	}
 	snprintf(stamp, sizeof(stamp), "%lld", (long long)now_s);
 	ok = add_header(po, "webhook-id", t->message.id) && add_header(po, "webhook-timestamp", stamp) &&
 	    add_header(po, "webhook-signature", signature.data) && add_header(po, "Content-Type", "application/json");

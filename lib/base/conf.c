@@ -388,6 +388,7 @@ static const struct key keys[] = {
 
 	{ "deliver", "url",      set_url,  AT(conf_peer, url), .required = true, .words = keep_slash },
 	{ "deliver", "key_file", set_secret_path, AT(conf_peer, key_file), .required = true },
+	{ "deliver", "old_key_file", set_secret_path, AT(conf_peer, old_key_file) },
 
 	{ "caller", "roles",        set_roles,  AT(conf_caller, roles), .required = true },
 	{ "caller", "cids",         set_cids,   AT(conf_caller, cids), .required = true },
@@ -698,6 +699,8 @@ open_secrets(struct reading *r, enum conf_user user)
 	if (user & CONF_FOR_COURIER) {
 		open_secret(r, &c->reservation.key, c->reservation.key_file);
 		open_secret(r, &c->gateway.key, c->gateway.key_file);
+		open_secret(r, &c->reservation.old_key, c->reservation.old_key_file);
+		open_secret(r, &c->gateway.old_key, c->gateway.old_key_file);
 	}
 	conf_safe_check_secrets(c, &(struct conf_complaint){ mistake_in, r });
 }
@@ -765,6 +768,8 @@ conf_clear(struct conf *c)
 	secret_clear(&c->store_uri_secret);
 	secret_clear(&c->reservation.key);
 	secret_clear(&c->gateway.key);
+	secret_clear(&c->reservation.old_key);
+	secret_clear(&c->gateway.old_key);
 	for (size_t i = 0; i < c->n_merchants; i++) {
 		secret_clear(&c->merchants[i].key);
 		secret_clear(&c->merchants[i].cid_secret);

@@ -44,6 +44,8 @@ struct conf_peer {	/* [deliver reservation], [deliver gateway] */
 	char url[CONF_TEXT_CAP];		/* "": nothing is sent to this peer */
 	char key_file[CONF_PATH_CAP];		/* Standard Webhooks secret: whsec_<base64> */
 	struct secret key;
+	char old_key_file[CONF_PATH_CAP];	/* while the receiver changes its secret; "": none */
+	struct secret old_key;
 };
 
 struct conf {

@@ -64,6 +64,18 @@ out:
 	return done;
 }
 
+bool
+webhook_sign_header(const struct secret *key, const struct secret *old_key, const char *id, int64_t timestamp_s,
+    const char *body, struct buf *out, struct error *err)
+{
+	if (!webhook_sign(key, id, timestamp_s, body, out, err))
+		return false;
+	if (!secret_is_set(old_key))
+		return true;
+	buf_add_char(out, ' ');
+	return webhook_sign(old_key, id, timestamp_s, body, out, err);
+}
+
 int64_t
 webhook_retry_after_ms(int64_t tries, int64_t age_ms)
 {

@@ -13,6 +13,12 @@ enum { WEBHOOK_POST_LIMIT_MS = 20000 };	/* one try takes no longer */
 /* "v1,<base64 of HMAC-SHA-256(key, id.timestamp.body)>"; key: whsec_<base64>, 24..64 bytes decoded. timestamp in seconds. */
 bool webhook_sign(const struct secret *key, const char *id, int64_t timestamp_s, const char *body, struct buf *out, struct error *err) __attribute__((warn_unused_result));
 /*
+ * The header webhook-signature: by the key, and by the old one too where it is set, so that a receiver
+ * may change its secret at any time in between.
+ */
+bool webhook_sign_header(const struct secret *key, const struct secret *old_key, const char *id, int64_t timestamp_s,
+	const char *body, struct buf *out, struct error *err) __attribute__((warn_unused_result));
+/*
  * A receiver's Retry-After: the wall time in ms before which it wants no other try, at most 6 h from
  * now. 0: it says nothing that can be read, or a date that is over. value: what stands behind the
  * colon; now_wall_ms: when it was received.

@@ -1,5 +1,7 @@
 """Deliveries: signed, each message under its one id and on its own schedule, first tried at once, owed until they are acknowledged."""
+import base64
 import email.utils
+import secrets
 import statistics
 import threading
 import time
@@ -188,6 +190,42 @@ def test_a_gateway_that_hangs_delays_nothing_for_reservation(site):
         site.stack.gateway.take = real
     for tid in tids:
         eventually(lambda: [m for m in list(site.stack.gateway.received) if m["data"]["tid"] == tid])
+
+
+def test_a_receiver_changes_its_secret_without_a_gap(site):
+    stack, old = site.stack, site.stack.reservation.key
+    new, before = secrets.token_bytes(32), stack.conf_path.read_text()
+    old_file = stack._secret("old-webhook", "whsec_" + base64.b64encode(old).decode())
+    new_file = stack._secret("new-webhook", "whsec_" + base64.b64encode(new).decode())
+
+    def courier_with(**keys):
+        head, rest = before.split("[deliver reservation]\n", 1)
+        body, tail = rest.split("\n\n", 1)
+        url = next(line for line in body.splitlines() if line.startswith("url"))
+        lines = [url] + [f"{k} = {v}" for k, v in keys.items()]
+        stack.conf_path.write_text(head + "[deliver reservation]\n" + "\n".join(lines) + "\n\n" + tail)
+        stack.stop("courier")
+        stack.start("courier")
+    try:
+        courier_with(key_file=new_file, old_key_file=old_file)
+        tid = pay(site)
+        eventually(lambda: delivered(site, tid))                # it still has the old one
+        stack.reservation.key = new
+        tid = pay(site)
+        eventually(lambda: delivered(site, tid))                # it has the new one
+        courier_with(key_file=new_file)
+        tid = pay(site)
+        eventually(lambda: delivered(site, tid))
+        stack.reservation.key = old
+        tid, bad = pay(site), len(stack.reservation.bad)
+        eventually(lambda: len(stack.reservation.bad) > bad)    # the old one is over
+        assert not delivered(site, tid)
+    finally:
+        stack.reservation.key = old
+        stack.conf_path.write_text(before)
+        stack.stop("courier")
+        stack.start("courier")
+        stack.reservation.bad.clear()
 
 
 def test_a_courier_killed_in_the_middle_of_a_post_leaves_it_to_the_next(cut_off):

@@ -57,6 +57,35 @@ signatures_are_those_of_others(void **state)
 }
 
 static void
+two_keys_sign_while_a_receiver_changes_over(void **state)
+{
+	struct secret key = { 0 }, old = { 0 }, none = { 0 };
+	struct buf one = BUF_INIT, other = BUF_INIT, both = BUF_INIT, alone = BUF_INIT;
+	struct error err;
+	char want[400];
+
+	(void)state;
+	assert_true(secret_set(&key, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
+	assert_true(secret_set(&old, "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"));
+	assert_true(webhook_sign(&key, "m", 1, "{}", &one, &err) && webhook_sign(&old, "m", 1, "{}", &other, &err));
+	assert_true(webhook_sign_header(&key, &old, "m", 1, "{}", &both, &err));
+	assert_true(webhook_sign_header(&key, &none, "m", 1, "{}", &alone, &err));
+	snprintf(want, sizeof(want), "%s %s", buf_str(&one), buf_str(&other));
+	assert_string_equal(buf_str(&both), want);
+	assert_string_equal(buf_str(&alone), buf_str(&one));
+	assert_string_not_equal(buf_str(&one), buf_str(&other));
+	secret_clear(&old);
+	assert_true(secret_set(&old, "no key"));
+	assert_false(webhook_sign_header(&key, &old, "m", 1, "{}", &both, &err));
+	secret_clear(&key);
+	secret_clear(&old);
+	buf_clear(&one);
+	buf_clear(&other);
+	buf_clear(&both);
+	buf_clear(&alone);
+}
+
+static void
 a_key_that_is_not_one_is_refused_and_not_told(void **state)
 {
 	static const char *const bad[] = {
@@ -244,6 +273,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(signatures_are_those_of_others),
+		cmocka_unit_test(two_keys_sign_while_a_receiver_changes_over),
 		cmocka_unit_test(a_key_that_is_not_one_is_refused_and_not_told),
 		cmocka_unit_test(the_schedule_row_by_row),
 		cmocka_unit_test(what_a_receiver_means_by_retry_after),
