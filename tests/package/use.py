@@ -172,7 +172,7 @@ def reload_and_restart(s):
     main = s.state("roompay.service", "MainPID")
     good = (m.tree / CONF.lstrip("/")).read_text()
     s.conf(lambda t: t.replace("workers = 8", "workers = many"))
-    m.run("roompayctl", "config", "check", code=1)
+    m.run("roompayctl", "config", "check", code=2)
     s.by_the_guide("systemctl reload roompay")
     wait_for(lambda: "reload_refused" in m.journal("-u", "roompay"), 10, "the wrong file was not refused")
     s.pay("Apache")

@@ -183,10 +183,10 @@ def test_workers_stopped_in_the_middle_of_approve_never_send_later(frail):
     sure = Story(frail)
     stories = [Story(frail) for _ in range(8)]
     frail.sim.fault("approve", "delay", tid=sure.tid, delay_ms=1500)
+    began = time.monotonic()        # on a busy machine seconds pass until its call is seen
     threads = [sure.begin_approve()[1]]
     eventually(lambda: [c for c in frail.calls("approve") if c["tid"] == sure.tid], every=0.01)
     pids = frail.stack.worker_pids()
-    began = time.monotonic()
     for s in stories:
         threads.append(s.begin_approve()[1])
         time.sleep(random.uniform(0, 0.003))
