@@ -50,8 +50,17 @@ static void
 work_free(struct work *w)
 {
 	hold_answer_clear(&w->answer);
+	buf_clear(&w->said);
 	buf_clear(&w->line);
 	free(w);
+}
+
+/* What was decided is not true any more. */
+static void
+work_undecide(struct work *w)
+{
+	hold_answer_clear(&w->answer);
+	buf_clear(&w->said);
 }
 
 static void
@@ -73,7 +82,7 @@ take(struct works *list, struct work *w)
 static void
 postpone(struct commands *c, struct work *w)
 {
-	hold_answer_clear(&w->answer);
+	work_undecide(w);
 	put(&c->batch.backlog, w);
 }
 
@@ -157,8 +166,10 @@ decide(struct commands *c, struct work *w, struct now now)
 
 	hold_table_decide_ahead(c->table, b->n_records);
 	over = !rule_decide(c, &w->rq, now, a) || rule_ends_early(c, &w->rq, a, now);
+	if (!over)
+		rule_format(&w->rq, a, &w->said);
 	if (!over && a->record.len == 0 && !must_be_current(v, a->code)) {
-		rule_carry_out(c, &w->rq, a);
+		rule_carry_out(c, &w->rq, a, &w->said);
 		over = true;
 	}
 	if (over) {
@@ -226,8 +237,6 @@ begin_next(struct commands *c)
 	hold_table_decide_ahead(c->table, 0);
 }
 
-/* The works of a batch have nothing in common, so carrying one out leaves alone what the answers of
- * the others borrow from the table. */
 static void
 carry_out(struct commands *c)
 {
@@ -240,7 +249,7 @@ carry_out(struct commands *c)
 		rule_end_expired(c, &changed);
 	while (!c->failed && (w = TAILQ_FIRST(&b->works)) != NULL) {
 		take(&b->works, w);
-		rule_carry_out(c, &w->rq, &w->answer);
+		rule_carry_out(c, &w->rq, &w->answer, &w->said);
 		work_free(w);
 	}
 	begin_next(c);
@@ -255,7 +264,7 @@ decide_again(struct commands *c)
 
 	while ((w = TAILQ_LAST(&b->works, works)) != NULL) {
 		take(&b->works, w);
-		hold_answer_clear(&w->answer);
+		work_undecide(w);
 		if (w->rq.peer == NULL) {
 			work_free(w);
 			continue;

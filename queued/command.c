@@ -102,8 +102,11 @@ run_at_once(struct commands *c, const struct request *rq, struct now now)
 
 	if (!rule_decide(c, rq, now, &a))
 		return;
-	if (!rule_ends_early(c, rq, &a, now) && stage(c, &a.record))
-		rule_carry_out(c, rq, &a);
+	if (!rule_ends_early(c, rq, &a, now) && stage(c, &a.record)) {
+		buf_reset(&c->scratch);
+		rule_format(rq, &a, &c->scratch);
+		rule_carry_out(c, rq, &a, &c->scratch);
+	}
 	hold_answer_clear(&a);
 }
 

@@ -115,26 +115,32 @@ rule_apply(struct commands *c, const void *record, size_t len, struct hold_chang
 }
 
 void
-rule_carry_out(struct commands *c, const struct request *rq, const struct hold_answer *a)
+rule_format(const struct request *rq, const struct hold_answer *a, struct buf *line)
 {
 	struct proto_message said;
 	struct buf conflicts = BUF_INIT;
+
+	verb_answer(&said, rq->m->tag, a, &conflicts);
+	proto_format(&said, line);
+	buf_clear(&conflicts);
+}
+
+void
+rule_carry_out(struct commands *c, const struct request *rq, const struct hold_answer *a,
+    const struct buf *line)
+{
+	const struct verb *v = verb_get(rq->verb);
 	struct hold_changes changed;
 	enum hold_answer_code code = a->code;
 	uint64_t id = a->hold.id;
 
-	/* formatted before apply: the answer borrows from the table */
-	buf_reset(&c->scratch);
-	verb_answer(&said, rq->m->tag, a, &conflicts);
-	proto_format(&said, &c->scratch);
-	buf_clear(&conflicts);
-	if (verb_get(rq->verb)->failed)
-		callers_dismiss(c, verb_get(rq->verb)->ends, (uint64_t)proto_num(rq->m, ARG_ID),
+	if (v->failed)
+		callers_dismiss(c, v->ends, (uint64_t)proto_num(rq->m, ARG_ID),
 		    proto_text(rq->m, ARG_FAILURE));
 	note_order(c, rq, a);
 	if (!rule_apply(c, a->record.data, a->record.len, &changed))
 		return;
-	say_line(c, rq->peer, &c->scratch);
+	say_line(c, rq->peer, line);
 	count(c, rq, code, id);
 	callers_wake(c, &changed);
 }

@@ -53,6 +53,7 @@ struct work {
 	struct proto_message m;
 	struct buf line;	/* texts of m point into it */
 	struct hold_answer answer;
+	struct buf said;	/* the answer's line, from when it was decided */
 	int64_t give_up_boot_ms;	/* its client is told `unavailable` */
 	TAILQ_ENTRY(work) next;
 };
@@ -87,7 +88,7 @@ struct commands {
 	bool staged;		/* of a log with one writer: something waits for its commit */
 	int64_t began_boot_ms;
 	struct commit_times times;
-	struct buf scratch;	/* an answer under construction */
+	struct buf scratch;	/* the line of an answer that needs no batch */
 	bool failed;
 	struct error why;
 };
