@@ -86,7 +86,7 @@ bucket_of(const struct hash *h, uint64_t hash)
 	return &h->bucket[hash & (h->cap - 1)];
 }
 
-/* Without memory an old table goes on with longer chains. */
+/* If memory runs out, the table goes on with longer chains. */
 static bool
 grow(struct hash *h)
 {

@@ -1,5 +1,6 @@
-/* A hash table of nodes that sit inside of what they index. Chained; hashes are SipHash-2-4 under a key, so that who chooses user and order ids cannot choose
- * collisions. The user of the table compares the whole keys. No I/O. */
+/* A chained hash table. A node is a member of the thing that it finds. Hashes are SipHash-2-4
+ * under a secret key, so that nobody who chooses user and order ids can make them collide. The
+ * table's owner compares the whole keys. No I/O. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,8 +26,9 @@ uint64_t hash_bytes(const uint8_t key[HASH_KEY_LEN], const void *data, size_t le
 /* False: no memory, nothing added. */
 bool hash_add(struct hash *h, struct hash_node *node, uint64_t hash);
 void hash_remove(struct hash *h, struct hash_node *node);	/* node must be in it */
-/* All nodes of equal hash, one after another; NULL after the last. */
+/* All nodes with this hash, one after another; NULL after the last. */
 struct hash_node *hash_first(const struct hash *h, uint64_t hash);
 struct hash_node *hash_next(const struct hash_node *node);
-/* Empties it. `each` gets every node in no order and may free it; it must not look at the table. NULL: no node is touched, they may be gone already. */
+/* Empties the table. `each` gets every node, in no order. It may free the node, but must not look
+ * at the table. NULL: no node is touched; they may be freed already. */
 void hash_drain(struct hash *h, void (*each)(struct hash_node *node));

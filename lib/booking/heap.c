@@ -96,7 +96,7 @@ struct walk {
 	bool ended;
 };
 
-/* As deep as the heap is high: log2 n. */
+/* Recursion as deep as the heap is high: log2 n. */
 static void
 walk_from(struct walk *w, size_t pos)
 {

@@ -1,4 +1,5 @@
-/* Deadlines, the earliest on top. Timers sit inside of what they are about. No clock, no I/O. */
+/* A heap of deadlines, the earliest on top. A timer is a member of the thing that it ends. No
+ * clock, no I/O. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,13 +16,15 @@ struct heap {
 	size_t n, cap;
 };
 
-/* Puts it in or moves it. INT64_MAX: takes it out. False: no memory, and it is not in. */
+/* Adds the timer or moves it. INT64_MAX removes it. False: no memory, and the timer is not in. */
 bool heap_set(struct heap *h, struct timer *timer, int64_t due_ms);
 int64_t heap_next(const struct heap *h);	/* INT64_MAX: empty */
 /*
- * Visits what is due at `now_ms`, each after those above it in the heap, without changing anything: O(number of those). False from `each` ends it.
- * Returns the due time of the earliest one that was not visited, INT64_MAX: none.
+ * Visits every timer that is due at `now_ms`, a parent before its children, in O(number of those).
+ * Changes nothing. `each` ends the visit by false.
+ * Returns the due time of the earliest timer that was not visited; INT64_MAX: there is none.
  */
-int64_t heap_each_due(const struct heap *h, int64_t now_ms, bool (*each)(void *ctx, struct timer *timer), void *ctx);
-void heap_shift(struct heap *h, int64_t by_ms);	/* all of them alike */
+int64_t heap_each_due(const struct heap *h, int64_t now_ms,
+    bool (*each)(void *ctx, struct timer *timer), void *ctx);
+void heap_shift(struct heap *h, int64_t by_ms);	/* moves every deadline alike */
 void heap_clear(struct heap *h);

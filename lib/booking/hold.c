@@ -50,8 +50,8 @@ static const struct { enum hold_state from; enum hold_event ev; enum hold_state 
 	{ HOLD_READY,     HOLD_EV_FENCE,           HOLD_FENCED    },
 	{ HOLD_READY,     HOLD_EV_REMOVE,          HOLD_REMOVED   },
 
-	/* no EXPIRE, no FENCE, no REMOVE: a charge may exist, only an outcome ends it */
-	{ HOLD_APPROVING, HOLD_EV_APPROVE,         HOLD_APPROVING },	/* its deadline is over */
+	/* No EXPIRE, FENCE or REMOVE: a charge may exist, so only an outcome ends it. */
+	{ HOLD_APPROVING, HOLD_EV_APPROVE,         HOLD_APPROVING },	/* deadline passed */
 	{ HOLD_APPROVING, HOLD_EV_APPROVED,        HOLD_APPROVED  },
 	{ HOLD_APPROVING, HOLD_EV_DECLINED,        HOLD_DECLINED  },
 	{ HOLD_APPROVING, HOLD_EV_UNKNOWN,         HOLD_UNKNOWN   },
@@ -63,7 +63,8 @@ static const struct { enum hold_state from; enum hold_event ev; enum hold_state 
 	{ HOLD_UNKNOWN,   HOLD_EV_APPROVED,        HOLD_APPROVED  },
 	{ HOLD_UNKNOWN,   HOLD_EV_DECLINED,        HOLD_DECLINED  },
 	{ HOLD_UNKNOWN,   HOLD_EV_REVIEW,          HOLD_REVIEW    },
-	/* a grant was given back after one whose worker vanished, and now the ledger says that neither sent anything */
+	/* A grant over a vanished worker was given back, and the ledger says that neither sent
+	 * anything. */
 	{ HOLD_UNKNOWN,   HOLD_EV_RESTORE_READY,   HOLD_READY     },
 	{ HOLD_UNKNOWN,   HOLD_EV_RESTORE_EXPIRED, HOLD_EXPIRED   },
 
@@ -76,7 +77,7 @@ static const struct { enum hold_state from; enum hold_event ev; enum hold_state 
 	{ HOLD_EXPIRED,   HOLD_EV_FENCE,           HOLD_FENCED    },
 	{ HOLD_EXPIRED,   HOLD_EV_REMOVE,          HOLD_REMOVED   },
 
-	/* late captures: KakaoPay took the money after something else had been concluded */
+	/* Late captures: KakaoPay took the money after something else was concluded. */
 	{ HOLD_READY,     HOLD_EV_APPROVED,        HOLD_APPROVED  },
 	{ HOLD_EXPIRED,   HOLD_EV_APPROVED,        HOLD_APPROVED  },
 	{ HOLD_DECLINED,  HOLD_EV_APPROVED,        HOLD_APPROVED  },

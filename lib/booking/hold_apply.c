@@ -1,4 +1,4 @@
-/* A hold_table from its records, and records from a hold_table. */
+/* From records to a hold_table, and from a hold_table to records. */
 #include "config.h"
 
 #include "booking/hold_index.h"
@@ -156,7 +156,7 @@ hold_table_snapshot(const struct hold_table *t,
 		if (!emit_change(t, &c, emit, ctx))
 			return false;
 	}
-	/* In order of id: a replaced hold comes before the one that replaces it. */
+	/* In order of id, so that a replaced hold comes before its replacement. */
 	for (const struct hold *h = t->all; h != NULL; h = h->following) {
 		describe_hold(h, &c);
 		if (!emit_change(t, &c, emit, ctx))
@@ -189,7 +189,8 @@ hold_table_rebase(struct hold_table *t, bool same_boot, struct now now)
 
 	if (same_boot || t->broken)
 		return;
-	/* A wall clock that went back hides how long we were away: then no time has passed, and everything ends late rather than early. */
+	/* A wall clock that went back hides how long the daemon was down. Then no time has passed,
+	 * and everything ends late rather than early. */
 	if (elapsed_ms < 0)
 		elapsed_ms = 0;
 	by_ms = now.boot_ms - t->last.boot_ms - elapsed_ms;

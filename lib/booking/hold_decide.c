@@ -86,7 +86,7 @@ decision_usable(const struct hold_table *t, struct error *err)
 void
 decision_write(struct decision *d, const struct change *c)
 {
-	if (d->out->record.limit == 0)	/* not begun: a record that could not be begun stays bad */
+	if (d->out->record.limit == 0)	/* not begun yet; one that could not be begun stays bad */
 		record_begin(&d->out->record, d->now);
 	record_add(&d->out->record, c);
 }
@@ -173,7 +173,7 @@ hold_load_is_full(const struct hold_load *load, int64_t max)
 	return load->calls + load->waiters >= max;
 }
 
-/* ---- what is written down */
+/* ---- the record */
 
 void
 decision_write_life(struct decision *d, const struct hold *h, const struct hold_life *life)

@@ -1,4 +1,4 @@
-/* approvePayment, how it ended, and removePaymentInQueue. */
+/* How a hold ends: approvePayment, its outcome, and removePaymentInQueue. */
 #include "config.h"
 
 #include <string.h>
@@ -9,7 +9,8 @@ enum { MINUTE_MS = 60000 };
 
 /* ---- approvePayment */
 
-/* Grants of the last minute; *first_ms: the earliest of the last `max` ones. */
+/* Counts grants of the last minute, up to max. *first_ms: the earliest of those that were
+ * counted. */
 static int64_t
 count_tries(const struct hold *h, int64_t max, int64_t now_ms, int64_t *first_ms)
 {
@@ -64,9 +65,9 @@ answer_not_now(struct decision *d, const struct hold *h, int64_t n, const struct
 }
 
 /*
- * Each grant lets its caller inquire, and send once. All of them count, whatever becomes of them: a caller that
- * repeats an approve whose end nobody knows, or a worker that dies each time, must not be able to do either more
- * often than a caller with a wrong token.
+ * Each grant lets its caller inquire, and send once. Every grant counts, whatever becomes of it: a
+ * caller that repeats an approve with an unknown outcome, or a worker that dies each time, must not
+ * inquire or send more often than a caller with a wrong token.
  */
 static void
 add_try(const struct hold *h, int64_t now_ms, struct try_times *out)
@@ -92,7 +93,7 @@ grant_approve(struct decision *d, const struct hold *h, int64_t n, const char *k
 	};
 	struct hold_view *v = &d->out->hold;
 
-	if (h->replaced_by != NULL)	/* the one that approves wins; the ready call will be told */
+	if (h->replaced_by != NULL)	/* the approve wins; the ready call will hear of it */
 		decision_write_step(d, h->replaced_by, HOLD_EV_FENCE);
 	c.life.before = hold_state_at(h, d->now.boot_ms);
 	c.life.state = HOLD_APPROVING;
@@ -103,7 +104,7 @@ grant_approve(struct decision *d, const struct hold *h, int64_t n, const char *k
 	c.life.deadline_ms = d->now.boot_ms + deadline_ms;
 	add_try(h, d->now.boot_ms, &tries);
 	decision_write(d, &c);
-	if (n - 1 > h->order->last_n)	/* the caller has read that far; n itself is written by the caller, or never */
+	if (n - 1 > h->order->last_n)	/* the caller has read that far, and may never write n */
 		decision_write_order(d, h->order, n - 1, false);
 	decision_answer(d, HA_OK, 0);
 	v->state = HOLD_APPROVING;
@@ -139,9 +140,9 @@ hold_table_approve(struct hold_table *t, uint64_t id, int64_t n, const char *key
 	return decision_finish(&d, err);
 }
 
-/* ---- how it ended */
+/* ---- the outcome of an approve */
 
-/* The grant came to nothing before anything was written or sent, as when the store went away: it does not count. */
+/* Nothing was written or sent under this grant, as when the store went away: it does not count. */
 static void
 write_untried(struct decision *d, struct change *c, const struct hold *h)
 {
@@ -157,8 +158,9 @@ write_untried(struct decision *d, struct change *c, const struct hold *h)
 }
 
 /*
- * Nothing was sent, or what was sent was certainly refused. Where the grant was given over one whose end nobody knew, that is certain only if the ledger says
- * so (n > 0) and no send was ever reported as unknown; else the hold stays unknown.
+ * Nothing was sent, or what was sent was certainly refused. If the grant was given over an approve
+ * with an unknown outcome, that is certain only if the ledger says so (n > 0) and no send was ever
+ * reported as unknown. Else the hold stays unknown.
  */
 static void
 restore(struct decision *d, const struct hold *h, enum hold_outcome o, int64_t n)
@@ -169,7 +171,7 @@ restore(struct decision *d, const struct hold *h, enum hold_outcome o, int64_t n
 	struct change c = { .kind = CHANGE_LIFE, .id = h->id };
 
 	if (h->life.state == HOLD_UNKNOWN && (n == 0 || h->life.doubt))
-		return;		/* a repeat, or nothing that ends a doubt */
+		return;		/* a repeat, or it does not settle what is unknown */
 	c.life = decision_step(d, h,
 	    !certain ? HOLD_EV_UNKNOWN : over ? HOLD_EV_RESTORE_EXPIRED : HOLD_EV_RESTORE_READY);
 	if (o == HO_RESTORED && n == 0 && h->life.state == HOLD_APPROVING &&
@@ -199,7 +201,7 @@ is_free_in(const struct hold *h, const struct week *w, int64_t now_ms)
 	return true;
 }
 
-/* Nobody has its time, once the order's other attempts are fenced. */
+/* Nobody has its time, once the other attempts of its order are fenced. */
 static bool
 is_free(const struct hold *h, int64_t now_ms)
 {
@@ -208,7 +210,8 @@ is_free(const struct hold *h, int64_t now_ms)
 	return is_free_in(h, &r->primary, now_ms) && is_free_in(h, &r->replacing, now_ms);
 }
 
-/* Captured. One that had lost its time takes it again if nobody else has it; if somebody has, the order is paid all the same. */
+/* KakaoPay has the money. A hold that had lost its time takes it back if nobody else has it. If
+ * somebody has, the order is paid all the same. */
 static void
 capture(struct decision *d, const struct hold *h, int64_t n)
 {
@@ -237,7 +240,7 @@ conclude(struct decision *d, const struct hold *h, enum hold_event ev)
 	struct hold_life l = h->life;
 
 	if (!hold_step(l.state, ev, &l.state, NULL))
-		return;		/* a repeat, or something later was said before */
+		return;		/* a repeat, or overtaken by something that was told later */
 	l = decision_step(d, h, ev);
 	l.doubt = ev == HOLD_EV_UNKNOWN || l.doubt;
 	decision_write_life(d, h, &l);
@@ -329,7 +332,7 @@ remove_paid(struct decision *d, const struct hold *h, int64_t n)
 	}
 }
 
-/* The user gave up. */
+/* The user gave up before paying. */
 static void
 remove_unpaid(struct decision *d, const struct hold *h)
 {

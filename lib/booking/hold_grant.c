@@ -9,9 +9,10 @@ struct asking {
 	struct decision d;
 	const struct hold_request *rq;
 	const struct hold_load *load;
-	struct order *order;		/* NULL: never heard of */
+	struct order *order;		/* NULL: unknown */
 	struct place *place;
-	const struct hold *old[2];	/* own ready ones in this place and under this order: to be replaced; NULL: none */
+	/* The user's ready holds of this place and of this order, which it replaces. NULL: none. */
+	const struct hold *old[2];
 };
 
 static bool
@@ -56,7 +57,7 @@ is_same(const struct asking *q, const struct hold *h)
 	    strcmp(h->fingerprint, q->rq->fingerprint) == 0;
 }
 
-/* A ready call of this place or this order is under way. */
+/* A ready call of this place or of this order is under way. */
 static bool
 answer_call_under_way(struct asking *q)
 {
@@ -74,7 +75,8 @@ answer_call_under_way(struct asking *q)
 	return false;
 }
 
-/* An attempt of this place or this order is open and not ours to replace. Fills q->old. */
+/* An open attempt of this place or of this order cannot be replaced. Fills q->old with those that
+ * can. */
 static bool
 answer_open_attempt(struct asking *q)
 {
@@ -121,9 +123,9 @@ answer_replay(struct asking *q)
 }
 
 struct conflicts {
-	bool minute[WEEK_MINUTES];	/* guarded by others; only where it was asked for */
+	bool minute[WEEK_MINUTES];	/* taken by others; set only within the asked intervals */
 	bool any;
-	int64_t retry_ms;		/* when the last of them may be over */
+	int64_t retry_ms;		/* until the last of them may be over */
 };
 
 static void
@@ -171,7 +173,7 @@ begin_conflicts(struct conflicts *c, const struct interval_set *asked)
 		    (size_t)(asked->iv[i].end - asked->iv[i].start));
 }
 
-/* A run goes on where the one before ends, but never past midnight. */
+/* Joins runs that touch, but not across midnight. */
 static void
 list_run(int16_t start, int16_t end, struct interval_set *out)
 {
@@ -181,7 +183,8 @@ list_run(int16_t start, int16_t end, struct interval_set *out)
 		out->iv[out->n++] = (struct interval){ start, end };
 }
 
-/* Runs of minutes. What does not fit into a set is left out: a request has at most INTERVALS_MAX intervals, and the caller asks again. */
+/* Turns minutes into intervals. What does not fit into a set is left out: a request has at most
+ * INTERVALS_MAX intervals, and its caller asks again anyway. */
 static void
 list_conflicts(const struct conflicts *c, const struct interval_set *asked,
     struct interval_set *out)
@@ -225,7 +228,7 @@ answer_slot(struct asking *q)
 	return true;
 }
 
-/* Held and ready ones; one that replaces another counts as that. */
+/* Held and ready holds count. A replacement does not count beside the hold that it replaces. */
 static bool
 counts_for_user(const struct hold *h, int64_t now_ms)
 {
@@ -271,7 +274,7 @@ answer_busy(struct asking *q)
 	return true;
 }
 
-/* What of this place and this order is over gives its seat to the new one. */
+/* Holds of this place or order whose time is over make room for the new one. */
 static void
 write_seats(struct asking *q)
 {
@@ -296,15 +299,16 @@ write_seats(struct asking *q)
 }
 
 /*
- * A user who opens and cancels again and again leaves a gone hold each time, which would be remembered for a day. Of
- * one place only the last ones are: the oldest that never came to an approve is forgotten. Nothing was ever sent
- * under it, and nothing can be: an approve goes by the place, not by the tid.
+ * A user who opens and cancels again and again leaves an ended hold each time, and each would be
+ * remembered for a day. So of one place only the last ones are: the oldest hold that never came to
+ * an approve is forgotten. Nothing was ever sent under it, and nothing can be: an approve goes by
+ * the place, not by the tid.
  */
 static void
 write_forgotten(struct asking *q)
 {
 	const struct hold *h = q->place == NULL ? NULL : q->place->gone;
-	size_t n = 1, dropped = 0;	/* with the one that is granted now */
+	size_t n = 1, dropped = 0;	/* n counts the hold that is granted now, too */
 
 	for (const struct hold *g = h; g != NULL; g = g->place_next)
 		n++;
@@ -367,7 +371,8 @@ hold_table_hold(struct hold_table *t, const struct hold_request *rq, const struc
 	return decision_finish(&q.d, err);
 }
 
-/* A replacement that overlaps the old one keeps its expiry: nobody holds a time for longer by asking again. */
+/* A replacement that overlaps the old hold keeps its expiry: asking again must not hold a time for
+ * longer. */
 static int64_t
 expiry_of_replacement(const struct hold *h, const struct hold *old, int64_t expires_ms)
 {
@@ -396,7 +401,7 @@ become_ready(struct decision *d, const struct hold *h, const char *tid, const ch
 			c.life.expires_ms = expiry_of_replacement(h, old[i], c.life.expires_ms);
 		c.life.replaces[i] = 0;
 	}
-	if (c.life.expires_ms <= d->now.boot_ms) {	/* its time was over before the call came back */
+	if (c.life.expires_ms <= d->now.boot_ms) {	/* it expired before the call came back */
 		decision_answer_about(d, HA_FENCED, 0, h);
 		decision_write_drop(d, h);
 		return;
@@ -449,7 +454,7 @@ hold_table_fail(struct hold_table *t, uint64_t id, bool paid, struct now now,
     struct hold_answer *out, struct error *err)
 {
 	struct decision d = decision_begin(t, now, out);
-	const struct hold *h = hold_index_find(t, id);	/* also one that is over: its order may be paid */
+	const struct hold *h = hold_index_find(t, id);	/* even if it has ended: paid */
 
 	if (!decision_usable(t, err))
 		return false;

@@ -1,4 +1,5 @@
-/* A queue with a new journal: closed until it is the site's and was told what the one before it knew. */
+/* A queue with a new journal is closed until it belongs to the site and knows what the queue before
+ * it knew. */
 #include "config.h"
 
 #include <string.h>
@@ -111,7 +112,7 @@ is_taken(const struct week *w, const struct interval_set *set)
 	return false;
 }
 
-/* A closed queue has no other holds than those handed over: whatever is in the way is one of them. */
+/* A closed queue has only holds that were handed over: whatever is in the way is one of them. */
 static bool
 answer_in_the_way(struct decision *d, const struct hold_handover *h)
 {

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <utlist.h>
 
-/* The lists by latest change are in order of seq. A change gets the highest seq, so this walks only where a snapshot is read. */
+/* The lists by latest change are in order of seq. A change gets the highest seq, so this loop walks
+ * only while a snapshot is read. */
 #define INSERT_BY_SEQ(head, h, prev, next) \
 	do { \
 		struct hold *at_ = (head) == NULL ? NULL : (head)->prev; \
@@ -55,7 +56,7 @@ can_be_replaced(enum hold_state s)
 	return s == HOLD_READY || s == HOLD_EXPIRED;
 }
 
-/* Stands in its place and its order as the one that an approve means. */
+/* Such a hold is `cur` of its place and of its order. */
 static bool
 is_current(enum hold_state s)
 {
@@ -63,7 +64,8 @@ is_current(enum hold_state s)
 	    s == HOLD_EXPIRED;
 }
 
-/* Only a ready answer can be asked for again: of a ready hold, or of one that may be ready again. */
+/* payReady's answer is kept while it may be asked for: of a hold that is ready or may become so
+ * again. */
 static bool
 keeps_answer(const struct hold_life *l)
 {
@@ -71,7 +73,7 @@ keeps_answer(const struct hold_life *l)
 	    (l->state == HOLD_APPROVING && !l->doubt) || (l->state == HOLD_UNKNOWN && !l->doubt);
 }
 
-/* What the rules rely on. Our own records say nothing else; damaged ones may. */
+/* What the rules rely on. Our own records always satisfy it; damaged ones may not. */
 static bool
 is_consistent(const struct hold *h)
 {
@@ -89,7 +91,7 @@ is_consistent(const struct hold *h)
 	return (!l->paid || has_tid) && (!l->guarded || (l->paid && l->state == HOLD_REMOVED));
 }
 
-/* ---- linking: the state says where a hold stands. The only way to another state is unlink, change, link. */
+/* ---- linking: the state says which lists a hold is in. To change it: unlink, change, link. */
 
 static struct week *
 week_of(const struct hold *h)
@@ -112,7 +114,8 @@ place_list(const struct hold *h)
 		return &p->approved;
 	if (h->life.state == HOLD_REMOVED && h->life.paid)
 		return &p->removed;
-	/* One that lost to an approve never had a tid: it is kept for its ready call's question alone. */
+	/* A hold that lost to an approve never had a tid: it is kept only to answer its ready
+	 * call. */
 	if (h->life.state == HOLD_REMOVED || h->life.state == HOLD_DECLINED ||
 	    (h->life.state == HOLD_FENCED && h->tid[0] != '\0'))
 		return &p->gone;
@@ -220,7 +223,7 @@ unlink_hold(struct hold_table *t, struct hold *h)
 	t->stats.guards -= h->life.guarded;
 }
 
-/* `old` is out of the way of the one that was to replace it, which then stands on its own. */
+/* `old` is out of the way. Its replacement stands alone from now on. */
 static bool
 release_next(struct hold_table *t, struct hold *old)
 {
@@ -300,7 +303,7 @@ steps_to(enum hold_state from, enum hold_state to)
 	return from == to;
 }
 
-/* The one setter of a hold's life. */
+/* Nothing else sets a hold's life. */
 static bool
 set_life(struct hold_table *t, struct hold *h, const struct hold_life *life)
 {
@@ -329,7 +332,7 @@ note(const struct hold_apply *a, const struct hold *h)
 		c->id[c->n++] = h->id;
 }
 
-/* One that is over makes room for a grant. */
+/* An expired hold makes room for a grant. */
 static bool
 give_way(const struct hold_apply *a, struct hold *h, int64_t until_ms)
 {
@@ -348,7 +351,7 @@ give_way(const struct hold_apply *a, struct hold *h, int64_t until_ms)
 	return set_life(a->t, h, &life);
 }
 
-/* `replaces`: the grantee's own, which it may overlap. */
+/* replaces: holds of the same user, which the new one may overlap. */
 static bool
 clear_way_in(const struct hold_apply *a, const struct week *w, struct interval iv,
     const uint64_t replaces[2], int64_t until_ms)
@@ -362,7 +365,7 @@ clear_way_in(const struct hold_apply *a, const struct week *w, struct interval i
 		if (!hold_guards_at(h, a->boot_ms)) {
 			if (!give_way(a, h, until_ms))
 				return false;
-			from = 0;	/* all of its intervals went, also some before this one */
+			from = 0;	/* all its intervals are gone, some before this one */
 		} else if (h->id == replaces[0] || h->id == replaces[1]) {
 			from = (size_t)(slot - w->slot) + 1;
 		} else {
@@ -393,7 +396,7 @@ free_hold(struct hold *h)
 	free(h);
 }
 
-/* A hold that stands nowhere yet; NULL: no memory. */
+/* A hold that is in no list yet; NULL: no memory. */
 static struct hold *
 make_hold(const struct change *c)
 {
@@ -413,7 +416,7 @@ make_hold(const struct change *c)
 	return h;
 }
 
-/* From here on hold_index_clear finds it. */
+/* From here on hold_index_clear frees it. */
 static bool
 seat_hold(struct hold_table *t, struct hold *h, const struct change *c)
 {
@@ -538,7 +541,7 @@ free_room_node(struct hash_node *node)
 	free(r);
 }
 
-/* Also of a table that broke half-way through a record. */
+/* Works on a table that broke half-way through a record, too. */
 void
 hold_index_clear(struct hold_table *t)
 {

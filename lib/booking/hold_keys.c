@@ -1,4 +1,5 @@
-/* The names of a hold_table: from an id, a tid, a room, a user, a place or an order to what is known of it. */
+/* The hash tables of a hold_table: from an id, tid, room, user, place or order to what is known of
+ * it. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -155,7 +156,7 @@ hold_index_put_tid(struct hold_table *t, struct hold *h)
 	return hash_add(&t->by_tid, &h->by_tid, hash_text(t, h->tid));
 }
 
-/* ---- what is made at first use and freed with the last hold */
+/* ---- made at first use, freed with the last hold */
 
 static struct room *
 get_room(struct hold_table *t, const char *name)

@@ -88,7 +88,7 @@ hold_table_find_order(struct hold_table *t, const char *cid, const char *order, 
 	}
 }
 
-/* ---- the whole */
+/* ---- lists and counts */
 
 static int
 by_id(const void *a, const void *b)

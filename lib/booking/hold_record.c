@@ -10,7 +10,7 @@
 enum { HAS_TID = 1, HAS_ANSWER = 2, HAS_KEY = 4, HAS_TRIES = 8, HAS_GRANT = 16, HAS__ALL = 31 };
 enum { LIFE_DOUBT = 1, LIFE_PAID = 2, LIFE_GUARDED = 4, LIFE__ALL = 7 };
 
-/* No time of ours is near it: what is added to one never overflows. */
+/* Far beyond every time that we write, so that adding to a time never overflows. */
 static const int64_t TIME_MAX_MS = INT64_C(1) << 56;
 
 /* ---- writing */
@@ -205,7 +205,7 @@ get_due(struct record_reader *r)
 	return r->bad ? INT64_MAX : v;
 }
 
-/* `cap` counts the NUL. "" where the record is bad. */
+/* cap counts the NUL. "" if the record is bad. */
 static const char *
 get_text(struct record_reader *r, size_t cap)
 {

@@ -1,15 +1,15 @@
-/* What time alone does: hold_table_expire. */
+/* What time alone does to holds and orders: hold_table_expire. */
 #include "config.h"
 
 #include <string.h>
 
 #include "booking/hold_decide.h"
 
-enum { RECORD_SPARE = 2048 };	/* more than one change of time needs */
+enum { RECORD_SPARE = 2048 };	/* bytes: more than one change by time needs */
 
 struct ending {
 	struct decision d;
-	int64_t next_ms;	/* of what this record begins */
+	int64_t next_ms;	/* when what this record begins ends in turn */
 };
 
 static bool
@@ -48,7 +48,7 @@ end_hold(void *ctx, struct timer *timer)
 	return true;
 }
 
-/* As long as a hold is remembered, so is its order. */
+/* An order is remembered at least as long as each of its holds. */
 static bool
 end_order(void *ctx, struct timer *timer)
 {

@@ -6,7 +6,7 @@
 
 #include "booking/hold_index.h"
 
-/* The first half of what is hashed keeps a room and a user of the same name apart. */
+/* Hashed before the name, so that a room and a user of the same name stay apart. */
 enum what { A_ROOM, A_USER, AN_ORDER, A_TID };
 
 void
@@ -61,7 +61,7 @@ add_hold(struct hold_touch *t, const struct hold_table *table, uint64_t id)
 	add_name(t, table, A_TID, h->tid);
 }
 
-/* A hold that is dropped or changed lets go of those that it was to replace. */
+/* A hold that changes or is dropped may let go of the holds that it was to replace. */
 static void
 add_hold_and_replaced(struct hold_touch *t, const struct hold_table *table, uint64_t id)
 {

@@ -1,9 +1,8 @@
 /*
  * What records have in common. A record touches the rooms, users, orders, tids and holds that it
- * changes. A rule looks only at what its own record touches, so two records that touch nothing in
- * common can be decided on the same table and applied one after the other: neither decision would
- * have been another one had the other record been applied before it.
- * No I/O.
+ * changes, and a rule looks only at what its own record touches. So if two records touch nothing in
+ * common, both can be decided on the same table, and applied one after the other: neither decision
+ * would have been different with the other record applied first. No I/O.
  */
 #pragma once
 

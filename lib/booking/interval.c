@@ -28,7 +28,7 @@ bool
 interval_set_normalize(struct interval_set *s, size_t *a, size_t *b)
 {
 	struct interval_set sorted = { .n = 0 };
-	size_t from[INTERVALS_MAX];	/* sorted.iv[i] stood at from[i] */
+	size_t from[INTERVALS_MAX];	/* sorted.iv[i] was at from[i] */
 	size_t at;
 
 	assert(s->n <= INTERVALS_MAX);
@@ -80,7 +80,7 @@ interval_set_format(const struct interval_set *s, struct buf *out)
 		buf_printf(out, "%s%d-%d", i == 0 ? "" : ",", s->iv[i].start, s->iv[i].end);
 }
 
-/* A minute of the week as %d writes it: no sign, no space, no superfluous 0. */
+/* A minute of the week as %d writes it: no sign, no space, no leading zero. */
 static bool
 parse_minute(const char **p, int16_t *out)
 {

@@ -1,4 +1,5 @@
-/* Weekly intervals, half open, in minutes of the week: Sunday 00:00 is 0, the week ends at 10080. No I/O. */
+/* Weekly intervals, half open, in minutes of the week: Sunday 00:00 is 0, the week ends at 10080.
+ * No I/O. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,13 +22,17 @@ struct interval_set {		/* of one request: disjoint, sorted by start once normali
 	size_t n;
 };
 
-/* One weekday (0..7, 0 and 7 are Sunday) and minutes of the day, 0 <= start < end <= 1440. False where that is not so. */
+/* day: 0..7, both 0 and 7 are Sunday. Minutes of that day: 0 <= start < end <= 1440. False: one of
+ * them is out of range. */
 bool interval_make(int day, int start_min, int end_min, struct interval *out);
+/* Intervals that only touch (600-720, 720-780) do not overlap. */
 bool interval_overlaps(struct interval a, struct interval b);
-/* Sorts. False if two of them overlap (their positions before sorting in *a, *b). */
+/* Sorts by start. False: two of them overlap; *a, *b: their positions before sorting. */
 bool interval_set_normalize(struct interval_set *s, size_t *a, size_t *b);
 bool interval_set_overlaps(const struct interval_set *a, const struct interval_set *b);
 bool interval_set_equal(const struct interval_set *a, const struct interval_set *b);
-/* Text on the queue's socket: "1980-2100,3420-3480", at least one. Parse refuses what format would not write. */
+/* The text on the queue's socket, "1980-2100,3420-3480", with at least one interval. Parse accepts
+ * only what format would write. */
 void interval_set_format(const struct interval_set *s, struct buf *out);
-bool interval_set_parse(const char *text, struct interval_set *out, struct error *err) __attribute__((warn_unused_result));
+bool interval_set_parse(const char *text, struct interval_set *out,
+    struct error *err) __attribute__((warn_unused_result));
