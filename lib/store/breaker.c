@@ -22,14 +22,26 @@ breaker_ask(struct breaker *b, int64_t now_ms)
 	if (breaker_wait_ms(b, now_ms) > 0)
 		return BREAKER_AWAY;
 	/* of those who come at the same time one looks */
-	return atomic_compare_exchange_strong(&b->next_probe_ms, &next, now_ms + BREAKER_PROBE_MS) ?
-	    BREAKER_PROBE : BREAKER_AWAY;
+	if (!atomic_compare_exchange_strong(&b->next_probe_ms, &next, now_ms + BREAKER_PROBE_MS))
+		return BREAKER_AWAY;
+	atomic_fetch_add(&b->probes, 1);
+	return BREAKER_PROBE;
 }
 
 void
-breaker_failed(struct breaker *b)
+breaker_worked(struct breaker *b, int64_t now_ms)
 {
-	atomic_store(&b->open, true);
+	atomic_store(&b->worked_ms, now_ms);
+}
+
+void
+breaker_failed(struct breaker *b, int64_t began_ms, int64_t now_ms)
+{
+	int64_t worked = atomic_load(&b->worked_ms);
+
+	/* a time to come: another clock wrote it */
+	if (worked <= began_ms || worked > now_ms)
+		atomic_store(&b->open, true);
 }
 
 void

@@ -18,7 +18,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-enum { PAUSE_MS = 50 };		/* between two tries of a write while the server answers */
+enum { PAUSE_MS = 50 };		/* between two tries of a write, or two questions to the breaker */
 
 struct mongo {
 	struct store base;
@@ -332,7 +332,7 @@ look_at_other(struct mongo_link *l, const struct deed *d, bool *known, enum stor
 /*
  * Tries until the end is known. Before anything was sent, a server that is away ends it at once:
  * ERR_UNAVAILABLE, certainly not stored. Once a try may have reached the server the answer must be found:
- * the same document again, at the breaker's pace, until the deadline; then ERR_UNCERTAIN.
+ * the same document again, when the breaker lets us, until the deadline; then ERR_UNCERTAIN.
  */
 static bool
 do_deed(struct mongo_link *l, const struct deed *d, bson_t *reply, enum store_put *how, struct error *err)
@@ -357,8 +357,7 @@ do_deed(struct mongo_link *l, const struct deed *d, bson_t *reply, enum store_pu
 		if (!sent && (end == MONGO_NOT_SENT || end == MONGO_NOT_DONE))
 			return false;
 		sent = sent || end != MONGO_NOT_SENT;
-		pause_until(mongo_link_wait_ms(l) > PAUSE_MS ? mongo_link_wait_ms(l) : PAUSE_MS,
-		    d->deadline_boot_ms);
+		pause_until(PAUSE_MS, d->deadline_boot_ms);
 	}
 	if (sent && err != NULL)
 		err->code = ERR_UNCERTAIN;

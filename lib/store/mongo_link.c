@@ -19,8 +19,13 @@
  * use after 5 s, and wait.
  */
 enum { SOCKET_CHECK_MS = 3600 * 1000 };
-enum { SELECT_MS = 1000, CONNECT_MS = 1000, SOCKET_MS = 1500, WRITE_CONCERN_MS = 1000, PROBE_MS = 700,
-    AT_ONCE_MS = 300, ANSWERS_MAX = 5 };
+/*
+ * A write's time is longer than the 2 s between two heartbeats of a replica set. After an election a
+ * secondary may tell the new primary of its progress by heartbeats alone, for some ten seconds: as
+ * long as it waits for a former primary that stands still. Each write then takes up to 2 s.
+ */
+enum { SELECT_MS = 1000, CONNECT_MS = 1000, SOCKET_MS = 3000, WRITE_CONCERN_MS = 2500, PROBE_MS = 700,
+    PATIENT_EVERY = 2, AT_ONCE_MS = 300, ANSWERS_MAX = 5 };
 
 struct mongo_link {
 	mongoc_uri_t *uri;
@@ -213,37 +218,40 @@ mongo_link_free(struct mongo_link **l)
 }
 
 /*
- * One document that is taken away and put back. A delete alone would touch no disk, an insert alone would
- * grow or be refused as a duplicate. Here a duplicate means that another program's ping put it there after
- * our delete: the server writes.
+ * One document that is written anew with the time, so that the server must write and nothing grows. One
+ * command: the majority is waited for once. A duplicate means that another program's ping made the
+ * document at the same time: the server writes.
  */
 static bool
 ping_write(mongoc_client_t *client, const char *database, bson_error_t *e, bson_t *reply)
 {
 	mongoc_collection_t *meta = mongoc_client_get_collection(client, database, "meta");
-	bson_t *doc = BCON_NEW("_id", BCON_UTF8("ping"));
-	bool ok;
+	bson_t *id = BCON_NEW("_id", BCON_UTF8("ping"));
+	bson_t *doc = BCON_NEW("_id", BCON_UTF8("ping"), "at", BCON_DATE_TIME(clock_wall_ms()));
+	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
+	bool ok = mongoc_collection_replace_one(meta, id, doc, opts, reply, e) ||
+	    (e->domain == MONGOC_ERROR_SERVER && e->code == MONGOC_ERROR_DUPLICATE_KEY &&
+	    !bson_has_field(reply, "writeConcernErrors"));
 
-	bson_init(reply);
-	ok = mongoc_collection_delete_one(meta, doc, NULL, NULL, e);
-	if (ok) {
-		bson_destroy(reply);
-		ok = mongoc_collection_insert_one(meta, doc, NULL, reply, e) ||
-		    (e->domain == MONGOC_ERROR_SERVER && e->code == MONGOC_ERROR_DUPLICATE_KEY &&
-		    !bson_has_field(reply, "writeConcernErrors"));
-	}
+	bson_destroy(opts);
 	bson_destroy(doc);
+	bson_destroy(id);
 	mongoc_collection_destroy(meta);
 	return ok;
 }
 
-/* Is the server back? With a client of its own and short times. */
+/*
+ * Is the server back? With a client of its own and short times, so that a server that hangs costs
+ * little. Every second probe waits for the majority as long as any write does: a server that needs
+ * that time is there.
+ */
 static bool
 probe(struct mongo_link *l, struct error *err)
 {
+	bool patient = atomic_load(&l->breaker->b->probes) % PATIENT_EVERY == 0;
 	mongoc_uri_t *uri = mongoc_uri_copy(l->uri);
-	mongoc_client_t *client = set_times(uri, PROBE_MS, PROBE_MS, PROBE_MS) ? client_new(uri, PROBE_MS,
-	    err) : NULL;
+	mongoc_client_t *client = set_times(uri, PROBE_MS, PROBE_MS, patient ? SOCKET_MS : PROBE_MS) ?
+	    client_new(uri, patient ? WRITE_CONCERN_MS : PROBE_MS, err) : NULL;
 	bson_error_t e = { 0 };
 	bson_t reply;
 	bool ok;
@@ -298,12 +306,6 @@ mongoc_collection_t *
 mongo_link_collection(struct mongo_link *l, const char *name)
 {
 	return mongoc_client_get_collection(l->client, l->database, name);
-}
-
-int64_t
-mongo_link_wait_ms(const struct mongo_link *l)
-{
-	return breaker_wait_ms(l->breaker->b, clock_boot_ms());
 }
 
 bool
@@ -370,14 +372,18 @@ mongo_link_judge(struct mongo_link *l, bool ok, const bson_error_t *e, const bso
 {
 	enum mongo_end end = ok ? MONGO_DONE : meaning(e, reply);
 	bool failed = end == MONGO_NOT_SENT || end == MONGO_UNKNOWN;
+	int64_t now = clock_boot_ms();
 
-	l->failed_at_once = failed && clock_boot_ms() - began_boot_ms < AT_ONCE_MS;
+	/* Only a write shows that there is a majority: it alone has a reply. */
+	if (reply != NULL && (end == MONGO_DONE || end == MONGO_DUPLICATE))
+		breaker_worked(l->breaker->b, now);
+	l->failed_at_once = failed && now - began_boot_ms < AT_ONCE_MS;
 	l->failures = failed ? l->failures + 1 : 0;
 	l->stale = failed;	/* whoever has its collections still uses it */
 	/* One connection that died while it was idle is only ours. What waited in vain, or failed again on a
 	 * fresh one, concerns all. A server that answers with an error is there: it must do so many times. */
 	if (failed && (!l->failed_at_once || l->failures > (e->domain == MONGOC_ERROR_SERVER ? ANSWERS_MAX : 1)))
-		breaker_failed(l->breaker->b);
+		breaker_failed(l->breaker->b, began_boot_ms, now);
 	return end;
 }
 

@@ -3,10 +3,10 @@
  * and what the ends of commands mean.
  *
  * Times. libmongoc 1.23 takes its time-outs from the URI, one set for a client's life, so they cannot
- * follow a call's deadline. They are small instead: a command waits at most 1.5 s for its answer, a new
+ * follow a call's deadline. They are small instead: a command waits at most 3 s for its answer, a new
  * connection 1 s, and none is begun once the deadline is over: a call ends at most that much after it.
  * After a failure the breaker answers for the server, in all workers; one of them looks at most once a
- * second (0.7 s). A client that failed is replaced: left alone, it would not look at its server again for
+ * second (0.7 s; every second time 3 s). A client that failed is replaced: left alone, it would not look at its server again for
  * 5 s.
  */
 #pragma once
@@ -34,7 +34,6 @@ void mongo_link_free(struct mongo_link **l);
 bool mongo_link_reach(struct mongo_link *l, struct error *err) __attribute__((warn_unused_result));
 /* After reach; mongoc_collection_destroy by the caller. */
 mongoc_collection_t *mongo_link_collection(struct mongo_link *l, const char *name);
-int64_t mongo_link_wait_ms(const struct mongo_link *l);	/* until trying again has sense */
 /* Of the last command: the connection was dead already, a fresh one may do. */
 bool mongo_link_failed_at_once(const struct mongo_link *l);
 
@@ -46,8 +45,8 @@ enum mongo_end {
 	MONGO_UNKNOWN,		/* sent; perhaps done, perhaps only not yet by the majority */
 };
 /*
- * ok and e: of the command that began at began_boot_ms; reply may be NULL. Opens the breaker when the
- * server did not answer or cannot write.
+ * ok and e: of the command that began at began_boot_ms; reply: of a write, else NULL. Opens the breaker
+ * when the server did not answer or cannot write, and meanwhile wrote for nobody else.
  */
 enum mongo_end mongo_link_judge(struct mongo_link *l, bool ok, const bson_error_t *e, const bson_t *reply,
     int64_t began_boot_ms);

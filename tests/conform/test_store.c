@@ -33,7 +33,7 @@ a_breaker_lets_one_look_a_second(void **state)
 	(void)state;
 	assert_int_equal(breaker_ask(&b, 5000), BREAKER_GO);
 	assert_int_equal(breaker_wait_ms(&b, 5000), 0);
-	breaker_failed(&b);
+	breaker_failed(&b, 4000, 5000);
 	assert_int_equal(breaker_wait_ms(&b, 5000), 0);
 	assert_int_equal(breaker_ask(&b, 5000), BREAKER_PROBE);
 	assert_int_equal(breaker_ask(&b, 5000), BREAKER_AWAY);	/* another call while the probe is under way */
@@ -46,9 +46,27 @@ a_breaker_lets_one_look_a_second(void **state)
 	breaker_succeeded(&b);
 	assert_int_equal(b.closings, 1);
 	assert_int_equal(breaker_ask(&b, 7701), BREAKER_GO);
-	breaker_failed(&b);		/* again, within the second */
+	breaker_failed(&b, 7701, 7702);	/* again, within the second */
 	assert_int_equal(breaker_ask(&b, 8699), BREAKER_AWAY);
 	assert_int_equal(breaker_ask(&b, 8700), BREAKER_PROBE);
+}
+
+static void
+a_breaker_stays_closed_while_others_are_served(void **state)
+{
+	struct breaker b = { 0 };
+
+	(void)state;
+	breaker_worked(&b, 5000);
+	breaker_failed(&b, 4999, 7000);		/* slow for one, there for another */
+	assert_int_equal(breaker_ask(&b, 7000), BREAKER_GO);
+	breaker_failed(&b, 5000, 7000);		/* nobody was served since */
+	assert_int_equal(breaker_ask(&b, 7000), BREAKER_PROBE);
+	assert_int_equal(b.probes, 1);
+	b = (struct breaker){ 0 };
+	breaker_worked(&b, 900000);		/* by another boot's clock */
+	breaker_failed(&b, 4000, 7000);
+	assert_int_equal(breaker_ask(&b, 7000), BREAKER_PROBE);
 }
 
 static void
@@ -73,7 +91,7 @@ a_breaker_is_one_for_all_who_name_it_and_goes_with_the_last(void **state)
 	other = breaker_open("test-other");
 	assert_true(a != NULL && b != NULL && other != NULL);
 	snprintf(path, sizeof(path), "/dev/shm%s", a->path);
-	breaker_failed(a->b);
+	breaker_failed(a->b, 4000, 5000);
 	assert_int_equal(breaker_ask(b->b, 5000), BREAKER_PROBE);
 	assert_int_equal(breaker_ask(a->b, 5000), BREAKER_AWAY);
 	assert_int_equal(breaker_ask(other->b, 5000), BREAKER_GO);
@@ -160,6 +178,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_breaker_lets_one_look_a_second),
+		cmocka_unit_test(a_breaker_stays_closed_while_others_are_served),
 		cmocka_unit_test(a_breaker_with_a_time_that_cannot_be_is_looked_at),
 		cmocka_unit_test(a_breaker_is_one_for_all_who_name_it_and_goes_with_the_last),
 		cmocka_unit_test(a_uri_that_is_unsafe_or_unknown_is_refused_without_being_told),

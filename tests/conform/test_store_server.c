@@ -566,7 +566,7 @@ a_server_that_was_stopped_is_away_at_once_and_found_again(void **state)
 static void
 a_server_that_hangs_is_away_soon_and_found_again(void **state)
 {
-	away_and_back(*state, 2500, suspend, resume);
+	away_and_back(*state, 4000, suspend, resume);
 }
 
 static void
