@@ -6,6 +6,7 @@ import pytest
 
 import leaks
 import plans
+import set_failures
 from booking_site import Site
 from fronts import FORCED, FRONTS
 from sim_program import Program
@@ -98,6 +99,14 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_terminal_summary(terminalreporter):
+    summarise_fronts(terminalreporter)
+    for result in set_failures.DONE:
+        terminalreporter.section("failures of a replica set of three")
+        for line in set_failures.lines(result):
+            terminalreporter.write_line(line)
+
+
+def summarise_fronts(terminalreporter):
     """Cases x front ends."""
     rows = {}
     for status in ("passed", "failed", "error", "skipped"):

@@ -146,10 +146,11 @@ class Peer:
 
 class Stack:
     """with Stack(build_dir, workers=8, mode="spawn-fcgi", conf={"queue": {"sold_guard": 5}}, auto_remove=True) as stack: ...
-    mode: spawn-fcgi (workers without a master; their logs are lost) or master. prefix: what stands before /payReady. merchants: cid -> KakaoPay mode."""
+    mode: spawn-fcgi (workers without a master; their logs are lost) or master. prefix: what stands before /payReady. merchants: cid -> KakaoPay mode.
+    mongo_uri: of a server that its owner starts, stops and throws away."""
 
     def __init__(self, build, workers=8, mode="spawn-fcgi", conf=None, auto_remove=True, null_app=False, prefix=PREFIX, merchants=None,
-                 say=lambda line: None):
+                 say=lambda line: None, mongo_uri=None):
         self.build = pathlib.Path(build).resolve()
         self.workers, self.mode, self.more_conf, self.say = workers, mode, conf or {}, say
         self.null_app, self.prefix = null_app, prefix
@@ -160,6 +161,7 @@ class Stack:
         self.null = []
         self.calendar = []                      # what the reservation service added
         self.auto_remove = auto_remove
+        self.patience = 30                      # how often the reservation service tries a removal, twice a second
         self.tokens = {name: secrets.token_urlsafe(24) for name in ("gateway", "reservation", "operator", "refund", "other")}
         self.queue_socket, self.fcgi_socket = str(self.dir / "queue.sock"), str(self.dir / "fcgi.sock")
         self.web_address = ("127.0.0.1", free_port())
@@ -169,9 +171,10 @@ class Stack:
         self.sim_port = free_port()
         self.sim_url = f"http://127.0.0.1:{self.sim_port}"
         self.database_name = "roompay_" + secrets.token_hex(6)
-        self.store_is_ours = "MONGODB_URI" not in os.environ
+        given = mongo_uri or os.environ.get("MONGODB_URI")
+        self.store_is_ours, self.leaves_database = given is None, mongo_uri is not None
         self.store = store_server(self.build, self.dir) if self.store_is_ours else None
-        self.mongo_uri = self.store.uri if self.store_is_ours else os.environ["MONGODB_URI"]
+        self.mongo_uri = self.store.uri if self.store_is_ours else given
         self.reservation = Peer("reservation", self._reserve)
         self.gateway = Peer("gateway")
         self._write_files()
@@ -419,7 +422,7 @@ class Stack:
         if self.auto_remove:
             def remove():
                 body = {"userId": data["userId"], "roomId": data["roomId"], "tid": data["tid"]}
-                for _ in range(30):
+                for _ in range(self.patience):
                     try:
                         a = http_call("POST", self.base_url + "/removePaymentInQueue", body,
                                       {"Authorization": "Bearer " + self.tokens["reservation"]})
@@ -454,7 +457,7 @@ class Stack:
                 os.kill(pid, signal.SIGTERM)
         self.reservation.close()
         self.gateway.close()
-        if not self.store_is_ours:
+        if not self.store_is_ours and not self.leaves_database:
             pymongo.MongoClient(self.mongo_uri).drop_database(self.database_name)
         if exc[0] is None and not trouble and "ROOMPAY_KEEP" not in os.environ:
             shutil.rmtree(self.dir, ignore_errors=True)
