@@ -1,24 +1,117 @@
-"""Starts the whole stack, takes one real payment through the three queries as a user with a browser would, and says what to try next."""
+"""Starts the whole stack, takes one real payment through the three queries as a user with a browser
+would, and says what to try next."""
+import base64
+import html
+import http.server
 import json
+import os
+import pathlib
 import re
 import signal
 import sys
+import threading
 import urllib.parse
 
 from booking_site import Site, eventually, http_call
+from ports import free_port
 from stack import Stack, StackError
 from store_server import StoreError
+from up_options import read_options
+
+TOKENS = ("gateway", "reservation", "refund", "operator")
+PEERS = ("gateway", "reservation")
+
+
+def known_values(path):
+    """NAME -> value of the `export NAME='value'` lines of an earlier run."""
+    if path is None or not pathlib.Path(path).exists():
+        return {}
+    return dict(re.findall(r"^export (\w+)='([^']*)'$", pathlib.Path(path).read_text(), re.M))
+
+
+class Development(Stack):
+    """The stack of the tests, with a port, tokens and receivers that a developer chooses."""
+
+    def __init__(self, build, options, say):
+        self.options, self.known = options, known_values(options.env_file)
+        conf = {f"deliver {peer}": {"url": url} for peer, url in self.own_receivers().items()}
+        # A master keeps its workers' log; spawn-fcgi would throw it away.
+        super().__init__(build, mode="master", conf=conf, say=say)
+
+    def own_receivers(self):
+        urls = {"gateway": self.options.gateway_url, "reservation": self.options.reservation_url}
+        return {peer: url for peer, url in urls.items() if url is not None}
+
+    def _write_files(self):
+        if self.options.port is not None:
+            self.web_address = ("127.0.0.1", self.options.port)
+            self.web_url = f"http://127.0.0.1:{self.options.port}"
+            self.base_url = self.web_url + self.prefix
+        for name in TOKENS:
+            self.tokens[name] = self.known.get(name.upper(), self.tokens[name])
+        for peer in (self.gateway, self.reservation):
+            secret = self.known.get(f"{peer.name.upper()}_WEBHOOK", "")
+            if secret.startswith("whsec_"):
+                peer.key = base64.b64decode(secret.removeprefix("whsec_"))
+        super()._write_files()
+
+    def environment(self, site_url):
+        env = {"BASE": self.base_url, "SIM": self.sim_url, "SITE": site_url}
+        env.update((name.upper(), self.tokens[name]) for name in TOKENS)
+        env.update((f"{peer.upper()}_WEBHOOK",
+                    "whsec_" + base64.b64encode(getattr(self, peer).key).decode())
+                   for peer in PEERS)
+        env["ROOMPAY_CONF"] = str(self.conf_path)
+        return env
+
+
+def write_env_file(path, env):
+    text = "".join(f"export {name}='{value}'\n" for name, value in env.items())
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(fd, "w") as f:
+        f.write("# dev/up wrote this. Tokens and secrets are used again by the next run.\n" + text)
+
+
+class ReturnPage(http.server.BaseHTTPRequestHandler):
+    """Where KakaoPay sends a user back to, while there is no site: shows what came."""
+
+    def do_GET(self):
+        parts = urllib.parse.urlsplit(self.path)
+        rows = "".join(f"<tr><td>{html.escape(k)}</td><td><code>{html.escape(v)}</code></td></tr>"
+                       for k, v in urllib.parse.parse_qsl(parts.query))
+        text = (f"<!doctype html><meta charset=utf-8><title>roompay dev/up</title>"
+                f"<h1>KakaoPay sent the user back to {html.escape(parts.path)}</h1>"
+                f"<table>{rows}</table><p>/ok: call approvePayment with this pg_token. "
+                f"/cancel, /fail: call removePaymentInQueue.</p>").encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *args):
+        pass
+
+
+def serve_return_page():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", free_port()), ReturnPage)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
 
 
 def browse(page_url):
-    """The user: opens KakaoPay's page, presses the button that pays, and is sent back; returns the pg_token of that redirect."""
+    """The user: opens KakaoPay's page, presses the button that pays, and is sent back; returns the
+    pg_token of that redirect."""
     page = http_call("GET", page_url)
     assert page.status == 200, page
     forms = re.findall(r'<form[^>]*action="([^"]*)"', page.raw.decode())
     pay = next(f for f in forms if "pay" in f.rsplit("/", 1)[-1])
-    back = http_call("POST", urllib.parse.urljoin(page_url, pay), b"", {"Content-Type": "application/x-www-form-urlencoded"})
+    back = http_call("POST", urllib.parse.urljoin(page_url, pay), b"",
+                     {"Content-Type": "application/x-www-form-urlencoded"})
     assert back.status in (302, 303), back
-    return urllib.parse.parse_qs(urllib.parse.urlsplit(back.headers["location"]).query)["pg_token"][0]
+    query = urllib.parse.urlsplit(back.headers["location"]).query
+    return urllib.parse.parse_qs(query)["pg_token"][0]
 
 
 def one_payment(site):
@@ -26,74 +119,117 @@ def one_payment(site):
     room, order = body["reservationInfo"]["roomId"], body["paymentInfo"]["partner_order_id"]
     ready = site.ready(body)
     assert ready.status == 200, ready
-    print(f"payReady                 200  tid {ready.body['tid']}, held until {ready.body['hold']['expiresAt']}")
+    until = ready.body["hold"]["expiresAt"]
+    print(f"payReady                 200  tid {ready.body['tid']}, held until {until}")
     token = browse(ready.body["next_redirect_pc_url"])
     print("the user pays            at", ready.body["next_redirect_pc_url"])
     paid = site.approve("minji", room, token)
     assert paid.status == 200, paid
-    print(f"approvePayment           200  {paid.body['payment']['amount']['total']} won, {paid.body['state']}")
-    tid = paid.body["payment"]["tid"]
-    told = eventually(lambda: [m for m in site.stack.gateway.received if m["data"]["tid"] == tid], 15)
+    payment = paid.body["payment"]
+    print(f"approvePayment           200  {payment['amount']['total']} won, {paid.body['state']}")
+    told = eventually(lambda: [m for m in site.stack.gateway.received
+                               if m["data"]["tid"] == payment["tid"]], 15)
     print("removePaymentInQueue          called by reservation; gateway was told", told[0]["type"])
     doc = site.db.payments.find_one({"partner_order_id": order})
     print("\nthe payment's document in the store:")
     print(json.dumps(doc, indent=2, ensure_ascii=False, default=str))
-    return body
+
+
+def booking_for(site, site_url):
+    back = {f"{to}_url": f"{site_url}/{page}?order=order-1001"
+            for to, page in (("approval", "ok"), ("cancel", "cancel"), ("fail", "fail"))}
+    return site.booking(user="jisoo", order="order-1001", room="64f1c0ffee0123456789abcd",
+                        day=[6], start=[19], end=[21], total=11000, **back)
 
 
 NEXT = """
-What to try next ({when}):
+What to try next, in another terminal ({when}):
 
-  curl -s {base}/payReady -H 'Authorization: Bearer {gateway}' -H 'Content-Type: application/json' -d '{body}'
+{exports}
 
-  open next_redirect_pc_url in a browser and pay: it is sent to approval_url?pg_token=..., a site that is not there; the token is in the address bar.
+  hold a time and open a payment:
+  curl -s $BASE/payReady -H "Authorization: Bearer $GATEWAY" -H 'Content-Type: application/json' \\
+    -d '{body}'
+
+  open next_redirect_pc_url in a browser and pay: the page that you are sent to shows the pg_token.
   Without a browser, with the tid of the answer:
-  curl -s {sim}/control/pay -d '{{"tid":"..."}}'
+  curl -s $SIM/control/pay -d '{{"tid":"..."}}'
 
-  curl -s {base}/approvePayment -H 'Authorization: Bearer {gateway}' -H 'Content-Type: application/json' \\
-    -d '{{"pg_token":"...","userId":"jisoo","roomId":"{room}"}}'
+  take the money:
+  curl -s $BASE/approvePayment -H "Authorization: Bearer $GATEWAY" \\
+    -H 'Content-Type: application/json' \\
+    -d '{{"pg_token":"...","userId":"jisoo","roomId":"64f1c0ffee0123456789abcd"}}'
 
-  the stand-in for the reservation service removes the hold by itself; the same again gets the same answer:
-  curl -s {base}/removePaymentInQueue -H 'Authorization: Bearer {reservation}' -H 'Content-Type: application/json' \\
-    -d '{{"tid":"...","userId":"jisoo","roomId":"{room}"}}'
+  {removal}
+  curl -s $BASE/removePaymentInQueue -H "Authorization: Bearer $RESERVATION" \\
+    -H 'Content-Type: application/json' \\
+    -d '{{"tid":"...","userId":"jisoo","roomId":"64f1c0ffee0123456789abcd"}}'
 
-  what became of the order, and a part of it given back (KakaoPay's console would show it: {sim}/control/orders/TID):
-  curl -s '{base}/orders?cid=TC0ONETIME&partner_order_id={order}' -H 'Authorization: Bearer {gateway}'
-  curl -s {base}/cancelPayment -H 'Authorization: Bearer {refund}' -H 'Content-Type: application/json' \\
+  what became of the order, and a part of it given back:
+  curl -s "$BASE/orders?cid=TC0ONETIME&partner_order_id=order-1001" \\
+    -H "Authorization: Bearer $GATEWAY"
+  curl -s $BASE/cancelPayment -H "Authorization: Bearer $REFUND" \\
+    -H 'Content-Type: application/json' \\
     -d '{{"tid":"...","refundId":"refund-1","cancel_amount":1000,"reason":"to see it"}}'
 
-  curl -s '{base}/queue?roomId={room}' -H 'Authorization: Bearer {operator}'
-  curl -s {base}/readyz -H 'Authorization: Bearer {operator}'
-  curl -s {sim}/control/captures
-{files}"""
+  what is held, whether payments are taken, what the simulator has captured:
+  curl -s "$BASE/queue?roomId=64f1c0ffee0123456789abcd" -H "Authorization: Bearer $OPERATOR"
+  curl -s $BASE/readyz -H "Authorization: Bearer $OPERATOR"
+  curl -s $SIM/control/captures
+"""
+
+STAND_IN = """the stand-in for the reservation service removes the hold by itself; the same again
+  gets the same answer:"""
+OWN = "your reservation service removes the hold, when the reservation is in its calendar:"
 
 FILES = """
-  {ctl} -c {conf} status
-  configuration {conf}; logs in {dir} (the workers' own lines are not kept: spawn-fcgi gives them /dev/null)
+  {ctl} -c $ROOMPAY_CONF status
+  settings, and the log of each program (*.log): {dir}
 """
 
 
+def say_what_next(stack, site, site_url):
+    env = stack.environment(site_url)
+    if stack.options.env_file is not None:
+        write_env_file(stack.options.env_file, env)
+        exports = f"  . {pathlib.Path(stack.options.env_file).resolve()}"
+    else:
+        exports = "\n".join(f"  export {name}='{value}'" for name, value in env.items()
+                            if not name.endswith("_WEBHOOK"))
+    body = json.dumps(booking_for(site, site_url), ensure_ascii=False)
+    when = "with dev/up alone: this run is over" if stack.options.once else "tokens are of this run"
+    removal = OWN if stack.options.reservation_url else STAND_IN
+    print(NEXT.format(when=when, exports=exports, body=body, removal=removal), end="")
+    if not stack.options.once:
+        print(FILES.format(ctl=stack.build / "ctl/roompayctl", dir=stack.dir))
+
+
+def run(stack):
+    site = Site(stack)
+    site_url = stack.options.site or serve_return_page()
+    receivers = stack.own_receivers()
+    if receivers:
+        print("no payment is made: messages go to", ", ".join(receivers.values()))
+    else:
+        one_payment(site)
+    say_what_next(stack, site, site_url.rstrip("/"))
+    if not stack.options.once:
+        print("Ctrl-C stops everything.", flush=True)
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            pass
+    print("stopping", flush=True)
+
+
 def main():
-    build, once = sys.argv[1], "--once" in sys.argv[2:]
-    signal.signal(signal.SIGINT, signal.default_int_handler)     # a shell's background job would ignore it
+    options = read_options(sys.argv[2:])
+    # a shell's background job would ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        with Stack(build, say=lambda line: print(line, flush=True)) as stack:
-            site = Site(stack)
-            one_payment(site)
-            body = site.booking(user="jisoo")
-            print(NEXT.format(base=stack.base_url, sim=stack.sim_url, gateway=stack.tokens["gateway"], operator=stack.tokens["operator"],
-                              reservation=stack.tokens["reservation"], refund=stack.tokens["refund"], order=body["paymentInfo"]["partner_order_id"], body=json.dumps(body, ensure_ascii=False),
-                              room=body["reservationInfo"]["roomId"],
-                              when="with dev/up alone: this run is over" if once else "tokens and ports are of this run",
-                              files="" if once else FILES.format(ctl=stack.build / "ctl/roompayctl", conf=stack.conf_path, dir=stack.dir)), flush=True)
-            if not once:
-                print("Ctrl-C stops everything.", flush=True)
-                try:
-                    signal.pause()
-                except KeyboardInterrupt:
-                    pass
-            print("stopping", flush=True)
+        with Development(sys.argv[1], options, lambda line: print(line, flush=True)) as stack:
+            run(stack)
         print("stopped")
     except KeyboardInterrupt:
         print("stopped")
