@@ -22,7 +22,7 @@ walk() {	# walk FLAGS...: all states; what Spin said is in ./found
 	rm -f pan pan.* ./*.trail
 	# shellcheck disable=SC2086
 	spin -a "$@" "$model" > found 2>&1 &&
-	    ${CC:-cc} -w -O2 -DSAFETY -DCOLLAPSE -DMEMLIM=12000 -o pan pan.c >> found 2>&1 &&
+	    ${CC:-cc} -w -O1 -DSAFETY -DCOLLAPSE -DMEMLIM=12000 -o pan pan.c >> found 2>&1 &&
 	    timeout 1200 ./pan -m3000000 -w24 >> found 2>&1
 }
 
