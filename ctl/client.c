@@ -146,20 +146,18 @@ ctl_find_order(struct flow *f, const char *tid, char cid[CID_CAP], char order[OR
 	return true;
 }
 
-enum { TEXTS = 4, KST_MS = 9 * 3600 * 1000 };
+enum { TEXTS = 4 };
 
 const char *
 ctl_kst(int64_t wall_ms)
 {
-	static char texts[TEXTS][CLOCK_ISO_CAP];
+	static char texts[TEXTS][CLOCK_KST_CAP];
 	static unsigned i;
 	char *text = texts[i++ % TEXTS];
 
 	if (wall_ms == 0)
 		return "-";
-	clock_format_iso(wall_ms + KST_MS, text);
-	text[10] = ' ';
-	text[19] = '\0';
+	clock_format_kst(wall_ms, ' ', text);
 	return text;
 }
 

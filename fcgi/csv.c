@@ -30,11 +30,10 @@ add_cell(struct buf *b, const char *text)
 static void
 add_kst(struct buf *b, int64_t wall_ms)
 {
-	enum { KST_MS = 9 * 3600 * 1000 };
-	char iso[CLOCK_ISO_CAP];
+	char text[CLOCK_KST_CAP];
 
-	clock_format_iso(wall_ms + KST_MS, iso);
-	buf_printf(b, ",\"%.10s %.8s\"", iso, iso + 11);
+	clock_format_kst(wall_ms, ' ', text);
+	buf_printf(b, ",\"%s\"", text);
 }
 
 /* The query of this page with the cursor of the next one. */

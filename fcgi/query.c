@@ -2,47 +2,19 @@
 
 #include "fcgi/query.h"
 
-#include <ctype.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "json/strict.h"
-#include "json/write.h"
+#include "base/form.h"
+#include "base/text.h"
 
-static int
-hex_digit(char c)
-{
-	return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
-}
-
-static void
-add_decoded(struct buf *out, const char *part, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (part[i] == '%' && i + 2 < len && isxdigit((unsigned char)part[i + 1]) && isxdigit((unsigned char)part[i + 2])) {
-			buf_add_char(out, (char)(hex_digit(part[i + 1]) << 4 | hex_digit(part[i + 2])));
-			i += 2;
-		} else {
-			buf_add_char(out, part[i] == '+' ? ' ' : part[i]);
-		}
-	}
-}
-
-/* A NUL, or bytes that are no UTF-8, cannot stand in a JSON text. */
+/* What a JSON string could hold. */
 static bool
 is_text(const struct buf *b)
 {
-	struct buf json = BUF_INIT;
-	bool ok;
-
-	if (b->len > 0 && memchr(b->data, '\0', b->len) != NULL)
-		return false;
-	json_add_string(&json, buf_str(b));
-	ok = !json.bad && strict_check(json.data, json.len, 1, NULL);
-	buf_clear(&json);
-	return ok;
+	return (b->len == 0 || memchr(b->data, '\0', b->len) == NULL) && text_is_utf8(buf_str(b));
 }
 
 /* As it may be shown: short and printable. */
@@ -91,9 +63,9 @@ query_read(const char *query, struct json_object **out, struct field_errors *err
 
 		buf_reset(&name);
 		buf_reset(&value);
-		add_decoded(&name, p, len);
+		form_decode(&name, p, len);
 		if (rest > 0)
-			add_decoded(&value, p + len + 1, rest - 1);
+			form_decode(&value, p + len + 1, rest - 1);
 		ok = add_pair(tree, &name, &value, errors);
 	}
 	buf_clear(&name);

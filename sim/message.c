@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "json/write.h"
 
-#define KST_MS (9 * 3600 * 1000LL)
 
 /* -- refusals */
 
@@ -129,10 +128,9 @@ message_refusal(struct buf *out, bool legacy, const struct refusal *no)
 void
 message_add_time(struct buf *out, const char *name, int64_t wall_ms)
 {
-	char text[CLOCK_ISO_CAP];
+	char text[CLOCK_KST_CAP];
 
-	clock_format_iso(wall_ms + KST_MS, text);
-	text[sizeof("2024-03-05T10:20:30") - 1] = '\0';
+	clock_format_kst(wall_ms, 'T', text);
 	json_add_str_member(out, name, text);
 }
 

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/error.h"
+#include "base/form.h"
+#include "base/text.h"
 #include "json/field.h"
 #include "json/strict.h"
 
@@ -47,62 +50,15 @@ params_clear(struct params *ps)
 
 /* -- forms */
 
-static int
-hex_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-		return (c | 0x20) - 'a' + 10;
-	return -1;
-}
-
-/* A percent sign that begins no code stands for itself. */
+/* NULL: no memory. *out_len: bytes, with those behind a NUL. */
 static char *
 decode(const char *text, size_t len, size_t *out_len)
 {
-	char *out = malloc(len + 1);
-	size_t n = 0;
+	struct buf out = BUF_INIT;
 
-	if (out == NULL)
-		return NULL;
-	for (size_t i = 0; i < len; i++) {
-		if (text[i] == '%' && i + 2 < len && hex_of(text[i + 1]) >= 0 && hex_of(text[i + 2]) >= 0) {
-			out[n++] = (char)(hex_of(text[i + 1]) << 4 | hex_of(text[i + 2]));
-			i += 2;
-		} else
-			out[n++] = text[i] == '+' ? ' ' : text[i];
-	}
-	out[n] = '\0';
-	*out_len = n;
-	return out;
-}
-
-/* By Unicode's table of well-formed sequences. */
-static bool
-is_utf8(const unsigned char *s)
-{
-	while (*s != '\0') {
-		unsigned char low = 0x80, high = 0xbf;
-		int more;
-
-		if (*s < 0x80)
-			more = 0;
-		else if (*s >= 0xc2 && *s <= 0xdf)
-			more = 1;
-		else if (*s >= 0xe0 && *s <= 0xef)
-			more = 2;
-		else if (*s >= 0xf0 && *s <= 0xf4)
-			more = 3;
-		else
-			return false;
-		low = *s == 0xe0 ? 0xa0 : *s == 0xf0 ? 0x90 : low;
-		high = *s == 0xed ? 0x9f : *s == 0xf4 ? 0x8f : high;
-		for (s++; more > 0; more--, s++, low = 0x80, high = 0xbf)
-			if (*s < low || *s > high)
-				return false;
-	}
-	return true;
+	form_decode(&out, text, len);
+	*out_len = out.len;
+	return buf_take(&out);
 }
 
 static bool
@@ -112,7 +68,7 @@ add_pair(struct params *ps, const char *pair, size_t len)
 	size_t name_len = equals == NULL ? len : (size_t)(equals - pair), text_len = 0, ignored;
 	char *name = decode(pair, name_len, &ignored);
 	char *text = equals == NULL ? strdup("") : decode(equals + 1, len - name_len - 1, &text_len);
-	bool bad = text != NULL && (strlen(text) != text_len || !is_utf8((unsigned char *)text));
+	bool bad = text != NULL && (strlen(text) != text_len || !text_is_utf8(text));
 
 	return add(ps, name, text, PARAM_TEXT, bad);
 }

@@ -310,3 +310,14 @@ clock_parse_http(const char *text, int64_t now_wall_ms, int64_t *wall_ms)
 	*wall_ms = ((int64_t)t + leap) * 1000;
 	return true;
 }
+
+void
+clock_format_kst(int64_t wall_ms, char between, char out[CLOCK_KST_CAP])
+{
+	char iso[CLOCK_ISO_CAP];
+
+	clock_format_iso(wall_ms + KST_OFFSET_S * INT64_C(1000), iso);
+	memcpy(out, iso, CLOCK_KST_CAP - 1);
+	out[sizeof("2026-03-05") - 1] = between;
+	out[CLOCK_KST_CAP - 1] = '\0';
+}

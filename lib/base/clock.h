@@ -35,3 +35,6 @@ bool clock_parse_http(const char *text, int64_t now_wall_ms, int64_t *wall_ms);
 
 /* KakaoPay's "YYYY-MM-DDTHH:MM:SS", KST without offset, to UTC milliseconds. src: KakaoPay's samples (tests/data). */
 bool clock_parse_kst(const char *text, int64_t *wall_ms);
+/* The other way. between: 'T', or a space for people. */
+enum { CLOCK_KST_CAP = 20 };
+void clock_format_kst(int64_t wall_ms, char between, char out[CLOCK_KST_CAP]);

@@ -92,6 +92,15 @@ text_next(const char **p)
 }
 
 bool
+text_is_utf8(const char *text)
+{
+	while (*text != '\0')
+		if (text_next(&text) == TEXT_NOT_UTF8)
+			return false;
+	return true;
+}
+
+bool
 text_is_hidden(uint32_t c)
 {
 	if (c < 0x7f)

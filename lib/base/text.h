@@ -22,6 +22,7 @@ enum { TEXT_NOT_UTF8 = 0x110000 };	/* a byte that begins no character */
 /* The character at *p, which then points behind it. The text ends with a NUL, which is not passed. */
 uint32_t text_next(const char **p);
 
+bool text_is_utf8(const char *text);
 bool text_is_hidden(uint32_t c);	/* also TEXT_NOT_UTF8 */
 bool text_has_hidden(const char *text);
 /* Nothing to see: only spaces of any kind, joiners and variation selectors. "" is blank. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hex.h"
 #include "json/number.h"
 
 struct scan {
@@ -97,14 +98,11 @@ scan_hex4(struct scan *s, uint32_t *out)
 {
 	*out = 0;
 	for (int i = 0; i < 4; i++, s->p++) {
-		char c = s->p < s->end ? *s->p : '\0';
+		int digit = s->p < s->end ? hex_digit(*s->p) : -1;
 
-		if (c >= '0' && c <= '9')
-			*out = *out << 4 | (uint32_t)(c - '0');
-		else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))
-			*out = *out << 4 | (uint32_t)((c | 0x20) - 'a' + 10);
-		else
+		if (digit < 0)
 			return fault(s, "\\u is not followed by four hex digits");
+		*out = *out << 4 | (uint32_t)digit;
 	}
 	return true;
 }

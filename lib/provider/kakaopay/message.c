@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/form.h"
 #include "json/strict.h"
 #include "json/write.h"
 
@@ -87,17 +88,8 @@ add_form_name(struct writer *w, const char *name)
 static void
 add_form_text(struct writer *w, const char *name, const char *text)
 {
-	static const char hex[] = "0123456789ABCDEF";
-
 	add_form_name(w, name);
-	for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
-		const char escaped[3] = { '%', hex[*p >> 4], hex[*p & 15] };
-
-		if (isalnum(*p) || strchr("-._~", *p) != NULL)
-			buf_add_char(w->out, (char)*p);
-		else
-			buf_add(w->out, escaped, sizeof(escaped));
-	}
+	form_encode(w->out, text);
 }
 
 static void
