@@ -267,7 +267,8 @@ write_end(struct round *r, const struct task *t, struct now now, struct error *e
 
 	if (!store_try_finish(r->store, &t->try, deadline, err) && err->code != ERR_NOT_FOUND)
 		return false;	/* not found: an older copy of the database was put back; what was delivered was delivered */
-	return !t->try.acknowledged || store_outbox_delete(r->store, t->try.message_id, deadline, err);
+	return (!t->try.acknowledged && !outbox_is_test(&t->message)) ||
+	    store_outbox_delete(r->store, t->try.message_id, deadline, err);
 }
 
 static void
@@ -322,9 +323,12 @@ read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, 
 	last = tries[n - 1];
 	free(tries);
 	r->unsure = !last.ended;
-	if (!last.ended) {
+	if (outbox_is_test(m) && (last.ended || now.wall_ms >= last.at_ms + WEBHOOK_POST_LIMIT_MS)) {
+		*due_ms = -1;		/* once is enough */
+		return store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err);
+	} else if (!last.ended) {
 		*due_ms = last.at_ms + WEBHOOK_POST_LIMIT_MS + after_ms;
-	} else if (last.acknowledged || last.withdrawn) {	/* only its removal was lost */
+	} else if ((last.acknowledged && after_ms > 0) || last.withdrawn) {	/* only its removal was lost */
 		*due_ms = -1;
 		return store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err);
 	} else if (outbox_is_unbookable(m->type, last.status)) {
@@ -397,12 +401,28 @@ claim_waiting(struct round *r, struct now now, struct error *err)
 	return true;
 }
 
+/* It was taken once, and an operator wants it sent again: what follows it waits for that. */
+static bool
+is_sent_again(struct round *r, const char *id, const struct store_try *last, bool *again, struct now now, struct error *err)
+{
+	struct store_message m;
+	bool found;
+
+	if (!store_outbox_get(r->store, id, &m, &found, now.boot_ms + STORE_MS, err))
+		return false;
+	*again = found && m.again_ms > last->at_ms;
+	if (found)
+		store_message_clear(&m);
+	return true;
+}
+
 /* What the reservation service must hear first, it has heard, or never will. */
 static bool
 may_follow(struct round *r, const struct store_message *m, bool *may, struct now now, struct error *err)
 {
-	struct store_try *tries = NULL;
+	struct store_try *tries = NULL, last = { 0 };
 	char id[MESSAGE_ID_CAP];
+	bool again = false;
 	size_t n = 0;
 
 	*may = true;
@@ -411,8 +431,13 @@ may_follow(struct round *r, const struct store_message *m, bool *may, struct now
 	outbox_id(OUTBOX_PAYMENT_APPROVED, m->tid, 0, id);
 	if (!store_try_list(r->store, id, &tries, &n, now.boot_ms + STORE_MS, err))
 		return false;
-	*may = n > 0 && outbox_was_heard(&tries[n - 1]);
+	if (n > 0)
+		last = tries[n - 1];
 	free(tries);
+	*may = n > 0 && outbox_was_heard(&last);
+	if (*may && last.acknowledged && !is_sent_again(r, id, &last, &again, now, err))
+		return false;
+	*may = *may && !again;
 	return true;
 }
 

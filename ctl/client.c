@@ -101,51 +101,6 @@ ctl_call(void)
 	return (struct flow_call){ id, clock_boot_ms() + CALL_MS };
 }
 
-static bool
-find_in_open(struct flow *f, const char *tid, char cid[CID_CAP], char order[ORDER_CAP], bool *found, struct error *err)
-{
-	enum { OPEN_MAX = 10000 };
-	struct store_open *items = NULL;
-	size_t n = 0;
-
-	if (!store_open_list(f->store, OPEN_MAX, &items, &n, ctl_call().deadline_boot_ms, err))
-		return false;
-	for (size_t i = 0; i < n && !*found; i++)
-		if (strcmp(items[i].tid, tid) == 0) {
-			memcpy(cid, items[i].cid, CID_CAP);
-			memcpy(order, items[i].partner_order_id, ORDER_CAP);
-			*found = true;
-		}
-	free(items);
-	return true;
-}
-
-bool
-ctl_find_order(struct flow *f, const char *tid, char cid[CID_CAP], char order[ORDER_CAP], struct error *err)
-{
-	struct queue_answer qa;
-	struct payment p;
-	bool found;
-
-	if (!store_payment_get(f->store, tid, &p, &found, ctl_call().deadline_boot_ms, err))
-		return false;
-	if (found) {
-		memcpy(cid, p.cid, CID_CAP);
-		memcpy(order, p.partner_order_id, ORDER_CAP);
-	} else if (!find_in_open(f, tid, cid, order, &found, err)) {
-		return false;
-	}
-	if (found)
-		return true;
-	if (!queue_find_tid(f->queue, tid, ctl_call().deadline_boot_ms, &qa, err))
-		return false;
-	if (qa.code != HA_OK)
-		return error_set(err, ERR_NOT_FOUND, "nothing is known of %s: no payment, no open work, no hold. By its order: CID ORDER", tid);
-	memcpy(cid, qa.hold.cid, CID_CAP);
-	memcpy(order, qa.hold.order, ORDER_CAP);
-	return true;
-}
-
 enum { TEXTS = 4 };
 
 const char *

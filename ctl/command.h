@@ -16,7 +16,7 @@ struct options {			/* what stands on the command line */
 	const char *reason;		/* --reason; NULL: not given */
 	bool dry_run, json, wide;
 	/* for some commands; NULL: not given */
-	const char *as, *id, *amount, *tax_free, *again, *lang, *user, *order, *room, *cid, *from, *to, *limit, *day;
+	const char *as, *id, *amount, *tax_free, *again, *all, *since, *peer, *lang, *user, *order, *room, *cid, *from, *to, *limit, *day;
 	char **args;			/* behind the command's words */
 	int n_args;
 };
@@ -50,6 +50,7 @@ enum ctl_exit ctl_payment_refund(const struct options *o, const struct conf *con
 enum ctl_exit ctl_deliveries_list(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_deliveries_show(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_deliveries_retry(const struct options *o, const struct conf *conf);
+enum ctl_exit ctl_deliveries_test(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_reconcile(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_migrate(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_config_check(const struct options *o, const struct conf *conf);
@@ -81,8 +82,6 @@ bool ctl_need_site(struct flow *f, struct error *err);
 size_t ctl_cids(const struct conf *conf, const char *cids[CONF_MERCHANTS_MAX]);
 /* A request of this run: an id for logs and ledger, and how long it may take. */
 struct flow_call ctl_call(void);
-/* Whose attempt is it? Looks among payments, open work and holds. False: ERR_NOT_FOUND, or the store. */
-bool ctl_find_order(struct flow *f, const char *tid, char cid[CID_CAP], char order[ORDER_CAP], struct error *err);
 /* All of it and a line's end on standard output; empties. False: no memory, or it is gone. */
 bool ctl_print(struct buf *b);
 /* "charged": true, false or "unknown", as the API says it. */

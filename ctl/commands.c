@@ -27,8 +27,11 @@ static const struct command commands[] = {
 		"아직 전하지 못한 메시지" }, 0, ctl_deliveries_list },
 	{ "deliveries show", "MESSAGE", "", { "one of them, with its tries",
 		"그중 하나와 시도들" }, 0, ctl_deliveries_show },
-	{ "deliveries retry", "MESSAGE", "", { "try it once more, now",
-		"지금 한 번 더 보내기" }, CTL_CHANGES, ctl_deliveries_retry },
+	{ "deliveries retry", "[MESSAGE]", "all since peer again", {
+		"try it, or all, once more; --again: what was acknowledged, too",
+		"한 건 또는 전부 다시 보내기; --again: 이미 전한 것도" }, CTL_CHANGES, ctl_deliveries_retry },
+	{ "deliveries test", "PEER", "", { "send a test message to reservation or gateway",
+		"reservation이나 gateway에 시험 메시지 보내기" }, 0, ctl_deliveries_test },
 	{ "queue adopt", "", "", {
 		"take the queue that runs in the place of one whose journal was lost",
 		"저널을 잃은 큐 대신 지금 도는 큐를 받아들이기" }, CTL_CHANGES, ctl_queue_adopt },

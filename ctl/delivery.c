@@ -1,4 +1,4 @@
-/* deliveries list, show, retry: what is owed to the reservation service and the gateway. */
+/* deliveries list, show: what is owed to the reservation service and the gateway. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -11,7 +11,6 @@
 #include "ctl/lang.h"
 #include "ctl/rows.h"
 #include "delivery/webhook.h"
-#include "flow/decide.h"
 #include "json/write.h"
 
 enum { LIST_MAX = 10000 };
@@ -90,27 +89,10 @@ ctl_deliveries_list(const struct options *o, const struct conf *conf)
 		rows_clear(&rows);
 		return ctl_complain("deliveries list", &err);
 	}
+	if (n == LIST_MAX)
+		fprintf(stderr, tr("roompayctl: these are the oldest %d; there are more\n",
+		    "roompayctl: 가장 오래된 %d건입니다. 더 있습니다\n"), LIST_MAX);
 	return rows_print(&rows, o, tr("nothing is owed", "전하지 못한 메시지가 없습니다")) ? CTL_OK : CTL_FAILED;
-}
-
-/* *owed: it is still in the outbox. */
-static bool
-find_message(struct flow *f, const char *id, struct store_message *out, bool *owed, struct error *err)
-{
-	struct store_message *list = NULL;
-	size_t n = 0;
-
-	*owed = false;
-	if (!store_outbox_list(f->store, LIST_MAX, &list, &n, ctl_call().deadline_boot_ms, err))
-		return false;
-	for (size_t i = 0; i < n && !*owed; i++)
-		if (strcmp(list[i].id, id) == 0) {
-			*out = list[i];
-			memset(&list[i], 0, sizeof(list[i]));
-			*owed = true;
-		}
-	free_list(list, n);
-	return true;
 }
 
 static const char *
@@ -178,7 +160,8 @@ ctl_deliveries_show(const struct options *o, const struct conf *conf)
 	bool ok, owed = false;
 	size_t n = 0;
 
-	ok = ctl_open(&f, conf, CTL_STORE, &err) && find_message(&f, o->args[0], &m, &owed, &err) &&
+	ok = ctl_open(&f, conf, CTL_STORE, &err) && 
+	    store_outbox_get(f.store, o->args[0], &m, &owed, ctl_call().deadline_boot_ms, &err) &&
 	    (!owed || store_outbox_tries(f.store, &m, ctl_call().deadline_boot_ms, &err)) &&
 	    store_try_list(f.store, o->args[0], &tries, &n, ctl_call().deadline_boot_ms, &err) &&
 	    (owed || n > 0 ||
@@ -201,60 +184,4 @@ ctl_deliveries_show(const struct options *o, const struct conf *conf)
 	store_message_clear(&m);
 	ctl_close(&f);
 	return ok ? CTL_OK : CTL_FAILED;
-}
-
-static bool
-tell_retry(const struct options *o, const char *id)
-{
-	struct buf b = BUF_INIT;
-
-	if (o->json) {
-		buf_add_char(&b, '{');
-		json_add_str_member(&b, "id", id);
-		json_add_bool_member(&b, "retried", !o->dry_run);
-		json_add_bool_member(&b, "dryRun", o->dry_run);
-		buf_add_char(&b, '}');
-		return ctl_print(&b);
-	}
-	printf(o->dry_run ? tr("%s would be tried once more (dry run: nothing was changed)\n",
-	    "%s을(를) 한 번 더 보낼 수 있습니다 (dry run: 바꾼 것 없음)\n") :
-	    tr("%s is tried once more; look with: deliveries show\n",
-	    "%s을(를) 한 번 더 보냅니다. 결과는 deliveries show\n"), id);
-	return true;
-}
-
-static bool
-retry(struct flow *f, const struct options *o, struct error *err)
-{
-	char cid[CID_CAP], order[ORDER_CAP];
-	struct flow_call c = ctl_call();
-	struct store_message m = { 0 };
-	bool owed, written, ok;
-
-	if (!find_message(f, o->args[0], &m, &owed, err))
-		return false;
-	ok = owed || error_set(err, ERR_NOT_FOUND, tr("%s is not owed: it was acknowledged, withdrawn, or never there",
-	    "%s은(는) 전할 것이 아닙니다. 이미 전했거나 거두었거나 없던 것입니다"), o->args[0]);
-	if (ok && !o->dry_run) {
-		ok = ctl_find_order(f, m.tid, cid, order, err) &&
-		    flow_note(f, &c, cid, order, m.tid, o->reason, &written, err) &&
-		    store_outbox_again(f->store, &m, clock_wall_ms(), c.deadline_boot_ms, err);
-		if (ok)
-			(void)queue_poke(f->queue, c.deadline_boot_ms, NULL);
-	}
-	ok = ok && (tell_retry(o, m.id) || error_set(err, ERR_INTERNAL, "standard output is gone"));
-	store_message_clear(&m);
-	return ok;
-}
-
-enum ctl_exit
-ctl_deliveries_retry(const struct options *o, const struct conf *conf)
-{
-	struct flow f = { 0 };
-	struct error err;
-	bool ok;
-
-	ok = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE, &err) && retry(&f, o, &err);
-	ctl_close(&f);
-	return ok ? CTL_OK : ctl_complain("deliveries retry", &err);
 }

@@ -76,6 +76,8 @@ static const struct { const char *name; size_t at; bool flag; } more_options[] =
 	{ "cid", offsetof(struct options, cid), false }, { "from", offsetof(struct options, from), false },
 	{ "to", offsetof(struct options, to), false }, { "limit", offsetof(struct options, limit), false },
 	{ "day", offsetof(struct options, day), false },
+	{ "all", offsetof(struct options, all), true }, { "since", offsetof(struct options, since), false },
+	{ "peer", offsetof(struct options, peer), false },
 };
 enum { N_MORE = sizeof(more_options) / sizeof(more_options[0]), MORE = 256 };
 

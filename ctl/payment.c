@@ -12,6 +12,7 @@
 #include "ctl/rows.h"
 #include "flow/decide.h"
 #include "json/write.h"
+#include "operate/find.h"
 
 enum { LIST_LIMIT = 50, LIST_MAX = 10000 };
 
@@ -102,6 +103,8 @@ struct named { char tid[TID_CAP], cid[CID_CAP], order[ORDER_CAP]; };
 static bool
 find_named(struct flow *f, const struct options *o, struct named *n, struct error *err)
 {
+	struct flow_call c = ctl_call();
+
 	memset(n, 0, sizeof(*n));
 	if (o->n_args == 2) {
 		snprintf(n->cid, sizeof(n->cid), "%s", o->args[0]);
@@ -109,7 +112,7 @@ find_named(struct flow *f, const struct options *o, struct named *n, struct erro
 		return true;
 	}
 	snprintf(n->tid, sizeof(n->tid), "%s", o->args[0]);
-	return ctl_find_order(f, n->tid, n->cid, n->order, err);
+	return operate_find_order(f, &c, n->tid, n->cid, n->order, err);
 }
 
 enum { EVENT_TID = 4 };

@@ -87,6 +87,65 @@ outbox_id(enum outbox_kind kind, const char *tid, int64_t n, char out[MESSAGE_ID
 		snprintf(out, MESSAGE_ID_CAP, "%s.%s", k->type, tid);
 }
 
+/* What stands behind "TYPE.TID": nothing, or of payment.refunded ".N.PEER". */
+static bool
+parse_rest(const char *rest, const struct kind *k, int64_t *n)
+{
+	char *end;
+
+	*n = 0;
+	if ((k->members & HAS_REFUND) == 0)
+		return rest[0] == '\0';
+	if (rest[0] != '.' || rest[1] < '1' || rest[1] > '9')
+		return false;
+	*n = strtoll(rest + 1, &end, 10);
+	return end[0] == '.' && strcmp(end + 1, k->peer) == 0;
+}
+
+bool
+outbox_parse_id(const char *id, enum outbox_kind *kind, char tid[TID_CAP], int64_t *n)
+{
+	for (int i = 0; i < OUTBOX__MAX; i++) {
+		size_t type = strlen(kinds[i].type), len;
+
+		if (strncmp(id, kinds[i].type, type) != 0 || id[type] != '.')
+			continue;
+		len = strcspn(id + type + 1, ".");
+		if (len == 0 || len >= TID_CAP || !parse_rest(id + type + 1 + len, &kinds[i], n))
+			continue;
+		*kind = (enum outbox_kind)i;
+		snprintf(tid, TID_CAP, "%.*s", (int)len, id + type + 1);
+		return true;
+	}
+	return false;
+}
+
+static const char test_type[] = "roompay.test";
+
+bool
+outbox_is_test(const struct store_message *m)
+{
+	return strcmp(m->type, test_type) == 0;
+}
+
+bool
+outbox_test_message(const char *peer, const char *nonce, int64_t at_wall_ms, struct store_message *out, struct error *err)
+{
+	struct buf b = BUF_INIT;
+
+	*out = (struct store_message){ .at_ms = at_wall_ms };
+	snprintf(out->id, sizeof(out->id), "%s.%s", test_type, nonce);
+	snprintf(out->type, sizeof(out->type), "%s", test_type);
+	snprintf(out->peer, sizeof(out->peer), "%s", peer);
+	buf_add_char(&b, '{');
+	json_add_str_member(&b, "type", test_type);
+	json_add_time_member(&b, "timestamp", at_wall_ms);
+	json_add_member(&b, "data");
+	buf_add_str(&b, "{}}");
+	out->body = buf_take(&b);
+	return out->body != NULL || error_set(err, ERR_INTERNAL, "out of memory");
+}
+
 bool
 outbox_follows_approved(const struct store_message *m)
 {

@@ -30,6 +30,14 @@ bool outbox_is_unbookable(const char *type, int64_t status);
 /* The receiver has answered that its address is gone for good: an operator must hear of it. */
 bool outbox_is_gone(const char *type, int64_t status);
 
+/* The kind, tid and number of an id that outbox_id made. False: it is none. */
+bool outbox_parse_id(const char *id, enum outbox_kind *kind, char tid[TID_CAP], int64_t *n);
+
+/* A message that tells nothing, so that a new receiver can be tried: signed and sent like any other, but once. */
+bool outbox_test_message(const char *peer, const char *nonce, int64_t at_wall_ms, struct store_message *out,
+	struct error *err) __attribute__((warn_unused_result));
+bool outbox_is_test(const struct store_message *m);
+
 /* "<type>.<tid>"; of payment.refunded "<type>.<tid>.<n>.<peer>", n being the number of its event. */
 void outbox_id(enum outbox_kind kind, const char *tid, int64_t n, char out[MESSAGE_ID_CAP]);
 

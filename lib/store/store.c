@@ -375,6 +375,16 @@ store_outbox_put(struct store *s, const struct store_message *m, enum store_put 
 }
 
 bool
+store_outbox_get(struct store *s, const char *id, struct store_message *out, bool *found, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	struct buf key = BUF_INIT;
+
+	buf_add_str(&key, id);
+	return get(s, &shape_outbox, &key, out, found, deadline_boot_ms, err) || error_wrap(err, "outbox");
+}
+
+bool
 store_outbox_again(struct store *s, const struct store_message *m, int64_t at_ms, int64_t deadline_boot_ms, struct error *err)
 {
 	struct store_message again = *m;	/* borrows */

@@ -109,6 +109,8 @@ bool store_open_delete(struct store *s, const char *tid, int64_t n, int64_t dead
 bool store_open_list(struct store *s, size_t limit, struct store_open **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
 
 bool store_outbox_put(struct store *s, const struct store_message *m, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
+/* *out: store_message_clear when found. */
+bool store_outbox_get(struct store *s, const char *id, struct store_message *out, bool *found, int64_t deadline_boot_ms, struct error *err);
 /* Asks for one more try. ERR_NOT_FOUND: it is not owed any more. */
 bool store_outbox_again(struct store *s, const struct store_message *m, int64_t at_ms, int64_t deadline_boot_ms, struct error *err);
 bool store_outbox_delete(struct store *s, const char *id, int64_t deadline_boot_ms, struct error *err);

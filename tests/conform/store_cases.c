@@ -453,7 +453,8 @@ void
 a_message_keeps_its_first_content(void **state)
 {
 	struct store *s = *state;
-	struct store_message m = a_message(unique("M"), 1000), later = m, other = m;
+	struct store_message m = a_message(unique("M"), 1000), later = m, other = m, there;
+	bool found;
 	char body[] = "{}";
 
 	later.at_ms = 2000;
@@ -461,7 +462,15 @@ a_message_keeps_its_first_content(void **state)
 	PUT(STORE_OURS, store_outbox_put(s, &m, &how, in(SOON), &err));
 	PUT(STORE_OURS, store_outbox_put(s, &later, &how, in(SOON), &err));
 	PUT(STORE_TAKEN, store_outbox_put(s, &other, &how, in(SOON), &err));
+	DO(store_outbox_get(s, m.id, &there, &found, in(SOON), &err));
+	assert_true(found);
+	assert_string_equal(there.id, m.id);
+	assert_string_equal(there.body, m.body);
+	assert_int_equal(there.at_ms, 1000);
+	store_message_clear(&there);
 	DO(store_outbox_delete(s, m.id, in(SOON), &err));
+	DO(store_outbox_get(s, m.id, &there, &found, in(SOON), &err));
+	assert_false(found);
 }
 
 void

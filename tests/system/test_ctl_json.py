@@ -65,6 +65,7 @@ def test_every_command_has_its_json(site, tmp_path):
     assert js(site, "deliveries", "retry", name, "--dry-run") == {"id": name, "retried": False, "dryRun": True}
     assert js(site, "deliveries", "retry", name, "--reason", "r") == {"id": name, "retried": True, "dryRun": False}
     eventually(lambda: js(site, "deliveries", "show", name)["owed"] is False)
+    assert js(site, "deliveries", "test", "gateway")["acknowledged"] is True
     assert js(site, "payment", "refund", tid, "--amount", "700", "--dry-run")["refunded"] is False
     back = js(site, "payment", "refund", tid, "--amount", "700", "--id", "r1", "--reason", "a lamp")
     assert (back["refunded"], back["refundId"], back["amount"], back["canceled"], back["left"]) == (True, "r1", 700, 700, 1500)

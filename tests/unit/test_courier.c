@@ -331,6 +331,116 @@ a_hook_that_is_gone_is_told_once_and_tried_on(void **state)
 }
 
 static void
+owe_refund(const char *peer, const char *tid, int number, int64_t at_ms)
+{
+	struct store_message m = { .at_ms = at_ms, .type = "payment.refunded", .body = (char[]){ "{}" } };
+	enum store_put how;
+	struct error err;
+
+	snprintf(m.id, sizeof(m.id), "payment.refunded.%s.%d.%s", tid, number, peer);
+	snprintf(m.peer, sizeof(m.peer), "%s", peer);
+	snprintf(m.tid, sizeof(m.tid), "%s", tid);
+	assert_true(store_outbox_put(store, &m, &how, later_boot(), &err));
+}
+
+/* Owed anew by an operator, because the receiver has lost it. */
+static void
+owe_again(const char *type, const char *peer, const char *tid, int64_t at_ms)
+{
+	struct store_message m = { .at_ms = at_ms, .again_ms = at_ms, .body = (char[]){ "{}" } };
+	enum store_put how;
+	struct error err;
+
+	snprintf(m.id, sizeof(m.id), "%s.%s", type, tid);
+	snprintf(m.type, sizeof(m.type), "%s", type);
+	snprintf(m.peer, sizeof(m.peer), "%s", peer);
+	snprintf(m.tid, sizeof(m.tid), "%s", tid);
+	assert_true(store_outbox_put(store, &m, &how, later_boot(), &err));
+}
+
+static void
+what_was_taken_is_sent_again_when_an_operator_asks(void **state)
+{
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	run(here, ROUND_LOOK, t0);
+	post(here, 1, 200);
+	run(here, ROUND_LOOK, t0 + 1);
+	assert_int_equal(owed(), 0);
+	owe_again("payment.approved", "reservation", "T1", t0 + HOUR);
+	run(here, ROUND_LOOK, t0 + HOUR + 1);
+	post(here, 2, 503);
+	run(elsewhere, ROUND_LOOK, t0 + HOUR + 2);	/* it is owed like any other now */
+	assert_nothing_to_post(elsewhere);
+	run(here, ROUND_WRITE_ENDS, t0 + HOUR + 3);
+	run(elsewhere, ROUND_LOOK, t0 + HOUR + MINUTE);
+	post(elsewhere, 3, 200);
+	run(elsewhere, ROUND_LOOK, t0 + HOUR + MINUTE + 1);
+	assert_int_equal(owed(), 0);
+}
+
+static void
+what_was_withdrawn_is_never_sent_again(void **state)
+{
+	struct store_try t = { .message_id = "payment.approved.T1", .number = 1, .at_ms = t0, .by = "refund", .ended = true, .withdrawn = true };
+	enum store_put how;
+	struct error err;
+
+	(void)state;
+	assert_true(store_try_claim(store, &t, &how, later_boot(), &err));
+	owe_again("payment.approved", "reservation", "T1", t0 + HOUR);
+	run(here, ROUND_LOOK, t0 + HOUR + 1);
+	assert_nothing_to_post(here);
+	assert_int_equal(owed(), 0);
+}
+
+static void
+a_refund_waits_for_a_payment_that_is_sent_again(void **state)
+{
+	(void)state;
+	owe("payment.approved", "reservation", "T1", t0);
+	run(here, ROUND_LOOK, t0);
+	post(here, 1, 200);
+	run(here, ROUND_LOOK, t0 + 1);
+	owe_again("payment.approved", "reservation", "T1", t0 + HOUR);
+	owe_refund("reservation", "T1", 5, t0 + HOUR);
+	run(here, ROUND_LOOK, t0 + HOUR + 1);
+	post(here, 2, 503);
+	assert_nothing_to_post(here);
+	run(here, ROUND_LOOK, t0 + HOUR + 2);
+	assert_nothing_to_post(here);
+	run(here, ROUND_LOOK, t0 + HOUR + MINUTE);
+	post(here, 3, 200);
+	assert_nothing_to_post(here);
+	run(here, ROUND_LOOK_WHEN_DUE, t0 + HOUR + MINUTE + 1);
+	post(here, 1, 200);
+}
+
+static void
+a_test_message_is_sent_once(void **state)
+{
+	struct task *t;
+
+	(void)state;
+	owe("roompay.test", "gateway", "a", t0);
+	run(here, ROUND_LOOK, t0);
+	post(here, 1, 500);
+	run(here, ROUND_LOOK, t0 + 1);
+	assert_int_equal(owed(), 0);
+	owe("roompay.test", "gateway", "b", t0);
+	run(here, ROUND_LOOK, t0);
+	t = round_take(here);
+	assert_non_null(t);
+	task_free(&t);		/* its courier dies */
+	run(elsewhere, ROUND_LOOK, t0 + 10 * SECOND);
+	assert_nothing_to_post(elsewhere);
+	assert_int_equal(owed(), 1);
+	run(elsewhere, ROUND_LOOK, t0 + 30 * SECOND);
+	assert_nothing_to_post(elsewhere);
+	assert_int_equal(owed(), 0);
+}
+
+static void
 after_72_hours_a_message_is_kept_and_tried_no_more(void **state)
 {
 	int64_t now = t0;
@@ -358,19 +468,6 @@ after_72_hours_a_message_is_kept_and_tried_no_more(void **state)
 	run(here, ROUND_LOOK, t0 + 100 * HOUR);
 	assert_nothing_to_post(here);
 	assert_int_equal(owed(), 1);
-}
-
-static void
-owe_refund(const char *peer, const char *tid, int number, int64_t at_ms)
-{
-	struct store_message m = { .at_ms = at_ms, .type = "payment.refunded", .body = (char[]){ "{}" } };
-	enum store_put how;
-	struct error err;
-
-	snprintf(m.id, sizeof(m.id), "payment.refunded.%s.%d.%s", tid, number, peer);
-	snprintf(m.peer, sizeof(m.peer), "%s", peer);
-	snprintf(m.tid, sizeof(m.tid), "%s", tid);
-	assert_true(store_outbox_put(store, &m, &how, later_boot(), &err));
 }
 
 static void
@@ -655,6 +752,10 @@ main(void)
 		TEST(the_schedule_holds_where_it_is_later_and_an_operator_need_not_wait),
 		TEST(the_last_try_may_be_put_off_beyond_72_hours),
 		TEST(a_hook_that_is_gone_is_told_once_and_tried_on),
+		TEST(what_was_taken_is_sent_again_when_an_operator_asks),
+		TEST(what_was_withdrawn_is_never_sent_again),
+		TEST(a_refund_waits_for_a_payment_that_is_sent_again),
+		TEST(a_test_message_is_sent_once),
 		TEST(after_72_hours_a_message_is_kept_and_tried_no_more),
 		TEST(a_refund_waits_for_the_payments_message_and_for_the_refund_before),
 		TEST(a_withdrawn_message_is_never_sent_and_holds_nothing_back),

@@ -223,6 +223,31 @@ each_kind_has_its_members_peer_and_id(void **state)
 	}
 }
 
+static void
+an_id_says_what_it_is_of(void **state)
+{
+	static const char *const bad[] = { "", "payment.approved", "payment.approved.", "payment.approved.T1.2", "payment.refunded.T1",
+		"payment.refunded.T1.5", "payment.refunded.T1.0.gateway", "payment.refunded.T1.5.nobody", "payment.refunded.T1.x.gateway",
+		"payment.refunded.T1.-5.gateway", "roompay.test.abc", "payment.approvedT1", "payment.approved.T2345678901234567890123456789" };
+	enum outbox_kind kind;
+	char id[MESSAGE_ID_CAP], tid[TID_CAP];
+	int64_t n;
+
+	(void)state;
+	for (int k = 0; k < OUTBOX__MAX; k++) {
+		bool refund = k == OUTBOX_REFUNDED_TO_GATEWAY || k == OUTBOX_REFUNDED_TO_RESERVATION;
+
+		outbox_id((enum outbox_kind)k, "T1", 17, id);
+		assert_true(outbox_parse_id(id, &kind, tid, &n));
+		assert_int_equal(kind, k);
+		assert_string_equal(tid, "T1");
+		assert_int_equal(n, refund ? 17 : 0);
+	}
+	for (size_t i = 0; i < COUNT(bad); i++)
+		if (outbox_parse_id(bad[i], &kind, tid, &n))
+			fail_msg("%s is no id", bad[i]);
+}
+
 static struct store_message
 message(const char *type, const char *tid, const char *rest, const char *peer)
 {
@@ -279,6 +304,7 @@ main(void)
 		cmocka_unit_test(what_a_receiver_means_by_retry_after),
 		cmocka_unit_test(which_answers_are_for_an_operator),
 		cmocka_unit_test(each_kind_has_its_members_peer_and_id),
+		cmocka_unit_test(an_id_says_what_it_is_of),
 		cmocka_unit_test(refunds_are_told_in_their_order),
 		cmocka_unit_test(payment_approved_was_heard_when_nothing_of_it_will_be_sent_any_more),
 	};
