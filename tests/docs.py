@@ -224,7 +224,7 @@ def settings():
             page[key] += " " + line
     wrong = [f"[{s}] {k}: only in one of them" for s, k in
              sorted({(s, k) for s, k, _, _ in rows} ^ set(page))]
-    for s, k, kind, rest in rows:
+    for s, k, _kind, rest in rows:
         text = page.get((s, k), "").replace(".Cm ", "")
         number = re.search(r"\), (\d+), (\d+), \d+, \"(\d+)\"", rest)
         default = number[3] if number else (re.search(r'\.preset = "(\w+)"', rest) or [0, ""])[1]
@@ -243,8 +243,8 @@ def commands_of_roompayctl():
     code = read("ctl/commands.c")
     rows = re.findall(r'^\t\{ "([a-z ]+)", +"[^"]*", +"([^"]*)", +\{', code, re.M)
     assert len(rows) > 15
-    page = dict((re.split(r" (?:Op|Ar|Fl) ", line)[0].strip(), line)
-                for line, _ in entries("man/roompayctl.8", "Cm"))
+    page = {re.split(r" (?:Op|Ar|Fl) ", line)[0].strip(): line
+                for line, _ in entries("man/roompayctl.8", "Cm")}
     wrong = sorted({w for w, _ in rows} ^ set(page))
     for words, options in rows:
         told = set(re.findall(r"Fl -([a-z-]+)", page.get(words, "")))

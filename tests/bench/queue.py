@@ -17,7 +17,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "prove"))
-from linear import CONF  # noqa: E402
+from linear import CONF
 
 ANSWER = ('{"tid":"T5e6735e51aa00bc4411","page":"%s","app":"https://online-pay.kakao.com/mockup/v1/*/aInfo","mobile":"https://online-pay.kakao.com/mockup/v1/*/mInfo",'
           '"pc":"https://online-pay.kakao.com/mockup/v1/*/info","android":"kakaotalk://kakaopay/pg?url%%3Dhttps://online-pay.kakao.com/pay/mockup/*",'
@@ -46,7 +46,8 @@ class Server:
             self.argv = ["beanstalkd", "-l", "unix:" + self.socket, "-b", str(self.dir), "-f0"]
 
     def start(self):
-        self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=open(self.dir / "log", "ab"))
+        with open(self.dir / "log", "ab") as log:
+            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log)
         for _ in range(2000):
             try:
                 with socket.socket(socket.AF_UNIX) as s:

@@ -18,8 +18,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "system"))
 
-from booking_site import Site, new_id     # noqa: E402
-from stack import Stack                   # noqa: E402
+from booking_site import Site, new_id  # noqa: E402
+from stack import Stack  # noqa: E402
 
 WRK_SCRIPT = """
 wrk.method = "POST"
@@ -71,7 +71,7 @@ def flow(site, seconds, clients):
     def user():
         while time.monotonic() < end:
             began = time.monotonic()
-            body, token, a = site.paid(user="u-" + new_id())
+            _body, _token, a = site.paid(user="u-" + new_id())
             assert a.status == 200, a
             with lock:
                 times.append(time.monotonic() - began)

@@ -1,6 +1,5 @@
 """use.py TREE BUILD: what an administrator does with the installed package, by doc/operations.md and the man pages, on a machine that systemd runs: from the secrets to a
 payment behind Apache and one behind lighttpd, then what the guide says for later: reload, a program that dies, keys as credentials, the logs, an upgrade, removal."""
-import base64
 import http.server
 import json
 import pathlib
@@ -12,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+import typing
 
 from booking_site import http_call
 from machine import Machine
@@ -25,7 +25,7 @@ UNITS = ("roompay-queued.service", "roompay-courier.service", "roompay.socket", 
 
 
 class Reservation(http.server.BaseHTTPRequestHandler):
-    got = []
+    got: typing.ClassVar[list] = []
 
     def do_POST(self):
         self.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))

@@ -101,7 +101,7 @@ class Chaos:
             b = self.ask(lambda: site.approve(user, room, token if rng.random() < 0.95 else "wrong"))
             self.note("approve", b)
             if b is not None and b.body is not None and b.status in (200, 202, 402, 409, 410):
-                captured = [c for c in site.sim.captures(order)] if b.body.get("charged") is not None and rng.random() < 0.2 else None
+                captured = list(site.sim.captures(order)) if b.body.get("charged") is not None and rng.random() < 0.2 else None
                 if captured is not None and b.body.get("charged") is True and b.code is None and not captured:
                     self.complain(f"{order}: charged is true and there is no capture: {b}")
                 if b.status in (402, 410) and captured:
@@ -204,7 +204,7 @@ class Chaos:
         left = {order: who for order, who in left.items() if order not in captured}
         end = time.monotonic() + 150            # KakaoPay's window and the second reading: nobody waits longer
         while left and time.monotonic() < end:
-            for order, (user, room, tid, token, *_rest) in list(left.items()):
+            for order, (user, room, _tid, token, *_rest) in list(left.items()):
                 b = self.ask(lambda: site.approve(user, room, token))
                 if b is not None and (b.status in (200, 402, 410) or b.code in ("no-hold", "order-already-paid", "token-refused")):
                     del left[order]

@@ -31,8 +31,9 @@ class Control:
 
     def __init__(self, path):
         path.write_bytes(bytes(56))
-        self.path, self.file = path, open(path, "r+b")
-        self.map = mmap.mmap(self.file.fileno(), 56)
+        self.path = path
+        with open(path, "r+b") as file:
+            self.map = mmap.mmap(file.fileno(), 56)
 
     def __getitem__(self, i):
         return struct.unpack_from("q", self.map, 8 * i)[0]
@@ -84,7 +85,7 @@ class Run:
             return None
 
     def query(self, what, c):
-        s, (user, room, order) = self.site, c["who"]
+        s, (user, room, _order) = self.site, c["who"]
         if what == "payReady":
             return self.ask(lambda: s.ready(c["body"]))
         if what == "approve":
@@ -153,7 +154,7 @@ class Run:
         """The users come back."""
         s = self.site
         for c in self.seen:
-            user, room, order = c["who"]
+            user, room, _order = c["who"]
             if c["what"] == "payReady":
                 a = eventually(lambda: [a for a in [self.query("payReady", c)] if a is not None and a.status == 200], 30, 0.3)[0]
                 c["tid"] = a.body["tid"]
@@ -170,7 +171,7 @@ class Run:
         self.captures = s.sim.captures()
         received = {m["data"]["tid"] for m in list(self.stack.reservation.received) if m["type"] == "payment.approved"}
         for c in self.seen:
-            user, room, order = c["who"]
+            _user, room, order = c["who"]
             mine, stored = self.captured(c), s.payments(order)
             assert len(mine) == len(stored) == 1, (c, mine, stored)
             assert stored[0]["tid"] == mine[0]["tid"] == c["tid"] in received, c

@@ -33,7 +33,7 @@ def check(method, path, status, media, raw):
     if method == "options" and status == 204:
         assert raw == b"" and template is not None, (path, raw)
         return
-    if template is None or method not in DOC["paths"][template] or status in (404, 405, 413) and str(status) not in DOC["paths"][template][method]["responses"]:
+    if template is None or method not in DOC["paths"][template] or (status in (404, 405, 413) and str(status) not in DOC["paths"][template][method]["responses"]):
         assert status in (404, 405, 413), (method, path, status)     # no such route, another method, a body where none belongs
         return
     assert str(status) in DOC["paths"][template][method]["responses"], f"{method} {template} answered {status}, which is not in openapi.json"

@@ -2,10 +2,9 @@
 import os
 import pathlib
 
-import pytest
-
 import leaks
 import plans
+import pytest
 import set_failures
 from booking_site import Site
 from fronts import FORCED, FRONTS

@@ -2,7 +2,6 @@
 since when has nobody been primary? The members are called by the addresses of set_net.py's proxies."""
 import pathlib
 import shutil
-import signal
 import socket
 import struct
 import subprocess
@@ -11,10 +10,10 @@ import threading
 import time
 
 import bson
-from pymongo.errors import PyMongoError
-
 from mongo_set import MongoSet
 from ports import free_port
+from pymongo.errors import PyMongoError
+import itertools
 
 NET = pathlib.Path(__file__).resolve().parent / "set_net.py"
 POLL_S = 0.05
@@ -56,7 +55,7 @@ class FailingSet(MongoSet):
     def start(self, seconds=60):
         if self.net is None:
             self.net = subprocess.Popen(
-                [sys.executable, str(NET), *(f"{d}:{m.port}" for d, m in zip(self.doors, self.members))],
+                [sys.executable, str(NET), *(f"{d}:{m.port}" for d, m in zip(self.doors, self.members, strict=False))],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
             assert self.net.stdout.readline() == "ready\n"
         for m in self.members:
@@ -211,4 +210,4 @@ class Watch:
 def longest_gap(times, begin, end):
     """The longest time between begin and end in which nothing happened."""
     marks = [begin, *sorted(t for t in times if begin < t < end), end]
-    return max(b - a for a, b in zip(marks, marks[1:]))
+    return max(b - a for a, b in itertools.pairwise(marks))

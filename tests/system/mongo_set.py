@@ -8,9 +8,8 @@ import subprocess
 import time
 
 import pymongo
-from pymongo.errors import OperationFailure, PyMongoError
-
 from ports import free_port
+from pymongo.errors import OperationFailure, PyMongoError
 
 # Small and quiet: many of these run side by side, each for a short time.
 OPTIONS = ("--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64",
@@ -66,7 +65,7 @@ class Member:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise MongoSetError(f"mongod on port {self.port} did not end within {seconds} s:\n{self.tail()}")
+            raise MongoSetError(f"mongod on port {self.port} did not end within {seconds} s:\n{self.tail()}") from None
 
     def client(self, **options):
         """To this member alone, whatever state it is in."""
@@ -93,7 +92,7 @@ class MongoSet:
         labels = [label] if members == 1 else [f"{label}-{i}" for i in range(members)]
         options = ("--replSet", name, *OPTIONS, *options)
         self.members = [Member(mongod, self.dir / at, port, address, options)
-                        for at, port, address in zip(labels, ports, addresses)]
+                        for at, port, address in zip(labels, ports, addresses, strict=True)]
         self.uri = f"mongodb://{','.join(addresses)}/?replicaSet={name}"
 
     def start(self, seconds=30):

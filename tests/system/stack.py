@@ -16,9 +16,8 @@ import tempfile
 import threading
 import time
 
-import pymongo
-
 import ctl_json
+import pymongo
 from booking_site import http_call
 from ports import free_port
 from store_server import StoreError, store_server
@@ -96,6 +95,7 @@ class Peer:
                     self.send_header("Location", ELSEWHERE)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+                return None
 
             def do_GET(self):
                 peer.strayed.append((self.command, self.path))
@@ -241,10 +241,9 @@ class Stack:
     # -- processes
 
     def _spawn(self, name, *argv, env=None):
-        log = open(self.dir / f"{name}.log", "ab")
-        self.processes[name] = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir,
-                                                env={**os.environ, **self.preload.get(name, {}), **(env or {})}, start_new_session=True)
-        log.close()
+        with open(self.dir / f"{name}.log", "ab") as log:
+            self.processes[name] = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir,
+                                                    env={**os.environ, **self.preload.get(name, {}), **(env or {})}, start_new_session=True)
 
     def _up(self, name, what, seconds=20):
         def check():

@@ -3,7 +3,6 @@ import shutil
 import threading
 
 import pytest
-
 from booking_site import eventually, new_id
 from conftest import MANY, make
 from test_fence import lose_the_journal, put_back
@@ -78,7 +77,7 @@ def test_a_journal_deleted_under_load(site):
         eventually(lambda: len(load.paid) > before + 10, 30)
     paid = list(load.paid)
     assert site.db.meta.find_one({"_id": "queue#2"})["reason"] == "the disk died"
-    for user, room, order, tid in paid:
+    for _user, room, order, tid in paid:
         assert len(site.sim.captures(order)) == 1
         assert site.ready(user="thief", room=room).code == "slot-held", (order, tid)
     for order in load.orders:
@@ -101,7 +100,7 @@ def test_a_journal_deleted_under_load(site):
 def test_an_older_database_is_restored_from_what_the_queue_remembers(site, tmp_path):
     if not site.stack.store_is_ours:
         pytest.skip("the store at MONGODB_URI is not ours to put back")
-    before, _, kept = site.paid(user="before")
+    before, _, _kept = site.paid(user="before")
     open_before, opened = site.opened(user="opened before")
     for name in ("courier", "store"):
         site.stack.stop(name)
@@ -138,7 +137,7 @@ def test_an_older_database_is_restored_from_what_the_queue_remembers(site, tmp_p
     assert "written 6, failed 0" in said, said
     assert "behind 0" in site.stack.ctl("restore", "--reason", "again")
     eventually(lambda: ready_again(site), 20, 0.2)
-    for name, body, tid, token, was in done:
+    for name, body, _tid, token, was in done:
         room, order = body["reservationInfo"]["roomId"], body["paymentInfo"]["partner_order_id"]
         captures = 0 if name in ("declined", "unknown") else 1
         assert len(site.sim.captures(order)) == captures, name
@@ -163,7 +162,7 @@ def test_an_older_database_is_restored_from_what_the_queue_remembers(site, tmp_p
 
 
 def test_the_journal_is_looked_at_without_being_touched(site):
-    body, ready = site.opened(user="a")
+    _body, ready = site.opened(user="a")
     before = sorted((p.name, p.stat().st_size) for p in (site.stack.dir / "queue").iterdir())
     said = site.stack.ctl("journal", "check")
     assert "ready 1" in said and "torn" not in said

@@ -16,7 +16,7 @@ def room_of(body):
 
 
 def test_a_payment_is_captured_stored_and_told(site):
-    body, token, a = site.paid(user="a")
+    body, _token, a = site.paid(user="a")
     assert a.status == 200 and a.body["charged"] is True and a.body["state"] == "approved", a
     assert a.body["reservationInfo"] == body["reservationInfo"]
     payment = a.body["payment"]
@@ -28,7 +28,7 @@ def test_a_payment_is_captured_stored_and_told(site):
 
 
 def test_a_reader_that_shares_no_code_finds_the_sites_document(site):
-    body, token, a = site.paid(user="reader")
+    body, _token, _a = site.paid(user="reader")
     doc, = site.payments(order_of(body))
     assert set(doc) == MEMBERS
     assert type(doc["amount"]) is dict and set(doc["amount"]) == {"discount", "point", "tax_free", "total", "vat"}
@@ -39,7 +39,7 @@ def test_a_reader_that_shares_no_code_finds_the_sites_document(site):
     kst = datetime.timezone(datetime.timedelta(hours=9))
     for member in ("created_at", "approved_at"):
         at = datetime.datetime.fromisoformat(told[member]).replace(tzinfo=kst)
-        assert doc[member].replace(tzinfo=datetime.timezone.utc) == at, member
+        assert doc[member].replace(tzinfo=datetime.UTC) == at, member
 
 
 def test_twenty_at_once_are_one_capture_and_twenty_equal_answers(wide):
@@ -95,7 +95,7 @@ def test_wrong_tokens_at_the_same_time_as_the_right_one(wide):
         user = body["userInfo"]["userId"]
         token = wide.sim.pay(ready.body["tid"])
         calls = [lambda i=i: wide.approve(user, room_of(body), f"{i:020x}") for i in range(3)]
-        answers = at_once(calls + [lambda: wide.approve(user, room_of(body), token)])
+        answers = at_once([*calls, lambda: wide.approve(user, room_of(body), token)])
         assert answers[-1].status == 200, answers
         assert {a.code for a in answers[:-1]} <= {"token-refused", "order-already-paid"}, answers
         assert len(wide.sim.captures(order_of(body))) == 1
@@ -109,7 +109,7 @@ def test_before_the_user_has_finished_nothing_is_refused_for_good(site):
 
 
 def test_the_sixth_refused_token_in_a_minute_is_not_tried(site):
-    body, ready = site.opened(user="a")
+    body, _ready = site.opened(user="a")
     for i in range(5):
         assert site.approve("a", room_of(body), f"{i:020x}").code == "token-refused"
     a = site.approve("a", room_of(body), "5" * 20)
@@ -123,7 +123,7 @@ def test_nothing_to_approve(site):
 
 def test_a_second_order_for_the_same_room_leaves_the_first_guarded(calm):
     room, user = new_id(), "u-" + new_id()
-    one, _, a = calm.paid(user=user, room=room, start=[10], end=[12])
+    one, _, _a = calm.paid(user=user, room=room, start=[10], end=[12])
     two, ready = calm.opened(user=user, room=room, start=[14], end=[16])
     assert calm.ready(user="b", room=room, start=[11], end=[12]).code == "slot-held"
     assert calm.ready(user="b", room=room, start=[15], end=[16]).code == "slot-held"
@@ -137,7 +137,7 @@ def test_a_second_order_for_the_same_room_leaves_the_first_guarded(calm):
 
 
 def test_a_paid_order_cannot_be_opened_again_even_elsewhere(calm):
-    body, token, a = calm.paid(user="a")
+    body, _token, _a = calm.paid(user="a")
     body["reservationInfo"]["roomId"] = new_id()
     again = calm.ready(body)
     assert (again.status, again.code) == (409, "order-already-paid"), again
@@ -145,7 +145,7 @@ def test_a_paid_order_cannot_be_opened_again_even_elsewhere(calm):
 
 
 def test_removal_by_tid_is_repeatable_for_ever(calm):
-    body, token, a = calm.paid(user="a")
+    body, _token, a = calm.paid(user="a")
     tid = a.body["payment"]["tid"]
     first = calm.remove("a", room_of(body), tid)
     assert first.status == 200 and first.body["removed"] is True and first.body["payment"] == a.body["payment"], first
@@ -162,7 +162,7 @@ def test_removal_of_what_never_was(site):
 
 
 def test_a_paid_time_stays_guarded_for_a_while_after_its_removal(calm):
-    body, token, a = calm.paid(user="a", start=[10], end=[12])
+    body, _token, _a = calm.paid(user="a", start=[10], end=[12])
     room = room_of(body)
     assert calm.remove("a", room).body["removed"] is True
     b = calm.ready(user="b", room=room, start=[11], end=[13])
@@ -171,19 +171,19 @@ def test_a_paid_time_stays_guarded_for_a_while_after_its_removal(calm):
 
 
 def test_reservation_cannot_remove_what_is_not_paid(site):
-    body, ready = site.opened(user="a")
+    body, _ready = site.opened(user="a")
     assert site.remove("a", room_of(body)).body == {"removed": False}
     assert len(site.held(room_of(body))) == 1
 
 
 def test_gateway_cannot_remove_what_is_paid(calm):
-    body, token, a = calm.paid(user="a")
+    body, _token, a = calm.paid(user="a")
     b = calm.remove("a", room_of(body), a.body["payment"]["tid"], caller="gateway")
     assert (b.status, b.code) == (409, "order-already-paid") and b.body["charged"] is True, b
 
 
 def test_reservation_and_gateway_are_told(site):
-    body, token, a = site.paid(user="told")
+    body, _token, a = site.paid(user="told")
     tid = a.body["payment"]["tid"]
     seen = eventually(lambda: [d for d in site.stack.reservation.received if d["data"]["tid"] == tid])
     assert seen[0]["type"] == "payment.approved" and seen[0]["data"]["reservationInfo"] == body["reservationInfo"]

@@ -7,8 +7,7 @@ import threading
 import time
 
 import pytest
-
-from booking_site import Site, at_once, eventually, new_id
+from booking_site import Site, eventually, new_id
 from conftest import MANY, make
 from stack import is_alive
 
@@ -260,7 +259,7 @@ def test_kill_9_of_anything_at_any_time(frail):
         t.join()
     assert trouble == [], trouble
     assert len(stories) >= 10
-    for body, tid, token in stories:
+    for body, tid, _token in stories:
         order = body["paymentInfo"]["partner_order_id"]
         assert [c["tid"] for c in frail.sim.captures(order)] == [tid] and [p["tid"] for p in frail.payments(order)] == [tid]
         assert frail.remove(body["userInfo"]["userId"], body["reservationInfo"]["roomId"], tid).body["removed"] is True

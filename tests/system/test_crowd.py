@@ -2,7 +2,6 @@
 import threading
 
 import pytest
-
 from booking_site import Site, at_once, eventually, new_id
 from conftest import MANY, make
 

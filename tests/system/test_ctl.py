@@ -10,7 +10,6 @@ import time
 import urllib.request
 
 import pytest
-
 from booking_site import eventually, new_id
 from conftest import make
 
@@ -30,7 +29,7 @@ def listed(site, *argv, code=0):
 
 def seconds_until(text):
     at = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
-    return (at - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
+    return (at - datetime.datetime.now(datetime.UTC)).total_seconds()
 
 
 def opened(site, user=None):
@@ -68,7 +67,7 @@ def test_holds(site):
 
 
 def test_a_paid_hold_is_released_with_its_reason(site):
-    tid, user, room, order = paid(site)
+    tid, _user, room, order = paid(site)
     assert [r["state"] for r in listed(site, "holds", "list", "--room", room)] == ["approved"]
     ctl(site, "holds", "release", tid, "--reason", "booked by hand, ticket 7")
     assert listed(site, "holds", "list", "--room", room) == []
@@ -174,7 +173,7 @@ def test_reconcile(site):
 def test_long_work_shows_how_far_it_is(site):
     """On a terminal alone; there the line is wiped at the end."""
     paid(site)
-    today = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=9)).strftime("%Y-%m-%d")
+    today = (datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=9)).strftime("%Y-%m-%d")
     ours, its = pty.openpty()
     argv = [str(site.stack.build / "ctl/roompayctl"), "-c", str(site.stack.conf_path), "reconcile", "--day", today]
     subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=its, timeout=60)

@@ -1,12 +1,10 @@
 """roompayctl for programs: every command's JSON, by doc/roompayctl.json; and for people: tables that fit."""
 import json
-import re
 import subprocess
 import time
 
-import pytest
-
 import ctl_json
+import pytest
 from booking_site import eventually, new_id
 from conftest import make
 
@@ -50,7 +48,7 @@ def test_every_command_has_its_json(site, tmp_path):
     assert js(site, "holds", "release", tid, "--dry-run") == {"tid": tid, "removed": False, "state": "ready", "dryRun": True}
     assert js(site, "holds", "release", tid, "--reason", "r") == {"tid": tid, "removed": True, "state": "ready", "dryRun": False}
     site.stack.reservation.fail(503, 1, ("Retry-After", "30"))
-    tid, user, room, order = paid(site)
+    tid, user, _room, order = paid(site)
     name = "payment.approved." + tid
     assert js(site, "payment", "list", "--user", user) == [site.get("/payments/" + tid).body["payment"]]
     assert [e["kind"] for e in js(site, "payment", "show", tid)] == ["approving", "approved"]
@@ -114,7 +112,7 @@ def width(line):
 
 @pytest.mark.parametrize("lang", ["en", "ko"])
 def test_tables_fit(site, lang):
-    tid, user, room, order = paid(site)
+    tid, _user, room, _order = paid(site)
     site.stack.reservation.fail(500, 2)
     site.stack.ctl("payment", "refund", tid, "--amount", "100", "--id", "r-" + lang, "--reason", "a reason that is too long for a line of eighty columns")
     eventually(lambda: "payment.refunded" in site.stack.ctl("deliveries", "list"))

@@ -7,13 +7,12 @@ import threading
 import time
 
 import pytest
-
 from booking_site import Site, at_once, eventually, new_id
 from conftest import BUILD, MANY, make
 from stack import Stack
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "prove"))
-from kill_points import Control  # noqa: E402
+from kill_points import Control
 
 AWAY_S = 60
 
@@ -33,7 +32,7 @@ def test_approves_around_expiry_in_steps_of_a_millisecond_with_and_without_a_riv
                 batch.append((offset_ms + k, k % 2 == 0, one(site), time.monotonic()))
 
             def act(offset, rival, who, opened):
-                user, room, order, tid, token = who
+                user, room, order, _tid, token = who
                 site_order = site.order(order).body
                 left_s = (parse(site_order["attempts"][0]["expiresAt"]) - time.time()) if site_order["state"] == "ready" else 0
                 at = time.monotonic() + left_s + offset / 1000
@@ -75,7 +74,7 @@ def site():
 
 
 def test_an_approve_after_kakaopays_window(site):
-    user, room, order, tid, token = one(site)
+    user, room, order, _tid, token = one(site)
     try:
         site.sim.clock(16 * 60)
         a = site.approve(user, room, token)
@@ -132,7 +131,7 @@ def test_a_worker_that_stands_still_between_any_two_steps_and_goes_on_later():
         for t in threads:
             t.join(30)
         time.sleep(1)
-        for user, room, order, tid, token in users:
+        for _user, _room, order, _tid, _token in users:
             assert len(site.sim.captures(order)) == len(site.payments(order)) == 1, order
             assert [e["kind"] for e in site.db.ledger.find({"partner_order_id": order})].count("approved") == 1
         site.db.client.close()

@@ -2,7 +2,6 @@
 import threading
 
 import pytest
-
 from booking_site import Site, eventually, new_id
 
 
@@ -110,7 +109,7 @@ def test_a_declined_order_may_try_again_and_again_until_it_is_paid(site):
 
 
 def test_removal_without_a_tid_repeats_its_last_answer(calm):
-    body, token, a = calm.paid(user="u-" + new_id())
+    body, _token, a = calm.paid(user="u-" + new_id())
     user, room, _ = who(body)
     first = calm.remove(user, room)
     again = calm.remove(user, room)

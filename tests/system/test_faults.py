@@ -1,7 +1,6 @@
 """Each fault of the simulator's list, on ready and on approve: the right status, the right `charged`, the hold in the right state, and captures
 in the simulator equal to documents in `payments` once settled."""
 import pytest
-
 from booking_site import Site, eventually, new_id
 
 
@@ -28,7 +27,7 @@ READY = [
 ]
 
 
-@pytest.mark.parametrize("fault, given, status, code", READY)
+@pytest.mark.parametrize(("fault", "given", "status", "code"), READY)
 def test_ready(site, fault, given, status, code):
     body = Site.booking(user="u-" + new_id())
     order, room = body["paymentInfo"]["partner_order_id"], body["reservationInfo"]["roomId"]
@@ -92,7 +91,7 @@ APPROVE = [
 ]
 
 
-@pytest.mark.parametrize("fault, given, captured, allowed", APPROVE)
+@pytest.mark.parametrize(("fault", "given", "captured", "allowed"), APPROVE)
 def test_approve(site, fault, given, captured, allowed):
     user = "u-" + new_id()
     body, ready = site.opened(user=user)
@@ -128,7 +127,7 @@ DECLINED = [
 ]
 
 
-@pytest.mark.parametrize("fault, given, status", DECLINED)
+@pytest.mark.parametrize(("fault", "given", "status"), DECLINED)
 def test_approve_declined_for_certain(site, fault, given, status):
     user = "u-" + new_id()
     body, ready = site.opened(user=user)

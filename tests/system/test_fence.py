@@ -3,7 +3,6 @@ nothing is charged twice, and what the ledger knows as paid is answered as befor
 import shutil
 
 import pytest
-
 from booking_site import eventually
 
 

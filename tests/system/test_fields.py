@@ -4,7 +4,6 @@ import json
 import time
 
 import pytest
-
 from booking_site import Site, eventually, http_call, new_id
 
 
@@ -16,7 +15,7 @@ def room_of(body):
     return body["reservationInfo"]["roomId"]
 
 
-@pytest.mark.parametrize("given, amount", [
+@pytest.mark.parametrize(("given", "amount"), [
     (dict(total_amount=2200), dict(total=2200, tax_free=0, vat=200)),
     (dict(total_amount=2200, vat_amount=100), dict(total=2200, tax_free=0, vat=100)),
     (dict(total_amount=2200, vat_amount=0), dict(total=2200, tax_free=0, vat=0)),
@@ -39,7 +38,7 @@ def test_amounts(site, given, amount):
     assert {k: capture["amount"][k] for k in amount} == amount
 
 
-@pytest.mark.parametrize("vat_amount, state", [(200, "review"), (None, "approved")])
+@pytest.mark.parametrize(("vat_amount", "state"), [(200, "review"), (None, "approved")])
 def test_vat_is_compared_only_where_it_was_asked_for(site, vat_amount, state):
     body, ready = site.opened(user="u-" + new_id(), **({} if vat_amount is None else {"vat_amount": vat_amount}))
     site.sim.fault("approve", "wrong-vat", tid=ready.body["tid"])
@@ -76,7 +75,7 @@ def test_optional_parameters_reach_kakaopay(site):
     assert a.status == 200 and a.body["payment"]["payment_method_type"] == "CARD", a
 
 
-@pytest.mark.parametrize("name, value", [
+@pytest.mark.parametrize(("name", "value"), [
     ("item_code", "x" * 101), ("payment_method_type", "CASH"), ("install_month", 13), ("install_month", -1), ("available_cards", ["NOPE"]),
     ("available_cards", []), ("use_share_installment", "X"), ("custom_json", {"a": 1}), ("custom_json", "x"), ("vat_amount", "200"), ("green_deposit", -1),
 ])

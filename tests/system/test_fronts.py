@@ -9,7 +9,6 @@ import threading
 import time
 
 import pytest
-
 from booking_site import at_once, eventually, http_call, new_id
 from fronts import FORCED, FRONTS, MORE, WORKERS, Front, web_uid
 from stack import PREFIX, Stack, is_alive
@@ -59,7 +58,7 @@ def test_path(front, case):
     assert a.status == status and "x-request-id" in a.headers, a
 
 
-@pytest.mark.parametrize("path, caller, status", [("/livez", None, 200), ("/openapi.json", None, 200), ("/readyz", "operator", 200), ("/readyz", None, 401), ("/nothing", None, 404)])
+@pytest.mark.parametrize(("path", "caller", "status"), [("/livez", None, 200), ("/openapi.json", None, 200), ("/readyz", "operator", 200), ("/readyz", None, 401), ("/nothing", None, 404)])
 def test_head_is_get_without_the_body(front, path, caller, status):
     a, b = front.site.ask(path, None, caller, "GET"), front.site.ask(path, None, caller, "HEAD")
     assert (a.status, b.status, b.raw) == (status, status, b"") and "x-request-id" in b.headers, b
@@ -68,13 +67,13 @@ def test_head_is_get_without_the_body(front, path, caller, status):
     assert "content-type" in a.headers and b.headers["x-request-id"] != a.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("path, allow", [("/livez", "GET, HEAD, OPTIONS"), ("/payReady", "POST, OPTIONS")])
+@pytest.mark.parametrize(("path", "allow"), [("/livez", "GET, HEAD, OPTIONS"), ("/payReady", "POST, OPTIONS")])
 def test_options_tells_the_methods_and_nothing_else(front, path, allow):
     a = front.site.ask(path, None, None, "OPTIONS", Origin="https://site.example", Access_Control_Request_Method="POST")
     assert (a.status, a.raw, a.headers["allow"]) == (204, b"", allow) and not [h for h in a.headers if h.startswith("access-control")], a
 
 
-@pytest.mark.parametrize("coding, status", [("gzip", 415), ("br", 415), ("identity", 422)])
+@pytest.mark.parametrize(("coding", "status"), [("gzip", 415), ("br", 415), ("identity", 422)])
 def test_content_encoding(front, coding, status):
     a = front.site.ask("/approvePayment", gzip.compress(b"{}") if coding == "gzip" else b"{}", Content_Type="application/json", Content_Encoding=coding)
     assert a.status == status and a.headers.get("accept-encoding") == ("identity" if status == 415 else None), a

@@ -6,7 +6,6 @@ import time
 import urllib.parse
 
 import pytest
-
 from booking_site import eventually, http_call, new_id
 from conftest import make
 
@@ -88,7 +87,7 @@ def test_by_time(site):
     assert tids(history(site, userId=user, from_="2020-01-01", to="2099-12-31")) == [one["tid"]]
 
 
-@pytest.mark.parametrize("query, pointer, code", [
+@pytest.mark.parametrize(("query", "pointer", "code"), [
     ({"limit": "0"}, "/limit", "out-of-range"), ({"limit": "101"}, "/limit", "out-of-range"), ({"limit": "x"}, "/limit", "type"),
     ({"from_": "yesterday"}, "/from", None), ({"from_": "2026-02-30"}, "/from", "format"), ({"to": "2026-01-01", "from_": "2026-01-02"}, "/to", "out-of-range"),
     ({"cursor": "x"}, "/cursor", "format"), ({"cursor": "ff."}, "/cursor", "format"), ({"cursor": "ffffffffffffffff.T"}, "/cursor", "format"),

@@ -4,7 +4,7 @@ import socket
 import statistics
 import time
 
-from booking_site import Site, http_call, new_id
+from booking_site import http_call, new_id
 
 
 def usual_speed(site, room):

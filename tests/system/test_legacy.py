@@ -1,6 +1,5 @@
 """The legacy API from end to end: one merchant with the admin key alone, one whose ready goes with the user's own token."""
 import pytest
-
 from booking_site import Site, eventually, new_id
 from conftest import MANY, make
 

@@ -8,7 +8,6 @@ import signal
 import time
 
 import pytest
-
 from booking_site import PROBLEMS, eventually, http_call, new_id
 from conftest import make
 from stack import is_alive
@@ -83,7 +82,7 @@ def test_buckets_grow(site):
     assert by_labels
     for (name, labels), buckets in by_labels.items():
         assert buckets == sorted(buckets) and [v for _, v in buckets] == sorted(v for _, v in buckets) and buckets[-1][0] == float("inf")
-        count = now[f"{name}_count" + ("{%s}" % labels if labels or f"{name}_count{{}}" in now else "")]
+        count = now[f"{name}_count" + (f"{{{labels}}}" if labels or f"{name}_count{{}}" in now else "")]
         assert buckets[-1][1] == count
 
 
@@ -200,7 +199,7 @@ def test_rules_dashboard_and_guide_speak_of_what_exists(site):
     assert {family(n) for n in NAME.findall(dashboard)} == set(types), "a metric that no panel shows"
     for guide in ("doc/operations.md", "doc/operations.ko.md"):
         text = (TOP / guide).read_text()
-        named = {n for n in re.findall(r"`(roompay_[a-z_]+)`", text)}
+        named = set(re.findall(r"`(roompay_[a-z_]+)`", text))
         assert named == set(types), f"{guide}: {named ^ set(types)}"
         rules = re.findall(r"^  - alert: (\w+)$", alerts, re.M)
         assert sorted(re.findall(r"^### (Roompay\w+)$", text, re.M)) == sorted(rules), guide

@@ -7,7 +7,6 @@ import unicodedata
 import urllib.parse
 
 import pytest
-
 from booking_site import Site, http_call, new_id
 from conftest import MANY, make
 
@@ -46,7 +45,7 @@ def test_an_integer_is_one_however_it_is_written(site, text):
     assert same.replayed and same.body == c.body, same
 
 
-@pytest.mark.parametrize("text, code", [("1.5", "type"), ("1e-1", "type"), ("1e-400", "type"), ("2200.0000000000000000000001", "type"), ("1e400", "out-of-range"),
+@pytest.mark.parametrize(("text", "code"), [("1.5", "type"), ("1e-1", "type"), ("1e-400", "type"), ("2200.0000000000000000000001", "type"), ("1e400", "out-of-range"),
                                         ("1e999999999999", "out-of-range"), ("-1e400", "out-of-range"), ("0e5", "out-of-range"), ("1e10", "out-of-range"), ('"2200"', "type")])
 def test_what_is_no_integer_in_range_is_named(site, text, code):
     a = post(site, "/payReady", written(Site.booking(), total_amount=text))
@@ -77,7 +76,7 @@ def test_numbers_of_a_query_string(site):
 
 
 def test_the_order_of_members_and_the_spelling_of_texts_make_no_new_payment(site):
-    body, first = site.opened(user="u-" + new_id(), item_name="방")
+    body, _first = site.opened(user="u-" + new_id(), item_name="방")
     body = {k: dict(reversed(v.items())) for k, v in reversed(body.items())}
     raw = json.dumps(body)
     assert "\\ubc29" in raw and post(site, "/payReady", raw).replayed

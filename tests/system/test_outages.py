@@ -1,7 +1,6 @@
 """MongoDB stopped, hanging; queue stopped; KakaoPay stopped: nothing is charged, clear answers, and everything works again by itself."""
 import pytest
-
-from booking_site import Site, eventually, http_call, new_id
+from booking_site import eventually, new_id
 
 
 def ready_to_pay(site):
@@ -75,10 +74,10 @@ def test_kakaopay_away(fresh):
 
 def test_reservation_away_delays_nothing_but_its_own_delivery(fresh):
     fresh.stack.reservation.fail(status=503, times=2)
-    body, token, a = fresh.paid(user="a")
+    _body, _token, a = fresh.paid(user="a")
     assert a.status == 200
     tid = a.body["payment"]["tid"]
-    other, _, b = fresh.paid(user="b")
+    _other, _, _b = fresh.paid(user="b")
     eventually(lambda: [d for d in fresh.stack.reservation.received if d["data"]["tid"] == tid], seconds=60, every=0.2)
     ids = {d["id"] for d in fresh.stack.reservation.attempts if d["tid"] == tid}
     assert len(ids) == 1        # every try under the same message id

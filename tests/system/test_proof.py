@@ -7,12 +7,11 @@ import sys
 import pytest
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "prove"))
-import chaos  # noqa: E402
-import kill_points  # noqa: E402
-import linear  # noqa: E402
-import mutate  # noqa: E402
-import prove  # noqa: E402
-from conftest import BUILD  # noqa: E402
+import chaos
+import kill_points
+import mutate
+import prove
+from conftest import BUILD
 
 BUILD = pathlib.Path(BUILD).resolve()
 ours = pytest.mark.skipif("MONGODB_URI" in os.environ, reason="the store at MONGODB_URI is not ours to kill")

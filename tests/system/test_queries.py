@@ -6,10 +6,9 @@ import shutil
 import time
 import urllib.parse
 
-import pytest
-
 import plans
-from booking_site import eventually, http_call, new_id
+import pytest
+from booking_site import eventually, http_call
 from conftest import make
 from test_adopt import QUICK, ready_again
 

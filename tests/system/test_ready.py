@@ -1,6 +1,5 @@
 """payReady: who gets a time, and what one request costs KakaoPay."""
 import pytest
-
 from booking_site import Site, at_once, new_id
 
 pytestmark = pytest.mark.usefixtures("site")
@@ -23,7 +22,7 @@ def test_of_two_users_for_overlapping_times_exactly_one_gets_them(site):
         assert len(site.held(room)) == 1
 
 
-@pytest.mark.parametrize("first, second, fits", [
+@pytest.mark.parametrize(("first", "second", "fits"), [
     (dict(day=[1], start=[0], end=[24]), dict(day=[1], start=[0], end=[1]), False),
     (dict(day=[1], start=[0], end=[24]), dict(day=[1], start=[23], end=[24]), False),
     (dict(day=[1], start=[0], end=[24]), dict(day=[2], start=[0], end=[24]), True),
@@ -115,7 +114,7 @@ def test_a_fourth_hold_of_one_user_is_refused(fresh):
 
 
 def test_an_order_with_a_hold_elsewhere_moves_with_its_user(site):
-    body, first = site.opened(user="a")
+    body, _first = site.opened(user="a")
     old_room = body["reservationInfo"]["roomId"]
     body["reservationInfo"]["roomId"] = new_id()
     second = site.ready(body)

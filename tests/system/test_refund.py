@@ -3,7 +3,6 @@ import time
 from collections import Counter
 
 import pytest
-
 from booking_site import at_once, eventually, new_id
 from conftest import MANY, make
 from test_courier import attempts, delivered

@@ -8,7 +8,6 @@ import subprocess
 import time
 
 import pytest
-
 from booking_site import eventually, new_id
 from conftest import make
 

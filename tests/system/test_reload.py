@@ -4,7 +4,6 @@ import signal
 import threading
 
 import pytest
-
 from booking_site import Site, eventually, new_id
 from stack import Stack
 

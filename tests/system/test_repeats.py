@@ -2,7 +2,6 @@
 import time
 
 import pytest
-
 from booking_site import eventually, new_id
 from conftest import make
 

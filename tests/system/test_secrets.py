@@ -4,9 +4,8 @@ import json
 import os
 import signal
 
-import pytest
-
 import leaks
+import pytest
 from booking_site import Site, eventually, http_call, new_id
 from conftest import MANY, make
 

@@ -4,18 +4,16 @@ import os
 import pathlib
 import pwd
 import re
-import resource
 import shutil
 import socket
 import subprocess
 import tempfile
 
 import pytest
-
-from booking_site import eventually, http_call, new_id
+from booking_site import eventually, new_id
 from conftest import make
 from ports import free_port
-from stack import connects, is_alive
+from stack import connects
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
@@ -104,7 +102,7 @@ def test_a_member_of_the_group_who_is_not_named_is_refused(site):
         assert "PermissionError" in done.stderr
     finally:
         p.terminate()
-        assert "event=client_refused uid=%d" % pwd.getpwnam("nobody").pw_uid in p.communicate(timeout=10)[1]
+        assert f"event=client_refused uid={pwd.getpwnam('nobody').pw_uid}" in p.communicate(timeout=10)[1]
         shutil.rmtree(path)
 
 

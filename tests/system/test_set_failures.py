@@ -1,7 +1,6 @@
 """A replica set of three fails in every way, in its short form; the table of failures is printed at
 the end. `make prove` runs the long form, with MongoDB's own settings."""
 import pytest
-
 import set_failures
 from conftest import BUILD
 from store_server import choose
@@ -17,7 +16,7 @@ def result():
 
 @pytest.mark.parametrize("case", [name for name, _ in set_failures.CASES])
 def test_payments_are_back_soon_after_mongodb(result, case):
-    row = [r for r in result["cases"] if r["case"] == case][0]
+    row = next(r for r in result["cases"] if r["case"] == case)
     assert row["captures"] == row["documents"] == row["deliveries"] > 0, row
     assert row["wrong"] == 0, (row, result["wrong"])
     assert row["beyond_s"] <= row["allowed_s"], row

@@ -5,7 +5,6 @@ import secrets
 import subprocess
 
 import pytest
-
 from booking_site import Site, eventually, new_id
 from conftest import BUILD, MANY, make
 from stack import TOP
@@ -56,7 +55,7 @@ def test_minutes_of_the_day(other):
     assert other.ready(minutes(day=[1], start=[0], end=[1440])).status == 200
 
 
-@pytest.mark.parametrize("start, end, pointer", [
+@pytest.mark.parametrize(("start", "end", "pointer"), [
     (0, 1441, "/reservationInfo/endTime/0"), (-1, 60, "/reservationInfo/startTime/0"), (9.5, 60, "/reservationInfo/startTime/0"),
     (60, 60, "/reservationInfo/startTime/0"),
 ])
@@ -65,7 +64,7 @@ def test_what_is_no_minute(other, start, end, pointer):
     assert (a.status, a.code) == (422, "invalid-fields") and [e["pointer"] for e in a.body["errors"]] == [pointer], a
 
 
-@pytest.mark.parametrize("host, allowed", [
+@pytest.mark.parametrize(("host", "allowed"), [
     ("https://site.example", True), ("https://SITE.example:8443", True), ("http://127.0.0.1:8080", True), ("https://127.0.0.1", True),
     ("https://www.site.example", False), ("https://site.example.evil.example", False), ("https://evilsite.example", False),
     ("https://site.example@evil.example", False), ("http://site.example", False), ("http://localhost:8080", False), ("https://site.example.", False),

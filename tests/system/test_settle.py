@@ -2,7 +2,6 @@
 import time
 
 import pytest
-
 from booking_site import eventually
 from conftest import make
 from test_courier import delivered, pay

@@ -1,6 +1,5 @@
 """The simulator: cancels never give back more than was paid, in all and of each part."""
 import pytest
-
 from booking_site import at_once, http_call
 from sim_program import GENERATIONS, refusal
 

@@ -4,7 +4,6 @@ import threading
 import time
 
 import pytest
-
 from booking_site import eventually, http_call
 from sim_program import CID, refusal, to_approve
 
@@ -12,7 +11,7 @@ from sim_program import CID, refusal, to_approve
 @pytest.mark.parametrize("code", [-702, -708, -723, -785])
 def test_switch_replayed_approve(sim, code):
     sim.unsure("replayed_approve", code)
-    tid, fields = to_approve(sim)
+    _tid, fields = to_approve(sim)
     assert sim.call("current", "approve", fields).status == 200
     assert refusal("current", sim.call("current", "approve", fields)) == (400, code)
     assert len(sim.control.captures()) == 1
@@ -34,7 +33,7 @@ def test_switch_inquiry_lag(sim):
 
 
 def test_switch_approve_after_window(sim):
-    tid, fields = to_approve(sim)
+    _tid, fields = to_approve(sim)
     sim.control.clock(3600)
     assert refusal("current", sim.call("current", "approve", fields)) == (400, -723)
     sim.unsure("approve_after_window", True)

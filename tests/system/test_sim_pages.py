@@ -3,7 +3,6 @@ import http.client
 import re
 
 import pytest
-
 from booking_site import http_call
 from sim_program import GENERATIONS, forms, press
 
@@ -29,7 +28,7 @@ def test_the_user_pays_on_the_page(sim, generation, device):
     assert page.status == 200 and forms(page.raw.decode()) == {}
 
 
-@pytest.mark.parametrize("url, want", [
+@pytest.mark.parametrize(("url", "want"), [
     ("https://shop.example/ok", "https://shop.example/ok?pg_token=TOKEN"),
     ("https://shop.example/ok?", "https://shop.example/ok?pg_token=TOKEN"),
     ("https://shop.example/ok?a=b", "https://shop.example/ok?a=b&pg_token=TOKEN"),
@@ -53,7 +52,7 @@ def test_the_method_is_chosen_on_the_page(sim):
     assert sim.inquire(a["tid"]).body["payment_method_type"] == "MONEY"
 
 
-@pytest.mark.parametrize("what, status", [("cancel", "QUIT_PAYMENT"), ("fail", "FAIL_AUTH_PASSWORD")])
+@pytest.mark.parametrize(("what", "status"), [("cancel", "QUIT_PAYMENT"), ("fail", "FAIL_AUTH_PASSWORD")])
 def test_the_user_cancels_or_fails_on_the_page(sim, what, status):
     a = sim.ready()
     b = press(a["next_redirect_mobile_url"], what)

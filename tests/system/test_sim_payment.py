@@ -5,7 +5,6 @@ import time
 import urllib.parse
 
 import pytest
-
 from booking_site import at_once, http_call
 from sim_program import ADMIN, CID, GENERATIONS, KST, message, refusal
 
@@ -62,7 +61,7 @@ def test_card_has_card_info_and_money_has_none(sim):
     assert paid["payment_method_type"] == "MONEY" and "card_info" not in paid
 
 
-@pytest.mark.parametrize("total, tax_free, vat", [(2200, 0, 200), (5900, 0, 536), (270600, 0, 24600), (2100, 100, 182), (1, 0, 0),
+@pytest.mark.parametrize(("total", "tax_free", "vat"), [(2200, 0, 200), (5900, 0, 536), (270600, 0, 24600), (2100, 100, 182), (1, 0, 0),
                                                   (5, 0, 0), (6, 0, 1), (100, 100, 0)])
 def test_vat_is_an_eleventh_rounded_half_up(sim, total, tax_free, vat):
     _, paid = sim.paid(total_amount=total, tax_free_amount=tax_free)
@@ -139,7 +138,7 @@ def test_fifteen_minutes(sim, generation):
     assert sim.approve(tid, token, generation).status == 200
 
 
-@pytest.mark.parametrize("how, status", [("quit", "QUIT_PAYMENT"), ("fail", "FAIL_AUTH_PASSWORD")])
+@pytest.mark.parametrize(("how", "status"), [("quit", "QUIT_PAYMENT"), ("fail", "FAIL_AUTH_PASSWORD")])
 def test_a_user_who_stops_cannot_be_charged(sim, how, status):
     tid = sim.ready()["tid"]
     token = sim.control.pay(tid)
@@ -174,5 +173,5 @@ def test_every_step_between_statuses_is_legal_or_refused(sim):
         assert http_call("POST", sim.url + "/control/step", {"tid": tid, "status": word}).status in (400, 409), word
     token = sim.control.pay(tid)
     assert sim.approve(tid, token).status == 200
-    for word in pending + ["QUIT_PAYMENT", "FAIL_PAYMENT", "FAIL_AUTH_PASSWORD"]:
+    for word in [*pending, "QUIT_PAYMENT", "FAIL_PAYMENT", "FAIL_AUTH_PASSWORD"]:
         assert http_call("POST", sim.url + "/control/step", {"tid": tid, "status": word}).status == 409, word

@@ -3,12 +3,11 @@ import json
 import urllib.parse
 
 import pytest
-
 from booking_site import http_call
 from sim_program import ADMIN, CID, GENERATIONS, KEY, Program, message, refusal, secret_file
 
 
-@pytest.mark.parametrize("generation, key, want", [
+@pytest.mark.parametrize(("generation", "key", "want"), [
     ("current", "SECRET_KEY " + KEY, (200, None)),
     ("current", "DEV_SECRET_KEY " + KEY, (200, None)),
     ("current", "SECRET_KEY " + KEY[:-1], (401, -401)),
@@ -79,7 +78,7 @@ def full(call):
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-@pytest.mark.parametrize("call, name", [(c, n) for c in REQUIRED for n in REQUIRED[c]])
+@pytest.mark.parametrize(("call", "name"), [(c, n) for c in REQUIRED for n in REQUIRED[c]])
 def test_a_missing_parameter_is_named(sim, generation, call, name):
     for how in ("absent", "empty"):
         fields = full(call)
@@ -104,7 +103,7 @@ BAD = [
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-@pytest.mark.parametrize("name, value", BAD)
+@pytest.mark.parametrize(("name", "value"), BAD)
 def test_a_parameter_out_of_its_limits_is_named(sim, generation, name, value):
     a = sim.call(generation, "ready", sim.order(**{name: value}))
     assert refusal(generation, a) == (400, -2) and message(a) == f"invalid param({name} has invalid value)", a

@@ -2,7 +2,7 @@
 import threading
 import time
 
-from booking_site import Site, eventually, new_id
+from booking_site import Site, new_id
 
 
 def in_background(calls):
@@ -17,9 +17,9 @@ def in_background(calls):
 
 
 def test_refusals_replays_and_health_keep_their_speed(fresh):      # 8 workers: payReady up to 4 calls, approvals up to 6
-    held_body, held = fresh.opened(user="holder")
+    held_body, _held = fresh.opened(user="holder")
     room = held_body["reservationInfo"]["roomId"]
-    paid, token, first = fresh.paid(user="payer")
+    paid, token, _first = fresh.paid(user="payer")
     waiting, w_ready = fresh.opened(user="waiting")
     w_token = fresh.sim.pay(w_ready.body["tid"])
     fresh.sim.latency("ready", 10000)

@@ -4,7 +4,7 @@
 import threading
 import time
 
-from booking_site import Site, at_once, eventually, new_id
+from booking_site import at_once, eventually, new_id
 
 
 def test_the_hold_is_taken_before_the_provider_is_asked(site):
@@ -36,7 +36,7 @@ def test_an_expiry_sweep_throws_away_nothing_else(brief):      # holds live 2 s
 
 def test_hour_zero_is_a_time(site):
     room = new_id()
-    body, a = site.opened(user="a", room=room, start=[0], end=[2])
+    _body, _a = site.opened(user="a", room=room, start=[0], end=[2])
     assert site.ready(user="b", room=room, start=[0], end=[1]).code == "slot-held"
     assert site.ready(user="b", room=room, start=[2], end=[3]).status == 200
 
@@ -85,7 +85,7 @@ def test_expiry_during_an_approve_changes_nothing(brief):
 
 
 def test_a_second_removal_does_not_crash(site):
-    body, token, a = site.paid(user="a-" + new_id())
+    body, _token, a = site.paid(user="a-" + new_id())
     user, room = body["userInfo"]["userId"], body["reservationInfo"]["roomId"]
     answers = at_once([lambda: site.remove(user, room, a.body["payment"]["tid"])] * 6)
     assert {x.status for x in answers} == {200} and all(x.body["removed"] for x in answers), answers

@@ -7,7 +7,6 @@ import socket
 import subprocess
 
 import pytest
-
 from stack import Stack
 
 BUILD = pathlib.Path(os.environ.get("ROOMPAY_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
@@ -48,7 +47,7 @@ def test_a_program_tells_that_it_is_ready(name, tmp_path):
             assert [s.recv(100) for _ in range(3)] == [b"WATCHDOG=1"] * 3
             os.kill(stack.processes[name].pid, signal.SIGSTOP)      # who hangs says nothing
             s.settimeout(0.6)
-            with pytest.raises(TimeoutError):
+            with pytest.raises(TimeoutError):  # noqa: PT012
                 while True:
                     assert s.recv(100) == b"WATCHDOG=1"
             os.kill(stack.processes[name].pid, signal.SIGCONT)

@@ -7,9 +7,8 @@ import subprocess
 import threading
 import time
 
-import pytest
-
 import fastcgi as f
+import pytest
 from booking_site import CID, eventually
 from stack import PREFIX, children, connects, is_alive
 
