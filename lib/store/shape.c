@@ -294,7 +294,7 @@ meta_same(const void *mine, const void *stored)
 	return a->version == b->version && strcmp(a->queue_id, b->queue_id) == 0;
 }
 
-#define SHAPE(of, table) .size = sizeof(struct of), .columns = table, .n_columns = COUNT(table)
+#define SHAPE(of, table) .size = sizeof(struct of), .columns = (table), .n_columns = COUNT(table)
 #define ORDERED_BY(of, member) .at = offsetof(struct of, member)
 
 const struct shape shape_ledger = {

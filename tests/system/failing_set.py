@@ -1,5 +1,6 @@
 """A replica set that can be made to fail in every way that one machine allows, and a watch on it:
 since when has nobody been primary? The members are called by the addresses of set_net.py's proxies."""
+import itertools
 import pathlib
 import shutil
 import socket
@@ -13,7 +14,6 @@ import bson
 from mongo_set import MongoSet
 from ports import free_port
 from pymongo.errors import PyMongoError
-import itertools
 
 NET = pathlib.Path(__file__).resolve().parent / "set_net.py"
 POLL_S = 0.05
