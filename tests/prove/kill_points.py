@@ -8,11 +8,14 @@ import mmap
 import pathlib
 import struct
 import sys
+import tempfile
 import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "system")]
 from booking_site import Site, eventually, new_id  # noqa: E402
+from mongo_set import MongoSet  # noqa: E402
 from stack import Stack  # noqa: E402
+from store_server import choose  # noqa: E402
 
 CONF = {"fcgi": {"deadline": 5000}, "queue": {"max_holds_per_user": 1000}}
 STEPS_MAX = 200
@@ -24,6 +27,9 @@ ROWS = [            # who counts its steps, who dies, in which query
     ("queued", "queued", "payReady"), ("queued", "queued", "approve"), ("queued", "queued", "removal"),
     ("courier", "courier", "approve"), ("courier", "courier", "refund"),
 ]
+
+
+PRIMARY_ROWS = [("workers", "primary", what) for what in ("payReady", "approve", "removal", "refund")]
 
 
 class Control:
@@ -56,8 +62,8 @@ class Control:
 
 
 class Run:
-    def __init__(self, build, mongo=None):
-        self.stack = Stack(build, workers=1, auto_remove=False, conf=CONF)
+    def __init__(self, build, mongo_uri=None):
+        self.stack = Stack(build, workers=1, auto_remove=False, conf=CONF, mongo_uri=mongo_uri)
         self.controls = {}
         self.seen = []          # (what, user, room, order, tid, pg_token, refundId)
         self.points = 0
@@ -105,6 +111,12 @@ class Run:
             eventually(lambda: [a for a in [self.query("approve", c)] if a is not None and a.status == 200], 20)
         return c
 
+    def victim(self, dies):
+        return self.stack._targets(dies)[0]
+
+    def has_died(self, dies):
+        return self.stack._gone(dies, 10)
+
     def all_up(self):
         """Everything that died is started again. A worker that found queue or store away looks again after a second."""
         for name in self.stack.ORDER:
@@ -117,7 +129,7 @@ class Run:
     def point(self, counts, dies, what, at, after):
         """False: the query has no such step."""
         c = self.prepared(what)
-        pid = 0 if counts == dies else self.stack._targets(dies)[0]
+        pid = 0 if counts == dies else self.victim(dies)
         self.controls[counts].arm(at, pid, after)
         self.query(what, c)
         if counts == "courier" or (dies == "courier" and counts != "courier"):
@@ -128,7 +140,7 @@ class Run:
         self.seen.append(c)
         if fired:
             self.points += 1
-            assert self.stack._gone(dies, 10)
+            assert self.has_died(dies)
             self.all_up()
             if at % 2:      # half of the gateways ask again, the others leave it to the courier
                 self.query(what, c)
@@ -183,11 +195,42 @@ class Run:
         return {"kill_points": self.points, "orders": len(self.seen), "captures": len(self.captures)}
 
 
+class PrimaryRun(Run):
+    """The primary of a replica set of three dies; the other two elect, then it comes back."""
+
+    def __init__(self, build, mongo_set):
+        self.set = mongo_set
+        super().__init__(build, mongo_set.uri)
+
+    def victim(self, dies):
+        self.dying = self.set.wait_for_primary()
+        return self.dying.process.pid
+
+    def has_died(self, dies):
+        self.dying.process.wait(10)
+        return True
+
+    def all_up(self):
+        self.dying.start()
+        self.set.wait_for_primary()
+        super().all_up()
+
+
+def run_primary(build, mongod, stride=1, say=lambda line: None):
+    """kill -9 of the primary at every stride-th step of each query."""
+    with tempfile.TemporaryDirectory(prefix="roompay-set-") as dir, MongoSet(mongod, dir, members=3) as s:
+        return go(PrimaryRun(build, s), PRIMARY_ROWS, stride, 0, False, say)
+
+
 def run(build, rows=ROWS, stride=1, offset=0, both=True, say=lambda line: None):
     """Every stride-th step of each row, before it and (both) after it."""
+    return go(Run(build), rows, stride, offset, both, say)
+
+
+def go(run, rows, stride, offset, both, say):
     began = time.monotonic()
     table = []
-    with Run(build) as r:
+    with run as r:
         for counts, dies, what in rows:
             for after in (0, 1) if both else (0,):
                 n = 0
@@ -211,5 +254,9 @@ if __name__ == "__main__":
     p.add_argument("build")
     p.add_argument("--stride", type=int, default=1)
     p.add_argument("--before-only", action="store_true")
+    p.add_argument("--primary", action="store_true", help="of a replica set of three, instead of everything else")
     a = p.parse_args()
+    if a.primary:
+        print(json.dumps(run_primary(pathlib.Path(a.build), choose(a.build)[1], a.stride, lambda line: print(line, flush=True))))
+        sys.exit()
     print(json.dumps(run(pathlib.Path(a.build), stride=a.stride, both=not a.before_only, say=lambda line: print(line, flush=True))))

@@ -14,10 +14,14 @@ import chaos  # noqa: E402
 import kill_points  # noqa: E402
 import linear  # noqa: E402
 import mutate  # noqa: E402
+import set_failures  # noqa: E402
+from store_server import choose  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-FULL = {"states": 1000000, "scenes": 60000, "stride": 1, "both": True, "payments": 10000, "pause": 1.0, "mutants": None, "histories": 1000}
-SMALL = {"states": 20000, "scenes": 2000, "stride": 9, "both": False, "payments": 150, "pause": 2.0, "mutants": mutate.FEW, "histories": 20}
+FULL = {"states": 1000000, "scenes": 60000, "stride": 1, "both": True, "payments": 10000, "pause": 1.0, "mutants": None, "histories": 1000,
+        "primary_stride": 1, "set": set_failures.LONG}
+SMALL = {"states": 20000, "scenes": 2000, "stride": 9, "both": False, "payments": 150, "pause": 2.0, "mutants": mutate.FEW, "histories": 20,
+         "primary_stride": 9, "set": set_failures.SHORT}
 
 
 def say(line):
@@ -46,6 +50,12 @@ def histories(build, wanted, seed=1, jobs=1):
     return linear.run(build / "queued/roompay-queued", build / "linear-check", wanted, seed, jobs=jobs, say=say)
 
 
+def with_set(build, run):
+    """None: no mongod here, so no replica set."""
+    engine, mongod = choose(build)
+    return run(mongod) if engine == "mongod" else None
+
+
 def prove(build, size, seed):
     began, result = time.time(), {}
     steps = [
@@ -53,13 +63,18 @@ def prove(build, size, seed):
         ("scenes: every call into every step of every other", "scenes", lambda: scenes(build, size["scenes"])),
         ("linearizability of the queue", "linear", lambda: histories(build, size["histories"], seed, jobs=2)),
         ("kill points", "kill", lambda: kill_points.run(build, stride=size["stride"], both=size["both"], say=say)),
+        ("kill points of a primary", "primary", lambda: with_set(build, lambda mongod: kill_points.run_primary(build, mongod, size["primary_stride"], say))),
+        ("failures of a replica set", "set", lambda: with_set(build, lambda mongod: set_failures.run(build, mongod, size["set"], say=say))),
         ("chaos", "chaos", lambda: chaos.run(build, seed=seed, payments=size["payments"], pause_s=size["pause"], say=say)),
         ("mutation gate", "mutants", lambda: mutate.run(TOP, build, size["mutants"], say)),
     ]
     for title, key, run in steps:
         print(f"{title} ...", flush=True)
         result[key] = run()
-        print(f"{title}: " + json.dumps({k: v for k, v in result[key].items() if k not in ("rows", "table", "answers", "wrong")}), flush=True)
+        print(f"{title}: " + json.dumps({k: v for k, v in (result[key] or {"none": "no mongod"}).items() if k not in ("rows", "table", "answers", "wrong")}), flush=True)
+    if result["set"] is not None:
+        late = [r for r in result["set"]["cases"] if r["beyond_s"] > r["allowed_s"]]
+        assert not late and not result["set"]["wrong"], (late, result["set"]["wrong"])
     bad = [m["guard"] for m in result["mutants"]["table"] if not m["noticed"]]
     assert not bad, f"no test notices that these are gone: {bad}"
     result["began"], result["minutes"] = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(began)), round((time.time() - began) / 60)
@@ -74,6 +89,24 @@ def machine():
 
 def table(head, rows):
     return "\n".join(["| " + " | ".join(head) + " |", "|" + " --- |" * len(head), *("| " + " | ".join(str(c) for c in r) + " |" for r in rows)])
+
+
+def primary_report(r):
+    if r is None:
+        return "The primary of a replica set was not killed: there was no mongod."
+    return (f"With the primary of a replica set of three as the program that dies: {r['kill_points']} kills, {r['orders']} orders, "
+            f"{r['captures']} captures = documents, {r['seconds']} s.")
+
+
+def set_report(r):
+    if r is None:
+        return "Not shown: there was no mongod."
+    rolled = sum(sum(c.get("rolled_back", {}).values()) for c in r["cases"])
+    return f"""{table([head for head, _, _ in set_failures.COLUMNS], set_failures.rows(r))}
+
+"No primary": no member was primary that a majority could follow. "No 6 writes": MongoDB did not take six writes one after another with `w: majority, j: true`, as many as a payment waits
+for. "No payment": nobody was told 200 by approvePayment. "Beyond": how much longer that was than the longer of the other two. "Longest wait": of one visitor, from the first approvePayment to
+the 200. {rolled} documents of the lone primary were rolled back; nobody had been told anything about them that was not true afterwards."""
 
 
 def report(r):
@@ -124,6 +157,15 @@ syncs of a file), counted inside of it. Then everything is started again; half o
 {table(["who counts", "who dies", *queries], [[c, d, *(n.get(q, "") for q in queries)] for (c, d), n in by_victim.items()])}
 
 {kill['kill_points']} kills, {kill['orders']} orders, {kill['seconds']} s. In the end {kill['captures']} captures = documents in `payments`, one an order, each delivered, no hold left, nothing open.
+
+{primary_report(r["primary"])}
+
+## Failures of a replica set
+
+`tests/system/set_failures.py`. A MongoDB replica set of three members fails, while payments go on through the three queries. A primary is cut off by proxies on loopback between the members:
+it loses the other two, and clients still reach it.
+
+{set_report(r["set"])}
 
 ## Chaos
 

@@ -19,7 +19,7 @@ NET = pathlib.Path(__file__).resolve().parent / "set_net.py"
 POLL_S = 0.05
 OP_MSG = 2013
 WRITE_MS = 20000
-SERIES = 7              # payReady waits for one write, approvePayment for six
+SERIES = 6              # so many writes approvePayment waits for; payReady for none
 
 
 class FailingSet(MongoSet):

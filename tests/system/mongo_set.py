@@ -27,6 +27,7 @@ class Member:
         self.argv = [str(mongod), "--dbpath", str(path), "--port", str(port), *options]
         self.path, self.log, self.port, self.address = path, path.with_suffix(".log"), port, address
         self.process = None
+        self.client_options = {}        # where it wants TLS
 
     def is_running(self):
         return self.process is not None and self.process.poll() is None
@@ -70,7 +71,7 @@ class Member:
     def client(self, **options):
         """To this member alone, whatever state it is in."""
         return pymongo.MongoClient("127.0.0.1", self.port, **{
-            "directConnection": True, "serverSelectionTimeoutMS": 2000, **options})
+            "directConnection": True, "serverSelectionTimeoutMS": 2000, **self.client_options, **options})
 
     def tail(self, lines=15):
         if not self.log.exists():

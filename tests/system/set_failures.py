@@ -357,7 +357,7 @@ def run(build, mongod, size, names=None, say=lambda line: None):
 
 
 COLUMNS = [             # head, member, how it is written
-    ("failure", "case", "{}"), ("no primary", "no_primary_s", "{:.1f} s"), ("no 7 writes", "no_write_s", "{:.1f} s"),
+    ("failure", "case", "{}"), ("no primary", "no_primary_s", "{:.1f} s"), ("no 6 writes", "no_write_s", "{:.1f} s"),
     ("no payment", "no_payment_s", "{:.1f} s"), ("beyond", "beyond_s", "{:.1f} s"), ("longest wait", "longest_wait_s", "{:.1f} s"),
     ("captures", "captures", "{}"), ("documents", "documents", "{}"), ("deliveries", "deliveries", "{}"), ("wrong answers", "wrong", "{}"),
 ]

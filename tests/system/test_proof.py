@@ -12,6 +12,7 @@ import kill_points
 import mutate
 import prove
 from conftest import BUILD
+from store_server import choose
 
 BUILD = pathlib.Path(BUILD).resolve()
 ours = pytest.mark.skipif("MONGODB_URI" in os.environ, reason="the store at MONGODB_URI is not ours to kill")
@@ -31,6 +32,14 @@ def test_the_queue_is_linearizable_and_planted_violations_are_found():
 def test_kill_points():
     result = kill_points.run(BUILD, stride=prove.SMALL["stride"], both=False)
     assert result["kill_points"] > 30
+
+
+@ours
+def test_kill_points_of_a_primary():
+    engine, mongod = choose(BUILD)
+    if engine != "mongod":
+        pytest.skip("no mongod: no replica set")
+    assert kill_points.run_primary(BUILD, mongod, stride=prove.SMALL["primary_stride"])["kill_points"] > 5
 
 
 @ours
