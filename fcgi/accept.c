@@ -12,7 +12,8 @@ weight_of(const char *parameters, size_t len)
 	const char *end = parameters + len, *q = parameters;
 	int weight = 0, unit = 1000;
 
-	while (q + 1 < end && !((*q == 'q' || *q == 'Q') && q[1] == '=' && strchr("; \t", q[-1]) != NULL))
+	while (q + 1 < end &&
+	    !((*q == 'q' || *q == 'Q') && q[1] == '=' && strchr("; \t", q[-1]) != NULL))
 		q++;
 	if (q + 1 >= end)
 		return 1000;
@@ -28,7 +29,8 @@ weight_of(const char *parameters, size_t len)
 }
 
 int
-accept_weight(const char *header, bool (*is)(const char *range, size_t len, const char *name), const char *name)
+accept_weight(const char *header, bool (*is)(const char *range, size_t len, const char *name),
+    const char *name)
 {
 	int best = -1;
 

@@ -4,5 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The largest weight, in thousandths, of the ranges that are `name`; -1: there is none. header may be NULL. */
-int accept_weight(const char *header, bool (*is)(const char *range, size_t len, const char *name), const char *name);
+/* The largest weight, in thousandths, among the ranges that match `name`; -1: none does. header may
+ * be NULL. */
+int accept_weight(const char *header, bool (*is)(const char *range, size_t len, const char *name),
+    const char *name);

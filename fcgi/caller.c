@@ -24,7 +24,8 @@ caller_find(const struct conf *conf, const char *authorization)
 		return NULL;
 	for (size_t i = 0; i < conf->n_callers; i++)
 		for (size_t t = 0; t < conf->callers[i].n_tokens; t++)
-			if (CRYPTO_memcmp(hash, conf->callers[i].token_sha256[t], sizeof(hash)) == 0)
+			if (CRYPTO_memcmp(hash, conf->callers[i].token_sha256[t], sizeof(hash)) ==
+			    0)
 				found = &conf->callers[i];
 	return found;
 }

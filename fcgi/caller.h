@@ -3,8 +3,9 @@
 
 #include "base/conf.h"
 
-/* Looks at every caller whatever it finds, and compares hashes in constant time. NULL: no "Bearer TOKEN", or nobody's. */
+/* Compares with every caller's tokens, in constant time, so that the time says nothing. NULL: there
+ * is no "Bearer TOKEN", or no caller has it. */
 const struct conf_caller *caller_find(const struct conf *conf, const char *authorization);
 bool caller_has_cid(const struct conf_caller *c, const char *cid);
-/* Its cids as flow takes them; how many. */
+/* Fills in its cids and returns how many. */
 size_t caller_cids(const struct conf_caller *c, const char *cids[CONF_CIDS_MAX]);

@@ -20,7 +20,8 @@ check_name(const char *text, const void *ctx)
 {
 	(void)ctx;
 	for (; *text != '\0'; text++)
-		if (!isascii(*text) || (!isalnum((unsigned char)*text) && strchr("._-", *text) == NULL))
+		if (!isascii(*text) ||
+		    (!isalnum((unsigned char)*text) && strchr("._-", *text) == NULL))
 			return FIELD_CHARACTER;
 	return FIELD__OK;
 }

@@ -7,7 +7,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-/* Quoted, nothing hidden in it, and no formula: a cell that begins like one gets an apostrophe before it. */
+/* Quoted, nothing hidden in it, and no formula: a cell that begins like one gets an apostrophe
+ * before it. */
 static void
 add_cell(struct buf *b, const char *text)
 {
@@ -41,7 +42,8 @@ static void
 add_link(struct buf *b, const char *prefix, const char *query, const struct payment *last)
 {
 	buf_printf(b, "Link: <%s/payments?", prefix);
-	for (const char *p = query == NULL ? "" : query; *(p += strspn(p, "&")) != '\0'; p += strcspn(p, "&"))
+	for (const char *p = query == NULL ? "" : query; *(p += strspn(p, "&")) != '\0';
+	     p += strcspn(p, "&"))
 		if (strncmp(p, "cursor=", 7) != 0 && memchr(p, '>', strcspn(p, "&")) == NULL)
 			buf_printf(b, "%.*s&", (int)strcspn(p, "&"), p);
 	buf_add_str(b, "cursor=");
@@ -52,8 +54,8 @@ add_link(struct buf *b, const char *prefix, const char *query, const struct paym
 static void
 add_row(struct buf *b, const struct payment *p)
 {
-	const int64_t numbers[] = { p->quantity, p->amount.total, p->amount.tax_free, p->amount.vat, p->amount.point,
-		p->amount.discount };
+	const int64_t numbers[] = { p->quantity, p->amount.total, p->amount.tax_free, p->amount.vat,
+		p->amount.point, p->amount.discount };
 
 	add_cell(b, p->tid);
 	add_kst(b, p->approved_at_ms);
@@ -73,8 +75,8 @@ add_row(struct buf *b, const struct payment *p)
 }
 
 void
-csv_payments(struct reply *r, const struct reply_to *to, const char *query, const struct payment *list, size_t n,
-    bool more)
+csv_payments(struct reply *r, const struct reply_to *to, const char *query,
+    const struct payment *list, size_t n, bool more)
 {
 	struct buf *b = &r->body;
 
@@ -83,7 +85,8 @@ csv_payments(struct reply *r, const struct reply_to *to, const char *query, cons
 	reply_add_header(r, "Content-Disposition", "attachment; filename=\"payments.csv\"");
 	if (more && n > 0)
 		add_link(&r->headers, to->conf->prefix, query, &list[n - 1]);
-	buf_add_str(b, "\xef\xbb\xbf"	/* the byte order mark */
+	buf_add_str(b,
+	    "\xef\xbb\xbf" /* the byte order mark */
 	    "tid,approved_at (KST),created_at (KST),userId,partner_order_id,partner_user_id,cid,aid,item_name,"
 	    "quantity,total,tax_free,vat,point,discount,payment_method_type\r\n");
 	for (size_t i = 0; i < n; i++)

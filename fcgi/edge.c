@@ -44,7 +44,8 @@ edge_clear(struct edge *e)
 static bool
 is_request_id(const char *text)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+	static const char allowed[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 	size_t len = text == NULL ? 0 : strlen(text);
 
 	return len >= 1 && len < REQUEST_ID_CAP && strspn(text, allowed) == len;
@@ -58,7 +59,8 @@ make_request_id(struct edge *e)
 
 	if (e->random_left < ID_BYTES) {
 		if (getrandom(e->random, sizeof(e->random), 0) < 0)
-			e->random[0]++;	/* never seen to fail; if it does, the bytes of before still make an id */
+			/* never seen to fail; if it does, the bytes of before still make an id */
+			e->random[0]++;
 		e->random_left = sizeof(e->random);
 	}
 	e->random_left -= ID_BYTES;
@@ -98,7 +100,8 @@ is_coding(const char *at, size_t len, const char *name)
 	return len == strlen(name) && strncasecmp(at, name, len) == 0;
 }
 
-/* Every coding is "identity". We do not unpack compressed bodies: their size would have to be bounded, too. */
+/* Every coding is "identity". We do not unpack compressed bodies: their size would have to be
+ * bounded, too. */
 static bool
 is_identity(const char *coding)
 {
@@ -183,14 +186,16 @@ log_call(const struct call *c, const struct route *r)
 	metrics_observe_ms(METRIC_REQUEST_SECONDS, route, ms);
 	if (code[0] != '\0')
 		metrics_count(METRIC_PROBLEMS, code, NULL);
-	log_event(LOG_LEVEL_INFO, "request", KV_STR("method", c->in->method), KV_STR("route", route),
-	    KV_INT("status", c->reply->status), KV_STR("code", code[0] == '\0' ? "-" : code), KV_INT("ms", ms),
+	log_event(LOG_LEVEL_INFO, "request", KV_STR("method", c->in->method),
+	    KV_STR("route", route), KV_INT("status", c->reply->status),
+	    KV_STR("code", code[0] == '\0' ? "-" : code), KV_INT("ms", ms),
 	    KV_STR("caller", c->caller == NULL ? "-" : c->caller->name));
 	if (c->reply->status >= 500)
 		log_event(LOG_LEVEL_ERROR, "request_failed", KV_INT("status", c->reply->status),
 		    KV_STR("code", code), KV_STR("why", c->why));
 	else if (c->why[0] != '\0')
-		log_event(LOG_LEVEL_DEBUG, "request_refused", KV_STR("code", code), KV_STR("why", c->why));
+		log_event(LOG_LEVEL_DEBUG, "request_refused", KV_STR("code", code),
+		    KV_STR("why", c->why));
 }
 
 void

@@ -1,5 +1,5 @@
-/* One request in, one answer out: from the bytes of a request to its handler, and the answer back. Knows nothing of
- * FastCGI, so a test calls edge_answer as the worker does. */
+/* One request in, one answer out: from the bytes of a request to its handler, and the answer back.
+ * Knows nothing of FastCGI, so a test calls edge_answer as the worker does. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,8 +11,10 @@
 struct edge;
 struct http_request;
 
-/* Opens no connection: clients connect at first use. False: no memory, or a setting that KakaoPay's client refuses. */
-bool edge_init(struct edge *e, const struct conf *conf, struct error *err) __attribute__((warn_unused_result));
+/* Opens no connection: clients connect at first use. False: no memory, or a setting that KakaoPay's
+ * client refuses. */
+bool edge_init(struct edge *e, const struct conf *conf, struct error *err)
+    __attribute__((warn_unused_result));
 void edge_clear(struct edge *e);
 
 /* Puts the whole answer into *out, as reply_format writes it, and writes one line to the log. */

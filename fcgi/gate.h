@@ -1,6 +1,8 @@
-/* Whether queue and store are there and belong together. A worker that finds either away still serves: refusals, replays and health go on, the rest gets
- * the reason; later requests look again, at most once a second. Once open the gate stays open: queue and store then report their own absences. It closes where the
- * queue turns out to be another one, or not admitted. */
+/* Are queue and store reachable, and do they belong together? If not, the worker still answers
+ * refusals, replays and health checks, and tells the other requests the reason. It looks again when
+ * requests come, at most once a second. Once open, the gate stays open: from then on queue and store
+ * report their own failures. It closes again when the queue turns out to be another one, or one that
+ * was not admitted yet. */
 #pragma once
 
 #include <stdint.h>
@@ -13,9 +15,10 @@ struct gate {
 	char why[200];		/* the last failure, for the log and readyz; "" */
 };
 
-/* site_open. Sets f->gate. Takes at most limit_ms; does nothing where the gate is open or the last try is less than a second old. */
+/* Calls site_open and sets f->gate; takes at most limit_ms. Does nothing while the gate is open, or
+ * within a second of the last try. */
 void gate_try(struct gate *g, struct flow *f, int64_t limit_ms);
-/* Somebody else's site_open found it open. */
+/* The caller has called site_open itself, and it succeeded. */
 void gate_open(struct flow *f, const struct site *site);
-/* A flow has answered: after FR_NOT_READY the next request looks anew. */
+/* Learns from a flow's result: after FR_NOT_READY the next request looks again. */
 void gate_note(struct gate *g, struct flow *f, enum flow_result result);

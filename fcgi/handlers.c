@@ -17,7 +17,8 @@ enum { LIST_LIMIT_MS = 3000 };
 
 /* True: the request was read into its struct. False: the reply says what is wrong with it. */
 static bool
-read_or_refuse(struct call *c, enum request_verdict v, const struct field_errors *errors, const struct error *err)
+read_or_refuse(struct call *c, enum request_verdict v, const struct field_errors *errors,
+    const struct error *err)
 {
 	switch (v) {
 	case REQUEST_OK:
@@ -27,7 +28,8 @@ read_or_refuse(struct call *c, enum request_verdict v, const struct field_errors
 		call_problem(c, PROBLEM_MALFORMED_JSON);
 		return false;
 	case REQUEST_WRONG_FIELDS:
-		snprintf(c->why, sizeof(c->why), "%zu wrong fields, the first %s", errors->n, field_code_name(errors->e[0].code));
+		snprintf(c->why, sizeof(c->why), "%zu wrong fields, the first %s", errors->n,
+		    field_code_name(errors->e[0].code));
 		reply_problem(c->reply, &c->to, PROBLEM_INVALID_FIELDS, NULL, errors);
 		return false;
 	case REQUEST_NO_MEMORY:
@@ -67,7 +69,8 @@ handle_ready(struct call *c)
 	struct error err = { 0 };
 	enum request_verdict v;
 
-	v = request_read_ready(c->e->conf, c->in->body, c->in->body_len, &c->e->ready, &errors, &err);
+	v = request_read_ready(
+	    c->e->conf, c->in->body, c->in->body_len, &c->e->ready, &errors, &err);
 	if (read_or_refuse(c, v, &errors, &err) && merchant_allows(c, rq->attempt.cid)) {
 		flow_ready(call_flow(c), &c->flow_call, rq, a);
 		reply_ready(c->reply, &c->to, &rq->attempt, a);
@@ -86,9 +89,12 @@ handle_approve(struct call *c)
 	struct flow_answer *a = &c->e->answer;
 	struct error err = { 0 };
 	struct request_approve rq;
+	enum request_verdict v;
 
-	if (read_or_refuse(c, request_read_approve(c->in->body, c->in->body_len, &rq, &errors, &err), &errors, &err)) {
-		flow_approve(call_flow(c), &c->flow_call, rq.user_id, rq.room_id, rq.pg_token, cids, n_cids, a);
+	v = request_read_approve(c->in->body, c->in->body_len, &rq, &errors, &err);
+	if (read_or_refuse(c, v, &errors, &err)) {
+		flow_approve(call_flow(c), &c->flow_call, rq.user_id, rq.room_id, rq.pg_token, cids,
+		    n_cids, a);
 		reply_approve(c->reply, &c->to, a);
 		note_answer(c, a);
 	}
@@ -107,9 +113,12 @@ handle_remove(struct call *c)
 	struct flow_answer *a = &c->e->answer;
 	struct error err = { 0 };
 	struct request_remove rq;
+	enum request_verdict v;
 
-	if (read_or_refuse(c, request_read_remove(c->in->body, c->in->body_len, &rq, &errors, &err), &errors, &err)) {
-		flow_remove(call_flow(c), &c->flow_call, by_reservation, rq.user_id, rq.room_id, rq.tid[0] != '\0' ? rq.tid : NULL, cids, n_cids, a);
+	v = request_read_remove(c->in->body, c->in->body_len, &rq, &errors, &err);
+	if (read_or_refuse(c, v, &errors, &err)) {
+		flow_remove(call_flow(c), &c->flow_call, by_reservation, rq.user_id, rq.room_id,
+		    rq.tid[0] != '\0' ? rq.tid : NULL, cids, n_cids, a);
 		reply_remove(c->reply, &c->to, a);
 		note_answer(c, a);
 	}
@@ -136,8 +145,10 @@ handle_refund(struct call *c)
 	struct flow_answer *a = &c->e->answer;
 	struct flow_refund_request rq;
 	struct error err = { 0 };
+	enum request_verdict v;
 
-	if (read_or_refuse(c, request_read_refund(c->in->body, c->in->body_len, &rq, &errors, &err), &errors, &err)) {
+	v = request_read_refund(c->in->body, c->in->body_len, &rq, &errors, &err);
+	if (read_or_refuse(c, v, &errors, &err)) {
 		flow_refund(call_flow(c), &c->flow_call, &rq, cids, n_cids, a);
 		if (a->result == FR_TAX_FREE_REQUIRED)
 			refuse_tax_free(c);
@@ -155,7 +166,8 @@ handle_orders(struct call *c)
 	struct flow_order_answer *a = &c->e->order;
 	struct request_order rq;
 
-	if (read_or_refuse(c, request_read_order(c->in->query, &rq, &errors), &errors, NULL) && merchant_allows(c, rq.cid)) {
+	if (read_or_refuse(c, request_read_order(c->in->query, &rq, &errors), &errors, NULL) &&
+	    merchant_allows(c, rq.cid)) {
 		flow_order(call_flow(c), &c->flow_call, rq.cid, rq.order, a);
 		reply_order(c->reply, &c->to, &rq, a);
 		call_explain(c, a->detail);
@@ -176,12 +188,14 @@ static void
 history_failed(struct call *c, const struct error *err)
 {
 	call_explain(c, err->msg);
-	call_problem(c, err->code == ERR_UNAVAILABLE ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_INTERNAL_ERROR);
+	call_problem(
+	    c, err->code == ERR_UNAVAILABLE ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_INTERNAL_ERROR);
 }
 
 /* A gateway must name a user or an order. An operator may ask for all payments of its cids. */
 static bool
-read_history(struct call *c, bool pages, struct request_history *rq, const char *cids[CONF_CIDS_MAX])
+read_history(
+    struct call *c, bool pages, struct request_history *rq, const char *cids[CONF_CIDS_MAX])
 {
 	bool needs_owner = !(c->caller->roles & ROLE_OPERATOR);
 	struct field_errors errors = { 0 };
@@ -189,7 +203,8 @@ read_history(struct call *c, bool pages, struct request_history *rq, const char 
 	bool ok;
 
 	v = request_read_history(c->in->query, needs_owner, pages, rq, &errors);
-	ok = read_or_refuse(c, v, &errors, NULL) && (rq->cid[0] == '\0' || merchant_allows(c, rq->cid));
+	ok = read_or_refuse(c, v, &errors, NULL) &&
+	    (rq->cid[0] == '\0' || merchant_allows(c, rq->cid));
 	field_errors_clear(&errors);
 	if (!ok)
 		return false;
@@ -214,7 +229,8 @@ handle_payments(struct call *c)
 
 	if (!read_history(c, true, &rq, cids))
 		return;
-	if (!store_history(c->e->flow.store, &rq.h, &list, &n, &more, c->flow_call.deadline_boot_ms, &err)) {
+	if (!store_history(
+		c->e->flow.store, &rq.h, &list, &n, &more, c->flow_call.deadline_boot_ms, &err)) {
 		history_failed(c, &err);
 	} else if (accept_weight(c->in->accept, is_media_type, "text/csv") > 0) {
 		csv_payments(c->reply, &c->to, c->in->query, list, n, more);
@@ -227,8 +243,10 @@ handle_payments(struct call *c)
 static bool
 is_of(const struct payment *p, const struct request_history *rq)
 {
-	return flow_cid_is_one_of(p->cid, rq->h.cids, rq->h.n_cids) && (rq->h.user_id[0] == '\0' || strcmp(rq->h.user_id, p->user_id) == 0) &&
-	    (rq->h.partner_order_id[0] == '\0' || strcmp(rq->h.partner_order_id, p->partner_order_id) == 0);
+	return flow_cid_is_one_of(p->cid, rq->h.cids, rq->h.n_cids) &&
+	    (rq->h.user_id[0] == '\0' || strcmp(rq->h.user_id, p->user_id) == 0) &&
+	    (rq->h.partner_order_id[0] == '\0' ||
+		strcmp(rq->h.partner_order_id, p->partner_order_id) == 0);
 }
 
 void
@@ -243,7 +261,8 @@ handle_payment(struct call *c)
 
 	if (!read_history(c, false, &rq, cids))
 		return;
-	if (!store_payment_get(c->e->flow.store, c->param, &p, &found, c->flow_call.deadline_boot_ms, &err)) {
+	if (!store_payment_get(
+		c->e->flow.store, c->param, &p, &found, c->flow_call.deadline_boot_ms, &err)) {
 		history_failed(c, &err);
 	} else if (!found || !is_of(&p, &rq)) {
 		call_problem(c, PROBLEM_NO_PAYMENT);
@@ -279,7 +298,8 @@ list_room(struct call *c, const char *room)
 		call_problem(c, problem_of_result(f->gate));
 	} else if (!queue_list(f->queue, room, &list, deadline, &err)) {
 		call_explain(c, err.msg);
-		call_problem(c, err.code == ERR_CONFLICT ? PROBLEM_NOT_READY : PROBLEM_QUEUE_UNAVAILABLE);
+		call_problem(
+		    c, err.code == ERR_CONFLICT ? PROBLEM_NOT_READY : PROBLEM_QUEUE_UNAVAILABLE);
 	} else if (!reply_held(c->reply, &c->to, buf_str(&list), list.len)) {
 		call_explain(c, "the queue's list makes no sense");
 		call_problem(c, PROBLEM_INTERNAL_ERROR);

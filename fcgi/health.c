@@ -22,7 +22,7 @@ begin_health(struct call *c, bool well)
 	buf_add_char(&c->reply->body, '{');
 }
 
-/* doc/openapi.json, as the build took it in. */
+/* doc/openapi.json, which the build compiles in. */
 void
 handle_openapi(struct call *c)
 {
@@ -31,7 +31,7 @@ handle_openapi(struct call *c)
 	buf_add_str(&c->reply->body, openapi_text);
 }
 
-/* This process takes requests. Nothing else is looked at. */
+/* This process answers requests. It says nothing of queue or store. */
 void
 handle_livez(struct call *c)
 {
@@ -40,7 +40,7 @@ handle_livez(struct call *c)
 	buf_add_char(&c->reply->body, '}');
 }
 
-/* Told, but no reason to send users away: payments are taken without it, and nothing is lost. */
+/* Reported only: without the courier payments still work, and nothing is lost. */
 static const char *
 courier_word(const char *metrics_dir)
 {
@@ -52,7 +52,7 @@ courier_word(const char *metrics_dir)
 	return clock_wall_ms() / 1000 - looked_s <= LOOKS_EVERY_S ? "ok" : "away";
 }
 
-/* Payments can be taken: store and queue answer now, belong together, and no fence holds. */
+/* Ready: store and queue answer now, belong together, and no fence is up. */
 void
 handle_readyz(struct call *c)
 {
@@ -61,7 +61,8 @@ handle_readyz(struct call *c)
 	struct site site;
 	bool store = store_ping(f->store, clock_boot_ms() + HEALTH_LIMIT_MS, &store_err);
 	bool open = site_open(f->store, f->queue, &site, clock_boot_ms() + HEALTH_LIMIT_MS, &err);
-	bool queue = site.fence != SITE_QUEUE_AWAY, fenced = queue && site.fence != SITE_OPEN && site.fence != SITE_STORE_AWAY;
+	bool queue = site.fence != SITE_QUEUE_AWAY,
+	     fenced = queue && site.fence != SITE_OPEN && site.fence != SITE_STORE_AWAY;
 	bool well = store && open && site.hello.fence[0] == '\0';
 	struct buf *b = &c->reply->body;
 
@@ -84,7 +85,7 @@ handle_readyz(struct call *c)
 		call_explain(c, !store ? store_err.msg : !open ? err.msg : site.hello.fence);
 }
 
-/* A queue that is away is a value, not an error. */
+/* A queue that cannot be reached is a metric, not an error. */
 void
 handle_metrics(struct call *c)
 {
@@ -92,6 +93,7 @@ handle_metrics(struct call *c)
 
 	c->reply->status = 200;
 	reply_add_header(c->reply, "Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-	if (!metrics_page(c->e->conf, c->e->flow.queue, clock_boot_ms() + HEALTH_LIMIT_MS, &c->reply->body, &err))
+	if (!metrics_page(c->e->conf, c->e->flow.queue, clock_boot_ms() + HEALTH_LIMIT_MS,
+		&c->reply->body, &err))
 		call_explain(c, err.msg);
 }

@@ -1,4 +1,5 @@
-/* What programs that watch ask for: is it alive, is it ready, what does it count, what can it do. */
+/* What programs that watch ask for: is it alive, is it ready, what does it count, what can it do.
+ */
 #pragma once
 
 struct call;

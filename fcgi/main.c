@@ -65,7 +65,9 @@ read_options(int argc, char **argv, struct options *o)
 			o->check = true;
 		} else if (c == 'w') {
 			if (!read_workers(optarg, &o->workers)) {
-				fprintf(stderr, "roompay.fcgi: --workers takes a number from 1 to %d\n", WORKERS_MAX);
+				fprintf(stderr,
+				    "roompay.fcgi: --workers takes a number from 1 to %d\n",
+				    WORKERS_MAX);
 				return EXIT_USAGE;
 			}
 		} else if (c == 'V') {
@@ -97,7 +99,8 @@ is_unix(int fd)
 	return getsockname(fd, (struct sockaddr *)&ss, &len) == 0 && ss.ss_family == AF_UNIX;
 }
 
-/* systemd's way: the variable must say that it is us, or it was meant for somebody whose child we are. */
+/* systemd's way: the variable must say that it is us, or it was meant for somebody whose child we
+ * are. */
 static bool
 is_for_us(const char *variable)
 {
@@ -110,7 +113,8 @@ static bool
 has_systemd_socket(void)
 {
 	const char *fds = getenv("LISTEN_FDS");
-	bool ours = is_for_us("LISTEN_PID") && fds != NULL && strtol(fds, NULL, 10) == 1 && is_listening(SYSTEMD_FD);
+	bool ours = is_for_us("LISTEN_PID") && fds != NULL && strtol(fds, NULL, 10) == 1 &&
+	    is_listening(SYSTEMD_FD);
 
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
@@ -118,7 +122,8 @@ has_systemd_socket(void)
 	return ours;
 }
 
-/* The file of a master that is gone is removed; one behind which somebody answers, or which is no socket, is not. */
+/* The file of a master that is gone is removed; one behind which somebody answers, or which is no
+ * socket, is not. */
 static bool
 clear_stale(const struct sockaddr_un *sun, struct error *err)
 {
@@ -148,7 +153,8 @@ open_socket(const char *path, struct stat *made, struct error *err)
 	int fd, rc;
 
 	if (path[0] == '\0' || strlen(path) >= sizeof(sun.sun_path)) {
-		error_set(err, ERR_INPUT, "[fcgi] socket is %s", path[0] == '\0' ? "not set, and no socket was inherited" : "too long");
+		error_set(err, ERR_INPUT, "[fcgi] socket is %s",
+		    path[0] == '\0' ? "not set, and no socket was inherited" : "too long");
 		return -1;
 	}
 	memcpy(sun.sun_path, path, strlen(path) + 1);
@@ -176,7 +182,8 @@ remove_socket(const char *path, const struct stat *made)
 {
 	struct stat now;
 
-	if (made->st_ino != 0 && lstat(path, &now) == 0 && now.st_ino == made->st_ino && now.st_dev == made->st_dev)
+	if (made->st_ino != 0 && lstat(path, &now) == 0 && now.st_ino == made->st_ino &&
+	    now.st_dev == made->st_dev)
 		unlink(path);
 }
 
@@ -216,10 +223,12 @@ serve(const struct options *o)
 	int status;
 
 	if (fd >= 0 && !is_unix(fd)) {
-		error_set(&err, ERR_INPUT, "the inherited socket is no Unix socket: FastCGI is not for a network");
+		error_set(&err, ERR_INPUT,
+		    "the inherited socket is no Unix socket: FastCGI is not for a network");
 		return fail(&err);
 	}
-	if (systemd || !stdin_listens || o->workers > 0 || is_for_us("SYSTEMD_EXEC_PID"))	/* the last: StandardInput=socket */
+	/* the last: StandardInput=socket */
+	if (systemd || !stdin_listens || o->workers > 0 || is_for_us("SYSTEMD_EXEC_PID"))
 		return run_master(o, fd);
 	status = worker_run(&confs[0], fd, NULL);
 	conf_clear(&confs[0]);

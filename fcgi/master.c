@@ -19,8 +19,15 @@
 #include "base/notify.h"
 #include "fcgi/worker.h"
 
-enum { SLOTS_MAX = 1000, LOOK_EVERY_MS = 250, STUCK_MARGIN_MS = 3000, DRAIN_MARGIN_MS = 2000, STEADY_MS = 5000, BACKOFF_MIN_MS = 50,
-	BACKOFF_MAX_MS = 5000 };
+enum {
+	SLOTS_MAX = 1000,
+	LOOK_EVERY_MS = 250,
+	STUCK_MARGIN_MS = 3000,
+	DRAIN_MARGIN_MS = 2000,
+	STEADY_MS = 5000,
+	BACKOFF_MIN_MS = 50,
+	BACKOFF_MAX_MS = 5000
+};
 
 struct slot {
 	pid_t pid;		/* 0: empty */
@@ -69,7 +76,8 @@ start_worker(const struct master *m, size_t i)
 	log_event(LOG_LEVEL_INFO, "worker_started", KV_INT("worker", pid));
 }
 
-/* One that lived for a while is replaced at once; one that dies again and again is given more and more time. */
+/* One that lived for a while is replaced at once; one that dies again and again is given more and
+ * more time. */
 static void
 set_backoff(struct slot *s, int64_t now)
 {
@@ -78,7 +86,8 @@ set_backoff(struct slot *s, int64_t now)
 	else if (s->backoff_ms == 0)
 		s->backoff_ms = BACKOFF_MIN_MS;
 	else
-		s->backoff_ms = s->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : s->backoff_ms * 2;
+		s->backoff_ms =
+		    s->backoff_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : s->backoff_ms * 2;
 	s->not_before_ms = now + s->backoff_ms;
 }
 
@@ -86,10 +95,11 @@ static void
 log_death(pid_t pid, int status, bool told)
 {
 	if (WIFSIGNALED(status))
-		log_event(told ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "worker_died", KV_INT("worker", pid), KV_INT("signal", WTERMSIG(status)));
+		log_event(told ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "worker_died",
+		    KV_INT("worker", pid), KV_INT("signal", WTERMSIG(status)));
 	else
-		log_event(told && WEXITSTATUS(status) == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "worker_ended", KV_INT("worker", pid),
-		    KV_INT("status", WEXITSTATUS(status)));
+		log_event(told && WEXITSTATUS(status) == 0 ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR,
+		    "worker_ended", KV_INT("worker", pid), KV_INT("status", WEXITSTATUS(status)));
 }
 
 static void
@@ -117,7 +127,8 @@ start_missing(const struct master *m)
 			start_worker(m, i);
 }
 
-/* A request that is still running long after its deadline hangs in something that has no time-out. */
+/* A request that is still running long after its deadline hangs in something that has no time-out.
+ */
 static void
 kill_stuck(const struct master *m)
 {
@@ -126,9 +137,11 @@ kill_stuck(const struct master *m)
 	for (size_t i = 0; i < n_slots; i++) {
 		int64_t began = atomic_load(&beats[i]);
 
-		if (slots[i].pid == 0 || began == 0 || now - began < m->conf->deadline_ms + STUCK_MARGIN_MS)
+		if (slots[i].pid == 0 || began == 0 ||
+		    now - began < m->conf->deadline_ms + STUCK_MARGIN_MS)
 			continue;
-		log_event(LOG_LEVEL_ERROR, "worker_stuck", KV_INT("worker", slots[i].pid), KV_INT("ms", now - began));
+		log_event(LOG_LEVEL_ERROR, "worker_stuck", KV_INT("worker", slots[i].pid),
+		    KV_INT("ms", now - began));
 		kill(slots[i].pid, SIGKILL);
 		atomic_store(&beats[i], 0);
 	}
@@ -143,7 +156,8 @@ tell_to_end(struct slot *s)
 	kill(s->pid, SIGTERM);
 }
 
-/* One worker at a time is on its way out, so that the others go on. Those above the number wanted end too. */
+/* One worker at a time is on its way out, so that the others go on. Those above the number wanted
+ * end too. */
 static void
 replace_old(const struct master *m)
 {
@@ -168,7 +182,8 @@ reload(struct master *m)
 		return;
 	}
 	if (strcmp(fresh->fcgi_socket, m->conf->fcgi_socket) != 0)
-		log_event(LOG_LEVEL_WARN, "reload_partly", KV_STR("why", "another socket needs a restart"));
+		log_event(LOG_LEVEL_WARN, "reload_partly",
+		    KV_STR("why", "another socket needs a restart"));
 	conf_clear(m->conf);
 	m->spare = m->conf;
 	m->conf = fresh;
@@ -204,7 +219,8 @@ tell_watchdog(int64_t now)
 	notify("WATCHDOG=1");
 }
 
-/* The next signal, or 0 when it is time to look around: a slot that waits for its next worker is not kept waiting longer than it should. */
+/* The next signal, or 0 when it is time to look around: a slot that waits for its next worker is
+ * not kept waiting longer than it should. */
 static int
 next_signal(const sigset_t *set)
 {
@@ -214,7 +230,8 @@ next_signal(const sigset_t *set)
 
 	tell_watchdog(now);	/* here, where both loops wait: a master that drains lives, too */
 	for (size_t i = 0; i < n_slots; i++)
-		if (slots[i].pid == 0 && slots[i].not_before_ms > now && slots[i].not_before_ms - now < wait_ms)
+		if (slots[i].pid == 0 && slots[i].not_before_ms > now &&
+		    slots[i].not_before_ms - now < wait_ms)
 			wait_ms = slots[i].not_before_ms - now;
 	wait.tv_nsec = (long)wait_ms * 1000000L;
 	sig = sigtimedwait(set, NULL, &wait);
@@ -254,7 +271,8 @@ master_run(struct master *m)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	metrics_open(m->conf->metrics_dir, METRICS_FCGI);
 	n_slots = (size_t)wanted(m);
-	beats = mmap(NULL, SLOTS_MAX * sizeof(*beats), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	beats = mmap(NULL, SLOTS_MAX * sizeof(*beats), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (beats == MAP_FAILED) {
 		log_event(LOG_LEVEL_ERROR, "master_failed", KV_STR("error", strerror(errno)));
 		return 1;

@@ -21,10 +21,12 @@ count_of(struct json_object *counts, const char *name)
 static void
 add_metric(struct buf *b, const char *name, const char *type, const char *help, int64_t value)
 {
-	buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n%s %lld\n", name, help, name, type, name, (long long)value);
+	buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n%s %lld\n", name, help, name, type, name,
+	    (long long)value);
 }
 
-/* syncs_500, syncs_1000, ...: how many took up to so many us; at last syncs_0: how many took longer. */
+/* syncs_500, syncs_1000, ...: how many took up to so many us; at last syncs_0: how many took
+ * longer. */
 static void
 add_syncs(struct buf *b, struct json_object *counts)
 {
@@ -44,7 +46,9 @@ add_syncs(struct buf *b, struct json_object *counts)
 		if (us > 0)
 			bounds[i++] = (double)us / 1e6;
 	}
-	metrics_print_histogram(b, "roompay_journal_sync_seconds", "Time that a sync of the queue's journal took.", bounds, n, i, (double)count_of(counts, "sync_us") / 1e6);
+	metrics_print_histogram(b, "roompay_journal_sync_seconds",
+	    "Time that a sync of the queue's journal took.", bounds, n, i,
+	    (double)count_of(counts, "sync_us") / 1e6);
 }
 
 static void
@@ -66,22 +70,28 @@ add_queue(struct buf *b, struct json_object *counts)
 
 	buf_add_str(b, "# HELP roompay_holds Holds by state.\n# TYPE roompay_holds gauge\n");
 	for (enum hold_state s = 0; s < HOLD__MAX; s++)
-		buf_printf(b, "roompay_holds{state=\"%s\"} %lld\n", hold_state_name(s), (long long)count_of(counts, hold_state_name(s)));
+		buf_printf(b, "roompay_holds{state=\"%s\"} %lld\n", hold_state_name(s),
+		    (long long)count_of(counts, hold_state_name(s)));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		add_metric(b, rows[i].name, rows[i].type, rows[i].help, count_of(counts, rows[i].count));
+		add_metric(
+		    b, rows[i].name, rows[i].type, rows[i].help, count_of(counts, rows[i].count));
 	add_syncs(b, counts);
 }
 
 bool
-metrics_page(const struct conf *conf, struct queue *q, int64_t deadline_boot_ms, struct buf *out, struct error *err)
+metrics_page(const struct conf *conf, struct queue *q, int64_t deadline_boot_ms, struct buf *out,
+    struct error *err)
 {
 	struct json_object *counts = NULL;
 	struct buf text = BUF_INIT;
 	bool whole, up;
 
-	buf_printf(out, "# HELP roompay_build_info The program that answers.\n# TYPE roompay_build_info gauge\nroompay_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
+	buf_printf(out,
+	    "# HELP roompay_build_info The program that answers.\n# TYPE roompay_build_info gauge\nroompay_build_info{version=\"%s\"} 1\n",
+	    PACKAGE_VERSION);
 	whole = metrics_print(conf->metrics_dir, out, err);
-	up = queue_stats(q, &text, deadline_boot_ms, err) && strict_parse_object(buf_str(&text), text.len, 1, &counts, err);
+	up = queue_stats(q, &text, deadline_boot_ms, err) &&
+	    strict_parse_object(buf_str(&text), text.len, 1, &counts, err);
 	add_metric(out, "roompay_queue_up", "gauge", "The queue answers.", up);
 	if (up)
 		add_queue(out, counts);

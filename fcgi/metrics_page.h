@@ -1,4 +1,5 @@
-/* GET /metrics: what the site's programs counted (base/metrics.h), and what the queue tells of itself now. */
+/* GET /metrics: what the site's programs counted (base/metrics.h), and what the queue tells of
+ * itself now. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,4 +10,5 @@
 #include "queue/client/queue.h"
 
 /* Always a page in *out; false: something is missing on it, err says what. */
-bool metrics_page(const struct conf *conf, struct queue *q, int64_t deadline_boot_ms, struct buf *out, struct error *err);
+bool metrics_page(const struct conf *conf, struct queue *q, int64_t deadline_boot_ms,
+    struct buf *out, struct error *err);

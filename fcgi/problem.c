@@ -215,7 +215,8 @@ language_choose(const char *accept_language)
 	int weight[LANGUAGE__MAX], any = accept_weight(accept_language, range_is_any, "*");
 
 	for (int l = 0; l < LANGUAGE__MAX; l++) {
-		weight[l] = accept_weight(accept_language, range_is, language_tag((enum language)l));
+		weight[l] =
+		    accept_weight(accept_language, range_is, language_tag((enum language)l));
 		if (weight[l] < 0)	/* not named */
 			weight[l] = any > 0 ? any : 0;
 	}

@@ -1,4 +1,4 @@
-/* The query string of a URL as an object of texts, so that the rules for the members of bodies serve for it too. */
+/* The query string of a URL as an object of texts. So the same rules check query strings and bodies. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,6 +7,9 @@
 
 struct json_object;
 
-/* "a=1&b=%ED%95%9C": names and values decoded as HTML forms write them (+ is a blank). *out: json_object_put. A name that comes twice is in *errors; a value
- * that no JSON text could hold (no UTF-8, or with a NUL) becomes a control character, which no rule lets through. False: no memory (errors->bad too). */
-bool query_read(const char *query, struct json_object **out, struct field_errors *errors) __attribute__((warn_unused_result));
+/* Reads "a=1&b=%ED%95%9C", decoded as HTML forms are (base/form.h). The caller releases *out with
+ * json_object_put. A name that comes twice is an error in *errors. A value with a NUL, or that is not
+ * UTF-8, becomes a control character, which every rule refuses. False: no memory; errors->bad is set,
+ * too. */
+bool query_read(const char *query, struct json_object **out, struct field_errors *errors)
+    __attribute__((warn_unused_result));

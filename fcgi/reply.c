@@ -10,11 +10,26 @@
 #include "json/strict.h"
 #include "json/write.h"
 
-static const struct { int status; const char *words; } status_words[] = {
-	{ 200, "OK" }, { 202, "Accepted" }, { 204, "No Content" }, { 400, "Bad Request" }, { 401, "Unauthorized" }, { 402, "Payment Required" }, { 403, "Forbidden" },
-	{ 404, "Not Found" }, { 405, "Method Not Allowed" }, { 409, "Conflict" }, { 410, "Gone" }, { 413, "Content Too Large" },
-	{ 415, "Unsupported Media Type" }, { 422, "Unprocessable Content" }, { 429, "Too Many Requests" }, { 500, "Internal Server Error" },
-	{ 502, "Bad Gateway" }, { 503, "Service Unavailable" },
+static const struct { int status; const char *words;
+} status_words[] = {
+	{ 200, "OK" },
+	{ 202, "Accepted" },
+	{ 204, "No Content" },
+	{ 400, "Bad Request" },
+	{ 401, "Unauthorized" },
+	{ 402, "Payment Required" },
+	{ 403, "Forbidden" },
+	{ 404, "Not Found" },
+	{ 405, "Method Not Allowed" },
+	{ 409, "Conflict" },
+	{ 410, "Gone" },
+	{ 413, "Content Too Large" },
+	{ 415, "Unsupported Media Type" },
+	{ 422, "Unprocessable Content" },
+	{ 429, "Too Many Requests" },
+	{ 500, "Internal Server Error" },
+	{ 502, "Bad Gateway" },
+	{ 503, "Service Unavailable" },
 };
 
 static const char *
@@ -56,11 +71,14 @@ void
 reply_format(const struct reply *r, const struct reply_to *to, struct buf *out)
 {
 	if (r->headers.bad || r->body.bad) {
-		buf_printf(out, "Status: 500 Internal Server Error\r\nContent-Type: application/problem+json\r\nX-Request-Id: %s\r\n\r\n",
+		buf_printf(out,
+		    "Status: 500 Internal Server Error\r\nContent-Type: application/problem+json\r\nX-Request-Id: %s\r\n\r\n",
 		    to->request_id);
 		if (!r->head)
-			buf_printf(out, "{\"type\":\"urn:roompay:problem:internal-error\",\"title\":\"Internal error\",\"status\":500,\"code\":\"internal-error\","
-		    "\"charged\":\"unknown\",\"requestId\":\"%s\"}", to->request_id);
+			buf_printf(out,
+			    "{\"type\":\"urn:roompay:problem:internal-error\",\"title\":\"Internal error\",\"status\":500,\"code\":\"internal-error\","
+			    "\"charged\":\"unknown\",\"requestId\":\"%s\"}",
+			    to->request_id);
 		return;
 	}
 	buf_add_str(out, "Status: ");
@@ -80,7 +98,7 @@ reply_format(const struct reply *r, const struct reply_to *to, struct buf *out)
 		buf_add(out, buf_str(&r->body), r->body.len);
 }
 
-/* Whole seconds, at least 1: "Retry-After: 0" would be a loop. */
+/* Whole seconds, at least 1: "Retry-After: 0" would make callers loop. */
 static void
 add_retry_after(struct reply *r, int64_t ms)
 {
@@ -149,7 +167,8 @@ add_provider(struct buf *b, const struct provider_answer *p)
 }
 
 void
-reply_problem(struct reply *r, const struct reply_to *to, enum problem p, const struct flow_answer *a, const struct field_errors *errors)
+reply_problem(struct reply *r, const struct reply_to *to, enum problem p,
+    const struct flow_answer *a, const struct field_errors *errors)
 {
 	const struct problem_row *row = problem_row(p);
 	struct buf *b = &r->body;
@@ -181,7 +200,8 @@ reply_problem(struct reply *r, const struct reply_to *to, enum problem p, const 
 }
 
 void
-reply_ready(struct reply *r, const struct reply_to *to, const struct attempt *at, const struct flow_answer *a)
+reply_ready(struct reply *r, const struct reply_to *to, const struct attempt *at,
+    const struct flow_answer *a)
 {
 	const struct provider_opened *o = &a->ready.opened;
 	struct buf *b = &r->body;
@@ -206,7 +226,8 @@ reply_ready(struct reply *r, const struct reply_to *to, const struct attempt *at
 	json_add_str_member(b, "userId", at->user_id);
 	json_add_str_member(b, "state", "ready");
 	json_add_time_member(b, "expiresAt", a->ready.expires_wall_ms);
-	json_add_int_member(b, "expiresIn", a->ready.expires_in_ms > 0 ? a->ready.expires_in_ms / 1000 : 0);
+	json_add_int_member(
+	    b, "expiresIn", a->ready.expires_in_ms > 0 ? a->ready.expires_in_ms / 1000 : 0);
 	buf_add_str(b, "}}");
 }
 
@@ -217,7 +238,8 @@ add_payment(struct buf *b, const struct payment *p)
 	payment_format(p, b);
 }
 
-/* 202: KakaoPay's answer is not known, or our record of it is not written yet. The same call again tells. */
+/* 202: KakaoPay's answer is not known, or our record of it is not written yet. The same call again
+ * tells. */
 static void
 reply_later(struct reply *r, const struct flow_answer *a)
 {
@@ -231,7 +253,7 @@ reply_later(struct reply *r, const struct flow_answer *a)
 	buf_add_char(b, '}');
 }
 
-/* Begins a 200. False: it is none, and the reply is made. */
+/* Begins a 200. False: the result is no success, and the reply is complete. */
 static bool
 begin_success(struct reply *r, const struct reply_to *to, const struct flow_answer *a)
 {
@@ -260,7 +282,8 @@ reply_approve(struct reply *r, const struct reply_to *to, const struct flow_answ
 	json_add_str_member(b, "state", attempt_state_name(a->state));
 	if (a->has_payment)
 		add_payment(b, &a->payment);
-	json_add_raw_member(b, "reservationInfo", a->reservation_info[0] != '\0' ? a->reservation_info : "null");
+	json_add_raw_member(
+	    b, "reservationInfo", a->reservation_info[0] != '\0' ? a->reservation_info : "null");
 	buf_add_char(b, '}');
 }
 
@@ -274,7 +297,8 @@ reply_remove(struct reply *r, const struct reply_to *to, const struct flow_answe
 	json_add_bool_member(b, "removed", a->removed);
 	if (a->removed) {
 		json_add_str_member(b, "state", attempt_state_name(a->state));
-		json_add_raw_member(b, "reservationInfo", a->reservation_info[0] != '\0' ? a->reservation_info : "null");
+		json_add_raw_member(b, "reservationInfo",
+		    a->reservation_info[0] != '\0' ? a->reservation_info : "null");
 		if (a->has_payment)
 			add_payment(b, &a->payment);
 	}
@@ -304,7 +328,8 @@ reply_refund(struct reply *r, const struct reply_to *to, const struct flow_answe
 }
 
 static void
-add_life(struct buf *b, const char *state, enum flow_charged charged, int64_t refunded, enum flow_next next)
+add_life(struct buf *b, const char *state, enum flow_charged charged, int64_t refunded,
+    enum flow_next next)
 {
 	json_add_str_member(b, "state", state);
 	add_charged(b, charged);
@@ -332,7 +357,8 @@ add_attempt(struct buf *b, const struct flow_order_attempt *t)
 }
 
 void
-reply_order(struct reply *r, const struct reply_to *to, const struct request_order *rq, const struct flow_order_answer *a)
+reply_order(struct reply *r, const struct reply_to *to, const struct request_order *rq,
+    const struct flow_order_answer *a)
 {
 	struct buf *b = &r->body;
 
@@ -387,7 +413,8 @@ reply_payments(struct reply *r, const struct payment *list, size_t n, bool more)
 }
 
 bool
-reply_payment(struct reply *r, const struct reply_to *to, const struct payment *p, const struct flow_order_answer *a)
+reply_payment(struct reply *r, const struct reply_to *to, const struct payment *p,
+    const struct flow_order_answer *a)
 {
 	struct flow_answer why = { .result = a->result };
 	size_t i = 0;
@@ -407,15 +434,17 @@ reply_payment(struct reply *r, const struct reply_to *to, const struct payment *
 	return true;
 }
 
-/* One row of the queue's list to one of ours. */
+/* Turns one row of the queue's list into one of the answer. */
 static bool
 add_held(struct buf *b, struct json_object *row, const struct conf *conf)
 {
 	struct json_object *start, *end, *state;
 	int from, to;
 
-	if (!json_object_object_get_ex(row, "start", &start) || !json_object_object_get_ex(row, "end", &end) ||
-	    !json_object_object_get_ex(row, "state", &state) || !json_object_is_type(state, json_type_string))
+	if (!json_object_object_get_ex(row, "start", &start) ||
+	    !json_object_object_get_ex(row, "end", &end) ||
+	    !json_object_object_get_ex(row, "state", &state) ||
+	    !json_object_is_type(state, json_type_string))
 		return false;
 	from = json_object_get_int(start);
 	to = json_object_get_int(end);

@@ -1,4 +1,5 @@
-/* What goes back: status, header lines, body. The JSON of each answer (doc/http.md) is written here. */
+/* What goes back: status, header lines, body. The JSON of each answer (doc/http.md) is written
+ * here. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,8 +14,11 @@
 struct reply {
 	int status;
 	const char *code;	/* of the problem, for the log; "" where there is none */
-	bool head;		/* the answer to HEAD: headers as for GET, Content-Length too, and no body */
-	struct buf headers;	/* "Name: value\r\n" each; Status, Content-Length and Cache-Control are added by reply_format */
+	/* the answer to HEAD: headers as for GET, Content-Length too, and no body */
+	bool head;
+	/* "Name: value\r\n" each; Status, Content-Length and Cache-Control are added by
+	 * reply_format */
+	struct buf headers;
 	struct buf body;
 };
 
@@ -27,26 +31,34 @@ struct reply_to {		/* for whom it is written */
 void reply_reset(struct reply *r);	/* keeps the memory */
 void reply_clear(struct reply *r);
 void reply_add_header(struct reply *r, const char *name, const char *value);
-/* The whole answer as a FastCGI application sends it. What could not be written for lack of memory becomes a plain 500. */
+/* The whole answer as a FastCGI application sends it. What could not be written for lack of memory
+ * becomes a plain 500. */
 void reply_format(const struct reply *r, const struct reply_to *to, struct buf *out);
 
-/* a: what the flow knows of it (charged, Retry-After, conflicts, KakaoPay's words), may be NULL. errors: the wrong fields, may be NULL. */
-void reply_problem(struct reply *r, const struct reply_to *to, enum problem p, const struct flow_answer *a, const struct field_errors *errors);
+/* a: what the flow knows of it (charged, Retry-After, conflicts, KakaoPay's words), may be NULL.
+ * errors: the wrong fields, may be NULL. */
+void reply_problem(struct reply *r, const struct reply_to *to, enum problem p,
+    const struct flow_answer *a, const struct field_errors *errors);
 
 /* Each takes a->result FR_OK, FR_UNKNOWN or FR_RECORDING; any other result is its problem. */
-void reply_ready(struct reply *r, const struct reply_to *to, const struct attempt *at, const struct flow_answer *a);
+void reply_ready(struct reply *r, const struct reply_to *to, const struct attempt *at,
+    const struct flow_answer *a);
 void reply_approve(struct reply *r, const struct reply_to *to, const struct flow_answer *a);
 void reply_remove(struct reply *r, const struct reply_to *to, const struct flow_answer *a);
 
 void reply_refund(struct reply *r, const struct reply_to *to, const struct flow_answer *a);
 
 /* GET /orders */
-void reply_order(struct reply *r, const struct reply_to *to, const struct request_order *rq, const struct flow_order_answer *a);
+void reply_order(struct reply *r, const struct reply_to *to, const struct request_order *rq,
+    const struct flow_order_answer *a);
 
 /* GET /payments: a page, and where the next one begins. As CSV: fcgi/csv.h. */
 void reply_payments(struct reply *r, const struct payment *list, size_t n, bool more);
-/* GET /payments/{tid}: the payment and what became of it. False: it is none of the order's attempts, and nothing was written. */
-bool reply_payment(struct reply *r, const struct reply_to *to, const struct payment *p, const struct flow_order_answer *a);
+/* GET /payments/{tid}: the payment and what became of it. False: it is none of the order's
+ * attempts, and nothing was written. */
+bool reply_payment(struct reply *r, const struct reply_to *to, const struct payment *p,
+    const struct flow_order_answer *a);
 
-/* GET /queue: list is the queue's own text, [{"start":MINUTE OF THE WEEK,"end":...,"state":...}, ...]. False: it is not. */
+/* GET /queue: list is the queue's own text, [{"start":MINUTE OF THE WEEK,"end":...,"state":...},
+ * ...]. False: it is not. */
 bool reply_held(struct reply *r, const struct reply_to *to, const char *list, size_t len);

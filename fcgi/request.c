@@ -17,7 +17,7 @@
 
 /* --- approvePayment, removePaymentInQueue, cancelPayment */
 
-struct place {			/* a room as it was written */
+struct place {			/* the room in the caller's spelling */
 	char room[UTF8_CAP(24)];
 };
 
@@ -54,10 +54,12 @@ static const struct field_rule refund_rules[] = {
 /* clang-format on */
 
 static enum request_verdict
-read_flat(const char *body, size_t len, const struct field_rule *rules, size_t n_rules, void *form, struct field_errors *errors, struct error *err)
+read_flat(const char *body, size_t len, const struct field_rule *rules, size_t n_rules, void *form,
+    struct field_errors *errors, struct error *err)
 {
 	struct json_object *tree = NULL;
-	enum request_verdict v = verdict_of_parse(strict_parse_object(body, len, STRICT_DEPTH, &tree, err), err);
+	enum request_verdict v =
+	    verdict_of_parse(strict_parse_object(body, len, STRICT_DEPTH, &tree, err), err);
 
 	if (v != REQUEST_OK)
 		return v;
@@ -67,10 +69,12 @@ read_flat(const char *body, size_t len, const struct field_rule *rules, size_t n
 }
 
 enum request_verdict
-request_read_approve(const char *body, size_t len, struct request_approve *out, struct field_errors *errors, struct error *err)
+request_read_approve(const char *body, size_t len, struct request_approve *out,
+    struct field_errors *errors, struct error *err)
 {
 	struct approve_form f = { 0 };
-	enum request_verdict v = read_flat(body, len, approve_rules, sizeof(approve_rules) / sizeof(approve_rules[0]), &f, errors, err);
+	enum request_verdict v = read_flat(body, len, approve_rules,
+	    sizeof(approve_rules) / sizeof(approve_rules[0]), &f, errors, err);
 
 	check_read_room(f.place.room, f.rq.room_id);
 	*out = f.rq;
@@ -79,24 +83,28 @@ request_read_approve(const char *body, size_t len, struct request_approve *out, 
 }
 
 enum request_verdict
-request_read_remove(const char *body, size_t len, struct request_remove *out, struct field_errors *errors, struct error *err)
+request_read_remove(const char *body, size_t len, struct request_remove *out,
+    struct field_errors *errors, struct error *err)
 {
 	struct remove_form f = { 0 };
-	enum request_verdict v = read_flat(body, len, remove_rules, sizeof(remove_rules) / sizeof(remove_rules[0]), &f, errors, err);
+	enum request_verdict v = read_flat(body, len, remove_rules,
+	    sizeof(remove_rules) / sizeof(remove_rules[0]), &f, errors, err);
 
 	check_read_room(f.place.room, f.rq.room_id);
 	*out = f.rq;
 	return v;
 }
 
-/* A tax-free part has no meaning without the whole, and is not more than it. */
+/* A tax-free amount needs an amount, and is at most that. */
 enum request_verdict
-request_read_refund(const char *body, size_t len, struct flow_refund_request *out, struct field_errors *errors, struct error *err)
+request_read_refund(const char *body, size_t len, struct flow_refund_request *out,
+    struct field_errors *errors, struct error *err)
 {
 	enum request_verdict v;
 
 	*out = (struct flow_refund_request){ .asked = { -1, -1 } };
-	v = read_flat(body, len, refund_rules, sizeof(refund_rules) / sizeof(refund_rules[0]), out, errors, err);
+	v = read_flat(body, len, refund_rules, sizeof(refund_rules) / sizeof(refund_rules[0]), out,
+	    errors, err);
 	if (v != REQUEST_OK || out->asked.tax_free < 0)
 		return v;
 	if (out->asked.amount < 0)
@@ -124,7 +132,8 @@ static const struct field_rule order_rules[] = {
 /* clang-format on */
 
 static enum request_verdict
-read_query(const char *query, const struct field_rule *rules, size_t n_rules, void *form, struct field_errors *errors)
+read_query(const char *query, const struct field_rule *rules, size_t n_rules, void *form,
+    struct field_errors *errors)
 {
 	struct json_object *tree = NULL;
 
@@ -138,7 +147,8 @@ enum request_verdict
 request_read_room(const char *query, char room_id[ROOM_CAP], struct field_errors *errors)
 {
 	struct room_form f = { "" };
-	enum request_verdict v = read_query(query, room_rules, sizeof(room_rules) / sizeof(room_rules[0]), &f, errors);
+	enum request_verdict v =
+	    read_query(query, room_rules, sizeof(room_rules) / sizeof(room_rules[0]), &f, errors);
 
 	check_read_room(f.room, room_id);
 	return v;
@@ -148,10 +158,11 @@ enum request_verdict
 request_read_order(const char *query, struct request_order *out, struct field_errors *errors)
 {
 	memset(out, 0, sizeof(*out));
-	return read_query(query, order_rules, sizeof(order_rules) / sizeof(order_rules[0]), out, errors);
+	return read_query(
+	    query, order_rules, sizeof(order_rules) / sizeof(order_rules[0]), out, errors);
 }
 
-/* Texts of the query, before they are what they mean. */
+/* The parameters as texts. */
 struct history_form {
 	struct request_history rq;
 	char room[UTF8_CAP(100)], from[40], to[40], limit[40], cursor[TID_CAP + 24];
@@ -185,7 +196,8 @@ parse_cursor(const char *text, struct store_mark *out)
 {
 	size_t digits = strspn(text, "0123456789abcdef");
 
-	if (digits < 1 || digits > 12 || text[digits] != '.' || text[digits + 1] == '\0' || strlen(text + digits + 1) >= sizeof(out->tid) ||
+	if (digits < 1 || digits > 12 || text[digits] != '.' || text[digits + 1] == '\0' ||
+	    strlen(text + digits + 1) >= sizeof(out->tid) ||
 	    check_alnum(text + digits + 1, NULL) != FIELD__OK)
 		return false;
 	out->approved_at_ms = (int64_t)strtoull(text, NULL, 16);
@@ -224,7 +236,8 @@ static const struct field_rule history_rules[] = {
 enum { N_HISTORY_RULES = sizeof(history_rules) / sizeof(history_rules[0]), N_OWNER_RULES = 2 };
 
 enum request_verdict
-request_read_history(const char *query, bool needs_owner, bool pages, struct request_history *out, struct field_errors *errors)
+request_read_history(const char *query, bool needs_owner, bool pages, struct request_history *out,
+    struct field_errors *errors)
 {
 	struct history_form f = { 0 };
 	enum request_verdict v;
@@ -232,7 +245,8 @@ request_read_history(const char *query, bool needs_owner, bool pages, struct req
 
 	f.rq.h.limit = HISTORY_LIMIT;
 	v = read_query(query, history_rules, pages ? N_HISTORY_RULES : N_OWNER_RULES, &f, errors);
-	if (v == REQUEST_OK && needs_owner && f.rq.h.user_id[0] == '\0' && f.rq.h.partner_order_id[0] == '\0') {
+	if (v == REQUEST_OK && needs_owner && f.rq.h.user_id[0] == '\0' &&
+	    f.rq.h.partner_order_id[0] == '\0') {
 		field_errors_add(errors, "", "userId", FIELD_REQUIRED);
 		v = verdict_of_fields(errors);
 	}

@@ -14,50 +14,61 @@ struct json_object;
 
 enum { REQUEST_MAX = 16 * 1024 };	/* bytes of a body */
 
-struct request_ready {		/* POST /payReady. Large; may be used again without clearing its memory */
+/* POST /payReady. It is large, and may be used again without being zeroed. */
+struct request_ready {
 	struct flow_ready_request rq;
 	struct json_object *tree;	/* rq.ready.user_token points into it */
 	/* while it is being read */
-	const struct json_object *user_info, *payment_info, *reservation_info, *cards, *custom, *token;
+	const struct json_object *user_info, *payment_info, *reservation_info, *cards, *custom,
+	    *token;
 	char top_user[USER_CAP];	/* userId beside userInfo */
 };
-/* rq is whole only with REQUEST_OK. The merchant is not looked up beyond its mode: whether there is one, and whose, is the handler's question. request_ready_clear in every case. */
-enum request_verdict request_read_ready(const struct conf *conf, const char *body, size_t len, struct request_ready *out, struct field_errors *errors,
-	struct error *err);
+/* *out is complete only with REQUEST_OK. Whether the merchant exists, and may be used by this caller,
+ * is for the handler to ask. Call request_ready_clear in every case. */
+enum request_verdict request_read_ready(const struct conf *conf, const char *body, size_t len,
+    struct request_ready *out, struct field_errors *errors, struct error *err);
 void request_ready_clear(struct request_ready *r);
-const struct field_rule *request_ready_rule(size_t i);	/* walks the rules of paymentInfo, for tests: NULL after the last */
+/* Walks the rules of paymentInfo, for tests. NULL after the last. */
+const struct field_rule *request_ready_rule(size_t i);
 
 struct request_approve {	/* POST /approvePayment */
 	char pg_token[101];
 	char user_id[USER_CAP];
 	char room_id[ROOM_CAP];
 };
-enum request_verdict request_read_approve(const char *body, size_t len, struct request_approve *out, struct field_errors *errors, struct error *err);
+enum request_verdict request_read_approve(const char *body, size_t len, struct request_approve *out,
+    struct field_errors *errors, struct error *err);
 
 struct request_remove {		/* POST /removePaymentInQueue */
 	char user_id[USER_CAP];
 	char room_id[ROOM_CAP];
 	char tid[TID_CAP];	/* "": not given */
 };
-enum request_verdict request_read_remove(const char *body, size_t len, struct request_remove *out, struct field_errors *errors, struct error *err);
+enum request_verdict request_read_remove(const char *body, size_t len, struct request_remove *out,
+    struct field_errors *errors, struct error *err);
 
-/* POST /cancelPayment. What depends on the payment is the flow's to say. */
-enum request_verdict request_read_refund(const char *body, size_t len, struct flow_refund_request *out, struct field_errors *errors, struct error *err);
+/* POST /cancelPayment. The flow checks what depends on the payment. */
+enum request_verdict request_read_refund(const char *body, size_t len,
+    struct flow_refund_request *out, struct field_errors *errors, struct error *err);
 
 struct request_order {		/* GET /orders */
 	char cid[CID_CAP], order[ORDER_CAP];
 };
-enum request_verdict request_read_order(const char *query, struct request_order *out, struct field_errors *errors);
+enum request_verdict request_read_order(
+    const char *query, struct request_order *out, struct field_errors *errors);
 
 struct request_history {	/* GET /payments, GET /payments/{tid} */
 	struct store_history h;		/* cids: the handler's to fill */
 	char cid[CID_CAP];		/* "": any of the caller's */
 };
 enum { HISTORY_LIMIT = 50, HISTORY_LIMIT_MAX = 100 };
-/* needs_owner: one of userId and partner_order_id must be there. pages: also from, to, roomId, cursor, limit. */
-enum request_verdict request_read_history(const char *query, bool needs_owner, bool pages, struct request_history *out, struct field_errors *errors);
-/* The cursor of the page behind this payment, as the reader of the query takes it. */
+/* needs_owner: userId or partner_order_id is required. pages: from, to, roomId, cursor and limit are
+ * allowed, too. */
+enum request_verdict request_read_history(const char *query, bool needs_owner, bool pages,
+    struct request_history *out, struct field_errors *errors);
+/* The cursor of the page that follows this payment. */
 void request_cursor(const struct payment *last, struct buf *out);
 
-/* "roomId=..." of a query string, and nothing else. */
-enum request_verdict request_read_room(const char *query, char room_id[ROOM_CAP], struct field_errors *errors);
+/* Reads "roomId=...", the only parameter. */
+enum request_verdict request_read_room(
+    const char *query, char room_id[ROOM_CAP], struct field_errors *errors);

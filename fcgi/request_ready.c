@@ -46,8 +46,9 @@ check_yes_no(const char *text, const void *ctx)
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define READY_AT(member) FIELD_AT(request_ready, member)
-#define PAY_AT(member) \
-	offsetof(struct request_ready, rq.ready.member), sizeof(((struct request_ready *)0)->rq.ready.member)
+#define PAY_AT(member)                                                                             \
+	offsetof(struct request_ready, rq.ready.member),                                           \
+	    sizeof(((struct request_ready *)0)->rq.ready.member)
 #define PAY_STR(member, flags, min, max, check) { #member, FIELD_STR, flags, min, max, PAY_AT(member), check }
 #define PAY_INT(member, flags, min, max) { #member, FIELD_INT, flags, min, max, PAY_AT(member), NULL }
 #define PAY_URL(member) PAY_STR(member, FIELD_NEEDED | FIELD_NOT_COMPARED, 1, 255, check_url)
@@ -56,7 +57,7 @@ check_yes_no(const char *text, const void *ctx)
 
 /* clang-format off */
 static const struct field_rule body_rules[] = {
-	/* the members of the first two are compared, not the objects: they may have others that mean nothing to us */
+	/* Of the first two, our members are compared, not the objects: userInfo may have others. */
 	{ "userInfo",        FIELD_OBJECT, NOT_COMPARED,                0, 0,   READY_AT(user_info),        NULL },
 	{ "paymentInfo",     FIELD_OBJECT, FIELD_NEEDED | NOT_COMPARED, 0, 0,   READY_AT(payment_info),     NULL },
 	{ "userId",          FIELD_STR,    NOT_COMPARED,                1, 100, READY_AT(top_user),         NULL },
@@ -68,7 +69,8 @@ static const struct field_rule user_rules[] = {
 	{ "kakaoAccessToken", FIELD_ANY, NOT_COMPARED, 0, 0,   READY_AT(token), NULL },
 };
 
-/* src: KakaoPay's ready reference, request parameters. Every member is compared unless its row says NOT_COMPARED. */
+/* Every member is compared, unless its row says NOT_COMPARED.
+ * src: KakaoPay's ready reference, request parameters */
 static const struct field_rule pay_rules[] = {
 	PAY_STR(cid,                   true,  10, 10,  check_alnum),
 	PAY_STR(partner_order_id,      true,  1,  100, NULL),
@@ -89,12 +91,14 @@ static const struct field_rule pay_rules[] = {
 	PAY_STR(redirect_scheme_url,   false, 1,  255, check_scheme_url),
 	{ "available_cards", FIELD_ANY,     false, 0, 0, READY_AT(cards),  NULL },
 	{ "custom_json",     FIELD_ANY,     false, 0, 0, READY_AT(custom), NULL },
-	{ "cid_secret",      FIELD_REFUSED, false, 0, 0, 0, 0, NULL },	/* only from the configuration */
+	/* only from the configuration */
+	{ "cid_secret",      FIELD_REFUSED, false, 0, 0, 0, 0, NULL },
 };
 /* clang-format on */
 
-static const char *const card_codes[] = { "SHINHAN", "KB", "HYUNDAI", "LOTTE", "SAMSUNG", "NH", "BC", "HANA", "CITI", "KAKAOBANK", "KAKAOPAY", "WOORI",
-	"WOORI(ONLY)", "GWANGJU", "SUHYUP", "SHINHYUP", "JEONBUK", "JEJU", "SC" };
+static const char *const card_codes[] = { "SHINHAN", "KB", "HYUNDAI", "LOTTE", "SAMSUNG", "NH",
+	"BC", "HANA", "CITI", "KAKAOBANK", "KAKAOPAY", "WOORI", "WOORI(ONLY)", "GWANGJU", "SUHYUP",
+	"SHINHYUP", "JEONBUK", "JEJU", "SC" };
 enum { N_CARDS = sizeof(card_codes) / sizeof(card_codes[0]) };
 
 static bool
@@ -113,10 +117,12 @@ item_of(const struct json_object *array, size_t i)
 }
 
 static void
-keep_text(const struct json_object *v, const char *name, char *out, size_t cap, struct field_errors *errors)
+keep_text(const struct json_object *v, const char *name, char *out, size_t cap,
+    struct field_errors *errors)
 {
 	/* json-c's printer lacks const */
-	const char *text = json_object_to_json_string_ext((struct json_object *)(uintptr_t)v, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	const char *text = json_object_to_json_string_ext((struct json_object *)(uintptr_t)v,
+	    JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 
 	if (text == NULL)
 		errors->bad = true;
@@ -138,7 +144,8 @@ read_cards(struct request_ready *f, struct field_errors *errors)
 	}
 	n = json_object_array_length(f->cards);
 	if (n < 1 || n > N_CARDS)
-		field_errors_add(errors, "/paymentInfo", name, n < 1 ? FIELD_TOO_SHORT : FIELD_TOO_LONG);
+		field_errors_add(
+		    errors, "/paymentInfo", name, n < 1 ? FIELD_TOO_SHORT : FIELD_TOO_LONG);
 	for (size_t i = 0; i < n && n <= N_CARDS; i++) {
 		if (!json_object_is_type(item_of(f->cards, i), json_type_string))
 			field_errors_add_index(errors, "/paymentInfo", name, i, FIELD_TYPE);
@@ -146,7 +153,8 @@ read_cards(struct request_ready *f, struct field_errors *errors)
 			field_errors_add_index(errors, "/paymentInfo", name, i, FIELD_WORD);
 	}
 	if (errors->n == before)
-		keep_text(f->cards, name, f->rq.ready.available_cards, sizeof(f->rq.ready.available_cards), errors);
+		keep_text(f->cards, name, f->rq.ready.available_cards,
+		    sizeof(f->rq.ready.available_cards), errors);
 }
 
 static void
@@ -167,7 +175,8 @@ read_custom(struct request_ready *f, struct field_errors *errors)
 			field_errors_add(errors, "/paymentInfo/custom_json", key, FIELD_CHARACTER);
 	}
 	if (errors->n == before)
-		keep_text(custom, name, f->rq.ready.custom_json, sizeof(f->rq.ready.custom_json), errors);
+		keep_text(
+		    custom, name, f->rq.ready.custom_json, sizeof(f->rq.ready.custom_json), errors);
 }
 
 static void
@@ -177,7 +186,8 @@ read_payment_info(struct request_ready *f, const struct conf *conf, struct field
 
 	if (f->payment_info == NULL)
 		return;
-	field_read(f->payment_info, "/paymentInfo", pay_rules, COUNT(pay_rules), false, conf, f, errors);
+	field_read(
+	    f->payment_info, "/paymentInfo", pay_rules, COUNT(pay_rules), false, conf, f, errors);
 	if (f->cards != NULL)
 		read_cards(f, errors);
 	if (f->custom != NULL)
@@ -196,11 +206,12 @@ read_payment_info(struct request_ready *f, const struct conf *conf, struct field
 		field_errors_add(errors, "/paymentInfo", "vat_amount", FIELD_OUT_OF_RANGE);
 }
 
-/* Only the mode that sends it looks at it: elsewhere it is profile data. */
+/* Checked only in the mode that sends it. In the others it is profile data, which is ignored. */
 static void
 read_user_token(struct request_ready *f, struct field_errors *errors)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~+/=-";
+	static const char allowed[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~+/=-";
 	const char *text;
 
 	if (f->token == NULL) {
@@ -223,14 +234,16 @@ read_user_token(struct request_ready *f, struct field_errors *errors)
 }
 
 static void
-read_user_info(struct request_ready *f, bool has_top_user, const struct conf *conf, struct field_errors *errors)
+read_user_info(struct request_ready *f, bool has_top_user, const struct conf *conf,
+    struct field_errors *errors)
 {
 	const struct conf_merchant *m = conf_merchant(conf, f->rq.ready.cid);
 	bool has_user = false;
 
 	if (f->user_info != NULL) {
 		has_user = json_object_object_get_ex(f->user_info, "userId", NULL);
-		field_read(f->user_info, "/userInfo", user_rules, COUNT(user_rules), true, NULL, f, errors);
+		field_read(f->user_info, "/userInfo", user_rules, COUNT(user_rules), true, NULL, f,
+		    errors);
 	}
 	if (has_user && has_top_user)
 		field_errors_add(errors, "", "userId", FIELD_BOTH);
@@ -275,7 +288,8 @@ has_hidden_but_lines(const char *text)
 static void check_texts(const struct json_object *v, const char *at, struct field_errors *errors);
 
 static void
-check_text_below(const struct json_object *v, const char *at, const char *name, struct field_errors *errors)
+check_text_below(
+    const struct json_object *v, const char *at, const char *name, struct field_errors *errors)
 {
 	struct buf below = BUF_INIT;
 
@@ -293,8 +307,9 @@ check_texts(const struct json_object *v, const char *at, struct field_errors *er
 	struct json_object *value = (struct json_object *)(uintptr_t)v;
 	char index[24];
 
-	if (json_object_is_type(v, json_type_string) && has_hidden_but_lines(json_object_get_string(value)) &&
-	    !field_errors_has(errors, at))	/* roomId has a rule of its own */
+	if (json_object_is_type(v, json_type_string) &&
+	    has_hidden_but_lines(json_object_get_string(value)) &&
+	    !field_errors_has(errors, at)) /* roomId has a rule of its own */
 		field_errors_add(errors, at, NULL, FIELD_CHARACTER);
 	if (json_object_is_type(v, json_type_array))
 		for (size_t i = 0; i < json_object_array_length(v); i++) {
@@ -327,8 +342,8 @@ keep_reservation_info(struct attempt *a, struct strict_span sent, struct field_e
 		memcpy(a->reservation_info, text.data, text.len + 1);
 }
 
-/* Two requests are the same when their compared members have equal values, however these are spelled. The user is compared
- * once, as userInfo.userId, wherever it was sent. */
+/* Two requests are the same when their compared members have equal values, however these are
+ * spelled. The user is compared once, as userInfo.userId, wherever it was sent. */
 static bool
 make_fingerprint(const struct request_ready *r, char out[KEY_CAP])
 {
@@ -347,7 +362,8 @@ make_fingerprint(const struct request_ready *r, char out[KEY_CAP])
 	return true;
 }
 
-/* Only what a body may leave out: the rest is written while reading, or the request is refused. So 16 KiB need no zeroing. */
+/* Only what a body may leave out: the rest is written while reading, or the request is refused. So
+ * 16 KiB need no zeroing. */
 static void
 begin_ready(struct request_ready *r)
 {
@@ -366,21 +382,25 @@ request_ready_rule(size_t i)
 }
 
 enum request_verdict
-request_read_ready(const struct conf *conf, const char *body, size_t len, struct request_ready *out, struct field_errors *errors, struct error *err)
+request_read_ready(const struct conf *conf, const char *body, size_t len, struct request_ready *out,
+    struct field_errors *errors, struct error *err)
 {
 	struct attempt *a = &out->rq.attempt;
 	struct strict_span reservation;
 	enum request_verdict v;
 
 	begin_ready(out);
-	v = verdict_of_parse(strict_parse_object_and_find(body, len, STRICT_DEPTH, &out->tree, "reservationInfo", &reservation, err), err);
+	v = verdict_of_parse(strict_parse_object_and_find(body, len, STRICT_DEPTH, &out->tree,
+				 "reservationInfo", &reservation, err),
+	    err);
 	if (v != REQUEST_OK)
 		return v;
 	field_read(out->tree, "", body_rules, COUNT(body_rules), false, NULL, out, errors);
 	read_payment_info(out, conf, errors);
 	read_user_info(out, json_object_object_get_ex(out->tree, "userId", NULL), conf, errors);
 	if (out->reservation_info != NULL) {
-		schedule_read(out->reservation_info, "/reservationInfo", conf, &out->rq.set, a->room_id, errors);
+		schedule_read(out->reservation_info, "/reservationInfo", conf, &out->rq.set,
+		    a->room_id, errors);
 		check_texts(out->reservation_info, "/reservationInfo", errors);
 		keep_reservation_info(a, reservation, errors);
 	}

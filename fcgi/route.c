@@ -38,7 +38,8 @@ is_route(const struct route *r, const char *path, char param[CALL_PARAM_CAP])
 
 	if (r->path[len - 1] != '/')
 		return strcmp(path, r->path) == 0;
-	if (strncmp(path, r->path, len) != 0 || rest == 0 || rest >= CALL_PARAM_CAP || strchr(path + len, '/') != NULL)
+	if (strncmp(path, r->path, len) != 0 || rest == 0 || rest >= CALL_PARAM_CAP ||
+	    strchr(path + len, '/') != NULL)
 		return false;
 	memcpy(param, path + len, rest + 1);
 	return true;
@@ -58,14 +59,16 @@ find_below(const char *prefix, const char *path, char param[CALL_PARAM_CAP])
 }
 
 const struct route *
-route_find(const char *prefix, const char *script_name, const char *path_info, const char *request_uri, char param[CALL_PARAM_CAP])
+route_find(const char *prefix, const char *script_name, const char *path_info,
+    const char *request_uri, char param[CALL_PARAM_CAP])
 {
 	const struct route *r = NULL;
 	char path[PATH_MAX_LEN + 1];
 	int len;
 
 	param[0] = '\0';
-	len = snprintf(path, sizeof(path), "%s%s", script_name == NULL ? "" : script_name, path_info == NULL ? "" : path_info);
+	len = snprintf(path, sizeof(path), "%s%s", script_name == NULL ? "" : script_name,
+	    path_info == NULL ? "" : path_info);
 	if (len >= 0 && len <= PATH_MAX_LEN)
 		r = find_below(prefix, path, param);
 	if (r != NULL || request_uri == NULL)
@@ -89,7 +92,8 @@ route_allow(const struct route *r)
 bool
 route_takes(const struct route *r, const char *method)
 {
-	return method != NULL && (strcmp(method, r->method) == 0 || (is_get(r) && strcmp(method, "HEAD") == 0));
+	return method != NULL &&
+	    (strcmp(method, r->method) == 0 || (is_get(r) && strcmp(method, "HEAD") == 0));
 }
 
 const struct route *

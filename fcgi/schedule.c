@@ -26,7 +26,8 @@ static const struct field_rule rules[] = {
 };
 /* clang-format on */
 
-/* A JSON number of hours or minutes to whole minutes of the day, 0..1440. 9.1 hours are 546 minutes although no double is 9.1. */
+/* Hours or minutes, as a JSON number, to whole minutes of the day, 0..1440. A tolerance makes 9.1
+ * hours 546 minutes, though no double is exactly 9.1. */
 static enum field_code
 read_time(const struct json_object *v, const struct conf *conf, int *minutes)
 {
@@ -45,7 +46,8 @@ read_time(const struct json_object *v, const struct conf *conf, int *minutes)
 
 /* The weekdays. False where nothing else can be compared with them. */
 static bool
-read_days(const struct form *f, const char *at, int days[INTERVALS_MAX], size_t *n, struct field_errors *errors)
+read_days(const struct form *f, const char *at, int days[INTERVALS_MAX], size_t *n,
+    struct field_errors *errors)
 {
 	const struct json_object *v = f->day != NULL ? f->day : f->days;
 	const char *name = f->day != NULL ? "day" : "days";
@@ -79,8 +81,8 @@ read_days(const struct form *f, const char *at, int days[INTERVALS_MAX], size_t 
 
 /* One time for each of n days; a single number stands for all of them. What is wrong becomes -1. */
 static void
-read_times(const struct json_object *v, const char *at, const char *name, const struct conf *conf, int times[INTERVALS_MAX], size_t n,
-    struct field_errors *errors)
+read_times(const struct json_object *v, const char *at, const char *name, const struct conf *conf,
+    int times[INTERVALS_MAX], size_t n, struct field_errors *errors)
 {
 	bool array = json_object_is_type(v, json_type_array);
 	enum field_code code;
@@ -103,17 +105,19 @@ read_times(const struct json_object *v, const char *at, const char *name, const 
 }
 
 static void
-add_start_error(const struct form *f, const char *at, size_t i, enum field_code code, struct field_errors *errors)
+add_start_error(const struct form *f, const char *at, size_t i, enum field_code code,
+    struct field_errors *errors)
 {
 	if (json_object_is_type(f->start, json_type_array))
 		field_errors_add_index(errors, at, "startTime", i, code);
 	else if (i == 0)
-		field_errors_add(errors, at, "startTime", code);	/* the same number for every day: said once */
+		/* the same number for every day: said once */
+		field_errors_add(errors, at, "startTime", code);
 }
 
 void
-schedule_read(const struct json_object *info, const char *at, const struct conf *conf, struct interval_set *set, char room_id[ROOM_CAP],
-    struct field_errors *errors)
+schedule_read(const struct json_object *info, const char *at, const struct conf *conf,
+    struct interval_set *set, char room_id[ROOM_CAP], struct field_errors *errors)
 {
 	int days[INTERVALS_MAX], start[INTERVALS_MAX], end[INTERVALS_MAX];
 	size_t n = 0, before = errors->n, a, b;
@@ -136,9 +140,11 @@ schedule_read(const struct json_object *info, const char *at, const struct conf 
 	set->n = n;
 	for (size_t i = 0; i < n; i++)
 		if (!interval_make(days[i], start[i], end[i], &set->iv[i]))
-			field_errors_add_index(errors, at, f.day != NULL ? "day" : "days", i, FIELD_OUT_OF_RANGE);
+			field_errors_add_index(
+			    errors, at, f.day != NULL ? "day" : "days", i, FIELD_OUT_OF_RANGE);
 	if (errors->n == before && !interval_set_normalize(set, &a, &b))
-		field_errors_add_index(errors, at, f.day != NULL ? "day" : "days", a > b ? a : b, FIELD_OVERLAP);
+		field_errors_add_index(
+		    errors, at, f.day != NULL ? "day" : "days", a > b ? a : b, FIELD_OVERLAP);
 	check_read_room(f.room, room_id);
 }
 

@@ -18,7 +18,8 @@ static bool
 is_printable(const char *url)
 {
 	for (; *url != '\0'; url++)
-		if ((unsigned char)*url <= ' ' || (unsigned char)*url >= 0x7f || strchr("\\\"<>#", *url) != NULL)
+		if ((unsigned char)*url <= ' ' || (unsigned char)*url >= 0x7f ||
+		    strchr("\\\"<>#", *url) != NULL)
 			return false;
 	return true;
 }
@@ -38,7 +39,8 @@ is_port(const char *text, size_t len)
 	return port >= 1 && port <= 65535;
 }
 
-/* What stands between // and the path: "host", "host:port", "[v6]:port". A user before @ is refused with everything else that is no host. */
+/* What stands between // and the path: "host", "host:port", "[v6]:port". A user before @ is refused
+ * with everything else that is no host. */
 static bool
 split_authority(const char *text, size_t len, struct host *host)
 {
@@ -50,7 +52,8 @@ split_authority(const char *text, size_t len, struct host *host)
 			return false;
 		n++;
 	} else {
-		while (n < len && (isalnum((unsigned char)text[n]) || text[n] == '-' || text[n] == '.'))
+		while (n < len &&
+		    (isalnum((unsigned char)text[n]) || text[n] == '-' || text[n] == '.'))
 			n++;
 		if (n == 0 || text[0] == '-' || text[0] == '.')
 			return false;
@@ -96,14 +99,17 @@ url_check(const char *url, const struct conf *conf)
 enum field_code
 url_check_scheme(const char *url, const struct conf *conf)
 {
-	static const char *const active[] = { "javascript", "vbscript", "data", "file", "blob", "about", "filesystem" };
+	static const char *const active[] = { "javascript", "vbscript", "data", "file", "blob",
+		"about", "filesystem" };
 	size_t len = 0;
 
 	if (strncasecmp(url, "http:", 5) == 0 || strncasecmp(url, "https:", 6) == 0)
 		return url_check(url, conf);
-	while (isalnum((unsigned char)url[len]) || (len > 0 && url[len] != '\0' && strchr("+-.", url[len]) != NULL))
+	while (isalnum((unsigned char)url[len]) ||
+	    (len > 0 && url[len] != '\0' && strchr("+-.", url[len]) != NULL))
 		len++;
-	if (!is_printable(url) || !isalpha((unsigned char)url[0]) || strncmp(url + len, "://", 3) != 0)
+	if (!is_printable(url) || !isalpha((unsigned char)url[0]) ||
+	    strncmp(url + len, "://", 3) != 0)
 		return FIELD_URL;
 	for (size_t i = 0; i < sizeof(active) / sizeof(active[0]); i++)
 		if (len == strlen(active[i]) && strncasecmp(url, active[i], len) == 0)

@@ -1,15 +1,20 @@
-/* URLs to which KakaoPay sends a user back. We never fetch them; whoever pays will be sent there, so they are ours or refused. */
+/* URLs to which KakaoPay sends the user back. roompay never fetches them, but users who pay are sent
+ * there: only the site's own are accepted. */
 #pragma once
 
 #include "base/conf.h"
 #include "json/field.h"
 
-/* Absolute https with an ASCII host; http only to a loopback host, or where the configuration says so; no user info, fragment, blank, backslash or control;
- * the host is one of redirect_hosts where there are any. FIELD__OK, or FIELD_URL, FIELD_URL_HTTPS, FIELD_URL_HOST. */
+/* The URL must be absolute https with an ASCII host. http is allowed to loopback hosts, and with
+ * redirect_http. User info, fragment, blanks, backslashes and controls are not. If redirect_hosts is
+ * configured, the host must be one of them. Returns FIELD__OK, FIELD_URL, FIELD_URL_HTTPS or
+ * FIELD_URL_HOST. */
 enum field_code url_check(const char *url, const struct conf *conf);
 
-/* The URL of an app ("studyroom://paid"): any scheme but those that run something in a browser; http and https as above. */
+/* The URL of an app ("studyroom://paid"): any scheme but those that a browser would execute. http and
+ * https: as above. */
 enum field_code url_check_scheme(const char *url, const struct conf *conf);
 
-/* Scheme and host of an http or https URL in lower case, in place: they mean the same in any case, but not every reader of KakaoPay's knows. Another URL stays. */
+/* Makes scheme and host of an http or https URL lower case, in place. They mean the same, but
+ * KakaoPay may not know that. Any other URL stays as it is. */
 void url_lower_host(char *url);

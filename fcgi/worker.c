@@ -24,9 +24,10 @@
 #include "fcgi/call.h"
 #include "fcgi/edge.h"
 
-/* libfcgi knows no time-outs and handles SIGTERM so that it loses work. Hence: the signals that end us are blocked but in epoll_pwait; while libfcgi reads or
- * closes, a timer runs whose signal shuts the peer's socket down, so that every read ends. A peer has no reason to be slow: it is a web server that has
- * read the whole request before. */
+/* libfcgi has no time-outs, and its handling of SIGTERM loses requests. So the signals that end a
+ * worker are blocked, except in epoll_pwait. While libfcgi reads or closes, a timer runs: its signal
+ * shuts the peer's socket down, and the read ends. A peer that is slow is broken: it is a web server
+ * that has already read the whole request. */
 enum { PEER_MS = 1000, START_LIMIT_MS = 3000, ACCEPT_FAILED_MS = 50, LOOK_AGAIN_MS = 500,
 	SOCKET_HOLDS = 4096 /* bytes that a fresh socket takes without a reader */ };
 
@@ -45,7 +46,8 @@ on_stop(int sig)
 	stopping = 1;
 }
 
-/* Between accept and close the descriptor is the peer's. shutdown, not close: also a read that begins after this signal ends. */
+/* ipcFd is the peer's from accept to close. shutdown instead of close: it also ends a read that
+ * begins after this signal. */
 static void
 on_alarm(int sig)
 {
@@ -57,7 +59,8 @@ on_alarm(int sig)
 	errno = saved;
 }
 
-/* The timer repeats: libfcgi may go from one bad peer to the next within one call, and each has its second. */
+/* The timer repeats: within one call, libfcgi may go from one bad peer to the next. Each peer gets
+ * one period. */
 static void
 set_timer(int ms)
 {
@@ -119,8 +122,10 @@ content_length(void)
 	return isdigit((unsigned char)text[0]) && *end == '\0' && errno == 0 ? n : NO_NUMBER;
 }
 
-/* False: the peer did not send what it announced; there is nobody to answer. To the end, also of no body: Apache writes the record that ends it by itself, and what
- * cannot be written, because we have answered and gone, is to it a broken backend and a 503. It tells no length of a chunked body of which it has not seen the end. */
+/* False: the peer sent less than it announced, so there is nobody to answer. Always reads up to the
+ * end of the body, even of an empty one. Apache sends the record that ends the body separately; if
+ * we have answered and closed before it, Apache takes us for a broken backend and answers 503.
+ * Apache gives no length for a chunked body whose end it has not seen. */
 static bool
 read_body(struct http_request *in)
 {
@@ -138,7 +143,8 @@ read_body(struct http_request *in)
 	in->body_len = (size_t)got;
 	more = FCGX_GetChar(request.in) != EOF;
 	in->too_large = more && told == UNTOLD;
-	return in->too_large || (!more && FCGX_GetError(request.in) == 0 && (told == UNTOLD || got == told));
+	return in->too_large ||
+	    (!more && FCGX_GetError(request.in) == 0 && (told == UNTOLD || got == told));
 }
 
 static void
@@ -159,7 +165,8 @@ answer(struct http_request *in)
 	edge_answer(&edge, in, &answer_text);
 }
 
-/* What is left of a body that was not read: the peer must be able to send it, or it may never look at its answer. */
+/* Reads the rest of a body that is too large. Some peers look at the answer only after they have
+ * sent everything. */
 static void
 drain(void)
 {
@@ -168,8 +175,10 @@ drain(void)
 		;
 }
 
-/* The answer goes out. libfcgi would then wait for the peer to close, for ever if it goes on sending; but what the socket has taken is the peer's, and nothing
- * needs to be waited for. Only an answer that the socket may not hold, or a body that was not read, needs the timer. */
+/* Sends the answer. libfcgi would then wait until the peer closes, and a peer that goes on sending
+ * would hold it for ever. What the socket has accepted will reach the peer, so there is no need to
+ * wait. The timer is needed only where the answer may not fit into the socket, or where a body is
+ * left to read. */
 static void
 finish(bool unread)
 {
@@ -208,14 +217,16 @@ serve_one(_Atomic int64_t *beat)
 	}
 	in.boot_ms = clock_boot_ms();
 	atomic_store(beat, in.boot_ms);
-	request.keepConnection = 0;	/* a kept connection would take this worker from everybody else */
+	/* a connection that is kept open would occupy this worker */
+	request.keepConnection = 0;
 	buf_reset(&answer_text);
 	whole = read_body(&in);
 	set_timer(0);
 	if (whole)
 		answer(&in);
 	else
-		log_event(LOG_LEVEL_INFO, "request_cut", KV_STR("why", "the body did not come as announced"));
+		log_event(LOG_LEVEL_INFO, "request_cut",
+		    KV_STR("why", "the body did not come as announced"));
 	secret_wipe(body, in.body_len);
 	finish(in.too_large);
 	atomic_store(beat, 0);
@@ -239,7 +250,8 @@ start(const struct conf *conf, int listen_fd, struct error *err)
 	return edge_init(&edge, conf, err);
 }
 
-/* epoll_pwait lets a signal through only where it waits: under load, where a peer is always there, it never does. */
+/* epoll_pwait delivers a signal only while it waits. Under load it never waits: the next request is
+ * already there. */
 static bool
 told_to_stop(void)
 {
@@ -253,7 +265,7 @@ told_to_stop(void)
 	return false;
 }
 
-/* Of all the workers that wait at the listening socket the kernel wakes one, not each for each connection. */
+/* EPOLLEXCLUSIVE: the kernel wakes one of the workers for a connection, not all of them. */
 static int
 watch(int listen_fd, struct error *err)
 {
@@ -283,7 +295,9 @@ worker_run(const struct conf *conf, int listen_fd, _Atomic int64_t *beat)
 		return 1;
 	}
 	gate_try(&edge.gate, &edge.flow, START_LIMIT_MS);
-	while (!told_to_stop())	/* a worker that dies between its wake-up and its accept takes the wake-up with it: the others look by themselves */
+	/* If a worker dies between its wake-up and its accept, the wake-up is lost. So the others
+	 * look again after a while without one. */
+	while (!told_to_stop())
 		if (epoll_pwait(watched, &ev, 1, LOOK_AGAIN_MS, &open) > 0)
 			serve_one(beat);
 	close(watched);

@@ -24,7 +24,8 @@ struct work {		/* one call */
 	const char *tid;		/* of params, "" for none */
 	struct refusal preset;		/* code 0: none; else known before anything is looked at */
 	bool is_done;			/* executed, or it never will be */
-	struct buf reply;		/* what is answered if nothing is wrong; empty if it was not executed */
+	/* what is answered if nothing is wrong; empty if it was not executed */
+	struct buf reply;
 	int64_t code;			/* of the refusal in reply; 0: none */
 	int64_t sent_code;		/* of the refusal that is really sent */
 	struct work *prev, *next;	/* sim->waiting */
@@ -33,7 +34,8 @@ struct work {		/* one call */
 bool
 api_owns(const char *path)
 {
-	return strncmp(path, LEGACY, strlen(LEGACY)) == 0 || strncmp(path, CURRENT, strlen(CURRENT)) == 0;
+	return strncmp(path, LEGACY, strlen(LEGACY)) == 0 ||
+	    strncmp(path, CURRENT, strlen(CURRENT)) == 0;
 }
 
 /* -- who asks */
@@ -43,7 +45,9 @@ after_word(const char *header, const char *word)
 {
 	size_t len = strlen(word);
 
-	return strncasecmp(header, word, len) == 0 && header[len] == ' ' ? header + len + 1 + strspn(header + len + 1, " ") : NULL;
+	return strncasecmp(header, word, len) == 0 && header[len] == ' '
+	    ? header + len + 1 + strspn(header + len + 1, " ")
+	    : NULL;
 }
 
 static bool
@@ -87,7 +91,8 @@ check_current_key(const struct sim *sim, const char *header, struct refusal *no)
 
 /* -- doing it */
 
-/* Whether the call is done in spite of its fault. An inquiry changes nothing and always is: half of its answer may be wanted. */
+/* Whether the call is done in spite of its fault. An inquiry changes nothing and always is: half of
+ * its answer may be wanted. */
 static bool
 will_be_done(const struct work *w)
 {
@@ -99,7 +104,8 @@ static struct work *
 approve_at_work(const struct work *cancel)
 {
 	for (struct work *w = cancel->sim->waiting; w != NULL; w = w->next)
-		if (w->call == CALL_APPROVE && !w->is_done && will_be_done(w) && strcmp(w->tid, cancel->tid) == 0)
+		if (w->call == CALL_APPROVE && !w->is_done && will_be_done(w) &&
+		    strcmp(w->tid, cancel->tid) == 0)
 			return w;
 	return NULL;
 }
@@ -132,14 +138,19 @@ note_tid(struct work *w, const char *tid)
 static bool
 run(struct work *w, struct refusal *no)
 {
-	struct payment_call c = { .sim = w->sim, .call = w->call, .legacy = w->legacy, .params = &w->params, .twist = w->fault.kind,
+	struct payment_call c = { .sim = w->sim,
+		.call = w->call,
+		.legacy = w->legacy,
+		.params = &w->params,
+		.twist = w->fault.kind,
 		.reply = &w->reply };
 
 	if (w->preset.code != 0) {
 		*no = w->preset;
 		return false;
 	}
-	if (!payment_check(&c, no) || (w->call == CALL_CANCEL && !meet_approve(w, no)) || !payment_run(&c, no))
+	if (!payment_check(&c, no) || (w->call == CALL_CANCEL && !meet_approve(w, no)) ||
+	    !payment_run(&c, no))
 		return false;
 	if (w->call == CALL_READY)
 		note_tid(w, c.made_tid);
@@ -207,7 +218,8 @@ refuse_card(struct work *w, struct answer *a)
 	struct order *o = state_find(&w->sim->state, w->tid);
 	struct error err;
 
-	if (o != NULL && o->status == STATUS_AUTH_PASSWORD && !state_step(&w->sim->state, o, STATUS_FAIL_PAYMENT, &err))
+	if (o != NULL && o->status == STATUS_AUTH_PASSWORD &&
+	    !state_step(&w->sim->state, o, STATUS_FAIL_PAYMENT, &err))
 		log_event(LOG_LEVEL_ERROR, "not_done", KV_ERR(&err));
 	fill_error(w, a, -780, "8326");
 }
@@ -354,11 +366,13 @@ has_type(const struct request *rq, const char *want)
 	return type != NULL && strncasecmp(type, want, strlen(want)) == 0;
 }
 
-/* Legacy reads forms and query strings, current reads JSON; of what comes in another form all fields are missing. */
+/* Legacy reads forms and query strings, current reads JSON; of what comes in another form all
+ * fields are missing. */
 static bool
 read_params(struct work *w, const struct request *rq)
 {
-	if (w->legacy && has_type(rq, "application/x-www-form-urlencoded") && !params_add_form(&w->params, buf_str(&rq->body)))
+	if (w->legacy && has_type(rq, "application/x-www-form-urlencoded") &&
+	    !params_add_form(&w->params, buf_str(&rq->body)))
 		return false;
 	if (w->legacy)
 		return params_add_form(&w->params, rq->query);
@@ -383,7 +397,8 @@ order_id_of(const struct work *w)
 	return sent == NULL ? "" : sent;
 }
 
-/* What is too long to be one stays out: the calls are read as JSON, and a cut could split a character. */
+/* What is too long to be one stays out: the calls are read as JSON, and a cut could split a
+ * character. */
 static void
 copy_if_fits(char *out, size_t cap, const char *text)
 {
@@ -420,7 +435,8 @@ find_call(const char *path, const char *method, bool legacy, enum call *call)
 {
 	if (!call_parse(path + strlen(legacy ? LEGACY : CURRENT), call) || *call == CALL_PAGE)
 		return false;
-	return strcmp(method, "POST") == 0 || (legacy && *call == CALL_ORDER && strcmp(method, "GET") == 0);
+	return strcmp(method, "POST") == 0 ||
+	    (legacy && *call == CALL_ORDER && strcmp(method, "GET") == 0);
 }
 
 void

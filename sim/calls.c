@@ -9,7 +9,8 @@
 
 enum { FIRST_CAP = 1024 };
 
-/* The ring doubles up to CALLS_MAX; until then number n stands at n - 1, so nothing needs to move. */
+/* The ring doubles up to CALLS_MAX; until then number n stands at n - 1, so nothing needs to move.
+ */
 static bool
 reserve(struct calls *c)
 {
@@ -68,7 +69,8 @@ is_wanted(const struct call_record *r, const struct calls_filter *f)
 	const char *order = r->partner_order_id == NULL ? "" : r->partner_order_id;
 
 	return (f->partner_order_id == NULL || strcmp(order, f->partner_order_id) == 0) &&
-	    (f->tid == NULL || strcmp(r->tid, f->tid) == 0) && (f->call == NULL || strcmp(call_name(r->call), f->call) == 0);
+	    (f->tid == NULL || strcmp(r->tid, f->tid) == 0) &&
+	    (f->call == NULL || strcmp(call_name(r->call), f->call) == 0);
 }
 
 static void
@@ -82,7 +84,8 @@ write_record(const struct call_record *r, struct buf *out)
 	json_add_str_member(out, "api", r->legacy ? "legacy" : "current");
 	json_add_str_member(out, "tid", r->tid);
 	json_add_str_member(out, "cid", r->cid);
-	json_add_str_member(out, "partner_order_id", r->partner_order_id == NULL ? "" : r->partner_order_id);
+	json_add_str_member(
+	    out, "partner_order_id", r->partner_order_id == NULL ? "" : r->partner_order_id);
 	json_add_time_member(out, "at", r->at_ms);
 	json_add_bool_member(out, "answered", r->is_answered);
 	json_add_int_member(out, "status", r->status);

@@ -39,4 +39,5 @@ struct calls_filter {	/* NULL: any */
 	uint64_t since;	/* only those with n above it */
 	const char *partner_order_id, *tid, *call;
 };
-void calls_write(struct calls *c, const struct calls_filter *f, struct buf *out);	/* {"calls":[...],"last":n} */
+/* {"calls":[...],"last":n} */
+void calls_write(struct calls *c, const struct calls_filter *f, struct buf *out);

@@ -59,7 +59,8 @@ post_pay(struct control *c)
 
 	if (!READ_BODY(c, pay_rules, &act))
 		return;
-	if (act.method[0] != '\0' && strcmp(act.method, "CARD") != 0 && strcmp(act.method, "MONEY") != 0) {
+	if (act.method[0] != '\0' && strcmp(act.method, "CARD") != 0 &&
+	    strcmp(act.method, "MONEY") != 0) {
 		control_answer_error(c, 400, "/method: CARD or MONEY");
 		return;
 	}
@@ -127,8 +128,9 @@ post_step(struct control *c)
 
 	if (!READ_BODY(c, step_rules, &act))
 		return;
-	if (!status_parse(act.status, &to) || to == STATUS_AUTH_PASSWORD || to == STATUS_SUCCESS_PAYMENT ||
-	    to == STATUS_PART_CANCEL_PAYMENT || to == STATUS_CANCEL_PAYMENT)
+	if (!status_parse(act.status, &to) || to == STATUS_AUTH_PASSWORD ||
+	    to == STATUS_SUCCESS_PAYMENT || to == STATUS_PART_CANCEL_PAYMENT ||
+	    to == STATUS_CANCEL_PAYMENT)
 		control_answer_error(c, 400, "/status: not a status that can be set");
 	else
 		step_to(c, act.tid, to);
@@ -144,7 +146,8 @@ static const struct field_rule cancel_rules[] = {
 	INT_FIELD(outside_cancel, tax_free, false, 0, INT64_MAX),
 };
 
-/* A cancel that did not come through the API: merchant's console, customer service. Without an amount: all that is left. */
+/* A cancel that did not come through the API: merchant's console, customer service. Without an
+ * amount: all that is left. */
 static void
 post_cancel(struct control *c)
 {
@@ -167,7 +170,8 @@ post_cancel(struct control *c)
 		if (a.vat > v.left.vat)
 			a.vat = v.left.vat;
 	}
-	if (!v.is_captured || v.left.total == 0 || in.amount > v.left.total || a.tax_free > a.total || a.tax_free > v.left.tax_free) {
+	if (!v.is_captured || v.left.total == 0 || in.amount > v.left.total ||
+	    a.tax_free > a.total || a.tax_free > v.left.tax_free) {
 		control_answer_error(c, 409, "not that much is left to cancel");
 		return;
 	}
@@ -184,9 +188,11 @@ post_cancel(struct control *c)
 static bool
 is_asked_for(const struct control *c, const struct order *o)
 {
-	const char *order = params_text(&c->query, "partner_order_id"), *tid = params_text(&c->query, "tid");
+	const char *order = params_text(&c->query, "partner_order_id"),
+		   *tid = params_text(&c->query, "tid");
 
-	return (order == NULL || strcmp(order, o->partner_order_id) == 0) && (tid == NULL || strcmp(tid, o->tid) == 0);
+	return (order == NULL || strcmp(order, o->partner_order_id) == 0) &&
+	    (tid == NULL || strcmp(tid, o->tid) == 0);
 }
 
 static void
@@ -236,11 +242,13 @@ get_order(struct control *c)
 static void
 get_calls(struct control *c)
 {
-	struct calls_filter f = { .partner_order_id = params_text(&c->query, "partner_order_id"), .tid = params_text(&c->query, "tid"),
+	struct calls_filter f = { .partner_order_id = params_text(&c->query, "partner_order_id"),
+		.tid = params_text(&c->query, "tid"),
 		.call = params_text(&c->query, "call") };
 	int64_t since = 0;
 
-	if (params_text(&c->query, "since") != NULL && (!params_int(&c->query, "since", &since) || since < 0)) {
+	if (params_text(&c->query, "since") != NULL &&
+	    (!params_int(&c->query, "since", &since) || since < 0)) {
 		control_answer_error(c, 400, "since: a number of a call, or 0");
 		return;
 	}

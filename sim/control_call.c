@@ -27,7 +27,11 @@ control_answer_error(struct control *c, int status, const char *sentence)
 void
 control_answer_failure(struct control *c, const struct error *err)
 {
-	control_answer_error(c, err->code == ERR_CONFLICT ? 409 : err->code == ERR_INPUT ? 400 : 500, err->msg);
+	control_answer_error(c,
+	    err->code == ERR_CONFLICT	 ? 409
+		: err->code == ERR_INPUT ? 400
+					 : 500,
+	    err->msg);
 }
 
 void
@@ -47,7 +51,8 @@ control_read_body(struct control *c, const struct field_rule *rules, size_t n, v
 	field_read(c->body, "", rules, n, false, NULL, out, &errors);
 	good = errors.n == 0 && !errors.bad;
 	if (errors.n > 0) {
-		snprintf(sentence, sizeof(sentence), "%s: %s", errors.e[0].pointer, field_code_name(errors.e[0].code));
+		snprintf(sentence, sizeof(sentence), "%s: %s", errors.e[0].pointer,
+		    field_code_name(errors.e[0].code));
 		control_answer_error(c, 400, sentence);
 	} else if (!good)
 		control_answer_error(c, 500, "out of memory");

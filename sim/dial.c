@@ -41,7 +41,8 @@ fault_from(const struct fault_in *in, struct fault *f)
 		return "/fault: not on this call";
 	if (in->share != NULL) {
 		f->share = json_object_get_double(in->share);
-		if ((!json_object_is_type(in->share, json_type_double) && !json_object_is_type(in->share, json_type_int)) ||
+		if ((!json_object_is_type(in->share, json_type_double) &&
+			!json_object_is_type(in->share, json_type_int)) ||
 		    !(f->share >= 0 && f->share <= 1))
 			return "/share: a number from 0 to 1";
 	}
@@ -159,7 +160,8 @@ dial_post_latency(struct control *c)
 struct clock_in {
 	int64_t offset_s;
 };
-static const struct field_rule clock_rules[] = { INT_FIELD(clock_in, offset_s, true, -CLOCK_MAX_S, CLOCK_MAX_S) };
+static const struct field_rule clock_rules[] = { INT_FIELD(
+    clock_in, offset_s, true, -CLOCK_MAX_S, CLOCK_MAX_S) };
 
 void
 dial_post_clock(struct control *c)
@@ -252,9 +254,11 @@ dial_add_switches(struct control *c)
 	buf_add_char(c->out, '{');
 	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
 		if (switches[i].kind == SWITCH_BOOL)
-			json_add_bool_member(c->out, switches[i].name, *(const bool *)(u + switches[i].offset));
+			json_add_bool_member(
+			    c->out, switches[i].name, *(const bool *)(u + switches[i].offset));
 		else
-			json_add_int_member(c->out, switches[i].name, *(const int64_t *)(u + switches[i].offset));
+			json_add_int_member(
+			    c->out, switches[i].name, *(const int64_t *)(u + switches[i].offset));
 	}
 	buf_add_char(c->out, '}');
 }

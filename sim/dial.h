@@ -1,4 +1,5 @@
-/* The dials of the control side: faults, latency, clock, what is not established, the user token. */
+/* The dials of the control side: faults, latency, clock, what is not established, the user token.
+ */
 #pragma once
 
 #include "sim/control_call.h"

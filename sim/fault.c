@@ -156,12 +156,14 @@ static bool
 wants(struct fault *r, enum call call, const char *tid, const char *partner_order_id)
 {
 	return r->call == call && (r->tid[0] == '\0' || strcmp(r->tid, tid) == 0) &&
-	    (r->partner_order_id[0] == '\0' || strcmp(r->partner_order_id, partner_order_id) == 0) &&
+	    (r->partner_order_id[0] == '\0' ||
+		strcmp(r->partner_order_id, partner_order_id) == 0) &&
 	    (r->share >= 1 || next_share(r) < r->share);
 }
 
 void
-faults_pick(struct faults *f, enum call call, const char *tid, const char *partner_order_id, struct fault *hit)
+faults_pick(struct faults *f, enum call call, const char *tid, const char *partner_order_id,
+    struct fault *hit)
 {
 	for (size_t i = 0; i < f->n; i++) {
 		struct fault *r = &f->rules[i];

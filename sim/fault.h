@@ -1,4 +1,5 @@
-/* What goes wrong on demand: rules, each for one call, and latencies. src: KakaoPay API notes, faults; doc/simulator.md */
+/* What goes wrong on demand: rules, each for one call, and latencies. src: KakaoPay API notes,
+ * faults; doc/simulator.md */
 #pragma once
 
 #include <stdbool.h>
@@ -60,7 +61,10 @@ struct faults {
 
 void faults_init(struct faults *f, uint64_t seed);
 /* *r: all but id, random and hits. ERR_BUSY: too many. */
-bool faults_add(struct faults *f, const struct fault *r, unsigned *id, struct error *err) __attribute__((warn_unused_result));
+bool faults_add(struct faults *f, const struct fault *r, unsigned *id, struct error *err)
+    __attribute__((warn_unused_result));
 size_t faults_clear(struct faults *f);		/* the rules; latencies stay */
-/* The first rule that wants this call; it is used up by one. *hit stays FAULT_NONE where none does. */
-void faults_pick(struct faults *f, enum call call, const char *tid, const char *partner_order_id, struct fault *hit);
+/* The first rule that wants this call; it is used up by one. *hit stays FAULT_NONE where none does.
+ */
+void faults_pick(struct faults *f, enum call call, const char *tid, const char *partner_order_id,
+    struct fault *hit);

@@ -25,7 +25,8 @@ static const char *const event_names[] = {
 	[CHANGE_CAPTURE] = "capture",
 	[CHANGE_CANCEL] = "cancel",
 };
-static_assert(sizeof(event_names) / sizeof(event_names[0]) == CHANGE__MAX, "each change has its name");
+static_assert(
+    sizeof(event_names) / sizeof(event_names[0]) == CHANGE__MAX, "each change has its name");
 
 /* -- writing */
 
@@ -150,7 +151,8 @@ journal_write(struct journal *j, const struct change *c, struct error *err)
 bool
 journal_empty(struct journal *j, struct error *err)
 {
-	return j->fd < 0 || ftruncate(j->fd, 0) == 0 || error_sys(err, ERR_INTERNAL, "cannot empty the state file");
+	return j->fd < 0 || ftruncate(j->fd, 0) == 0 ||
+	    error_sys(err, ERR_INTERNAL, "cannot empty the state file");
 }
 
 /* -- reading */
@@ -216,9 +218,11 @@ read_order(const struct json_object *line, struct order *o, struct error *err)
 
 	if (!copy_of(line, "partner_order_id", true, &o->partner_order_id) ||
 	    !copy_of(line, "partner_user_id", true, &o->partner_user_id) ||
-	    !copy_of(line, "item_name", true, &o->item_name) || !copy_of(line, "item_code", false, &o->item_code) ||
+	    !copy_of(line, "item_name", true, &o->item_name) ||
+	    !copy_of(line, "item_code", false, &o->item_code) ||
 	    !copy_of(line, "approval_url", true, &o->approval_url) ||
-	    !copy_of(line, "cancel_url", true, &o->cancel_url) || !copy_of(line, "fail_url", true, &o->fail_url))
+	    !copy_of(line, "cancel_url", true, &o->cancel_url) ||
+	    !copy_of(line, "fail_url", true, &o->fail_url))
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	fixed_of(line, "tid", o->tid, sizeof(o->tid));
 	fixed_of(line, "page_id", o->page_id, sizeof(o->page_id));
@@ -304,9 +308,11 @@ redo_file(struct journal *j, FILE *f, journal_redo *redo, void *ctx, struct erro
 
 	while ((len = getline(&line, &cap, f)) > 0) {
 		if (line[len - 1] != '\n') {
-			log_event(LOG_LEVEL_WARN, "state_cut", KV_INT("line", n + 1), KV_INT("bytes", len));
+			log_event(LOG_LEVEL_WARN, "state_cut", KV_INT("line", n + 1),
+			    KV_INT("bytes", len));
 			if (ftruncate(j->fd, whole) != 0) {
-				error_sys(err, ERR_INTERNAL, "cannot cut the unfinished line %zu", n + 1);
+				error_sys(
+				    err, ERR_INTERNAL, "cannot cut the unfinished line %zu", n + 1);
 				goto out;
 			}
 			break;
@@ -335,7 +341,8 @@ journal_open(struct journal *j, const char *path, journal_redo *redo, void *ctx,
 	if (j->fd < 0)
 		return error_sys(err, ERR_INPUT, "cannot open %s", path);
 	if (flock(j->fd, LOCK_EX | LOCK_NB) != 0)
-		return error_sys(err, errno == EWOULDBLOCK ? ERR_BUSY : ERR_INTERNAL, "cannot lock %s", path);
+		return error_sys(
+		    err, errno == EWOULDBLOCK ? ERR_BUSY : ERR_INTERNAL, "cannot lock %s", path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	f = fd < 0 ? NULL : fdopen(fd, "r");
 	if (f == NULL) {

@@ -1,6 +1,7 @@
-/* The state file: JSON lines, one for each change, written before anybody sees the change and read again at the next start.
- * It survives the end of the program, also by kill -9. It is not flushed to the disk: a simulator need not survive its
- * machine. The file knows orders, but not how a change is carried out: that is state.c. */
+/* The state file: JSON lines, one for each change, written before anybody sees the change and read
+ * again at the next start. It survives the end of the program, also by kill -9. It is not flushed
+ * to the disk: a simulator need not survive its machine. The file knows orders, but not how a
+ * change is carried out: that is state.c. */
 #pragma once
 
 #include "base/error.h"
@@ -12,7 +13,13 @@ struct journal {
 };
 
 enum change_kind {
-	CHANGE_CLOCK, CHANGE_READY, CHANGE_STEP, CHANGE_PAY, CHANGE_CAPTURE, CHANGE_CANCEL, CHANGE__MAX
+	CHANGE_CLOCK,
+	CHANGE_READY,
+	CHANGE_STEP,
+	CHANGE_PAY,
+	CHANGE_CAPTURE,
+	CHANGE_CANCEL,
+	CHANGE__MAX
 };
 
 struct change {
@@ -28,14 +35,17 @@ struct change {
 	struct amount amount;		/* CANCEL */
 };
 
-/* Carries out a change that was read. A READY has a whole order, which it takes over (c->order is NULL after). */
+/* Carries out a change that was read. A READY has a whole order, which it takes over (c->order is
+ * NULL after). */
 typedef bool journal_redo(void *ctx, struct change *c, struct error *err);
 
-/* Locks the file, reads it, and leaves it open. A last line that was not finished is cut off. ERR_INPUT: it is no state
- * file, the message names the line. ERR_BUSY: another simulator has it. */
-bool journal_open(struct journal *j, const char *path, journal_redo *redo, void *ctx, struct error *err)
-	__attribute__((warn_unused_result));
+/* Locks the file, reads it, and leaves it open. A last line that was not finished is cut off.
+ * ERR_INPUT: it is no state file, the message names the line. ERR_BUSY: another simulator has it.
+ */
+bool journal_open(struct journal *j, const char *path, journal_redo *redo, void *ctx,
+    struct error *err) __attribute__((warn_unused_result));
 void journal_close(struct journal *j);
 bool journal_empty(struct journal *j, struct error *err) __attribute__((warn_unused_result));
 /* One line, or nothing where nothing is kept. */
-bool journal_write(struct journal *j, const struct change *c, struct error *err) __attribute__((warn_unused_result));
+bool journal_write(struct journal *j, const struct change *c, struct error *err)
+    __attribute__((warn_unused_result));

@@ -19,7 +19,8 @@ enum { EXIT_USAGE = 64, PORT_MAX = 65535 };
 
 struct options {
 	int port;		/* -1: not given */
-	const char *listen, *state_file, *key_file, *admin_key_file, *cid_secret_file, *user_token_file, *base_url, *cids;
+	const char *listen, *state_file, *key_file, *admin_key_file, *cid_secret_file,
+	    *user_token_file, *base_url, *cids;
 	uint64_t seed;
 };
 
@@ -33,8 +34,8 @@ on_stop(int sig)
 }
 
 static const char usage_text[] =
-	"usage: kakaopay-sim --port N [--listen ADDRESS] [--key-file F] [--admin-key-file F] [--cid A,B] [--cid-secret-file F]\n"
-	"                    [--user-token-file F] [--state-file F] [--base-url URL] [--seed N]\n";
+    "usage: kakaopay-sim --port N [--listen ADDRESS] [--key-file F] [--admin-key-file F] [--cid A,B] [--cid-secret-file F]\n"
+    "                    [--user-token-file F] [--state-file F] [--base-url URL] [--seed N]\n";
 
 static bool
 parse_number(const char *text, uint64_t max, uint64_t *n)
@@ -46,7 +47,18 @@ parse_number(const char *text, uint64_t max, uint64_t *n)
 	return errno == 0 && *text >= '0' && *text <= '9' && *end == '\0' && *n <= max;
 }
 
-enum { OPT_PORT = 256, OPT_LISTEN, OPT_KEY, OPT_ADMIN_KEY, OPT_CID, OPT_CID_SECRET, OPT_USER_TOKEN, OPT_STATE, OPT_BASE_URL, OPT_SEED };
+enum {
+	OPT_PORT = 256,
+	OPT_LISTEN,
+	OPT_KEY,
+	OPT_ADMIN_KEY,
+	OPT_CID,
+	OPT_CID_SECRET,
+	OPT_USER_TOKEN,
+	OPT_STATE,
+	OPT_BASE_URL,
+	OPT_SEED
+};
 static const struct option long_options[] = {
 	{ "port", required_argument, NULL, OPT_PORT },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
@@ -140,7 +152,8 @@ read_cids(struct sim *sim, const char *list, struct error *err)
 		if (sim->n_cids == SIM_CIDS_MAX)
 			return error_set(err, ERR_INPUT, "--cid: more than %d", SIM_CIDS_MAX);
 		if (len != 10)
-			return error_set(err, ERR_INPUT, "--cid: %.*s has not 10 characters", (int)len, list);
+			return error_set(
+			    err, ERR_INPUT, "--cid: %.*s has not 10 characters", (int)len, list);
 		memcpy(sim->cids[sim->n_cids++], list, len);
 		list += len + (list[len] == ',');
 	}
@@ -157,9 +170,10 @@ read_secret(struct secret *s, const char *path, struct error *err)
 static bool
 check_base_url(const char *url, struct error *err)
 {
-	if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) || strpbrk(url, "\"\\<>&' \t\r\n?#") != NULL ||
-	    url[strlen(url) - 1] == '/')
-		return error_set(err, ERR_INPUT, "--base-url: http://HOST[:PORT] without a slash at its end");
+	if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) ||
+	    strpbrk(url, "\"\\<>&' \t\r\n?#") != NULL || url[strlen(url) - 1] == '/')
+		return error_set(
+		    err, ERR_INPUT, "--base-url: http://HOST[:PORT] without a slash at its end");
 	return true;
 }
 
@@ -169,8 +183,10 @@ prepare(struct sim *sim, const struct options *o, struct error *err)
 	unsure_init(&sim->unsure);
 	faults_init(&sim->faults, o->seed);
 	return read_cids(sim, o->cids, err) && read_secret(&sim->key, o->key_file, err) &&
-	    read_secret(&sim->admin_key, o->admin_key_file, err) && read_secret(&sim->cid_secret, o->cid_secret_file, err) &&
-	    read_secret(&sim->user_token, o->user_token_file, err) && (o->base_url == NULL || check_base_url(o->base_url, err)) &&
+	    read_secret(&sim->admin_key, o->admin_key_file, err) &&
+	    read_secret(&sim->cid_secret, o->cid_secret_file, err) &&
+	    read_secret(&sim->user_token, o->user_token_file, err) &&
+	    (o->base_url == NULL || check_base_url(o->base_url, err)) &&
 	    state_open(&sim->state, o->state_file, err);
 }
 
@@ -218,10 +234,12 @@ serve(struct sim *sim, const struct options *o, const sigset_t *unblocked, struc
 
 	if (!server_open(&sim->server, o->listen, o->port, handle, sim, err))
 		return false;
-	snprintf(base, sizeof(base), strchr(o->listen, ':') == NULL ? "http://%s:%d" : "http://[%s]:%d", o->listen,
+	snprintf(base, sizeof(base),
+	    strchr(o->listen, ':') == NULL ? "http://%s:%d" : "http://[%s]:%d", o->listen,
 	    server_port(sim->server));
 	sim->base_url = o->base_url != NULL ? o->base_url : base;
-	log_event(LOG_LEVEL_INFO, "listening", KV_STR("url", sim->base_url), KV_INT("orders", state_count(&sim->state)));
+	log_event(LOG_LEVEL_INFO, "listening", KV_STR("url", sim->base_url),
+	    KV_INT("orders", state_count(&sim->state)));
 	server_run(sim->server, &stop, unblocked);
 	server_close(&sim->server);
 	log_event(LOG_LEVEL_INFO, "stopped", KV_INT("captures", sim->state.n_captures));

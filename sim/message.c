@@ -117,7 +117,8 @@ message_refusal(struct buf *out, bool legacy, const struct refusal *no)
 	}
 	buf_add_char(out, '{');
 	json_add_int_member(out, legacy ? "code" : "error_code", no->code);
-	json_add_str_member(out, legacy ? "msg" : "error_message", no->msg[0] != '\0' ? no->msg : msg);
+	json_add_str_member(
+	    out, legacy ? "msg" : "error_message", no->msg[0] != '\0' ? no->msg : msg);
 	if (code != NULL)
 		add_extras(out, code, message);
 	buf_add_char(out, '}');
@@ -162,7 +163,8 @@ static void
 add_extra(struct buf *out, enum fault_kind twist)
 {
 	if (twist == FAULT_EXTRA_MEMBERS)
-		json_add_raw_member(out, "new_member", "{\"list\":[1,-2.5,\"셋\",null,true],\"tid\":\"none\"}");
+		json_add_raw_member(
+		    out, "new_member", "{\"list\":[1,-2.5,\"셋\",null,true],\"tid\":\"none\"}");
 }
 
 /* A copy with one thing changed; it owns nothing. */
@@ -258,8 +260,8 @@ add_card_info(struct buf *out, const struct order *o, bool legacy)
 /* -- ready and approve */
 
 static void
-add_url(struct buf *out, const char *name, const char *before, const char *base_url, const char *path, const char *page_id,
-    const char *after)
+add_url(struct buf *out, const char *name, const char *before, const char *base_url,
+    const char *path, const char *page_id, const char *after)
 {
 	json_add_member(out, name);
 	buf_printf(out, "\"%s%s%s%s%s\"", before, base_url, path, page_id, after);
@@ -277,12 +279,15 @@ message_ready(struct buf *out, const struct order *o, const char *base_url, enum
 	json_add_str_member(out, "tid", o->tid);
 	if (o->legacy && twist != FAULT_MISSING_MEMBERS)
 		json_add_bool_member(out, "tms_result", false);
-	add_url(out, "next_redirect_app_url", "", base_url, o->legacy ? old : BRIDGE("mobile-app"), o->page_id, o->legacy ? "/aInfo" : "");
-	add_url(out, "next_redirect_mobile_url", "", base_url, o->legacy ? old : BRIDGE("mobile-web"), o->page_id,
-	    o->legacy ? "/mInfo" : "");
-	add_url(out, "next_redirect_pc_url", "", base_url, o->legacy ? old : BRIDGE("pc"), o->page_id, o->legacy ? "/info" : "");
+	add_url(out, "next_redirect_app_url", "", base_url, o->legacy ? old : BRIDGE("mobile-app"),
+	    o->page_id, o->legacy ? "/aInfo" : "");
+	add_url(out, "next_redirect_mobile_url", "", base_url,
+	    o->legacy ? old : BRIDGE("mobile-web"), o->page_id, o->legacy ? "/mInfo" : "");
+	add_url(out, "next_redirect_pc_url", "", base_url, o->legacy ? old : BRIDGE("pc"),
+	    o->page_id, o->legacy ? "/info" : "");
 	if (twist != FAULT_MISSING_MEMBERS) {
-		add_url(out, "android_app_scheme", scheme, base_url, "/pay/mockup/", o->page_id, "");
+		add_url(
+		    out, "android_app_scheme", scheme, base_url, "/pay/mockup/", o->page_id, "");
 		add_url(out, "ios_app_scheme", scheme, base_url, "/pay/mockup/", o->page_id, "");
 	}
 	message_add_time(out, "created_at", o->created_ms);
@@ -317,7 +322,8 @@ message_approve(struct buf *out, const struct order *real, bool legacy, enum fau
 #define UNKNOWN_STATUS "PAYMENT_ON_REVIEW"
 
 void
-message_cancel(struct buf *out, const struct order *real, const char *payload, enum fault_kind twist)
+message_cancel(
+    struct buf *out, const struct order *real, const char *payload, enum fault_kind twist)
 {
 	const struct cancel *c = &real->cancels[real->n_cancels - 1];
 	struct order o = twisted(real, twist);
@@ -327,7 +333,8 @@ message_cancel(struct buf *out, const struct order *real, const char *payload, e
 	buf_add_char(out, '{');
 	json_add_str_member(out, "aid", c->aid);
 	add_ids(out, &o);
-	json_add_str_member(out, "status", twist == FAULT_UNKNOWN_STATUS ? UNKNOWN_STATUS : status_name(v.status));
+	json_add_str_member(
+	    out, "status", twist == FAULT_UNKNOWN_STATUS ? UNKNOWN_STATUS : status_name(v.status));
 	json_add_str_member(out, "payment_method_type", o.method);
 	add_item(out, &o, twist);
 	add_amount(out, "amount", &o.amount, twist);
@@ -343,8 +350,8 @@ message_cancel(struct buf *out, const struct order *real, const char *payload, e
 }
 
 static void
-add_action(struct buf *out, const struct order *o, const char *type, const char *aid, const struct amount *a, int64_t at_ms,
-    const char *payload, enum fault_kind twist)
+add_action(struct buf *out, const struct order *o, const char *type, const char *aid,
+    const struct amount *a, int64_t at_ms, const char *payload, enum fault_kind twist)
 {
 	if (out->data[out->len - 1] != '[')
 		buf_add_char(out, ',');
@@ -364,15 +371,17 @@ add_action(struct buf *out, const struct order *o, const char *type, const char 
 }
 
 static void
-add_actions(struct buf *out, const struct order *o, const struct order_view *v, enum fault_kind twist)
+add_actions(
+    struct buf *out, const struct order *o, const struct order_view *v, enum fault_kind twist)
 {
 	json_add_member(out, "payment_action_details");
 	buf_add_char(out, '[');
 	if (v->is_captured)
-		add_action(out, o, "PAYMENT", o->aid, &o->amount, o->approved_ms, o->payload, twist);
+		add_action(
+		    out, o, "PAYMENT", o->aid, &o->amount, o->approved_ms, o->payload, twist);
 	for (size_t i = 0; i < v->n_cancels; i++)
-		add_action(out, o, "CANCEL", o->cancels[i].aid, &o->cancels[i].amount, o->cancels[i].at_ms, o->cancels[i].payload,
-		    twist);
+		add_action(out, o, "CANCEL", o->cancels[i].aid, &o->cancels[i].amount,
+		    o->cancels[i].at_ms, o->cancels[i].payload, twist);
 	buf_add_char(out, ']');
 }
 
@@ -396,10 +405,12 @@ message_order(struct buf *out, const struct order *real, int64_t real_ms, enum f
 	bool has_method;
 
 	order_view_at(real, real_ms, &v);
-	has_method = o.method_fixed || v.is_captured || (o.method[0] != '\0' && v.status >= STATUS_SELECT_METHOD);
+	has_method = o.method_fixed || v.is_captured ||
+	    (o.method[0] != '\0' && v.status >= STATUS_SELECT_METHOD);
 	buf_add_char(out, '{');
 	add_ids(out, &o);
-	json_add_str_member(out, "status", twist == FAULT_UNKNOWN_STATUS ? UNKNOWN_STATUS : status_name(v.status));
+	json_add_str_member(
+	    out, "status", twist == FAULT_UNKNOWN_STATUS ? UNKNOWN_STATUS : status_name(v.status));
 	if (has_method)
 		json_add_str_member(out, "payment_method_type", o.method);
 	add_item(out, &o, twist);
@@ -411,7 +422,8 @@ message_order(struct buf *out, const struct order *real, int64_t real_ms, enum f
 		message_add_time(out, "approved_at", o.approved_ms);
 	if (v.n_cancels > 0 && twist != FAULT_MISSING_MEMBERS)
 		message_add_time(out, "canceled_at", o.cancels[v.n_cancels - 1].at_ms);
-	if (has_method && is_card(&o) && v.status >= STATUS_SELECT_METHOD && twist != FAULT_MISSING_MEMBERS)
+	if (has_method && is_card(&o) && v.status >= STATUS_SELECT_METHOD &&
+	    twist != FAULT_MISSING_MEMBERS)
 		add_selected_card(out, &o);
 	add_actions(out, &o, &v, twist);
 	add_extra(out, twist);

@@ -20,7 +20,8 @@ static const char *const status_names[] = {
 	[STATUS_FAIL_AUTH_PASSWORD] = "FAIL_AUTH_PASSWORD",
 	[STATUS_FAIL_PAYMENT] = "FAIL_PAYMENT",
 };
-static_assert(sizeof(status_names) / sizeof(status_names[0]) == STATUS__MAX, "each status has its name");
+static_assert(
+    sizeof(status_names) / sizeof(status_names[0]) == STATUS__MAX, "each status has its name");
 
 /* clang-format off */
 #define TO(s) (1u << STATUS_##s)

@@ -1,5 +1,5 @@
-/* One simulated payment and the words for its life. No clock and no file: state.h changes orders, this looks at them.
- * src: KakaoPay "single payment", statuses and value rules. */
+/* One simulated payment and the words for its life. No clock and no file: state.h changes orders,
+ * this looks at them. src: KakaoPay "single payment", statuses and value rules. */
 #pragma once
 
 #include <stdbool.h>
@@ -37,7 +37,9 @@ struct amount {		/* won */
 
 struct step {
 	enum status status;
-	int64_t real_ms;	/* by the system's clock, whatever offset the simulated one has: what the inquiry's lag counts in */
+	/* by the system's clock, whatever offset the simulated one has: what the inquiry's lag
+	 * counts in */
+	int64_t real_ms;
 };
 
 struct cancel {
@@ -84,7 +86,8 @@ struct order_view {
 	enum status status;
 	bool is_captured;
 	size_t n_cancels;
-	struct amount canceled, left;	/* left: still to be cancelled; all 0 where nothing was captured */
+	/* left: still to be cancelled; all 0 where nothing was captured */
+	struct amount canceled, left;
 };
 void order_view_at(const struct order *o, int64_t real_ms, struct order_view *v);
 void order_view_now(const struct order *o, struct order_view *v);

@@ -43,7 +43,8 @@ match(const char *path, const char *pattern, char page_id[PAGE_ID_CAP])
 	size_t before = strcspn(pattern, "*");
 	const char *id = path + before;
 
-	if (strncmp(path, pattern, before) != 0 || strspn(id, "0123456789abcdef") != PAGE_ID_CAP - 1 ||
+	if (strncmp(path, pattern, before) != 0 ||
+	    strspn(id, "0123456789abcdef") != PAGE_ID_CAP - 1 ||
 	    strcmp(id + PAGE_ID_CAP - 1, pattern + before + 1) != 0)
 		return false;
 	memcpy(page_id, id, PAGE_ID_CAP - 1);
@@ -134,14 +135,16 @@ add_won(struct buf *out, int64_t won)
 static void
 add_head(struct buf *out, const char *more)
 {
-	buf_printf(out, "<!DOCTYPE html>\n<html lang=\"ko\">\n<head>\n<meta charset=\"utf-8\">\n"
+	buf_printf(out,
+	    "<!DOCTYPE html>\n<html lang=\"ko\">\n<head>\n<meta charset=\"utf-8\">\n"
 	    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n%s"
 	    "<title>카카오페이 시뮬레이터 · KakaoPay simulator</title>\n"
 	    "<style>body{font-family:sans-serif;max-width:26rem;margin:2rem auto;padding:0 1rem;color:#222}"
 	    "h1{font-size:1.1rem;background:#fee500;padding:.8rem;border-radius:.5rem}dt{color:#666;font-size:.85rem}"
 	    "dd{margin:0 0 .6rem}button{width:100%%;padding:.8rem;margin:.3rem 0;font-size:1rem;border-radius:.5rem;"
 	    "border:1px solid #999;background:#fff}button.pay{background:#fee500;font-weight:bold}</style>\n</head>\n<body>\n"
-	    "<h1>카카오페이 시뮬레이터 · KakaoPay simulator</h1>\n", more);
+	    "<h1>카카오페이 시뮬레이터 · KakaoPay simulator</h1>\n",
+	    more);
 }
 
 static void
@@ -157,7 +160,9 @@ add_order(struct buf *out, const struct order *o)
 {
 	buf_add_str(out, "<dl>\n");
 	add_entry(out, "상품 · item", o->item_name);
-	buf_printf(out, "<dt>수량 · quantity</dt><dd>%" PRId64 "</dd>\n<dt>결제 금액 · amount</dt><dd><strong>", o->quantity);
+	buf_printf(out,
+	    "<dt>수량 · quantity</dt><dd>%" PRId64 "</dd>\n<dt>결제 금액 · amount</dt><dd><strong>",
+	    o->quantity);
 	add_won(out, o->amount.total);
 	buf_add_str(out, "원</strong> · KRW</dd>\n");
 	add_entry(out, "주문 번호 · order", o->partner_order_id);
@@ -172,13 +177,15 @@ add_method(struct buf *out, const struct order *o)
 		buf_printf(out, "<p>결제 수단 · method: %s</p>\n", o->method);
 		return;
 	}
-	buf_add_str(out, "<p>결제 수단 · method:\n"
+	buf_add_str(out,
+	    "<p>결제 수단 · method:\n"
 	    "<label><input type=\"radio\" name=\"method\" value=\"MONEY\" checked> 카카오페이머니 · Money</label>\n"
 	    "<label><input type=\"radio\" name=\"method\" value=\"CARD\"> 카드 · card</label></p>\n");
 }
 
 static void
-add_form(struct buf *out, const struct order *o, const char *what, const char *label, bool with_method)
+add_form(
+    struct buf *out, const struct order *o, const char *what, const char *label, bool with_method)
 {
 	buf_printf(out, "<form method=\"post\" action=\"/page/%s/%s\">\n", o->page_id, what);
 	if (with_method)
@@ -227,7 +234,8 @@ open_page(struct sim *sim, struct request *rq, struct order *o)
 		say(rq, 200, "이미 끝난 결제입니다. · This payment has ended.");
 		return;
 	}
-	if (o->status < STATUS_OPEN_PAYMENT && !state_step(&sim->state, o, STATUS_OPEN_PAYMENT, &err)) {
+	if (o->status < STATUS_OPEN_PAYMENT &&
+	    !state_step(&sim->state, o, STATUS_OPEN_PAYMENT, &err)) {
 		log_event(LOG_LEVEL_ERROR, "not_done", KV_ERR(&err));
 		say(rq, 500, "상태를 저장할 수 없습니다. · The state cannot be written.");
 		return;
@@ -337,13 +345,15 @@ start_pay(struct sim *sim, struct request *rq, struct order *o)
 		pay(rq);
 }
 
-/* The user goes away: to cancel_url or fail_url. These are hints only; where the payment has ended, they change nothing. */
+/* The user goes away: to cancel_url or fail_url. These are hints only; where the payment has ended,
+ * they change nothing. */
 static void
 stop(struct sim *sim, struct request *rq, struct order *o, enum status to, const char *url)
 {
 	struct error err;
 
-	if (status_is_legal(o->status, to) && !order_is_expired(&sim->state, o) && !state_step(&sim->state, o, to, &err)) {
+	if (status_is_legal(o->status, to) && !order_is_expired(&sim->state, o) &&
+	    !state_step(&sim->state, o, to, &err)) {
 		log_event(LOG_LEVEL_ERROR, "not_done", KV_ERR(&err));
 		say(rq, 500, "상태를 저장할 수 없습니다. · The state cannot be written.");
 		return;

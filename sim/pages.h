@@ -1,4 +1,5 @@
-/* The user's side: the page that next_redirect_*_url opens, with buttons that pay, cancel and fail. Plain forms, no script. */
+/* The user's side: the page that next_redirect_*_url opens, with buttons that pay, cancel and fail.
+ * Plain forms, no script. */
 #pragma once
 
 #include <stdbool.h>

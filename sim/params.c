@@ -67,7 +67,8 @@ add_pair(struct params *ps, const char *pair, size_t len)
 	const char *equals = memchr(pair, '=', len);
 	size_t name_len = equals == NULL ? len : (size_t)(equals - pair), text_len = 0, ignored;
 	char *name = decode(pair, name_len, &ignored);
-	char *text = equals == NULL ? strdup("") : decode(equals + 1, len - name_len - 1, &text_len);
+	char *text =
+	    equals == NULL ? strdup("") : decode(equals + 1, len - name_len - 1, &text_len);
 	bool bad = text != NULL && (strlen(text) != text_len || !text_is_utf8(text));
 
 	return add(ps, name, text, PARAM_TEXT, bad);
@@ -118,7 +119,9 @@ params_add_json(struct params *ps, const char *text, size_t len)
 
 		if (v == NULL)
 			continue;
-		s = kind_of(v) == PARAM_TEXT ? json_object_get_string(v) : json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN);
+		s = kind_of(v) == PARAM_TEXT
+		    ? json_object_get_string(v)
+		    : json_object_to_json_string_ext(v, JSON_C_TO_STRING_PLAIN);
 		if (s == NULL || !add(ps, strdup(name), strdup(s), kind_of(v), false)) {
 			done = false;
 			break;
@@ -173,14 +176,18 @@ is_word(const char *words, const char *text)
 static bool
 is_card(const char *code)
 {
-	return is_word("|SHINHAN|KB|HYUNDAI|LOTTE|SAMSUNG|NH|BC|HANA|CITI|KAKAOBANK|KAKAOPAY|WOORI|WOORI(ONLY)|GWANGJU|SUHYUP|SHINHYUP|"
-	    "JEONBUK|JEJU|SC|", code);
+	return is_word(
+	    "|SHINHAN|KB|HYUNDAI|LOTTE|SAMSUNG|NH|BC|HANA|CITI|KAKAOBANK|KAKAOPAY|WOORI|WOORI(ONLY)|GWANGJU|SUHYUP|SHINHYUP|"
+	    "JEONBUK|JEJU|SC|",
+	    code);
 }
 
 static bool
 is_url(const char *text)
 {
-	const char *host = strncmp(text, "https://", 8) == 0 ? text + 8 : strncmp(text, "http://", 7) == 0 ? text + 7 : NULL;
+	const char *host = strncmp(text, "https://", 8) == 0 ? text + 8
+	    : strncmp(text, "http://", 7) == 0		     ? text + 7
+							     : NULL;
 
 	if (host == NULL || *host == '\0' || *host == '/')
 		return false;
@@ -197,7 +204,8 @@ are_strings(const struct json_object *tree, bool cards)
 		for (size_t i = 0; i < json_object_array_length(tree); i++) {
 			struct json_object *v = json_object_array_get_idx(tree, i);
 
-			if (!json_object_is_type(v, json_type_string) || !is_card(json_object_get_string(v)))
+			if (!json_object_is_type(v, json_type_string) ||
+			    !is_card(json_object_get_string(v)))
 				return false;
 		}
 		return true;
@@ -219,7 +227,8 @@ is_tree(const char *text, bool cards)
 	if (!strict_check(text, strlen(text), STRICT_DEPTH, NULL))
 		return false;
 	tree = json_tokener_parse(text);
-	good = json_object_is_type(tree, cards ? json_type_array : json_type_object) && are_strings(tree, cards);
+	good = json_object_is_type(tree, cards ? json_type_array : json_type_object) &&
+	    are_strings(tree, cards);
 	json_object_put(tree);
 	return good;
 }
@@ -247,16 +256,19 @@ obeys(const struct param *p, const struct param_rule *r)
 	case RULE_URL:
 		return is_text_in(p, r) && is_url(p->text);
 	case RULE_INT:
-		return (p->kind == PARAM_TEXT || p->kind == PARAM_NUMBER) && parse_int(p->text, &n) && n >= r->min && n <= r->max;
+		return (p->kind == PARAM_TEXT || p->kind == PARAM_NUMBER) &&
+		    parse_int(p->text, &n) && n >= r->min && n <= r->max;
 	case RULE_CARDS:
 	case RULE_MAP:
-		return (p->kind == PARAM_TEXT || p->kind == PARAM_TREE) && is_tree(p->text, r->kind == RULE_CARDS);
+		return (p->kind == PARAM_TEXT || p->kind == PARAM_TREE) &&
+		    is_tree(p->text, r->kind == RULE_CARDS);
 	}
 	return false;
 }
 
 bool
-params_check(const struct params *ps, const struct param_rule *rules, size_t n, char *msg, size_t cap)
+params_check(
+    const struct params *ps, const struct param_rule *rules, size_t n, char *msg, size_t cap)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct param *p = find(ps, rules[i].name);

@@ -1,5 +1,5 @@
-/* The parameters of a call, whether they came as a form, in the query string or as JSON, and the rules that they must obey.
- * src: KakaoPay API, requests of ready, approve, cancel, order. */
+/* The parameters of a call, whether they came as a form, in the query string or as JSON, and the
+ * rules that they must obey. src: KakaoPay API, requests of ready, approve, cancel, order. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,15 +25,18 @@ struct params {
 	size_t n;
 };
 
-/* Adds what a form or query string holds. Of a name that stands twice the first counts; what is past PARAMS_MAX is left out. False: no
- * memory. */
+/* Adds what a form or query string holds. Of a name that stands twice the first counts; what is
+ * past PARAMS_MAX is left out. False: no memory. */
 bool params_add_form(struct params *ps, const char *text);
-/* The members of one JSON object but those that are null. False: it is not a strict JSON object, or no memory. */
+/* The members of one JSON object but those that are null. False: it is not a strict JSON object, or
+ * no memory. */
 bool params_add_json(struct params *ps, const char *text, size_t len);
 void params_clear(struct params *ps);
 
-const char *params_text(const struct params *ps, const char *name);	/* NULL: missing, empty or not UTF-8 */
-bool params_int(const struct params *ps, const char *name, int64_t *n);	/* false: missing; checked before */
+/* NULL: missing, empty or not UTF-8 */
+const char *params_text(const struct params *ps, const char *name);
+/* false: missing; checked before */
+bool params_int(const struct params *ps, const char *name, int64_t *n);
 
 enum param_rule_kind {
 	RULE_TEXT,	/* min..max characters */
@@ -52,5 +55,7 @@ struct param_rule {
 	const char *characters;	/* of RULE_TEXT: the only ones, or NULL */
 };
 
-/* False: a rule is broken, and msg names the first one as KakaoPay does: "item_name can't be null." */
-bool params_check(const struct params *ps, const struct param_rule *rules, size_t n, char *msg, size_t cap);
+/* False: a rule is broken, and msg names the first one as KakaoPay does: "item_name can't be null."
+ */
+bool params_check(
+    const struct params *ps, const struct param_rule *rules, size_t n, char *msg, size_t cap);

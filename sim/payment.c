@@ -39,7 +39,8 @@ check_merchant(const struct sim *sim, const struct params *ps, struct refusal *n
 		known = known || strcmp(sim->cids[i], cid) == 0;
 	if (!known)
 		return refuse(no, -731);
-	if (secret_is_set(&sim->cid_secret) && (cid_secret == NULL || strcmp(cid_secret, sim->cid_secret.text) != 0))
+	if (secret_is_set(&sim->cid_secret) &&
+	    (cid_secret == NULL || strcmp(cid_secret, sim->cid_secret.text) != 0))
 		return refuse(no, -733);
 	return true;
 }
@@ -149,9 +150,12 @@ do_ready(struct payment_call *c, struct refusal *no)
 		goto out;
 	}
 	if (o == NULL || !copy_param(c, "partner_order_id", &o->partner_order_id) ||
-	    !copy_param(c, "partner_user_id", &o->partner_user_id) || !copy_param(c, "item_name", &o->item_name) ||
-	    !copy_param(c, "item_code", &o->item_code) || !copy_param(c, "approval_url", &o->approval_url) ||
-	    !copy_param(c, "cancel_url", &o->cancel_url) || !copy_param(c, "fail_url", &o->fail_url)) {
+	    !copy_param(c, "partner_user_id", &o->partner_user_id) ||
+	    !copy_param(c, "item_name", &o->item_name) ||
+	    !copy_param(c, "item_code", &o->item_code) ||
+	    !copy_param(c, "approval_url", &o->approval_url) ||
+	    !copy_param(c, "cancel_url", &o->cancel_url) ||
+	    !copy_param(c, "fail_url", &o->fail_url)) {
 		refuse(no, -500);
 		goto out;
 	}
@@ -199,7 +203,8 @@ check_token(const struct payment_call *c, struct order *o, struct refusal *no)
 
 	if (is_param(c, "pg_token", o->pg_token))
 		return true;
-	if (c->sim->unsure.wrong_token_consumes && !state_step(&c->sim->state, o, STATUS_FAIL_PAYMENT, &err))
+	if (c->sim->unsure.wrong_token_consumes &&
+	    !state_step(&c->sim->state, o, STATUS_FAIL_PAYMENT, &err))
 		return internal(no, &err);
 	return refuse(no, -708);
 }
@@ -244,24 +249,28 @@ do_approve(struct payment_call *c, struct refusal *no)
 	return true;
 }
 
-/* The parts must fit what is left: nothing below 0 now, and nothing that could never be cancelled later. */
+/* The parts must fit what is left: nothing below 0 now, and nothing that could never be cancelled
+ * later. */
 static bool
 fits(const struct amount *a, const struct amount *left)
 {
-	int64_t total = left->total - a->total, tax_free = left->tax_free - a->tax_free, vat = left->vat - a->vat;
+	int64_t total = left->total - a->total, tax_free = left->tax_free - a->tax_free,
+		vat = left->vat - a->vat;
 
-	return a->tax_free <= a->total && a->vat <= a->total - a->tax_free && tax_free >= 0 && vat >= 0 && vat <= total - tax_free;
+	return a->tax_free <= a->total && a->vat <= a->total - a->tax_free && tax_free >= 0 &&
+	    vat >= 0 && vat <= total - tax_free;
 }
 
 static bool
-read_cancel(const struct payment_call *c, const struct order *o, const struct order_view *v, struct amount *a, struct refusal *no)
+read_cancel(const struct payment_call *c, const struct order *o, const struct order_view *v,
+    struct amount *a, struct refusal *no)
 {
 	int64_t available;
 
 	params_int(c->params, "cancel_amount", &a->total);
 	params_int(c->params, "cancel_tax_free_amount", &a->tax_free);
-	if (params_int(c->params, "cancel_available_amount", &available) && available != v->left.total &&
-	    !c->sim->unsure.cancel_available_ignored) {
+	if (params_int(c->params, "cancel_available_amount", &available) &&
+	    available != v->left.total && !c->sim->unsure.cancel_available_ignored) {
 		refuse(no, -722);
 		snprintf(no->msg, sizeof(no->msg), "cancel_available_amount is different!");
 		return false;
@@ -271,11 +280,13 @@ read_cancel(const struct payment_call *c, const struct order *o, const struct or
 	if (!params_int(c->params, "cancel_vat_amount", &a->vat)) {
 		a->vat = usual_vat(c->sim, a->total, a->tax_free);
 		if (a->vat > v->left.vat || a->total == v->left.total)
-			a->vat = v->left.vat;	/* roundings of parts never add up to more or less than the whole */
+			/* roundings of parts never add up to more or less than the whole */
+			a->vat = v->left.vat;
 	}
 	if (a->total < v->left.total && o->amount.green_deposit > 0) {
 		refuse(no, -784);
-		snprintf(no->msg, sizeof(no->msg), "payment with green_deposit can't be canceled partially!");
+		snprintf(no->msg, sizeof(no->msg),
+		    "payment with green_deposit can't be canceled partially!");
 		return false;
 	}
 	if (a->total == v->left.total)
@@ -338,7 +349,8 @@ bool
 payment_check(const struct payment_call *c, struct refusal *no)
 {
 	refuse(no, -2);
-	return params_check(c->params, calls[c->call].rules, calls[c->call].n_rules, no->msg, sizeof(no->msg)) &&
+	return params_check(c->params, calls[c->call].rules, calls[c->call].n_rules, no->msg,
+		   sizeof(no->msg)) &&
 	    check_merchant(c->sim, c->params, no);
 }
 

@@ -29,7 +29,8 @@ struct server {
 
 /* -- requests */
 
-/* Called with the request line; what it returns is the request's con_cls from the first call of on_access on. */
+/* Called with the request line; what it returns is the request's con_cls from the first call of
+ * on_access on. */
 static void *
 on_request_line(void *cls, const char *uri, struct MHD_Connection *connection)
 {
@@ -65,7 +66,8 @@ unlink_waiting(struct request *rq)
 }
 
 static void
-on_completed(void *cls, struct MHD_Connection *connection, void **con_cls, enum MHD_RequestTerminationCode why)
+on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+    enum MHD_RequestTerminationCode why)
 {
 	struct request *rq = *con_cls;
 
@@ -121,12 +123,13 @@ request_header(const struct request *rq, const char *name)
 
 /* -- answers */
 
-/* libmicrohttpd ends the sending side before it closes, so that SO_LINGER would come too late: dissolving the association makes the
- * kernel send the reset at once. */
+/* libmicrohttpd ends the sending side before it closes, so that SO_LINGER would come too late:
+ * dissolving the association makes the kernel send the reset at once. */
 static void
 reset_connection(struct MHD_Connection *connection)
 {
-	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *info =
+	    MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	const struct sockaddr none = { .sa_family = AF_UNSPEC };
 	int failed = info == NULL ? -1 : connect(info->connect_fd, &none, sizeof(none));
 
@@ -167,10 +170,11 @@ send_answer(struct request *rq, struct MHD_Connection *connection)
 	return done;
 }
 
-/* Called for the headers, for each piece of the body, for its end, and again when a suspended connection goes on. */
+/* Called for the headers, for each piece of the body, for its end, and again when a suspended
+ * connection goes on. */
 static enum MHD_Result
-on_access(void *cls, struct MHD_Connection *connection, const char *url, const char *method, const char *version, const char *upload,
-    size_t *upload_len, void **con_cls)
+on_access(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+    const char *version, const char *upload, size_t *upload_len, void **con_cls)
 {
 	struct server *sv = cls;
 	struct request *rq = *con_cls;
@@ -293,7 +297,8 @@ raise_descriptors(void)
 }
 
 bool
-server_open(struct server **out, const char *address, int port, server_handler *handler, void *ctx, struct error *err)
+server_open(struct server **out, const char *address, int port, server_handler *handler, void *ctx,
+    struct error *err)
 {
 	struct sockaddr_storage addr;
 	const union MHD_DaemonInfo *info;
@@ -311,11 +316,12 @@ server_open(struct server **out, const char *address, int port, server_handler *
 		flags |= MHD_USE_IPv6;
 	raise_descriptors();
 	errno = 0;
-	sv->daemon = MHD_start_daemon(flags, (uint16_t)port, NULL, NULL, on_access, sv,
-	    MHD_OPTION_SOCK_ADDR, (struct sockaddr *)&addr, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, sv,
-	    MHD_OPTION_NOTIFY_COMPLETED, on_completed, sv, MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
-	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX, MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG,
-	    MHD_OPTION_END);
+	sv->daemon =
+	    MHD_start_daemon(flags, (uint16_t)port, NULL, NULL, on_access, sv, MHD_OPTION_SOCK_ADDR,
+		(struct sockaddr *)&addr, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, sv,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, sv, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
+		MHD_OPTION_LISTEN_BACKLOG_SIZE, (unsigned)BACKLOG, MHD_OPTION_END);
 	if (sv->daemon == NULL) {
 		free(sv);
 		return error_sys(err, ERR_INTERNAL, "cannot listen on %s port %d", address, port);

@@ -1,5 +1,6 @@
-/* HTTP on loopback: libmicrohttpd turned by our own loop, in one thread. A handler gets a whole request and either answers it or lets it
- * wait; a request that waits is suspended and costs the others nothing. libmicrohttpd is seen by server.c alone. */
+/* HTTP on loopback: libmicrohttpd turned by our own loop, in one thread. A handler gets a whole
+ * request and either answers it or lets it wait; a request that waits is suspended and costs the
+ * others nothing. libmicrohttpd is seen by server.c alone. */
 #pragma once
 
 #include <signal.h>
@@ -50,16 +51,19 @@ struct request {
 typedef void server_handler(struct request *rq, void *ctx);
 
 /* port 0: any free one, see server_port. ERR_INPUT: address; ERR_INTERNAL: cannot listen. */
-bool server_open(struct server **sv, const char *address, int port, server_handler *handler, void *ctx, struct error *err)
-	__attribute__((warn_unused_result));
-void server_close(struct server **sv);		/* what still waits is closed without an answer, and not done */
+bool server_open(struct server **sv, const char *address, int port, server_handler *handler,
+    void *ctx, struct error *err) __attribute__((warn_unused_result));
+/* what still waits is closed without an answer, and not done */
+void server_close(struct server **sv);
 int server_port(const struct server *sv);
 size_t server_count_waiting(const struct server *sv);
-/* Serves until *stop is set by a signal; those signals must be blocked and `unblocked` the mask to wait with. */
+/* Serves until *stop is set by a signal; those signals must be blocked and `unblocked` the mask to
+ * wait with. */
 void server_run(struct server *sv, const volatile sig_atomic_t *stop, const sigset_t *unblocked);
 
 /* What a handler does, exactly one of the two: */
 void request_answer(struct request *rq);	/* rq->answer is complete */
-void request_wait(struct request *rq, int64_t ms, void (*then)(struct request *rq));	/* `then` is called later, not from here */
+/* `then` is called later, not from here */
+void request_wait(struct request *rq, int64_t ms, void (*then)(struct request *rq));
 
 const char *request_header(const struct request *rq, const char *name);	/* NULL: not sent */

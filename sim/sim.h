@@ -15,12 +15,14 @@
 struct unsure {
 	int64_t replayed_approve;	/* -702 (default), -708, -723 or -785 */
 	int64_t inquiry_lag_s;		/* 0..60: the inquiry answers what was true so long ago */
-	bool inquiry_lag_hides;		/* a tid younger than the lag is unknown (-721) instead of READY */
+	/* a tid younger than the lag is unknown (-721) instead of READY */
+	bool inquiry_lag_hides;
 	bool approve_after_window;	/* accepted, not -723 */
 	bool wrong_token_consumes;	/* -708 ends the tid: FAIL_PAYMENT */
 	bool cancel_available_ignored;	/* a wrong cancel_available_amount does not matter */
 	int64_t vat_rounding;		/* -1, 0, 1: won added to the VAT that nobody sent */
-	bool approve_and_cancel_both;	/* a cancel that meets an approve at work: both are done; off: -785 */
+	/* a cancel that meets an approve at work: both are done; off: -785 */
+	bool approve_and_cancel_both;
 };
 
 enum { SIM_CIDS_MAX = 32 };

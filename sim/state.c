@@ -30,8 +30,8 @@ next_random(struct state *s)
 static void
 make_id(struct state *s, char letter, int64_t at_ms, char out[SIM_ID_CAP])
 {
-	snprintf(out, SIM_ID_CAP, "%c%07" PRIx64 "%012" PRIx64, letter, (uint64_t)(at_ms / 1000) & 0xfffffff,
-	    next_random(s) & 0xffffffffffff);
+	snprintf(out, SIM_ID_CAP, "%c%07" PRIx64 "%012" PRIx64, letter,
+	    (uint64_t)(at_ms / 1000) & 0xfffffff, next_random(s) & 0xffffffffffff);
 }
 
 static void
@@ -159,7 +159,8 @@ static bool
 check_step(const struct order *o, enum status to, struct error *err)
 {
 	return status_is_legal(o->status, to) ||
-	    error_set(err, ERR_CONFLICT, "%s is %s, not to become %s", o->tid, status_name(o->status), status_name(to));
+	    error_set(err, ERR_CONFLICT, "%s is %s, not to become %s", o->tid,
+		status_name(o->status), status_name(to));
 }
 
 /* -- the changes: check, reserve what is needed, write the line, and only then change */
@@ -193,7 +194,8 @@ set_clock(struct state *s, const struct change *c, struct error *err)
 static bool
 step(struct state *s, const struct change *c, struct error *err)
 {
-	if (!check_step(c->order, c->to, err) || !reserve_steps(c->order, 1, err) || !journal_write(&s->journal, c, err))
+	if (!check_step(c->order, c->to, err) || !reserve_steps(c->order, 1, err) ||
+	    !journal_write(&s->journal, c, err))
 		return false;
 	set_status(c->order, c->to, c->real_ms);
 	return true;
@@ -286,7 +288,8 @@ cancel(struct state *s, const struct change *c, struct error *err)
 static bool
 redo(void *ctx, struct change *c, struct error *err)
 {
-	static bool (*const changes[CHANGE__MAX])(struct state *, const struct change *, struct error *) = {
+	static bool (*const changes[CHANGE__MAX])(
+	    struct state *, const struct change *, struct error *) = {
 		[CHANGE_CLOCK] = set_clock,
 		[CHANGE_STEP] = step,
 		[CHANGE_PAY] = pay,
@@ -384,7 +387,9 @@ state_pay(struct state *s, struct order *o, const char *method, struct error *er
 static struct change
 movement(struct state *s, enum change_kind kind, struct order *o, const char *payload)
 {
-	struct change c = { .kind = kind, .order = o, .payload = payload, .real_ms = clock_wall_ms() };
+	struct change c = {
+		.kind = kind, .order = o, .payload = payload, .real_ms = clock_wall_ms()
+	};
 
 	c.at_ms = c.real_ms + s->offset_ms;
 	make_id(s, 'A', c.at_ms, c.aid);
@@ -402,7 +407,8 @@ state_capture(struct state *s, struct order *o, const char *payload, struct erro
 }
 
 bool
-state_cancel(struct state *s, struct order *o, const struct amount *a, const char *payload, struct error *err)
+state_cancel(struct state *s, struct order *o, const struct amount *a, const char *payload,
+    struct error *err)
 {
 	struct change c = movement(s, CHANGE_CANCEL, o, payload);
 

@@ -1,5 +1,5 @@
-/* What the simulated KakaoPay knows: orders, captures, cancels, the clock. The simulator is one thread, so a change is whole
- * before the next request is looked at. */
+/* What the simulated KakaoPay knows: orders, captures, cancels, the clock. The simulator is one
+ * thread, so a change is whole before the next request is looked at. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,29 +26,39 @@ struct state {
 	struct journal journal;		/* each change is in it before anybody sees the change */
 };
 
-/* Reads what an earlier run left in the file and appends to it from now on. path NULL: nothing is kept. ERR_INPUT: not a state file (the
- * message names the line), ERR_BUSY: another simulator has it. */
-bool state_open(struct state *s, const char *path, struct error *err) __attribute__((warn_unused_result));
+/* Reads what an earlier run left in the file and appends to it from now on. path NULL: nothing is
+ * kept. ERR_INPUT: not a state file (the message names the line), ERR_BUSY: another simulator has
+ * it. */
+bool state_open(struct state *s, const char *path, struct error *err)
+    __attribute__((warn_unused_result));
 void state_close(struct state *s);
-bool state_reset(struct state *s, struct error *err) __attribute__((warn_unused_result));	/* forgets everything, the file too */
+/* forgets everything, the file too */
+bool state_reset(struct state *s, struct error *err) __attribute__((warn_unused_result));
 
 int64_t state_now_ms(const struct state *s);
-bool state_set_clock(struct state *s, int64_t offset_ms, struct error *err) __attribute__((warn_unused_result));
+bool state_set_clock(struct state *s, int64_t offset_ms, struct error *err)
+    __attribute__((warn_unused_result));
 
-struct order *state_find(const struct state *s, const char *tid);		/* NULL: no such tid */
+/* NULL: no such tid */
+struct order *state_find(const struct state *s, const char *tid);
 struct order *state_find_page(const struct state *s, const char *page_id);
 size_t state_count(const struct state *s);
 bool order_is_expired(const struct state *s, const struct order *o);
 
-/* The changes. Each is ERR_CONFLICT where the status does not allow it, ERR_INTERNAL where the state file cannot be written; then nothing
- * has changed. */
+/* The changes. Each is ERR_CONFLICT where the status does not allow it, ERR_INTERNAL where the
+ * state file cannot be written; then nothing has changed. */
 
 /* Gives *o its tid, page and time, and takes it over (*o is NULL after) if all is well. */
-bool state_add(struct state *s, struct order **o, struct order **added, struct error *err) __attribute__((warn_unused_result));
-bool state_step(struct state *s, struct order *o, enum status to, struct error *err) __attribute__((warn_unused_result));
-/* The user authenticated: o->pg_token is issued, or stays what it is. method: CARD, MONEY or NULL for what is fixed, else MONEY. */
-bool state_pay(struct state *s, struct order *o, const char *method, struct error *err) __attribute__((warn_unused_result));
+bool state_add(struct state *s, struct order **o, struct order **added, struct error *err)
+    __attribute__((warn_unused_result));
+bool state_step(struct state *s, struct order *o, enum status to, struct error *err)
+    __attribute__((warn_unused_result));
+/* The user authenticated: o->pg_token is issued, or stays what it is. method: CARD, MONEY or NULL
+ * for what is fixed, else MONEY. */
+bool state_pay(struct state *s, struct order *o, const char *method, struct error *err)
+    __attribute__((warn_unused_result));
 /* The money moves. Whether it may is the caller's question, but for the status. */
-bool state_capture(struct state *s, struct order *o, const char *payload, struct error *err) __attribute__((warn_unused_result));
-bool state_cancel(struct state *s, struct order *o, const struct amount *a, const char *payload, struct error *err)
-	__attribute__((warn_unused_result));
+bool state_capture(struct state *s, struct order *o, const char *payload, struct error *err)
+    __attribute__((warn_unused_result));
+bool state_cancel(struct state *s, struct order *o, const struct amount *a, const char *payload,
+    struct error *err) __attribute__((warn_unused_result));

@@ -61,7 +61,8 @@ add_array(struct buf *out, const struct json_object *v)
 static void
 add_number(struct buf *out, struct json_object *v)
 {
-	const char *text = json_object_to_json_string(v);	/* as it was sent, if it is no integer */
+	/* as it was sent, if it is no integer */
+	const char *text = json_object_to_json_string(v);
 
 	if (text == NULL)
 		out->bad = true;
@@ -72,7 +73,8 @@ add_number(struct buf *out, struct json_object *v)
 void
 json_add_canonical(struct buf *out, const struct json_object *v)
 {
-	struct json_object *value = (struct json_object *)(uintptr_t)v;	/* json-c's getters lack const */
+	/* json-c's getters lack const */
+	struct json_object *value = (struct json_object *)(uintptr_t)v;
 
 	switch (json_object_get_type(v)) {
 	case json_type_null:

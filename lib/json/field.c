@@ -108,7 +108,8 @@ field_errors_add(struct field_errors *f, const char *at, const char *member, enu
 }
 
 void
-field_errors_add_index(struct field_errors *f, const char *at, const char *member, size_t index, enum field_code code)
+field_errors_add_index(
+    struct field_errors *f, const char *at, const char *member, size_t index, enum field_code code)
 {
 	struct buf pointer = BUF_INIT;
 
@@ -153,7 +154,8 @@ check_characters(const char *text)
 static enum field_code
 read_str(const struct json_object *v, const struct field_rule *r, const void *ctx, char *out)
 {
-	struct json_object *value = (struct json_object *)(uintptr_t)v;	/* json-c's getters lack const */
+	/* json-c's getters lack const */
+	struct json_object *value = (struct json_object *)(uintptr_t)v;
 	enum field_code code;
 	const char *text;
 	int64_t n;
@@ -181,7 +183,8 @@ field_read_int(const struct json_object *v, int64_t min, int64_t max, int64_t *o
 {
 	int64_t n;
 
-	if (json_object_is_type(v, json_type_double))	/* a fraction, or an integer that no int64_t takes */
+	/* a fraction, or an integer that no int64_t takes */
+	if (json_object_is_type(v, json_type_double))
 		return fabs(json_object_get_double(v)) >= 0x1p63 ? FIELD_OUT_OF_RANGE : FIELD_TYPE;
 	if (!json_object_is_type(v, json_type_int))
 		return FIELD_TYPE;
@@ -222,7 +225,8 @@ read_value(const struct json_object *v, const struct field_rule *r, const void *
 
 enum { RULES_MAX = 64 };
 
-/* The rule of a name, n_rules if there is none. Members mostly come in the order of the rules: look from `from` on, then before it. */
+/* The index of the rule for this name; n_rules: there is none. Members mostly come in the order of
+ * the rules, so the search begins at `from`. */
 static size_t
 rule_of(const char *name, const struct field_rule *rules, size_t n_rules, size_t from)
 {
@@ -242,9 +246,11 @@ struct members {		/* of an object, by rule */
 };
 
 static void
-find_members(struct json_object *obj, const struct field_rule *rules, size_t n_rules, struct members *m)
+find_members(
+    struct json_object *obj, const struct field_rule *rules, size_t n_rules, struct members *m)
 {
-	struct json_object_iterator i = json_object_iter_begin(obj), end = json_object_iter_end(obj);
+	struct json_object_iterator i = json_object_iter_begin(obj),
+				    end = json_object_iter_end(obj);
 	size_t next = 0;
 
 	m->there = 0;
@@ -263,7 +269,8 @@ find_members(struct json_object *obj, const struct field_rule *rules, size_t n_r
 }
 
 static void
-add_unknown(struct json_object *obj, const char *at, const struct field_rule *rules, size_t n_rules, struct field_errors *errors)
+add_unknown(struct json_object *obj, const char *at, const struct field_rule *rules, size_t n_rules,
+    struct field_errors *errors)
 {
 	json_object_object_foreach(obj, name, value) {
 		(void)value;
@@ -273,10 +280,11 @@ add_unknown(struct json_object *obj, const char *at, const struct field_rule *ru
 }
 
 void
-field_read(const struct json_object *obj, const char *at, const struct field_rule *rules, size_t n_rules, bool open, const void *ctx,
-    void *out, struct field_errors *errors)
+field_read(const struct json_object *obj, const char *at, const struct field_rule *rules,
+    size_t n_rules, bool open, const void *ctx, void *out, struct field_errors *errors)
 {
-	struct json_object *object = (struct json_object *)(uintptr_t)obj;	/* json-c's iterators lack const */
+	/* json-c's iterators lack const */
+	struct json_object *object = (struct json_object *)(uintptr_t)obj;
 	struct members m;
 
 	assert(n_rules <= RULES_MAX);
@@ -286,7 +294,8 @@ field_read(const struct json_object *obj, const char *at, const struct field_rul
 		enum field_code code = r->flags & FIELD_NEEDED ? FIELD_REQUIRED : FIELD__OK;
 
 		assert(r->type != FIELD_INT || r->cap == sizeof(int64_t));
-		assert((r->type != FIELD_OBJECT && r->type != FIELD_ANY) || r->cap == sizeof(object));
+		assert(
+		    (r->type != FIELD_OBJECT && r->type != FIELD_ANY) || r->cap == sizeof(object));
 		if (m.there >> k & 1)
 			code = read_value(m.value[k], r, ctx, (char *)out + r->offset);
 		if (code != FIELD__OK)

@@ -1,5 +1,6 @@
-/* Tables of field rules turn a JSON object into a struct and report every wrong field, not only the first, with its JSON pointer (RFC 6901)
- * and a code. Lengths count characters. The tree comes from strict_parse_object: its strings are valid UTF-8 without NUL. */
+/* Tables of field rules turn a JSON object into a struct and report every wrong field, not only the
+ * first, with its JSON pointer (RFC 6901) and a code. Lengths count characters. The tree comes from
+ * strict_parse_object: its strings are valid UTF-8 without NUL. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +14,8 @@ struct json_object;
 
 enum field_code {
 	FIELD_REQUIRED,		/* missing */
-	FIELD_TYPE,		/* not the JSON type asked for; 1.5 and "1" are not integers, 1.0 is one */
+	/* another JSON type than the rule's: for an integer 1.5 and "1", but not 1.0 */
+	FIELD_TYPE,
 	FIELD_TOO_SHORT, FIELD_TOO_LONG, FIELD_OUT_OF_RANGE,
 	FIELD_CHARACTER,	/* a character that is not allowed here */
 	FIELD_BLANK,		/* nothing but spaces */
@@ -37,14 +39,19 @@ struct field_errors {
 	bool bad;		/* no memory: e is not complete */
 };
 void field_errors_clear(struct field_errors *f);
-/* at: pointer of the object ("" is the outermost); member may be NULL: at itself. Escapes ~ and / in it. */
-void field_errors_add(struct field_errors *f, const char *at, const char *member, enum field_code code);
-void field_errors_add_index(struct field_errors *f, const char *at, const char *member, size_t index, enum field_code code);
-void field_pointer_add(struct buf *pointer, const char *member);	/* "/member", ~ and / escaped */
+/* at: pointer of the object ("" is the outermost); member may be NULL: at itself. Escapes ~ and /
+ * in it. */
+void field_errors_add(
+    struct field_errors *f, const char *at, const char *member, enum field_code code);
+void field_errors_add_index(
+    struct field_errors *f, const char *at, const char *member, size_t index, enum field_code code);
+/* "/member", ~ and / escaped */
+void field_pointer_add(struct buf *pointer, const char *member);
 bool field_errors_has(const struct field_errors *f, const char *pointer);
 
 enum field_type {
-	FIELD_STR,	/* char[cap]; min..max characters, none of them hidden (base/text.h), not only blanks */
+	/* char[cap]; min..max characters, none of them hidden (base/text.h), not only blanks */
+	FIELD_STR,
 	FIELD_INT,	/* int64_t; min..max */
 	FIELD_OBJECT,	/* const struct json_object *, borrowed from the tree */
 	FIELD_ANY,	/* the same, any type: whoever reads it looks */
@@ -62,7 +69,8 @@ struct field_rule {
 	unsigned flags;
 	int64_t min, max;
 	size_t offset, cap;
-	enum field_code (*check)(const char *text, const void *ctx);	/* FIELD_STR only; NULL: none. FIELD__OK: it is fine */
+	/* FIELD_STR only; NULL: none. FIELD__OK: it is fine */
+	enum field_code (*check)(const char *text, const void *ctx);
 };
 
 #define FIELD_AT(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
@@ -74,13 +82,16 @@ struct field_rule {
 /* Gives every member that the rules name the value of one that is absent: "", -1 or NULL. */
 void field_begin(const struct field_rule *rules, size_t n_rules, void *out);
 
-/* Adds each member and its value, for a fingerprint: by value, so another spelling changes nothing. A member counts unless its
- * rule says FIELD_NOT_COMPARED, so one that is forgotten makes two requests different, never the same. */
-void field_add_compared(const struct field_rule *rules, size_t n_rules, const void *in, struct buf *out);
+/* Adds each member and its value, for a fingerprint: by value, so another spelling changes nothing.
+ * A member counts unless its rule says FIELD_NOT_COMPARED, so one that is forgotten makes two
+ * requests different, never the same. */
+void field_add_compared(
+    const struct field_rule *rules, size_t n_rules, const void *in, struct buf *out);
 
-/* Reads the members of obj that the rules name into *out; what is absent keeps the value it has. Other members are FIELD_UNKNOWN unless `open`. */
-void field_read(const struct json_object *obj, const char *at, const struct field_rule *rules, size_t n_rules, bool open, const void *ctx,
-	void *out, struct field_errors *errors);
+/* Reads the members of obj that the rules name into *out; what is absent keeps the value it has.
+ * Other members are FIELD_UNKNOWN unless `open`. */
+void field_read(const struct json_object *obj, const char *at, const struct field_rule *rules,
+    size_t n_rules, bool open, const void *ctx, void *out, struct field_errors *errors);
 
 /* One value as FIELD_INT reads it. */
 enum field_code field_read_int(const struct json_object *v, int64_t min, int64_t max, int64_t *out);

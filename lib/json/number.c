@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* The digits from first to last, a point perhaps among them, times ten to the power. first is NULL: zero. Neither end is 0. */
+/* The digits from first to last, without the point, times ten to the power. Neither end is a 0.
+ * first is NULL where the value is zero. */
 struct decimal {
 	bool negative;
 	const char *first, *last;
@@ -121,7 +122,9 @@ number_read(const char *text, size_t len, int64_t *out)
 	if (d.power < 0)
 		return NUMBER_FRACTION;
 	for (const char *p = d.first; p <= d.last; p++)
-		if (*p != '.' && (__builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, (uint64_t)(*p - '0'), &n)))
+		if (*p != '.' &&
+		    (__builtin_mul_overflow(n, 10, &n) ||
+			__builtin_add_overflow(n, (uint64_t)(*p - '0'), &n)))
 			return NUMBER_TOO_LARGE;
 	for (; d.power > 0; d.power--)	/* ends early: n is not 0 */
 		if (__builtin_mul_overflow(n, 10, &n))
@@ -139,7 +142,9 @@ number_parse_text(const char *text, int64_t *out)
 	const char *at, *why;
 
 	*out = 0;
-	return len > 0 && number_scan(text, text + len, &at, &why) == len ? number_read(text, len, out) : NUMBER_NONE;
+	return len > 0 && number_scan(text, text + len, &at, &why) == len
+	    ? number_read(text, len, out)
+	    : NUMBER_NONE;
 }
 
 void

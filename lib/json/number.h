@@ -17,10 +17,12 @@ enum number_kind {
 	NUMBER_FRACTION,	/* its value is not whole */
 	NUMBER_NONE,		/* no number at all: number_parse_text alone says so */
 };
-/* text: a whole number of RFC 8259, as number_scan measured it. *out only for NUMBER_INTEGER. The work is bounded by len, whatever the exponent says. */
+/* text: a whole number of RFC 8259, as number_scan measured it. *out only for NUMBER_INTEGER. The
+ * work is bounded by len, whatever the exponent says. */
 enum number_kind number_read(const char *text, size_t len, int64_t *out);
 /* The same of a text that may be anything. */
 enum number_kind number_parse_text(const char *text, int64_t *out);
 
-/* One spelling of each value: the digits without zeros at both ends, and a power of ten. "-12e-1", "11e3", "0". */
+/* One spelling of each value: the digits without zeros at both ends, and a power of ten. "-12e-1",
+ * "11e3", "0". */
 void number_add_canonical(struct buf *out, const char *text, size_t len);

@@ -15,13 +15,15 @@ struct scan {
 	const char *begin, *p, *end;
 	int depth, max_depth;
 	const char *why;	/* first fault, NULL: none */
-	struct buf names;	/* of the members whose values are being read, each with a NUL: a stack */
+	/* a stack: the names of the members whose values are being read, each with a NUL */
+	struct buf names;
 	struct buf decoded;	/* a string that has escapes */
 	const char *want;	/* member of the outermost object to be remembered, NULL: none */
 	struct strict_span found;
 };
 
-enum { ARRAY_BEGIN = 4 };	/* places in a new array: json-c would make 32, however many [] a text has */
+/* places in a new array; json-c would reserve 32 for every [] of a text */
+enum { ARRAY_BEGIN = 4 };
 
 static const char no_memory[] = "out of memory";
 
@@ -57,7 +59,8 @@ is_digit(const struct scan *s)
 	return s->p < s->end && *s->p >= '0' && *s->p <= '9';
 }
 
-/* An integer in range whatever its spelling, else a double that json-c writes again as it was sent: a fraction, or more than an int64_t takes. */
+/* An integer in range, whatever its spelling. Anything else, a fraction or a number too large for an
+ * int64_t, becomes a double that keeps its text. */
 static struct json_object *
 new_number(struct scan *s, const char *text, size_t len)
 {
@@ -67,7 +70,9 @@ new_number(struct scan *s, const char *text, size_t len)
 		return json_object_new_int64(n);
 	buf_reset(&s->decoded);
 	buf_add(&s->decoded, text, len);
-	return s->decoded.bad ? NULL : json_object_new_double_s(strtod(s->decoded.data, NULL), s->decoded.data);
+	return s->decoded.bad
+	    ? NULL
+	    : json_object_new_double_s(strtod(s->decoded.data, NULL), s->decoded.data);
 }
 
 static bool
@@ -170,7 +175,8 @@ scan_escape(struct scan *s)
 	return true;
 }
 
-/* One character of more than one byte: RFC 3629, so neither overlong, nor a surrogate, nor above U+10FFFF. */
+/* One character of more than one byte: RFC 3629, so neither overlong, nor a surrogate, nor above
+ * U+10FFFF. */
 static bool
 scan_utf8(struct scan *s)
 {
@@ -209,7 +215,8 @@ is_plain(unsigned char c)
 	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
-/* *out: as it stands in the text, or decoded where it has an escape; then until the next string is read. */
+/* *out points into the text, or, where the string has an escape, to its decoded form, which lasts
+ * until the next string is read. */
 static bool
 scan_string(struct scan *s, struct strict_span *out)
 {
@@ -301,13 +308,15 @@ add_member(struct scan *s, struct json_object *object, const char *name, struct 
 		json_object_put(value);
 		return fault(s, no_memory);
 	}
-	return json_object_object_length(object) > before || fault(s, "an object has a member twice");
+	return json_object_object_length(object) > before ||
+	    fault(s, "an object has a member twice");
 }
 
 static bool
 scan_member_value(struct scan *s, struct json_object *object, size_t name)
 {
-	bool wanted = s->want != NULL && s->depth == 1 && strcmp(s->names.data + name, s->want) == 0;
+	bool wanted =
+	    s->want != NULL && s->depth == 1 && strcmp(s->names.data + name, s->want) == 0;
 	struct json_object *value;
 	const char *begin;
 
@@ -414,9 +423,16 @@ scan_value(struct scan *s, struct json_object **out)
 
 /* want: member of the outermost object that *found shall be, NULL: none. */
 static bool
-parse(const char *text, size_t len, int depth, const char *want, struct strict_span *found, struct json_object **out, struct error *err)
+parse(const char *text, size_t len, int depth, const char *want, struct strict_span *found,
+    struct json_object **out, struct error *err)
 {
-	struct scan s = { .begin = text, .p = text, .end = text + len, .max_depth = depth, .names = BUF_INIT, .decoded = BUF_INIT, .want = want };
+	struct scan s = { .begin = text,
+		.p = text,
+		.end = text + len,
+		.max_depth = depth,
+		.names = BUF_INIT,
+		.decoded = BUF_INIT,
+		.want = want };
 	struct json_object *value = NULL;
 	bool ok;
 
@@ -430,7 +446,8 @@ parse(const char *text, size_t len, int depth, const char *want, struct strict_s
 	buf_clear(&s.names);
 	buf_clear(&s.decoded);
 	if (!ok)
-		return error_set(err, s.why == no_memory ? ERR_INTERNAL : ERR_INPUT, "%s (at byte %zu)", s.why, (size_t)(s.p - s.begin));
+		return error_set(err, s.why == no_memory ? ERR_INTERNAL : ERR_INPUT,
+		    "%s (at byte %zu)", s.why, (size_t)(s.p - s.begin));
 	*found = s.found;
 	*out = value;
 	return true;
@@ -456,8 +473,8 @@ strict_check(const char *text, size_t len, int depth, struct error *err)
 }
 
 bool
-strict_parse_object_and_find(const char *text, size_t len, int depth, struct json_object **out, const char *name, struct strict_span *found,
-    struct error *err)
+strict_parse_object_and_find(const char *text, size_t len, int depth, struct json_object **out,
+    const char *name, struct strict_span *found, struct error *err)
 {
 	struct json_object *value = NULL;
 
@@ -472,7 +489,8 @@ strict_parse_object_and_find(const char *text, size_t len, int depth, struct jso
 }
 
 bool
-strict_parse_object(const char *text, size_t len, int depth, struct json_object **out, struct error *err)
+strict_parse_object(
+    const char *text, size_t len, int depth, struct json_object **out, struct error *err)
 {
 	struct strict_span found;
 

@@ -7,7 +7,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 
-/* What a reader of the raw text would not see is escaped, too: JSON may pass a terminal before it reaches a parser. */
+/* What a reader of the raw text would not see is escaped, too: JSON may pass a terminal before it
+ * reaches a parser. */
 void
 json_add_string(struct buf *b, const char *s)
 {
@@ -16,7 +17,8 @@ json_add_string(struct buf *b, const char *s)
 		const char *from = s;
 		uint32_t c;
 
-		while ((unsigned char)*s >= 0x20 && (unsigned char)*s < 0x7f && *s != '"' && *s != '\\')
+		while ((unsigned char)*s >= 0x20 && (unsigned char)*s < 0x7f && *s != '"' &&
+		    *s != '\\')
 			s++;
 		buf_add(b, from, (size_t)(s - from));
 		from = s;

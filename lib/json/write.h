@@ -5,9 +5,11 @@
 
 #include "base/buf.h"
 
-/* A JSON string with its quotes. s: valid UTF-8; control characters, quote and backslash are escaped. */
+/* A JSON string with its quotes. s: valid UTF-8; control characters, quote and backslash are
+ * escaped. */
 void json_add_string(struct buf *b, const char *s);
-/* `"name":` and the value; a comma before it unless it is the first member after { or [. A name is a word of ours: it has nothing to escape. */
+/* `"name":` and the value; a comma before it unless it is the first member after { or [. A name is
+ * a word of ours: it has nothing to escape. */
 void json_add_member(struct buf *b, const char *name);
 void json_add_str_member(struct buf *b, const char *name, const char *s);
 void json_add_int_member(struct buf *b, const char *name, int64_t n);

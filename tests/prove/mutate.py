@@ -79,7 +79,7 @@ MUTANTS = [
     ("a changed amount is another payment", "fcgi/request_ready.c", "\tPAY_INT(total_amount,          true,  1,", "\tPAY_INT(total_amount,          3,     1,", "tests/unit/test_request"),
     ("amounts are read without rounding", "lib/json/number.c", "\tif (d.power < 0)\n\t\treturn NUMBER_FRACTION;\n", "\tif (d.power < -16)\n\t\treturn NUMBER_FRACTION;\n", "tests/unit/test_json_strict"),
     ("no hidden character in an id", "lib/json/field.c", "\tif (text_has_hidden(text))\n\t\treturn FIELD_CHARACTER;\n", "", "tests/unit/test_field"),
-    ("no member twice in a request", "lib/json/strict.c", "\treturn json_object_object_length(object) > before || fault(s, \"an object has a member twice\");", "\t(void)before;\n\treturn true;", "tests/unit/test_json_strict"),
+    ("no member twice in a request", "lib/json/strict.c", "\treturn json_object_object_length(object) > before ||\n\t    fault(s, \"an object has a member twice\");", "\t(void)before;\n\treturn true;", "tests/unit/test_json_strict"),
 ]
 
 
