@@ -277,7 +277,7 @@ def events_of_the_manuals():
 
 
 def ledger_kinds():
-    of_code = set(re.findall(r'\[LK_\w+\] = "(\w+)"', read("lib/money/order.c")))
+    of_code = set(re.findall(r'\[LK_\w+\] = "(\w+)"', read("lib/money/ledger.c")))
     rows = table(read("doc/ledger.md"), "kind", "says", "written by")
     return sorted(of_code ^ {k for r in rows for k in re.findall(r"`(\w+)`", r[0])})
 

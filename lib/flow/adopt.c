@@ -66,14 +66,14 @@ in_hold_state(const struct order_state *st, enum hold_state *state)
 
 /* Something is wrong with this one alone: the others must not wait for it for ever. */
 static void
-leave_out(struct adoption *a, const struct store_open *o, const char *why)
+leave_out(struct adoption *a, const struct store_work *o, const char *why)
 {
 	a->left_out++;
 	log_event(LOG_LEVEL_ERROR, "not_handed_over", KV_STR("tid", o->tid), KV_STR("cid", o->cid), KV_STR("order", o->partner_order_id), KV_STR("detail", why));
 }
 
 static bool
-take_over(struct adoption *a, const struct store_open *o, const struct ledger_chain *chain, const struct order_state *st, enum hold_state state, struct error *err)
+take_over(struct adoption *a, const struct store_work *o, const struct ledger_chain *chain, const struct order_state *st, enum hold_state state, struct error *err)
 {
 	struct hold_handover h = { .cid = o->cid, .order = o->partner_order_id, .tid = o->tid, .state = state, .n = st->approving->n, .last_n = (int64_t)chain->n };
 	struct queue_answer qa;
@@ -100,7 +100,7 @@ take_over(struct adoption *a, const struct store_open *o, const struct ledger_ch
 }
 
 static bool
-hand_over_hold(struct adoption *a, const struct store_open *o, struct error *err)
+hand_over_hold(struct adoption *a, const struct store_work *o, struct error *err)
 {
 	struct ledger_chain chain = { 0 };
 	enum hold_state state;
@@ -125,11 +125,11 @@ hand_over_hold(struct adoption *a, const struct store_open *o, struct error *err
 static bool
 hand_over_holds(struct adoption *a, struct error *err)
 {
-	struct store_open *items = NULL;
+	struct store_work *items = NULL;
 	bool ok;
 	size_t n = 0;
 
-	ok = store_open_list(a->f->store, OPEN_MAX, &items, &n, clock_boot_ms() + 60000, err);
+	ok = store_work_list(a->f->store, OPEN_MAX, &items, &n, clock_boot_ms() + 60000, err);
 	for (size_t i = 0; ok && i < n; i++)
 		ok = !stops(a, err) && hand_over_hold(a, &items[i], err);
 	free(items);

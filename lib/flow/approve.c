@@ -338,7 +338,7 @@ drop_earlier_work(struct approval *ap)
 
 	error_clear(&err);
 	if (order_state(&ap->chain, ap->at.tid, &st, &err) && st.approving != NULL &&
-	    !store_open_delete(ap->f->store, ap->at.tid, st.approving->n, ap->early.deadline_boot_ms, &err))
+	    !store_work_delete(ap->f->store, ap->at.tid, st.approving->n, ap->early.deadline_boot_ms, &err))
 		log_event(LOG_LEVEL_WARN, "work_item_left", KV_ERR(&err));
 }
 

@@ -318,7 +318,7 @@ bool
 flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err)
 {
 	struct now now = clock_now();
-	struct store_open open = { .n = at->n, .at_ms = now.wall_ms, .deadline_ms = now.wall_ms + c->deadline_boot_ms - now.boot_ms,
+	struct store_work open = { .n = at->n, .at_ms = now.wall_ms, .deadline_ms = now.wall_ms + c->deadline_boot_ms - now.boot_ms,
 		.hold_id = at->hold_id };
 
 	snprintf(open.tid, sizeof(open.tid), "%s", at->tid);
@@ -326,7 +326,7 @@ flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attem
 	snprintf(open.partner_order_id, sizeof(open.partner_order_id), "%s", at->a.partner_order_id);
 	snprintf(open.user_id, sizeof(open.user_id), "%s", at->a.user_id);
 	snprintf(open.room_id, sizeof(open.room_id), "%s", at->a.room_id);
-	return store_open_put(f->store, &open, c->deadline_boot_ms, err);
+	return store_work_put(f->store, &open, c->deadline_boot_ms, err);
 }
 
 bool
@@ -335,10 +335,10 @@ flow_drop_work(struct flow *f, const struct flow_call *c, const struct flow_atte
 	for (size_t i = 0; at->chain != NULL && i < at->chain->n; i++) {
 		const struct ledger_event *e = &at->chain->ev[i];
 
-		if (e->kind == LK_APPROVING && strcmp(e->tid, at->tid) == 0 && !store_open_delete(f->store, at->tid, e->n, c->deadline_boot_ms, err))
+		if (e->kind == LK_APPROVING && strcmp(e->tid, at->tid) == 0 && !store_work_delete(f->store, at->tid, e->n, c->deadline_boot_ms, err))
 			return false;
 	}
-	return at->n == 0 || store_open_delete(f->store, at->tid, at->n, c->deadline_boot_ms, err);
+	return at->n == 0 || store_work_delete(f->store, at->tid, at->n, c->deadline_boot_ms, err);
 }
 
 /* The send that the event at order#n ended, which made the attempt what it was before. */
@@ -368,7 +368,7 @@ finish_ready_again(struct flow *f, const struct flow_call *c, const struct flow_
 	struct flow_attempt again = *at;
 
 	again.n = number_of_send(at, n, kind);
-	if (!store_open_delete(f->store, at->tid, again.n, c->deadline_boot_ms, err))
+	if (!store_work_delete(f->store, at->tid, again.n, c->deadline_boot_ms, err))
 		return false;
 	return at->hold_id == 0 || tell_queue(f, c, at, n, kind) || flow_put_work(f, c, &again, err);
 }

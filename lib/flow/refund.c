@@ -279,7 +279,7 @@ flow_finish_refund(struct flow *f, const struct flow_call *c, const char *cid, c
 			ok = free_hold(f, c, &at, &st, is_done, err);
 	}
 	if (ok && *is_done)
-		ok = store_open_delete(f->store, tid, n, c->deadline_boot_ms, err);
+		ok = store_work_delete(f->store, tid, n, c->deadline_boot_ms, err);
 	ledger_chain_clear(&chain);
 	return ok;
 }
@@ -444,7 +444,7 @@ record_intent(struct refunding *r, struct ledger_event *begun, enum next *next)
 	}
 	/* This number is another's: that item is about nothing. Everything is looked at anew, KakaoPay's sum too. */
 	if (how == STORE_TAKEN)
-		(void)store_open_delete(r->f->store, r->rq->tid, begun->n, r->early.deadline_boot_ms, NULL);
+		(void)store_work_delete(r->f->store, r->rq->tid, begun->n, r->early.deadline_boot_ms, NULL);
 	return how == STORE_OURS;
 }
 

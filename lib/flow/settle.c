@@ -39,7 +39,7 @@ struct settler {
 struct look {
 	struct flow *f;
 	struct flow_call call;
-	const struct store_open *item;
+	const struct store_work *item;
 	struct settle_memory *m;
 	struct ledger_chain chain;
 	struct order_state st;			/* of the tid */
@@ -100,7 +100,7 @@ alert_once(struct look *l, enum once what, const char *detail)
 static bool
 attempt_of(struct look *l, struct error *err)
 {
-	const struct store_open *o = l->item;
+	const struct store_work *o = l->item;
 	bool in_chain = flow_attempt_of_chain(&l->chain, o->tid, &l->at, err);
 
 	if (!in_chain && err->code != ERR_NOT_FOUND)
@@ -149,7 +149,7 @@ at_of(enum ledger_kind kind)
 static void
 gather(struct look *l)
 {
-	const struct store_open *o = l->item;
+	const struct store_work *o = l->item;
 	const struct ledger_event *e = o->n <= (int64_t)l->chain.n ? &l->chain.ev[o->n - 1] : NULL;
 	struct settle_facts *f = &l->facts;
 	bool own = e != NULL && strcmp(e->tid, o->tid) == 0;
@@ -178,7 +178,7 @@ gather(struct look *l)
 static bool
 read_all(struct look *l, struct error *err)
 {
-	const struct store_open *o = l->item;
+	const struct store_work *o = l->item;
 	int64_t deadline = l->call.deadline_boot_ms;
 
 	ledger_chain_clear(&l->chain);
@@ -213,7 +213,7 @@ abandon(struct look *l, struct error *err)
 static enum next
 drop_item(struct look *l, struct error *err)
 {
-	return store_open_delete(l->f->store, l->item->tid, l->item->n, l->call.deadline_boot_ms, err) ? DONE : FAILED;
+	return store_work_delete(l->f->store, l->item->tid, l->item->n, l->call.deadline_boot_ms, err) ? DONE : FAILED;
 }
 
 /* Its item was there before the later send: it is put again only for the case that it was lost since. */
@@ -313,7 +313,7 @@ inquire_refund(struct look *l, struct error *err)
 static enum next
 follow_refund(struct look *l, struct error *err)
 {
-	const struct store_open *o = l->item;
+	const struct store_work *o = l->item;
 	bool done;
 
 	return flow_finish_refund(l->f, &l->call, o->cid, o->partner_order_id, o->tid, o->n, &done, err) ? DONE : FAILED;
@@ -513,7 +513,7 @@ act(struct look *l, struct error *err)
 
 /* False: the store. */
 static bool
-look_at_item(struct settler *s, const struct store_open *item, struct settle_memory *m, struct error *err)
+look_at_item(struct settler *s, const struct store_work *item, struct settle_memory *m, struct error *err)
 {
 	struct look *l = calloc(1, sizeof(*l));
 	enum next next = AGAIN;
@@ -556,7 +556,7 @@ is_known(struct settler *s, const char *tid, int64_t n)
 }
 
 static struct known *
-get_known(struct settler *s, const struct store_open *item)
+get_known(struct settler *s, const struct store_work *item)
 {
 	char id[TID_CAP + 24];
 	struct known *k = find_known(s, item->tid, item->n, id);
@@ -600,11 +600,11 @@ tell_open(const struct settler *s)
 static bool
 sweep_items(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error *err)
 {
-	struct store_open *items = NULL;
+	struct store_work *items = NULL;
 	bool ok;
 	size_t n = 0;
 
-	ok = store_open_list(s->f->store, SETTLE_ITEMS_MAX, &items, &n, clock_boot_ms() + SETTLE_STORE_MS, err);
+	ok = store_work_list(s->f->store, SETTLE_ITEMS_MAX, &items, &n, clock_boot_ms() + SETTLE_STORE_MS, err);
 	if (n == SETTLE_ITEMS_MAX && !s->told_long)
 		log_event(LOG_LEVEL_ERROR, "open_long", KV_INT("at_least", n), KV_STR("detail", "what is newer waits"));
 	s->told_long = n == SETTLE_ITEMS_MAX;

@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "money/order.h"
+#include "money/ledger.h"
 
 enum flow_verdict {
 	FV_CAPTURED,		/* *payment, as asked for */

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "money/order.h"
+#include "money/ledger.h"
 
 /* Refunds that no caller asked for: no caller's refundId begins so. */
 #define REFUND_OUTSIDE "@outside"		/* found at KakaoPay: made in the merchant's console, or by their customer service */

@@ -10,10 +10,10 @@ find_in_open(struct flow *f, const struct flow_call *c, const char *tid, char ci
     bool *found, struct error *err)
 {
 	enum { OPEN_MAX = 10000 };
-	struct store_open *items = NULL;
+	struct store_work *items = NULL;
 	size_t n = 0;
 
-	if (!store_open_list(f->store, OPEN_MAX, &items, &n, c->deadline_boot_ms, err))
+	if (!store_work_list(f->store, OPEN_MAX, &items, &n, c->deadline_boot_ms, err))
 		return false;
 	for (size_t i = 0; i < n && !*found; i++)
 		if (strcmp(items[i].tid, tid) == 0) {

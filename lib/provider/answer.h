@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-#include "money/order.h"
+#include "money/ledger.h"
 #include "provider/provider.h"
 
 enum provider_status provider_answer_status(const struct provider_answer *pa);		/* PS_STRANGE: it speaks of none */

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 #include "base/limit.h"
-#include "money/order.h"
+#include "money/ledger.h"
 #include "money/payment.h"
 
 enum provider_outcome {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "money/order.h"
+#include "money/ledger.h"
 
 /* Columns of one struct, at any depth. */
 struct table {

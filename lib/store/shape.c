@@ -92,16 +92,16 @@ static const struct column replay_columns[] = {
 	MUST(COLUMN_INT, "n", store_replay, n),
 };
 
-static const struct column open_columns[] = {
-	MUST(COLUMN_STR, "tid", store_open, tid),
-	MUST(COLUMN_STR, "cid", store_open, cid),
-	MUST(COLUMN_STR, "partner_order_id", store_open, partner_order_id),
-	MUST(COLUMN_STR, "userId", store_open, user_id),
-	MUST(COLUMN_STR, "roomId", store_open, room_id),
-	MUST(COLUMN_INT, "n", store_open, n),
-	MUST(COLUMN_TIME, "at", store_open, at_ms),
-	MUST(COLUMN_TIME, "deadline", store_open, deadline_ms),
-	MUST(COLUMN_INT, "hold_id", store_open, hold_id),
+static const struct column work_columns[] = {
+	MUST(COLUMN_STR, "tid", store_work, tid),
+	MUST(COLUMN_STR, "cid", store_work, cid),
+	MUST(COLUMN_STR, "partner_order_id", store_work, partner_order_id),
+	MUST(COLUMN_STR, "userId", store_work, user_id),
+	MUST(COLUMN_STR, "roomId", store_work, room_id),
+	MUST(COLUMN_INT, "n", store_work, n),
+	MUST(COLUMN_TIME, "at", store_work, at_ms),
+	MUST(COLUMN_TIME, "deadline", store_work, deadline_ms),
+	MUST(COLUMN_INT, "hold_id", store_work, hold_id),
 };
 
 static const struct column outbox_columns[] = {
@@ -147,7 +147,7 @@ shape_ledger_id(const char *cid, const char *order, int64_t n, struct buf *out)
 
 /* An ObjectId made of the tid: the same capture is the same document, whoever writes it and how often. */
 void
-shape_open_id(const char *tid, int64_t n, struct buf *out)
+shape_work_id(const char *tid, int64_t n, struct buf *out)
 {
 	buf_printf(out, "%s#%" PRId64, tid, n);
 }
@@ -236,9 +236,9 @@ payment_same(const void *mine, const void *stored)
 static void
 open_id(const void *rec, struct buf *out)
 {
-	const struct store_open *o = rec;
+	const struct store_work *o = rec;
 
-	shape_open_id(o->tid, o->n, out);
+	shape_work_id(o->tid, o->n, out);
 }
 
 static bool
@@ -309,8 +309,8 @@ const struct shape shape_payment = {
 	.collection = "payments", SHAPE(payment, payment_columns), ORDERED_BY(payment, approved_at_ms),
 	.key = "tid", .object_id = payment_object_id, .id = payment_id, .same = payment_same,
 };
-const struct shape shape_open = {
-	.collection = "open", SHAPE(store_open, open_columns), ORDERED_BY(store_open, at_ms),
+const struct shape shape_work = {
+	.collection = "open", SHAPE(store_work, work_columns), ORDERED_BY(store_work, at_ms),
 	.id = open_id, .same = open_same,
 };
 const struct shape shape_outbox = {

@@ -54,12 +54,12 @@ struct meta {			/* what stands once in a database */
 
 enum { SCHEMA_VERSION = 1 };
 
-extern const struct shape shape_ledger, shape_replay, shape_payment, shape_open, shape_outbox, shape_try,
+extern const struct shape shape_ledger, shape_replay, shape_payment, shape_work, shape_outbox, shape_try,
     shape_meta;
 
 /* The ids, where a record is looked for and not yet there. */
 void shape_ledger_id(const char *cid, const char *order, int64_t n, struct buf *out);
-void shape_open_id(const char *tid, int64_t n, struct buf *out);
+void shape_work_id(const char *tid, int64_t n, struct buf *out);
 void shape_try_id(const char *message_id, int64_t number, struct buf *out);
 
 /* dst is overwritten and owns copies of what is on the heap. False: no memory, dst is cleared. */

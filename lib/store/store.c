@@ -333,34 +333,34 @@ store_history(struct store *s, const struct store_history *h, struct payment **o
 }
 
 bool
-store_open_put(struct store *s, const struct store_open *o, int64_t deadline_boot_ms, struct error *err)
+store_work_put(struct store *s, const struct store_work *o, int64_t deadline_boot_ms, struct error *err)
 {
 	assert(o->tid[0] != '\0' && o->n >= 1);
-	return put(s, &shape_open, o, NULL, deadline_boot_ms, err);
+	return put(s, &shape_work, o, NULL, deadline_boot_ms, err);
 }
 
 bool
-store_open_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms, struct error *err)
+store_work_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms, struct error *err)
 {
 	struct buf id = BUF_INIT;
 	bool done;
 
-	shape_open_id(tid, n, &id);
+	shape_work_id(tid, n, &id);
 	done = id.bad ? error_set(err, ERR_INTERNAL, "no memory") :
-	    s->does->remove(s, &shape_open, buf_str(&id), deadline_boot_ms, err) || error_wrap(err, "open");
+	    s->does->remove(s, &shape_work, buf_str(&id), deadline_boot_ms, err) || error_wrap(err, "open");
 	buf_clear(&id);
 	return done;
 }
 
 bool
-store_open_list(struct store *s, size_t limit, struct store_open **out, size_t *n, int64_t deadline_boot_ms,
+store_work_list(struct store *s, size_t limit, struct store_work **out, size_t *n, int64_t deadline_boot_ms,
     struct error *err)
 {
 	void *list;
 
 	*out = NULL;
 	*n = 0;
-	if (!s->does->list(s, &shape_open, 0, limit, &list, n, deadline_boot_ms, err))
+	if (!s->does->list(s, &shape_work, 0, limit, &list, n, deadline_boot_ms, err))
 		return error_wrap(err, "open");
 	*out = list;
 	return true;

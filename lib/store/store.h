@@ -13,13 +13,13 @@
 
 #include "base/error.h"
 #include "base/limit.h"
-#include "money/order.h"
+#include "money/ledger.h"
 #include "money/payment.h"
 
 enum store_put { STORE_OURS, STORE_TAKEN };
 enum { MESSAGE_ID_CAP = 160 };
 
-struct store_open {		/* work item: _id = "<tid>#<n>": work of whoever takes order#n is no other's, and its id never comes again */
+struct store_work {		/* work item: _id = "<tid>#<n>": work of whoever takes order#n is no other's, and its id never comes again */
 	char tid[TID_CAP], cid[CID_CAP], partner_order_id[ORDER_CAP], user_id[USER_CAP], room_id[ROOM_CAP];
 	int64_t n;		/* ledger number that its writer is about to take */
 	int64_t at_ms;
@@ -103,10 +103,10 @@ struct store_history {		/* "" and 0: not asked for */
 /* *out: free; NULL when there is none. *more: there is another page, behind the last of these. */
 bool store_history(struct store *s, const struct store_history *h, struct payment **out, size_t *n, bool *more, int64_t deadline_boot_ms, struct error *err);
 
-bool store_open_put(struct store *s, const struct store_open *o, int64_t deadline_boot_ms, struct error *err);
-bool store_open_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms, struct error *err);
+bool store_work_put(struct store *s, const struct store_work *o, int64_t deadline_boot_ms, struct error *err);
+bool store_work_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms, struct error *err);
 /* Lists: the oldest first. *out: free; NULL when there is none. */
-bool store_open_list(struct store *s, size_t limit, struct store_open **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
+bool store_work_list(struct store *s, size_t limit, struct store_work **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
 
 bool store_outbox_put(struct store *s, const struct store_message *m, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
 /* *out: store_message_clear when found. */

@@ -157,10 +157,10 @@ assert_event(const struct ledger_event *a, const struct ledger_event *b)
 	assert_string_equal(a->reason, b->reason);
 }
 
-struct store_open
+struct store_work
 an_open(const char *tid, int64_t at_ms)
 {
-	struct store_open o = { .cid = "TC0ONETIME", .partner_order_id = "o", .user_id = "u", .room_id = "5f0000000000000000000001", .n = 1,
+	struct store_work o = { .cid = "TC0ONETIME", .partner_order_id = "o", .user_id = "u", .room_id = "5f0000000000000000000001", .n = 1,
 		.at_ms = at_ms, .deadline_ms = at_ms + 13000, .hold_id = UINT64_MAX };
 
 	snprintf(o.tid, sizeof(o.tid), "%s", tid);
@@ -374,29 +374,29 @@ void
 open_work_is_listed_oldest_first_until_deleted(void **state)
 {
 	struct store *s = *state;
-	struct store_open late = an_open("O3", 3000), early = an_open("O1", 1000), middle = an_open("O2", 2000), *list;
+	struct store_work late = an_open("O3", 3000), early = an_open("O1", 1000), middle = an_open("O2", 2000), *list;
 	size_t n;
 
-	DO(store_open_put(s, &late, in(SOON), &err));
-	DO(store_open_put(s, &early, in(SOON), &err));
-	DO(store_open_put(s, &middle, in(SOON), &err));
-	DO(store_open_put(s, &middle, in(SOON), &err));
-	DO(store_open_list(s, 10, &list, &n, in(SOON), &err));
+	DO(store_work_put(s, &late, in(SOON), &err));
+	DO(store_work_put(s, &early, in(SOON), &err));
+	DO(store_work_put(s, &middle, in(SOON), &err));
+	DO(store_work_put(s, &middle, in(SOON), &err));
+	DO(store_work_list(s, 10, &list, &n, in(SOON), &err));
 	assert_int_equal(n, 3);
 	assert_string_equal(list[0].tid, "O1");
 	assert_string_equal(list[1].tid, "O2");
 	assert_string_equal(list[2].tid, "O3");
 	assert_memory_equal(&list[2], &late, sizeof(late));
 	free(list);
-	DO(store_open_list(s, 2, &list, &n, in(SOON), &err));
+	DO(store_work_list(s, 2, &list, &n, in(SOON), &err));
 	assert_int_equal(n, 2);
 	free(list);
 	for (int i = 0; i < 2; i++) {
-		DO(store_open_delete(s, "O1", 1, in(SOON), &err));
-		DO(store_open_delete(s, "O2", 1, in(SOON), &err));
-		DO(store_open_delete(s, "O3", 1, in(SOON), &err));
+		DO(store_work_delete(s, "O1", 1, in(SOON), &err));
+		DO(store_work_delete(s, "O2", 1, in(SOON), &err));
+		DO(store_work_delete(s, "O3", 1, in(SOON), &err));
 	}
-	DO(store_open_list(s, 10, &list, &n, in(SOON), &err));
+	DO(store_work_list(s, 10, &list, &n, in(SOON), &err));
 	assert_int_equal(n, 0);
 	assert_null(list);
 }

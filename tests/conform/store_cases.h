@@ -18,7 +18,7 @@ int64_t in(int64_t ms);			/* a deadline */
 const char *unique(const char *prefix);	/* "<prefix><number>", borrowed until the next */
 struct payment a_payment(const char *tid);
 struct ledger_event an_event(const char *order, int64_t n, enum ledger_kind kind, const char *nonce);
-struct store_open an_open(const char *tid, int64_t at_ms);
+struct store_work an_open(const char *tid, int64_t at_ms);
 struct store_message a_message(const char *tid, int64_t at_ms);	/* body is not on the heap */
 
 extern enum store_put how;	/* of the last put */

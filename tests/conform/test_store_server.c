@@ -224,7 +224,7 @@ nothing_is_begun_after_the_deadline(void **state)
 {
 	struct store *s = *state;
 	struct ledger_event e = an_event("late", 1, LK_NOTE, "n");
-	struct store_open *list;
+	struct store_work *list;
 	bool found;
 	size_t n;
 
@@ -232,7 +232,7 @@ nothing_is_begun_after_the_deadline(void **state)
 	assert_int_equal(err.code, ERR_UNAVAILABLE);
 	assert_false(store_ledger_get(s, e.cid, "late", 1, &e, &found, in(0), &err));
 	assert_int_equal(err.code, ERR_UNAVAILABLE);
-	assert_false(store_open_list(s, 1, &list, &n, in(-1), &err));
+	assert_false(store_work_list(s, 1, &list, &n, in(-1), &err));
 	assert_int_equal(err.code, ERR_UNAVAILABLE);
 	assert_false(store_ping(s, in(0), &err));
 	assert_int_equal(err.code, ERR_UNAVAILABLE);
@@ -469,11 +469,11 @@ static void
 a_delete_whose_answer_is_lost_is_done(void **state)
 {
 	struct scene *sc = *state;
-	struct store_open o = an_open("LOSTDELETE", 1);
+	struct store_work o = an_open("LOSTDELETE", 1);
 
-	DO(store_open_put(sc->store, &o, in(SOON), &err));
+	DO(store_work_put(sc->store, &o, in(SOON), &err));
 	proxy_order(&sc->proxy, PROXY_LOSE_ANSWER, 1, "LOSTDELETE");
-	DO(store_open_delete(sc->store, o.tid, o.n, in(SOON), &err));
+	DO(store_work_delete(sc->store, o.tid, o.n, in(SOON), &err));
 	assert_int_equal(sc->proxy.orders->times, 0);
 	assert_int_equal(count("open", BCON_NEW("_id", BCON_UTF8("LOSTDELETE#1"))), 0);
 }

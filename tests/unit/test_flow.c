@@ -245,8 +245,8 @@ WRAP(store_ledger_chain, (struct store *s, const char *c, const char *o, struct 
 WRAP(store_replay_put, (struct store *s, const struct store_replay *r, enum store_put *how, int64_t d, struct error *err), s, r, how, d, err)
 WRAP(store_replay_get, (struct store *s, const char *k, struct store_replay *r, bool *f, int64_t d, struct error *err), s, k, r, f, d, err)
 WRAP(store_payment_put, (struct store *s, const struct payment *p, enum store_put *how, int64_t d, struct error *err), s, p, how, d, err)
-WRAP(store_open_put, (struct store *s, const struct store_open *o, int64_t d, struct error *err), s, o, d, err)
-WRAP(store_open_delete, (struct store *s, const char *t, int64_t n, int64_t d, struct error *err), s, t, n, d, err)
+WRAP(store_work_put, (struct store *s, const struct store_work *o, int64_t d, struct error *err), s, o, d, err)
+WRAP(store_work_delete, (struct store *s, const char *t, int64_t n, int64_t d, struct error *err), s, t, n, d, err)
 WRAP(store_outbox_put, (struct store *s, const struct store_message *m, enum store_put *how, int64_t d, struct error *err), s, m, how, d, err)
 WRAP(store_outbox_delete, (struct store *s, const char *id, int64_t d, struct error *err), s, id, d, err)
 WRAP(store_try_claim, (struct store *s, const struct store_try *t, enum store_put *how, int64_t d, struct error *err), s, t, how, d, err)
@@ -532,12 +532,12 @@ check_may_refund(const struct provider_cancel *rq)
 static size_t
 open_items(void)
 {
-	struct store_open *o = NULL;
+	struct store_work *o = NULL;
 	struct error err;
 	size_t n = 0;
 
 	error_clear(&err);
-	assert_true(store_open_list(flow.store, 100, &o, &n, clock_boot_ms() + 1000, &err));
+	assert_true(store_work_list(flow.store, 100, &o, &n, clock_boot_ms() + 1000, &err));
 	free(o);
 	return n;
 }
