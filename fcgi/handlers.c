@@ -11,7 +11,7 @@
 #include "fcgi/call.h"
 #include "fcgi/caller.h"
 #include "fcgi/csv.h"
-#include "flow/common.h"
+#include "flow/answer.h"
 
 enum { LIST_LIMIT_MS = 3000 };
 

@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "booking/interval.h"
-#include "flow/common.h"
+#include "flow/answer.h"
+#include "flow/attempt.h"
 
 enum { PAGE = 500, OPEN_MAX = 100000, CALL_MS = 5000 };
 static const int64_t MEMORY_MS = 35 * INT64_C(86400000);

@@ -14,7 +14,12 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
-#include "flow/common.h"
+#include "flow/answer.h"
+#include "flow/attempt.h"
+#include "flow/follow.h"
+#include "flow/inquiry.h"
+#include "flow/record.h"
+#include "flow/story.h"
 #include "provider/answer.h"
 
 enum { ROUNDS_MAX = 32 };	/* each follows a change that another request made */
@@ -35,26 +40,10 @@ struct approval {		/* one call on its way */
 	struct flow_answer *out;
 };
 
-enum next { DONE, AGAIN };	/* AGAIN: somebody else moved on; look at everything anew */
-
 static enum next
 done(struct approval *ap, enum flow_result result, enum flow_charged charged, int64_t retry_ms)
 {
 	flow_answer_set(ap->out, result, charged, retry_ms);
-	return DONE;
-}
-
-static enum next
-store_failed(struct approval *ap, enum flow_charged charged, const struct error *err)
-{
-	flow_answer_store_error(ap->out, charged, err);
-	return DONE;
-}
-
-static enum next
-queue_failed(struct approval *ap, const struct error *err)
-{
-	flow_answer_queue_error(ap->out, FC_UNKNOWN, err);
 	return DONE;
 }
 
@@ -167,20 +156,13 @@ answer_replay(struct approval *ap, const char *cid)
 		flow_answer_store_error(ap->out, FC_UNKNOWN, &err);
 		return true;
 	}
-	if (!flow_mend(ap->f, ap->c, &at, &st, &err) && st.captured != NULL)
+	if (!flow_mend(ap->f, ap->c, &at, &st, NULL, &err) && st.captured != NULL)
 		answer_recording(ap, tid, &err);
 	else if (st.captured != NULL)
 		answer_captured(ap, &at, &st.captured->payment, st.captured->kind == LK_REVIEW ? AS_REVIEW : AS_APPROVED, true);
 	else
 		answer_declined(ap, tid, &st.last->provider, true);
 	return true;
-}
-
-static bool
-read_chain(struct approval *ap, const char *cid, const char *order, struct error *err)
-{
-	ledger_chain_clear(&ap->chain);
-	return store_ledger_chain(ap->f->store, cid, order, &ap->chain, ap->early.deadline_boot_ms, err);
 }
 
 /* Looks under the replay key. *answered: *out is the answer. False: the store cannot be read. */
@@ -195,7 +177,7 @@ look_up_replay(struct approval *ap, bool *answered, struct error *err)
 		return false;
 	if (!found)
 		return true;
-	if (!read_chain(ap, r.cid, r.partner_order_id, err))
+	if (!story_read_chain(ap->f, r.cid, r.partner_order_id, &ap->chain, ap->early.deadline_boot_ms, err))
 		return false;
 	*answered = answer_replay(ap, r.cid);
 	return true;
@@ -264,7 +246,7 @@ conclude(struct approval *ap, int64_t n, struct outcome *o)
 			end_grant(ap, HO_UNKNOWN, clock_boot_ms() + FLOW_SPARE_MS);
 		if (o->captured)
 			return answer_recording(ap, ap->at.tid, &err);
-		return o->kind == LK_UNKNOWN || o->kind == LK_REVIEW ? answer_unknown(ap, AS_UNKNOWN) : store_failed(ap, charged_before(ap), &err);
+		return o->kind == LK_UNKNOWN || o->kind == LK_REVIEW ? answer_unknown(ap, AS_UNKNOWN) : story_store_failed(ap->out, charged_before(ap), &err);
 	}
 	if (how == STORE_TAKEN)
 		return AGAIN;
@@ -357,7 +339,7 @@ record_intent(struct approval *ap, int64_t n, enum next *next)
 	snprintf(replay.partner_order_id, sizeof(replay.partner_order_id), "%s", ap->at.a.partner_order_id);
 	if (!store_replay_put(ap->f->store, &replay, &how, ap->early.deadline_boot_ms, &err)) {
 		return_grant(ap, HO_RESTORED);
-		*next = store_failed(ap, charged_before(ap), &err);
+		*next = story_store_failed(ap->out, charged_before(ap), &err);
 		return false;
 	}
 	if (how == STORE_TAKEN) {	/* this token was used for another order: it cannot be this one's */
@@ -367,13 +349,13 @@ record_intent(struct approval *ap, int64_t n, enum next *next)
 	}
 	if (!flow_put_work(ap->f, &ap->early, &ap->at, &err)) {
 		return_grant(ap, HO_RESTORED);
-		*next = store_failed(ap, charged_before(ap), &err);
+		*next = story_store_failed(ap->out, charged_before(ap), &err);
 		return false;
 	}
 	if (!flow_put_event(ap->f, &ap->early, &ap->at, &e, &how, &err)) {
 		if (err.code == ERR_UNAVAILABLE)	/* else it may stand there: whoever comes after the deadline reads it */
 			return_grant(ap, HO_RESTORED);
-		*next = store_failed(ap, charged_before(ap), &err);
+		*next = story_store_failed(ap->out, charged_before(ap), &err);
 		return false;
 	}
 	if (how == STORE_TAKEN) {	/* another writer has this number: never n+1 */
@@ -472,8 +454,7 @@ not_granted(struct approval *ap, int64_t n)
 		if (ap->qa.code == HA_ORDER_PAID)
 			charged = FC_TRUE;
 		else
-			snprintf(ap->out->detail, sizeof(ap->out->detail), "the order's ledger ends at %zu, the queue remembers more: an older database?",
-			    ap->chain.n);
+			(void)story_is_behind(&ap->chain, ap->qa.hold.last_n, ap->out->detail);
 		break;
 	case HA_BUSY:		/* it may have gone on since the ledger was read */
 		if (ap->qa.hold.state != HOLD_READY && ap->qa.hold.state != HOLD_EXPIRED)
@@ -499,17 +480,21 @@ mend_ended(struct approval *ap, const char *tid)
 	struct error err;
 
 	error_clear(&err);
-	if (!order_state(&ap->chain, tid, &st, &err) || !flow_attempt_of_chain(&ap->chain, tid, &at, &err) || !flow_mend(ap->f, ap->c, &at, &st, &err))
+	if (!order_state(&ap->chain, tid, &st, &err) || !flow_attempt_of_chain(&ap->chain, tid, &at, &err) || !flow_mend(ap->f, ap->c, &at, &st, NULL, &err))
 		log_event(LOG_LEVEL_WARN, "not_mended", KV_ERR(&err));
 }
 
-/* The queue remembers more of this order than the ledger tells: then the ledger proves nothing. */
+/* Of a hold whose approve is under way the chain may have moved on since. */
 static bool
-is_behind(const struct approval *ap)
+is_behind(struct approval *ap)
 {
 	const struct queue_hold *h = &ap->qa.hold;
 
-	return h->state == HOLD_APPROVED || (h->state != HOLD_APPROVING && (int64_t)ap->chain.n < h->last_n);
+	if (h->state != HOLD_APPROVING && story_is_behind(&ap->chain, h->last_n, ap->out->detail))
+		return true;
+	if (h->state == HOLD_APPROVED)
+		snprintf(ap->out->detail, sizeof(ap->out->detail), "the queue knows of a capture that the ledger lacks: an older database?");
+	return h->state == HOLD_APPROVED;
 }
 
 /* The hold and the chain say that there is nothing to send: *out says so. False: there is. */
@@ -522,13 +507,11 @@ is_over(struct approval *ap)
 
 	error_clear(&err);
 	if (!order_state(&ap->chain, NULL, &whole, &err) || !order_state(&ap->chain, h->tid, &own, &err))
-		store_failed(ap, FC_UNKNOWN, &err);
+		story_store_failed(ap->out, FC_UNKNOWN, &err);
 	else if (whole.captured != NULL) {
 		mend_ended(ap, whole.captured->tid);
 		done(ap, FR_ORDER_PAID, FC_TRUE, 0);
 	} else if (is_behind(ap)) {
-		snprintf(ap->out->detail, sizeof(ap->out->detail), "the order's ledger ends at %zu, the queue remembers %" PRId64 ": an older database?",
-		    ap->chain.n, h->last_n);
 		done(ap, FR_STORE_UNAVAILABLE, FC_UNKNOWN, FLOW_RETRY_MS);
 	} else if (own.state == AS_DECLINED) {
 		mend_ended(ap, own.last->tid);
@@ -564,9 +547,9 @@ approve_hold(struct approval *ap)
 
 	error_clear(&err);
 	if (!flow_attempt_of_hold(&ap->qa.hold, &ap->at, &err))
-		return queue_failed(ap, &err);
-	if (!read_chain(ap, ap->at.a.cid, ap->at.a.partner_order_id, &err))
-		return store_failed(ap, charged_by_queue(ap), &err);
+		return story_queue_failed(ap->out, FC_UNKNOWN, &err);
+	if (!story_read_chain(ap->f, ap->at.a.cid, ap->at.a.partner_order_id, &ap->chain, ap->early.deadline_boot_ms, &err))
+		return story_store_failed(ap->out, charged_by_queue(ap), &err);
 	if (answer_replay(ap, ap->at.a.cid) || is_over(ap))
 		return DONE;
 	ap->unsettled = flow_chain_has_unsettled_send(&ap->chain, ap->at.tid);
@@ -574,7 +557,7 @@ approve_hold(struct approval *ap)
 		return answer_full(ap);
 	n = (int64_t)ap->chain.n + 1;
 	if (!queue_approve(ap->f->queue, ap->qa.hold.id, n, ap->key, ap->c->deadline_boot_ms, &ap->qa, &err))
-		return queue_failed(ap, &err);
+		return story_queue_failed(ap->out, FC_UNKNOWN, &err);
 	if (ap->qa.code != HA_OK)
 		return not_granted(ap, n);
 	ap->at.token = ap->qa.hold.token;
@@ -592,18 +575,18 @@ approve_once(struct approval *ap)
 
 	error_clear(&err);
 	if (!look_up_replay(ap, &answered, &err))
-		return store_failed(ap, FC_UNKNOWN, &err);
+		return story_store_failed(ap->out, FC_UNKNOWN, &err);
 	if (answered)
 		return DONE;
 	if (ap->f->gate != FR_OK)
 		return done(ap, ap->f->gate, FC_UNKNOWN, FLOW_RETRY_MS);
 	if (!queue_find(ap->f->queue, FIND_PLACE, ap->user_id, ap->room_id, ap->early.deadline_boot_ms, &ap->qa, &err))
-		return queue_failed(ap, &err);
+		return story_queue_failed(ap->out, FC_UNKNOWN, &err);
 	if (ap->qa.code == HA_OK && flow_cid_is_one_of(ap->qa.hold.cid, ap->cids, ap->n_cids))
 		return approve_hold(ap);
 	/* Once more: the hold may have been removed since the first look. */
 	if (!look_up_replay(ap, &answered, &err))
-		return store_failed(ap, FC_UNKNOWN, &err);
+		return story_store_failed(ap->out, FC_UNKNOWN, &err);
 	return answered ? DONE : done(ap, FR_NO_HOLD, FC_ABSENT, 0);
 }
 

@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "flow/common.h"
+#include "flow/attempt.h"
+#include "flow/follow.h"
+#include "flow/inquiry.h"
+#include "flow/record.h"
 #include "flow/verdict.h"
 
 enum { TRIES = 5 };

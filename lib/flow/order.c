@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "flow/common.h"
 #include "flow/flow.h"
+#include "flow/story.h"
 
 static const char *const next_names[] = {
 	[FN_NOTHING] = "nothing",
@@ -180,8 +180,9 @@ end_by_error(struct flow_order_answer *a, const struct error *err, enum flow_res
 
 /* A capture in the ledger is one. That there is none is only known where queue and ledger belong together, and the queue remembers no more than the ledger tells. */
 static void
-add_queue(struct flow *f, const struct flow_call *c, const char *cid, const char *order, size_t chain_n, struct flow_order_answer *a)
+add_queue(struct flow *f, const struct flow_call *c, const char *cid, const char *order, const struct ledger_chain *chain, struct flow_order_answer *a)
 {
+	char why[200] = "the queue knows of a capture that the ledger lacks: an older database?";
 	struct queue_answer qa;
 	struct error err;
 
@@ -193,8 +194,8 @@ add_queue(struct flow *f, const struct flow_call *c, const char *cid, const char
 		end(a, f->gate, "the queue is not to be asked");
 	else if (!queue_find_order(f->queue, cid, order, c->deadline_boot_ms, &qa, &err))
 		end_by_error(a, &err, FR_QUEUE_UNAVAILABLE);
-	else if (qa.hold.last_n > (int64_t)chain_n || (qa.code == HA_OK && qa.hold.state == HOLD_APPROVED))
-		end(a, FR_STORE_UNAVAILABLE, "the queue remembers more of the order than the ledger tells: an older database?");
+	else if (story_is_behind(chain, qa.hold.last_n, why) || (qa.code == HA_OK && qa.hold.state == HOLD_APPROVED))
+		end(a, FR_STORE_UNAVAILABLE, why);
 	else if (qa.code == HA_OK) {
 		const struct flow_order_attempt *t = add_hold(a, &qa.hold);
 
@@ -215,6 +216,6 @@ flow_order(struct flow *f, const struct flow_call *c, const char *cid, const cha
 	else if (!store_ledger_chain(f->store, cid, order, &chain, c->deadline_boot_ms, &err) || !read_chain(out, &chain, &err))
 		end_by_error(out, &err, FR_STORE_UNAVAILABLE);
 	else
-		add_queue(f, c, cid, order, chain.n, out);
+		add_queue(f, c, cid, order, &chain, out);
 	ledger_chain_clear(&chain);
 }

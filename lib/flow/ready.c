@@ -2,184 +2,49 @@
  * Order of work: the queue decides and holds -> the order's chain in the ledger -> KakaoPay's ready -> the queue keeps tid and answer. */
 #include "config.h"
 
+#include <assert.h>
 #include <inttypes.h>
-#include <json.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "flow/common.h"
-#include "json/write.h"
+#include "flow/answer.h"
+#include "flow/inquiry.h"
+#include "flow/kept_answer.h"
+#include "flow/story.h"
 
-/* KakaoPay's URLs name the same page, each by the same long word: it is kept once. */
-enum { PAGE_MIN = 32, PAGE_CAP = 129, PAGE_MARK = '*' };
-
-/* The longest word of the URL, if it is long; "" where there is none, or where a URL holds the mark itself. */
 static void
-find_page(const struct provider_opened *o, char page[PAGE_CAP])
+answer_opened(struct flow_answer *out, const struct provider_opened *opened, const struct queue_hold *h, struct now now)
 {
-	const char *const urls[] = { o->next_redirect_pc_url, o->next_redirect_app_url, o->next_redirect_mobile_url, o->android_app_scheme, o->ios_app_scheme };
-	size_t best = 0, len;
-
-	page[0] = '\0';
-	for (size_t i = 0; i < sizeof(urls) / sizeof(urls[0]); i++)
-		if (strchr(urls[i], PAGE_MARK) != NULL)
-			return;
-	for (const char *p = urls[0]; *p != '\0'; p += len + (p[len] != '\0')) {
-		len = strspn(p, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
-		if (len >= PAGE_MIN && len < PAGE_CAP && len > best) {
-			best = len;
-			memcpy(page, p, len);
-			page[len] = '\0';
-		}
-	}
+	flow_answer_set(out, FR_OK, FC_FALSE, 0);
+	out->ready.opened = *opened;
+	out->ready.expires_wall_ms = now.wall_ms + h->expires_boot_ms - now.boot_ms;
+	out->ready.expires_in_ms = h->expires_boot_ms - clock_boot_ms();
 }
 
 static void
-add_url(struct buf *b, const char *name, const char *url, const char *page)
-{
-	struct buf shorter = BUF_INIT;
-	const char *at;
-
-	for (; page[0] != '\0' && (at = strstr(url, page)) != NULL; url = at + strlen(page)) {
-		buf_add(&shorter, url, (size_t)(at - url));
-		buf_add_char(&shorter, PAGE_MARK);
-	}
-	buf_add_str(&shorter, url);
-	if (shorter.bad)
-		b->bad = true;
-	else
-		json_add_str_member(b, name, buf_str(&shorter));
-	buf_clear(&shorter);
-}
-
-/* What does not fit is cut: it was written from what fits. */
-static void
-read_url(const struct json_object *o, const char *name, const char *page, char *out, size_t cap)
-{
-	const char *kept = json_object_get_string(json_object_object_get(o, name));
-	size_t n = 0;
-
-	for (; kept != NULL && *kept != '\0'; kept++) {
-		size_t len = page[0] != '\0' && *kept == PAGE_MARK ? strlen(page) : 1;
-
-		if (n + len >= cap)
-			break;
-		memcpy(out + n, len > 1 ? page : kept, len);
-		n += len;
-	}
-	out[n] = '\0';
-}
-
-/* The answer as the queue keeps it for replays. expiresAt must come out equal each time, so the distance of the two clocks is kept with it. */
-static bool
-keep_answer(const struct provider_opened *o, int64_t wall_offset_ms, char out[ANSWER_MAX], struct error *err)
-{
-	char page[PAGE_CAP];
-	struct buf b;
-	bool fits;
-
-	buf_init(&b, ANSWER_MAX - 1);
-	buf_add_char(&b, '{');
-	json_add_str_member(&b, "tid", o->tid);
-	find_page(o, page);
-	json_add_str_member(&b, "page", page);
-	add_url(&b, "app", o->next_redirect_app_url, page);
-	add_url(&b, "mobile", o->next_redirect_mobile_url, page);
-	add_url(&b, "pc", o->next_redirect_pc_url, page);
-	add_url(&b, "android", o->android_app_scheme, page);
-	add_url(&b, "ios", o->ios_app_scheme, page);
-	json_add_int_member(&b, "created", o->created_at_ms);
-	json_add_int_member(&b, "offset", wall_offset_ms);
-	buf_add_char(&b, '}');
-	fits = !b.bad;
-	if (fits)
-		memcpy(out, buf_str(&b), b.len + 1);
-	buf_clear(&b);
-	return fits || error_set(err, ERR_INTERNAL, "KakaoPay's ready answer is longer than %d bytes", ANSWER_MAX);
-}
-
-static void
-read_text(const struct json_object *o, const char *name, char *out, size_t cap)
-{
-	snprintf(out, cap, "%s", json_object_get_string(json_object_object_get(o, name)));
-}
-
-static int64_t
-read_number(const struct json_object *o, const char *name)
-{
-	return json_object_get_int64(json_object_object_get(o, name));
-}
-
-static bool
-read_kept_answer(const struct queue_hold *h, struct flow_ready_answer *out, struct error *err)
-{
-	struct json_object *o = json_tokener_parse(h->answer);
-	char page[PAGE_CAP];
-
-	if (!json_object_is_type(o, json_type_object)) {
-		json_object_put(o);
-		return error_set(err, ERR_INTERNAL, "hold %" PRIu64 " has no answer to repeat", h->id);
-	}
-	read_text(o, "tid", out->opened.tid, sizeof(out->opened.tid));
-	read_text(o, "page", page, sizeof(page));
-	read_url(o, "app", page, out->opened.next_redirect_app_url, sizeof(out->opened.next_redirect_app_url));
-	read_url(o, "mobile", page, out->opened.next_redirect_mobile_url, sizeof(out->opened.next_redirect_mobile_url));
-	read_url(o, "pc", page, out->opened.next_redirect_pc_url, sizeof(out->opened.next_redirect_pc_url));
-	read_url(o, "android", page, out->opened.android_app_scheme, sizeof(out->opened.android_app_scheme));
-	read_url(o, "ios", page, out->opened.ios_app_scheme, sizeof(out->opened.ios_app_scheme));
-	out->opened.created_at_ms = read_number(o, "created");
-	out->expires_wall_ms = h->expires_boot_ms + read_number(o, "offset");
-	out->expires_in_ms = h->expires_boot_ms - clock_boot_ms();
-	json_object_put(o);
-	return true;
-}
-
-static void
-answer_ready(struct flow_answer *out, const struct queue_hold *h, bool replayed)
+answer_again(struct flow_answer *out, const struct queue_hold *h)
 {
 	struct error err;
 
 	error_clear(&err);
-	if (!read_kept_answer(h, &out->ready, &err)) {
+	if (!flow_read_kept_answer(h, &out->ready, &err)) {
 		flow_answer_queue_error(out, FC_FALSE, &err);
 		return;
 	}
 	flow_answer_set(out, FR_OK, FC_FALSE, 0);
-	out->replayed = replayed;
-}
-
-/* Those that waited for our ready call get our answer when it fails: result, charged and Retry-After, read by the same build of this program. */
-static void
-format_failure(const struct flow_answer *a, char out[64])
-{
-	snprintf(out, 64, "%d %d %" PRId64, (int)a->result, (int)a->charged, a->retry_ms);
-}
-
-static bool
-answer_leaders_failure(struct flow_answer *out, const char *failure)
-{
-	int result, charged;
-	int64_t retry_ms;
-
-	if (sscanf(failure, "%d %d %" SCNd64, &result, &charged, &retry_ms) != 3)
-		return false;
-	if (result <= FR_OK || result >= FR__MAX || charged < FC_ABSENT || charged > FC_UNKNOWN)
-		return false;
-	flow_answer_set(out, (enum flow_result)result, (enum flow_charged)charged, retry_ms);
-	return true;
+	out->replayed = true;
 }
 
 static void
 give_up(struct flow *f, const struct flow_call *c, uint64_t id, bool paid, const struct flow_answer *out)
 {
-	char failure[64];
+	char failure[FAILURE_CAP];
 	struct error err;
 
 	error_clear(&err);
-	format_failure(out, failure);
+	flow_keep_failure(out, failure);
 	if (!queue_fail(f->queue, id, paid, failure, c->deadline_boot_ms, &err))	/* the hold then expires by itself */
 		log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", "ready_failed"), KV_INT("hold", id), KV_ERR(&err));
 }
@@ -201,9 +66,8 @@ ledger_allows(struct flow *f, const struct flow_call *c, const struct attempt *a
 	} else if (st.captured != NULL) {
 		*paid = true;
 		flow_answer_set(out, FR_ORDER_PAID, FC_TRUE, 0);
-	} else if ((int64_t)chain.n < last_n) {
+	} else if (story_is_behind(&chain, last_n, out->detail)) {
 		flow_answer_set(out, FR_STORE_UNAVAILABLE, FC_UNKNOWN, FLOW_RETRY_MS);
-		snprintf(out->detail, sizeof(out->detail), "the order's ledger ends at %zu, the queue remembers %" PRId64 ": an older database?", chain.n, last_n);
 	} else if (!order_may_begin(&chain, NULL)) {
 		flow_answer_set(out, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
 	} else if (!order_has_room(&chain, LK_APPROVING, NULL)) {	/* nothing of it could be approved */
@@ -285,7 +149,7 @@ open_held(struct flow *f, const struct flow_call *c, const struct flow_ready_req
 		return;
 	}
 	now = clock_now();
-	if (!keep_answer(&opened, now.wall_ms - now.boot_ms, kept, &err)) {
+	if (!flow_keep_answer(&opened, now.wall_ms - now.boot_ms, kept, &err)) {
 		flow_answer_queue_error(out, charged_meanwhile(f, c, &rq->attempt), &err);
 		give_up(f, c, id, false, out);
 		return;
@@ -293,7 +157,7 @@ open_held(struct flow *f, const struct flow_call *c, const struct flow_ready_req
 	if (!queue_ready(f->queue, id, opened.tid, kept, c->deadline_boot_ms, qa, &err))
 		flow_answer_queue_error(out, charged_meanwhile(f, c, &rq->attempt), &err);
 	else if (qa->code == HA_OK)
-		answer_ready(out, &qa->hold, false);
+		answer_opened(out, &opened, &qa->hold, now);
 	else
 		flow_answer_refusal(out, qa, charged_meanwhile(f, c, &rq->attempt));
 }
@@ -313,9 +177,10 @@ charged_by(const struct queue_answer *qa, const struct attempt *a)
 }
 
 /*
- * With its intervals: should the queue's journal be lost, its hold is made again from what the ledger keeps. Without what the queue keeps of every hold. bad: it would not
- * fit, also whole.
+ * With its intervals: should the queue's journal be lost, its hold is made again from what the ledger keeps. Without what the queue keeps of
+ * every hold. The ledger writes the attempt whole, which fits as well: no text has control characters, so none grows when it is escaped.
  */
+static_assert(sizeof(struct attempt) + 512 <= ATTEMPT_MAX, "an attempt fits whole, with the names of its members");
 static void
 format_attempt(const struct flow_ready_request *rq, struct buf *out)
 {
@@ -328,11 +193,7 @@ format_attempt(const struct flow_ready_request *rq, struct buf *out)
 		out->bad = true;
 	else
 		memcpy(a.intervals, buf_str(&set), set.len + 1);
-	attempt_format(&a, out);
-	if (!out->bad) {
-		buf_reset(out);
-		attempt_format_short(&a, out);
-	}
+	attempt_format_short(&a, out);
 	buf_clear(&set);
 }
 
@@ -367,8 +228,8 @@ flow_ready(struct flow *f, const struct flow_call *c, const struct flow_ready_re
 	else if (qa.code == HA_OK)
 		open_held(f, c, rq, &qa, out);
 	else if (qa.code == HA_REPLAY)
-		answer_ready(out, &qa.hold, true);
-	else if (qa.failure[0] == '\0' || !answer_leaders_failure(out, qa.failure))
+		answer_again(out, &qa.hold);
+	else if (qa.failure[0] == '\0' || !flow_read_kept_failure(qa.failure, out))
 		flow_answer_refusal(out, &qa, charged_by(&qa, &rq->attempt));
 	buf_clear(&attempt);
 }

@@ -16,6 +16,11 @@
 #include "base/log.h"
 #include "delivery/outbox.h"
 #include "delivery/webhook.h"
+#include "flow/answer.h"
+#include "flow/follow.h"
+#include "flow/inquiry.h"
+#include "flow/record.h"
+#include "flow/story.h"
 #include "money/refund.h"
 
 enum { ROUNDS_MAX = 8, TRY_MARGIN_MS = 5000 };
@@ -34,20 +39,11 @@ struct refunding {		/* one call on its way */
 	struct flow_answer *out;
 };
 
-enum next { DONE, AGAIN };	/* AGAIN: somebody else moved on; look at everything anew */
-
 static enum next
 done(struct refunding *r, enum flow_result result, int64_t retry_ms)
 {
 	flow_answer_set(r->out, result, FC_TRUE, retry_ms);	/* it speaks of a payment, which is there */
 	snprintf(r->out->tid, sizeof(r->out->tid), "%s", r->rq->tid);
-	return DONE;
-}
-
-static enum next
-store_failed(struct refunding *r, enum flow_charged charged, const struct error *err)
-{
-	flow_answer_store_error(r->out, charged, err);
 	return DONE;
 }
 
@@ -273,7 +269,7 @@ flow_finish_refund(struct flow *f, const struct flow_call *c, const char *cid, c
 		flow_attempt_of_chain(&chain, tid, &at, err) && (st.captured != NULL || error_set(err, ERR_INTERNAL, "a refund without a capture")) &&
 		owe_refunds(f, c, &at, &st, err);
 	if (ok && st.state == AS_REFUNDED && st.removed == NULL) {
-		ok = flow_mend(f, c, &at, &st, err) && withdraw(f, c, tid, &how, err);	/* nobody looks at it again once it is removed */
+		ok = flow_mend(f, c, &at, &st, NULL, err) && withdraw(f, c, tid, &how, err);	/* nobody looks at it again once it is removed */
 		*is_done = how != UNDER_WAY;
 		if (ok && how == WITHDRAWN)
 			ok = free_hold(f, c, &at, &st, is_done, err);
@@ -439,7 +435,7 @@ record_intent(struct refunding *r, struct ledger_event *begun, enum next *next)
 	r->at.n = begun->n;
 	*next = AGAIN;
 	if (!flow_put_work(r->f, &r->early, &r->at, &err) || !flow_put_event(r->f, &r->early, &r->at, &e, &how, &err)) {
-		*next = store_failed(r, FC_TRUE, &err);
+		*next = story_store_failed(r->out, FC_TRUE, &err);
 		return false;
 	}
 	/* This number is another's: that item is about nothing. Everything is looked at anew, KakaoPay's sum too. */
@@ -489,7 +485,7 @@ note_mismatch(struct refunding *r, const char *why)
 
 	error_clear(&err);
 	if (!flow_put_event(r->f, r->c, &r->at, &e, &how, &err))
-		return store_failed(r, FC_TRUE, &err);
+		return story_store_failed(r->out, FC_TRUE, &err);
 	if (how == STORE_TAKEN)
 		return AGAIN;
 	alert(&r->at, "refund_mismatch", why);
@@ -576,16 +572,15 @@ refund_once(struct refunding *r)
 	struct error err;
 
 	error_clear(&err);
-	ledger_chain_clear(&r->chain);
 	if (!find_payment(r, &p, &err))
-		return store_failed(r, FC_UNKNOWN, &err);
+		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	if (p.cid[0] == '\0') {
 		flow_answer_set(r->out, FR_NO_PAYMENT, FC_ABSENT, 0);
 		return DONE;
 	}
-	if (!store_ledger_chain(r->f->store, p.cid, p.partner_order_id, &r->chain, r->early.deadline_boot_ms, &err) ||
+	if (!story_read_chain(r->f, p.cid, p.partner_order_id, &r->chain, r->early.deadline_boot_ms, &err) ||
 	    !order_state(&r->chain, r->rq->tid, &r->st, &err))
-		return store_failed(r, FC_UNKNOWN, &err);
+		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	if (r->st.captured == NULL) {
 		bool open = r->st.state == AS_APPROVING || r->st.state == AS_UNKNOWN || r->st.state == AS_REVIEW;
 
@@ -593,7 +588,7 @@ refund_once(struct refunding *r)
 		return DONE;
 	}
 	if (!flow_attempt_of_chain(&r->chain, r->rq->tid, &r->at, &err))
-		return store_failed(r, FC_TRUE, &err);
+		return story_store_failed(r->out, FC_TRUE, &err);
 	if (answer_replay(r))
 		return DONE;
 	if (r->st.state == AS_REVIEW)

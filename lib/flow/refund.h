@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "flow/common.h"
+#include "flow/attempt.h"
 #include "flow/flow.h"
 
 /* What KakaoPay's sum of cancelled won says of a refund that was begun. */

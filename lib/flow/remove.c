@@ -11,7 +11,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "delivery/outbox.h"
-#include "flow/common.h"
+#include "flow/answer.h"
+#include "flow/attempt.h"
+#include "flow/follow.h"
+#include "flow/record.h"
+#include "flow/story.h"
 
 enum { ROUNDS_MAX = 8 };
 
@@ -30,27 +34,11 @@ struct removal {
 	struct flow_answer *out;
 };
 
-enum next { DONE, AGAIN };
-
 static enum next
 never_there(struct removal *r)
 {
 	flow_answer_set(r->out, FR_OK, FC_ABSENT, 0);
 	r->out->removed = false;
-	return DONE;
-}
-
-static enum next
-store_failed(struct removal *r, const struct error *err)
-{
-	flow_answer_store_error(r->out, FC_UNKNOWN, err);
-	return DONE;
-}
-
-static enum next
-queue_failed(struct removal *r, const struct error *err)
-{
-	flow_answer_queue_error(r->out, FC_UNKNOWN, err);
 	return DONE;
 }
 
@@ -101,17 +89,15 @@ find_hold(struct removal *r, enum hold_find_what what, struct error *err)
 static bool
 read_chain(struct removal *r, const char *cid, const char *order, struct error *err)
 {
-	ledger_chain_clear(&r->chain);
-	return store_ledger_chain(r->f->store, cid, order, &r->chain, r->c->deadline_boot_ms, err);
+	return story_read_chain(r->f, cid, order, &r->chain, r->c->deadline_boot_ms, err);
 }
 
-/* The queue remembers more of this order than the ledger tells: then the ledger proves nothing. */
 static bool
 check_not_behind(const struct removal *r, struct error *err)
 {
-	return !r->has_hold || (int64_t)r->chain.n >= r->qa.hold.last_n ||
-	    error_set(err, ERR_UNAVAILABLE, "the order's ledger ends at %zu, the queue remembers %" PRId64 ": an older database?", r->chain.n,
-	    r->qa.hold.last_n);
+	char why[200];
+
+	return !r->has_hold || !story_is_behind(&r->chain, r->qa.hold.last_n, why) || error_set(err, ERR_UNAVAILABLE, "%s", why);
 }
 
 /* ---- reservation */
@@ -186,7 +172,7 @@ finish_removal(struct removal *r, const struct order_state *st, int64_t n, bool 
 	if (replayed && (!r->has_hold || r->qa.hold.state == HOLD_REMOVED))
 		return repeat_removal(r, st);
 	if (!flow_finish_removal(r->f, r->c, &r->at, r->has_hold ? &r->qa.hold : NULL, st, n, &by_queue, &err))
-		return by_queue ? queue_failed(r, &err) : store_failed(r, &err);
+		return by_queue ? story_queue_failed(r->out, FC_UNKNOWN, &err) : story_store_failed(r->out, FC_UNKNOWN, &err);
 	return answer_removed(r, flow_state_at_removal(st), &st->captured->payment, replayed);
 }
 
@@ -213,19 +199,19 @@ remove_payment(struct removal *r)
 	r->gate = r->f->gate;
 	if (r->gate == FR_OK && !find_in_queue(r, &name, &err)) {
 		if (err.code != ERR_CONFLICT || r->tid == NULL)
-			return queue_failed(r, &err);
+			return story_queue_failed(r->out, FC_UNKNOWN, &err);
 		r->gate = FR_NOT_READY;	/* another queue: of what was removed the ledger tells all the same */
 	}
 	if (name.tid[0] == '\0' && r->tid != NULL && !find_in_store(r, &name, &err))
-		return store_failed(r, &err);
+		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	if (name.tid[0] == '\0')
 		return r->gate == FR_OK ? never_there(r) : gated(r, r->gate, FC_UNKNOWN);
 	if (!read_chain(r, name.cid, name.order, &err) || !order_state(&r->chain, name.tid, &st, &err) || !check_not_behind(r, &err))
-		return store_failed(r, &err);
+		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	if (st.captured == NULL)
 		return no_payment(r);
 	if (!flow_attempt_of_chain(&r->chain, name.tid, &r->at, &err))
-		return store_failed(r, &err);
+		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	if (!is_meant(r, name.cid, r->at.a.user_id, r->at.a.room_id))
 		return never_there(r);
 	if (st.removed != NULL)
@@ -234,11 +220,11 @@ remove_payment(struct removal *r)
 		return no_payment(r);
 	if (r->gate != FR_OK)
 		return gated(r, r->gate, FC_TRUE);
-	if (!flow_mend(r->f, r->c, &r->at, &st, &err))	/* nobody looks at it again once it is removed */
-		return store_failed(r, &err);
+	if (!flow_mend(r->f, r->c, &r->at, &st, r->has_hold ? &r->qa.hold : NULL, &err))	/* nobody looks at it again once it is removed */
+		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	e.n = (int64_t)r->chain.n + 1;
 	if (!flow_put_event(r->f, r->c, &r->at, &e, &how, &err))
-		return store_failed(r, &err);
+		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	return how == STORE_TAKEN ? AGAIN : finish_removal(r, &st, e.n, false);
 }
 
@@ -279,7 +265,7 @@ without_hold(struct removal *r)
 
 	error_clear(&err);
 	if (r->tid != NULL && !store_payment_get(r->f->store, r->tid, &p, &found, r->c->deadline_boot_ms, &err))
-		return store_failed(r, &err);
+		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	return found && flow_cid_is_one_of(p.cid, r->cids, r->n_cids) && strcmp(p.user_id, r->user_id) == 0 ? answer_paid(r) : never_there(r);
 }
 
@@ -294,11 +280,11 @@ remove_attempt(struct removal *r)
 	if (r->f->gate != FR_OK)
 		return gated(r, r->f->gate, FC_UNKNOWN);
 	if (!find_hold(r, FIND_PLACE, &err))
-		return queue_failed(r, &err);
+		return story_queue_failed(r->out, FC_UNKNOWN, &err);
 	if (!r->has_hold)
 		return without_hold(r);
 	if (!read_attempt(r, &captured, &err))
-		return store_failed(r, &err);
+		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	if (captured)
 		return answer_paid(r);
 	was = r->qa.hold.state;
@@ -307,7 +293,7 @@ remove_attempt(struct removal *r)
 	if (was == HOLD_REMOVED || was == HOLD_FENCED)
 		return answer_removed(r, AS_READY, NULL, true);
 	if (!queue_remove(r->f->queue, r->qa.hold.id, false, 0, r->c->deadline_boot_ms, &r->qa, &err))
-		return queue_failed(r, &err);
+		return story_queue_failed(r->out, FC_UNKNOWN, &err);
 	if (r->qa.code == HA_OK || r->qa.code == HA_REPLAY)
 		return answer_removed(r, AS_READY, NULL, r->qa.code == HA_REPLAY);
 	if (r->qa.code == HA_NO_HOLD)		/* its ready call failed meanwhile */

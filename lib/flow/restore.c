@@ -10,7 +10,9 @@
 #include <uthash.h>
 
 #include "base/clock.h"
-#include "flow/common.h"
+#include "flow/attempt.h"
+#include "flow/inquiry.h"
+#include "flow/record.h"
 #include "flow/refund.h"
 
 enum { CALL_MS = 10000 };

@@ -12,9 +12,13 @@
 #include "base/log.h"
 #include "base/metrics.h"
 #include "delivery/outbox.h"
-#include "flow/common.h"
+#include "flow/attempt.h"
+#include "flow/follow.h"
+#include "flow/inquiry.h"
+#include "flow/record.h"
 #include "flow/refund.h"
 #include "flow/settle_plan.h"
+#include "flow/story.h"
 #include "money/refund.h"
 #include "provider/answer.h"
 
@@ -48,8 +52,6 @@ struct look {
 	bool asked_queue, has_hold;
 	struct settle_facts facts;
 };
-
-enum next { DONE, AGAIN, FAILED };	/* AGAIN: something was written; look anew */
 
 struct settler *
 settler_new(struct flow *f)
@@ -181,10 +183,9 @@ read_all(struct look *l, struct error *err)
 	const struct store_work *o = l->item;
 	int64_t deadline = l->call.deadline_boot_ms;
 
-	ledger_chain_clear(&l->chain);
 	l->asked_queue = l->f->gate == FR_OK && queue_find_tid(l->f->queue, o->tid, deadline, &l->qa, NULL);
 	l->has_hold = l->asked_queue && l->qa.code == HA_OK;
-	if (!store_ledger_chain(l->f->store, o->cid, o->partner_order_id, &l->chain, deadline, err) || !order_state(&l->chain, o->tid, &l->st, err) ||
+	if (!story_read_chain(l->f, o->cid, o->partner_order_id, &l->chain, deadline, err) || !order_state(&l->chain, o->tid, &l->st, err) ||
 	    !attempt_of(l, err))
 		return false;
 	gather(l);
@@ -393,7 +394,7 @@ follow_nothing_sent(struct look *l, enum ledger_kind kind, int64_t n, struct err
 static enum next
 follow_declined(struct look *l, struct error *err)
 {
-	if (!flow_mend(l->f, &l->call, &l->at, &l->st, err))
+	if (!flow_mend(l->f, &l->call, &l->at, &l->st, l->has_hold ? &l->qa.hold : NULL, err))
 		return FAILED;
 	if (!l->asked_queue || (l->facts.by_readings && l->m->late_looks < SETTLE_LATE_LOOKS) || waits(l))
 		return DONE;
@@ -433,7 +434,7 @@ follow_paid(struct look *l, struct error *err)
 	char id[sizeof(last.message_id)];
 	size_t n = 0;
 
-	if (!flow_mend(l->f, &l->call, &l->at, &l->st, err))
+	if (!flow_mend(l->f, &l->call, &l->at, &l->st, l->has_hold ? &l->qa.hold : NULL, err))
 		return FAILED;
 	if (is_refund_unread(l))
 		return note_outside(l, err);
@@ -661,7 +662,7 @@ settle_hold(struct flow *f, const struct queue_hold *h, bool *behind, struct err
 	at.n = h->n;
 	there = h->n >= 1 && h->n <= (int64_t)chain.n ? &chain.ev[h->n - 1] : NULL;
 	if (st.captured != NULL || st.state == AS_DECLINED || st.state == AS_REVIEW)
-		ok = flow_mend(f, &c, &at, &st, err);
+		ok = flow_mend(f, &c, &at, &st, h, err);
 	else if (there != NULL && there->kind == LK_APPROVING && strcmp(there->tid, h->tid) == 0 && (st.state == AS_APPROVING || st.state == AS_UNKNOWN))
 		ok = flow_put_work(f, &c, &at, err);
 	else if (there != NULL)

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include "base/clock.h"
-#include "flow/common.h"
 #include "flow/refund.h"
+#include "flow/verdict.h"
 #include "money/order.h"
 
 enum {

@@ -12,7 +12,8 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "delivery/outbox.h"
-#include "flow/common.h"
+#include "flow/attempt.h"
+#include "flow/follow.h"
 #include "flow/decide.h"
 #include "operate/find.h"
 

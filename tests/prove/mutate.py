@@ -43,7 +43,7 @@ MUTANTS = [
     ("number taken by another", "lib/flow/approve.c", "\tif (how == STORE_TAKEN) {\t/* another writer has this number: never n+1 */", "\tif (false) {", FLOW),
     ("unique key", "lib/store/memory.c", "STORE_TAKEN", "STORE_OURS", "tests/conform/test_store"),
     ("abandoned", "lib/flow/settle_plan.c", "return f->chain_n + 1 < f->n ? SETTLE_BEHIND : SETTLE_ABANDON;", "return f->chain_n + 1 < f->n ? SETTLE_BEHIND : SETTLE_MOOT;", "tests/unit/test_settle"),
-    ("amount compare", "lib/flow/common.c", "\t\tif (numbers[i].asked != numbers[i].told) {", "\t\tif (false) {", FLOW),
+    ("amount compare", "lib/flow/inquiry.c", "\t\tif (numbers[i].asked != numbers[i].told) {", "\t\tif (false) {", FLOW),
     ("inquiry on -702", "lib/provider/kakaopay/outcome.c", "{ -702,  { DE, IQ, UN, IQ } }", "{ -702,  { DE, DE, UN, IQ } }", "tests/unit/test_kakaopay"),
     ("tries of a hold in a minute", "lib/booking/hold_end.c", "\tif (count_tries(h, max, d->now.boot_ms, &first_ms) >= max)", "\tif (false && count_tries(h, max, d->now.boot_ms, &first_ms) >= max)", APPROVE),
     ("every grant is a try", "lib/booking/hold_end.c", "\tadd_try(h, d->now.boot_ms, &tries);\n\tdecision_write(d, &c);", "\t(void)add_try;\n\tc.tries = NULL;\n\tdecision_write(d, &c);", APPROVE),

@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "fcgi/call.h"
 #include "fcgi/edge.h"
-#include "flow/common.h"
+#include "flow/answer.h"
 #include "flow/site.h"
 #include "fcgi/route.h"
 #include "provider/kakaopay/kakaopay.h"

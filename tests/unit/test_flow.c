@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "flow/common.h"
+#include "flow/answer.h"
 #include "flow/flow.h"
 #include "flow/settle.h"
 

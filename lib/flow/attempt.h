@@ -1,0 +1,33 @@
+/* One attempt on its way through a story: from the queue's hold or the order's chain to what every event, message and record of it says. No I/O. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "money/attempt.h"
+#include "money/ledger.h"
+#include "queue/client/queue.h"
+
+struct flow_attempt {
+	struct attempt a;
+	char json[ATTEMPT_MAX];		/* a, as the queue keeps it and the ledger will */
+	char tid[TID_CAP];
+	uint64_t hold_id, token;	/* 0: the queue has no such hold, or no approving was granted */
+	int64_t window_boot_ms;		/* end of KakaoPay's window, 0: not known */
+	bool was_unknown;		/* its end is not known, or was not once: the gateway is told when it is */
+	const struct ledger_chain *chain;	/* as far as it was read; NULL: not at all */
+	bool keeps_work;		/* its items stay, whatever its end */
+	int64_t n;			/* number of the event whose send is under way, where the chain does not have it yet; 0: none */
+};
+
+/* From the queue's text of it (attempt_format_short), and what the queue keeps beside. ERR_INTERNAL: it does not parse. */
+bool flow_attempt_of_text(const char *text, const char *cid, const char *order, const char *user, const char *room, const char *tid,
+	struct flow_attempt *out, struct error *err);
+/* From the queue's hold. ERR_INTERNAL: its attempt does not parse. */
+bool flow_attempt_of_hold(const struct queue_hold *h, struct flow_attempt *out, struct error *err);
+/* From a chain, which it borrows: the attempt under this tid; hold_id and token are 0. ERR_NOT_FOUND, ERR_INTERNAL. */
+bool flow_attempt_of_chain(const struct ledger_chain *c, const char *tid, struct flow_attempt *out, struct error *err);
+
+/* True where an earlier send of this tid has no certain end: then no refusal of KakaoPay's proves that nothing was captured. */
+bool flow_chain_has_unsettled_send(const struct ledger_chain *c, const char *tid);

@@ -1,0 +1,94 @@
+#include "config.h"
+
+#include "flow/record.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+#include "base/hex.h"
+#include "base/log.h"
+
+static bool
+make_nonce(char nonce[NONCE_CAP], struct error *err)
+{
+	unsigned char bytes[(NONCE_CAP - 1) / 2];
+
+	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+		return error_set(err, ERR_INTERNAL, "the system gives no random bytes");
+	hex_format(bytes, sizeof(bytes), nonce);
+	return true;
+}
+
+bool
+flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct flow_event *what, enum store_put *how, struct error *err)
+{
+	struct now now = clock_now();
+	struct ledger_event e = { .n = what->n, .kind = what->kind, .at_ms = now.wall_ms, .token = (int64_t)at->token };
+	bool done;
+
+	if (!make_nonce(e.nonce, err))
+		return false;
+	snprintf(e.cid, sizeof(e.cid), "%s", at->a.cid);
+	snprintf(e.partner_order_id, sizeof(e.partner_order_id), "%s", at->a.partner_order_id);
+	snprintf(e.user_id, sizeof(e.user_id), "%s", at->a.user_id);
+	snprintf(e.room_id, sizeof(e.room_id), "%s", at->a.room_id);
+	snprintf(e.request_id, sizeof(e.request_id), "%s", c->request_id);
+	snprintf(e.by, sizeof(e.by), "%s", f->program);
+	snprintf(e.tid, sizeof(e.tid), "%s", at->tid);
+	if (what->key != NULL)
+		snprintf(e.key, sizeof(e.key), "%s", what->key);
+	if (what->deadline_boot_ms != 0)
+		e.deadline_ms = now.wall_ms + what->deadline_boot_ms - now.boot_ms;
+	if (at->window_boot_ms != 0)
+		e.window_ms = now.wall_ms + at->window_boot_ms - now.boot_ms;
+	if (what->payment != NULL) {
+		e.has_payment = true;
+		e.payment = *what->payment;
+	}
+	if (what->provider != NULL)
+		e.provider = *what->provider;
+	if (what->refund != NULL) {
+		e.has_refund = true;
+		e.refund = *what->refund;
+	}
+	if (what->reason != NULL)
+		snprintf(e.reason, sizeof(e.reason), "%s", what->reason);
+	e.attempt = strdup(at->json);
+	if (e.attempt == NULL)
+		return error_set(err, ERR_INTERNAL, "out of memory");
+	done = store_ledger_put(f->store, &e, how, c->deadline_boot_ms, err);
+	ledger_event_clear(&e);
+	if (done && *how == STORE_OURS)
+		log_event(LOG_LEVEL_INFO, "ledger", KV_STR("order", at->a.partner_order_id), KV_INT("n", what->n), KV_STR("kind", ledger_kind_name(what->kind)));
+	return done || error_wrap(err, "%s", ledger_kind_name(what->kind));
+}
+
+bool
+flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err)
+{
+	struct now now = clock_now();
+	struct store_work open = { .n = at->n, .at_ms = now.wall_ms, .deadline_ms = now.wall_ms + c->deadline_boot_ms - now.boot_ms,
+		.hold_id = at->hold_id };
+
+	snprintf(open.tid, sizeof(open.tid), "%s", at->tid);
+	snprintf(open.cid, sizeof(open.cid), "%s", at->a.cid);
+	snprintf(open.partner_order_id, sizeof(open.partner_order_id), "%s", at->a.partner_order_id);
+	snprintf(open.user_id, sizeof(open.user_id), "%s", at->a.user_id);
+	snprintf(open.room_id, sizeof(open.room_id), "%s", at->a.room_id);
+	return store_work_put(f->store, &open, c->deadline_boot_ms, err);
+}
+
+bool
+flow_drop_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err)
+{
+	for (size_t i = 0; at->chain != NULL && i < at->chain->n; i++) {
+		const struct ledger_event *e = &at->chain->ev[i];
+
+		if (e->kind == LK_APPROVING && strcmp(e->tid, at->tid) == 0 && !store_work_delete(f->store, at->tid, e->n, c->deadline_boot_ms, err))
+			return false;
+	}
+	return at->n == 0 || store_work_delete(f->store, at->tid, at->n, c->deadline_boot_ms, err);
+}

@@ -1,0 +1,27 @@
+/* What a story writes down of its attempt: events of the ledger, and the work item that stays until everything is done. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "flow/attempt.h"
+#include "flow/flow.h"
+
+/* Puts one event of the attempt at order#n, with everything that every event carries. payment and provider may be NULL. */
+struct flow_event {
+	int64_t n;
+	enum ledger_kind kind;
+	const char *key;			/* replay key; NULL: none */
+	int64_t deadline_boot_ms;		/* approving */
+	const struct payment *payment;
+	const struct provider_answer *provider;
+	const char *reason;
+	const struct ledger_refund *refund;	/* refunding and its ends; NULL: none */
+};
+bool flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct flow_event *e, enum store_put *how,
+	struct error *err);
+
+/* The work item of what is about to be sent under at->n, before that number is taken. */
+bool flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err);
+/* Nothing is left to do for this attempt: the items of all its sends go. */
+bool flow_drop_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err);
