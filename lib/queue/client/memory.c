@@ -1,5 +1,6 @@
-/* The queue without a daemon: the same lines, read by a hold_table in this process. Nobody else can be
- * waited for: where the daemon would park, this says in-progress. Nothing is kept. For tests. */
+/* A queue without a daemon, for tests: the same lines, carried out on a hold_table in this process.
+ * There is nobody to wait for: where the daemon would let a request wait, this answers in-progress.
+ * Nothing is kept on disk. */
 #include "config.h"
 
 #include <stdlib.h>

@@ -13,7 +13,7 @@
 
 struct queue {
 	struct transport *transport;
-	struct buf line, in, set;	/* of the exchange under way; texts of `m` point into them */
+	struct buf line, in, set;	/* of the exchange under way; texts of m point into them */
 	struct proto_message m;		/* the request, then its answer */
 	uint32_t tag;
 	int64_t pokes_seen;
@@ -82,7 +82,7 @@ distrust(struct queue *q, struct error *err, const char *why)
 	return error_set(err, ERR_UNAVAILABLE, "the queue's answer %s", why);
 }
 
-/* Sends q->m and puts the answer there instead. */
+/* Sends q->m, and puts the answer into q->m. */
 static bool
 ask(struct queue *q, bool waits, int64_t deadline_boot_ms, struct error *err)
 {
@@ -100,9 +100,9 @@ ask(struct queue *q, bool waits, int64_t deadline_boot_ms, struct error *err)
 		return false;
 	if (q->in.bad || q->in.len == 0 ||
 	    proto_parse(q->in.data, q->in.len, &q->m, &why) != PROTO_OK)
-		return distrust(q, err, "is garbage");
+		return distrust(q, err, "cannot be parsed");
 	if (strcmp(q->m.tag, tag) != 0)
-		return distrust(q, err, "belongs to another question");
+		return distrust(q, err, "has the tag of another request");
 	if (strcmp(q->m.word, "unavailable") == 0)
 		return error_set(err, ERR_UNAVAILABLE, "queue: %s", proto_text(&q->m, ARG_MESSAGE));
 	if (strcmp(q->m.word, "error") == 0)
@@ -110,14 +110,14 @@ ask(struct queue *q, bool waits, int64_t deadline_boot_ms, struct error *err)
 	return true;
 }
 
-/* An answer that can only be ok. */
+/* For verbs with one possible answer: ok. */
 static bool
 ask_ok(struct queue *q, bool waits, int64_t deadline_boot_ms, struct error *err)
 {
 	if (!ask(q, waits, deadline_boot_ms, err))
 		return false;
 	return strcmp(q->m.word, "ok") == 0 ||
-	    distrust(q, err, "has a word that is none of its verb's");
+	    distrust(q, err, "has a word that its verb does not have");
 }
 
 static bool
@@ -131,7 +131,7 @@ take_code(const char *word, enum hold_answer_code *out)
 	return false;
 }
 
-/* The fields' table has kept the length below the array's. */
+/* It fits: proto_parse has checked the length by the table of fields. */
 static void
 take_text(const struct proto_message *m, enum proto_field f, char *to, size_t cap)
 {
@@ -166,7 +166,8 @@ take_hold(const struct proto_message *m, struct queue_hold *h)
 	return true;
 }
 
-/* Everything but the code. What m does not have is empty; nobody zeroes 17 KiB for each question. NULL, or what is wrong. */
+/* Everything except the code. Fields that m does not have become empty, one by one: clearing the
+ * whole struct would cost 17 KiB a request. Returns NULL, or what is wrong. */
 static const char *
 take_answer(const struct proto_message *m, struct queue_answer *out)
 {
@@ -174,10 +175,10 @@ take_answer(const struct proto_message *m, struct queue_answer *out)
 	out->retry_ms = proto_num(m, ARG_RETRY_MS);
 	TAKE_TEXT(m, ARG_FAILURE, out->failure);
 	if (!take_hold(m, &out->hold))
-		return "names a state that there is not";
+		return "names an unknown state";
 	if (proto_has(m, ARG_CONFLICTS) &&
 	    !interval_set_parse(proto_text(m, ARG_CONFLICTS), &out->conflicts, NULL))
-		return "names intervals that there are not";
+		return "has invalid intervals";
 	return NULL;
 }
 
@@ -193,7 +194,7 @@ ask_rule(struct queue *q, bool waits, int64_t deadline_boot_ms, struct queue_ans
 	if (!ask(q, waits, deadline_boot_ms, err))
 		return false;
 	if (!take_code(q->m.word, &out->code) || out->code == HA_WAIT)
-		return distrust(q, err, "has a word that is none of its verb's");
+		return distrust(q, err, "has a word that its verb does not have");
 	why = take_answer(&q->m, out);
 	return why == NULL || distrust(q, err, why);
 }
@@ -354,7 +355,7 @@ add_held(const char *s, struct buf *json)
 	return true;
 }
 
-/* The daemon gives a page at a time; together they need not be one moment's picture. */
+/* The daemon answers a page at a time. The pages together may not be a picture of one moment. */
 bool
 queue_list(struct queue *q, const char *room, struct buf *json, int64_t deadline_boot_ms,
     struct error *err)
@@ -371,9 +372,9 @@ queue_list(struct queue *q, const char *room, struct buf *json, int64_t deadline
 		if (!ask_ok(q, false, deadline_boot_ms, err))
 			return false;
 		if (json->bad || !add_held(proto_text(m, ARG_HELD), json))
-			return distrust(q, err, "is no list of intervals");
+			return distrust(q, err, "is not a list of intervals");
 		if (proto_num(m, ARG_NEXT) != 0 && proto_num(m, ARG_NEXT) <= after)
-			return distrust(q, err, "would never end");
+			return distrust(q, err, "repeats a page");
 		after = proto_num(m, ARG_NEXT);
 	} while (after != 0);
 	buf_add_char(json, ']');
@@ -407,7 +408,7 @@ queue_stats(struct queue *q, struct buf *json, int64_t deadline_boot_ms, struct 
 	if (!ask_ok(q, false, deadline_boot_ms, err))
 		return false;
 	if (!add_counts(proto_text(&q->m, ARG_COUNTS), json))
-		return distrust(q, err, "is no list of counts");
+		return distrust(q, err, "is not a list of counts");
 	return !json->bad || error_set(err, ERR_INTERNAL, "out of memory");
 }
 
@@ -418,7 +419,7 @@ queue_poke(struct queue *q, int64_t deadline_boot_ms, struct error *err)
 	return ask_ok(q, false, deadline_boot_ms, err);
 }
 
-/* The daemon counts pokes from 0 at its start; any count that is not the last one seen is news. */
+/* The daemon counts pokes from 0 at its start, so every count other than the last one is news. */
 bool
 queue_watch(struct queue *q, int64_t wait_ms, bool *poked, struct error *err)
 {
@@ -494,7 +495,7 @@ queue_take_over(struct queue *q, const struct hold_handover *h, int64_t deadline
 	proto_set_num(m, ARG_TOKEN, (int64_t)h->token);
 	proto_set_num(m, ARG_N, h->n);
 	proto_set_num(m, ARG_LAST_N, h->last_n);
-	proto_set_num(m, ARG_WINDOW_MS, h->window_ms < 0 ? 0 : h->window_ms);	/* over is over */
+	proto_set_num(m, ARG_WINDOW_MS, h->window_ms < 0 ? 0 : h->window_ms);
 	if (q->set.bad)
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	return ask_rule(q, false, deadline_boot_ms, out, err);

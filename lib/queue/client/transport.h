@@ -1,5 +1,5 @@
-/* What carries a queue's lines: a socket (unix.c), or nothing but a hold_table in this process
- * (memory.c). Seen inside lib/queue alone. */
+/* What carries a client's lines: a socket (unix.c), or a hold_table in this process (memory.c).
+ * Only lib/queue/client sees it. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,16 +12,17 @@
 struct queue;
 
 struct transport {
-	/* Sends one request line and appends the answer's line (without LF) to `answer`. waits: the answer
-	 * may take until the deadline, else a daemon that says nothing is given up much earlier. False:
-	 * ERR_UNAVAILABLE; ERR_CONFLICT: another queue than `expected` is there. */
+	/* Sends one request line and appends the answer's line, without LF, to `answer`. waits: the
+	 * answer may take until the deadline; else a silent daemon is given up much earlier.
+	 * err: ERR_UNAVAILABLE; ERR_CONFLICT: the queue there is not the expected one. */
 	bool (*exchange)(struct transport *t, const char *tag, const struct buf *line, bool waits,
 	    int64_t deadline_boot_ms, struct buf *answer, struct error *err);
-	void (*reset)(struct transport *t);	/* what came cannot be trusted: begin anew */
+	/* The last answer cannot be trusted: drop the connection and what else it sent. */
+	void (*reset)(struct transport *t);
 	void (*free)(struct transport **t);
-	char expected[QUEUE_ID_CAP];		/* "": any */
+	char expected[QUEUE_ID_CAP];		/* the queue's id; "": any */
 };
 
-/* Takes the transport over, NULL included (then NULL). */
+/* A queue over this transport, which it owns from now on. NULL for NULL, or no memory. */
 struct queue *queue_over(struct transport *t);
 struct transport *client_new(const char *path);	/* NULL: no memory */

@@ -1,12 +1,12 @@
 /*
  * One connection to roompay-queued, one request at a time, every step with a deadline.
  *
- * When may a request be sent again? A line acts only when its LF has arrived. So a connection that is found
- * closed before sending, or a send that fails, has done nothing: the line goes out once more over a fresh
- * connection (the daemon was restarted while we were idle). From the moment all bytes are with the kernel
- * the request may have been carried out, and the caller hears ERR_UNAVAILABLE; it is never sent again from
- * here. A `hold` whose answer was lost this way stays held by nobody and expires by itself shortly after
- * its call_ms; equal requests are told in-progress until then.
+ * When may a request be sent again? A line acts only once its LF has arrived. If the connection
+ * was closed before, or a send fails, the line has done nothing: it is sent once more over a new
+ * connection (usually the daemon was restarted while this client was idle). Once the kernel has
+ * all bytes, the request may have been carried out. The caller hears ERR_UNAVAILABLE, and nothing
+ * here sends it again. A `hold` whose answer is lost that way belongs to nobody and expires
+ * shortly after its call_ms; until then equal requests are told that it is in progress.
  */
 #include "config.h"
 
@@ -23,8 +23,8 @@
 #include "queue/client/transport.h"
 
 enum {
-	SILENCE_MS = 2000,	/* a daemon that says nothing for so long hangs */
-	GRACE_MS = 300,		/* a waiting verb's answer comes at its deadline: the way back */
+	SILENCE_MS = 2000,	/* a daemon that is silent for so long hangs */
+	GRACE_MS = 300,		/* on top of the deadline, at which a waiting verb is answered */
 };
 
 struct client {
@@ -32,7 +32,7 @@ struct client {
 	char *path;
 	int fd;				/* -1: not connected */
 	char id[QUEUE_ID_CAP];		/* of the queue at the other end */
-	struct buf in;			/* what came after the last line taken */
+	struct buf in;			/* received, after the last line that was read */
 };
 
 static void
@@ -70,7 +70,7 @@ wait_for(struct client *c, short events, int64_t until_boot_ms, struct error *er
 	}
 }
 
-/* False: the line is not with the daemon as a whole, it did nothing. */
+/* False: the daemon does not have the whole line, so it did nothing. */
 static bool
 send_line(struct client *c, const char *data, size_t len, int64_t until_boot_ms, struct error *err)
 {
@@ -89,7 +89,7 @@ send_line(struct client *c, const char *data, size_t len, int64_t until_boot_ms,
 	return true;
 }
 
-/* One line, without its LF, is moved from the input to the end of `line`. */
+/* Moves one line, without its LF, from the input to the end of `line`. */
 static bool
 read_line(struct client *c, struct buf *line, int64_t until_boot_ms, struct error *err)
 {
@@ -106,8 +106,8 @@ read_line(struct client *c, struct buf *line, int64_t until_boot_ms, struct erro
 			return true;
 		}
 		if (c->in.len >= PROTO_LINE_MAX)
-			return give_up(c, err, "answers with an endless line");
-		if (!wait_for(c, POLLIN, until_boot_ms, err))	/* an answer is never there at once */
+			return give_up(c, err, "its answer exceeds the limit of a line");
+		if (!wait_for(c, POLLIN, until_boot_ms, err))	/* an answer takes a moment */
 			return false;
 		n = recv(c->fd, chunk, sizeof(chunk), 0);
 		if (n > 0)
@@ -117,11 +117,11 @@ read_line(struct client *c, struct buf *line, int64_t until_boot_ms, struct erro
 		else if (errno != EAGAIN && errno != EINTR)
 			return give_up(c, err, strerror(errno));
 		if (c->in.bad)
-			return give_up(c, err, "no memory for its answer");
+			return give_up(c, err, "out of memory for its answer");
 	}
 }
 
-/* Every connection begins with the question who is there. */
+/* Every connection begins with hello: which queue is this? */
 static bool
 greet(struct client *c, int64_t until_boot_ms, struct error *err)
 {
@@ -141,7 +141,7 @@ greet(struct client *c, int64_t until_boot_ms, struct error *err)
 	if (understood)
 		memcpy(c->id, proto_text(&m, ARG_QUEUE), strlen(proto_text(&m, ARG_QUEUE)) + 1);
 	buf_clear(&line);
-	return understood || give_up(c, err, "is no queue that speaks this protocol");
+	return understood || give_up(c, err, "does not speak this version of the queue's protocol");
 }
 
 static bool
@@ -150,13 +150,13 @@ dial(struct client *c, int64_t until_boot_ms, struct error *err)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 
 	if (strlen(c->path) >= sizeof(sun.sun_path))
-		return error_set(err, ERR_UNAVAILABLE, "%s is too long a path for a socket",
+		return error_set(err, ERR_UNAVAILABLE, "%s is too long for the path of a socket",
 		    c->path);
 	memcpy(sun.sun_path, c->path, strlen(c->path) + 1);
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (c->fd < 0)
 		return error_sys(err, ERR_UNAVAILABLE, "socket for the queue");
-	/* EAGAIN: the daemon has not accepted for so long that its backlog is full */
+	/* EAGAIN: the backlog of the socket is full; the daemon has not accepted for long */
 	if (connect(c->fd, (const struct sockaddr *)&sun, sizeof(sun)) != 0)
 		return give_up(c, err, strerror(errno));
 	return greet(c, until_boot_ms, err);
@@ -177,16 +177,16 @@ is_expected(struct client *c, struct error *err)
 static bool
 send_request(struct client *c, const struct buf *line, int64_t until_boot_ms, struct error *err)
 {
-	bool pooled = c->fd >= 0;	/* where the daemon has closed it meanwhile, the first send fails */
-	struct error first;	/* why the idle connection was no good: nobody's error if a fresh one is */
+	bool was_open = c->fd >= 0;	/* the daemon may have closed it: then the send fails */
+	struct error first;	/* of that send: no error if a new connection works */
 
-	if (!pooled && !dial(c, until_boot_ms, err))
+	if (!was_open && !dial(c, until_boot_ms, err))
 		return false;
 	if (!is_expected(c, err))
 		return false;
-	if (send_line(c, line->data, line->len, until_boot_ms, pooled ? &first : err))
+	if (send_line(c, line->data, line->len, until_boot_ms, was_open ? &first : err))
 		return true;
-	return pooled && dial(c, until_boot_ms, err) && is_expected(c, err) &&
+	return was_open && dial(c, until_boot_ms, err) && is_expected(c, err) &&
 	    send_line(c, line->data, line->len, until_boot_ms, err);
 }
 
@@ -217,7 +217,7 @@ exchange(struct transport *t, const char *tag, const struct buf *line, bool wait
 			return false;
 	}
 	if (c->in.len > 0)
-		return give_up(c, err, "answered more than it was asked");
+		return give_up(c, err, "sent more than one answer");
 	return true;
 }
 

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* table[k][b]: what byte b does to the crc after k more bytes of zero. Eight bytes a step. */
+/* table[k][b]: what byte b does to the crc after k more bytes of zero. One step takes eight
+ * bytes. */
 static uint32_t table[8][256];
 
 static void
@@ -24,7 +25,7 @@ make_table(void)
 }
 
 #ifdef __x86_64__
-/* The processor's own instruction, where it has one: a journal of 100 MB is checked in 20 ms instead of 100. */
+/* The processor's own instruction: a journal of 100 MB is checked in 20 ms instead of 100. */
 __attribute__((target("sse4.2"))) static uint32_t
 crc32c_by_processor(uint32_t crc, const uint8_t *p, size_t len)
 {

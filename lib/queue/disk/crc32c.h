@@ -4,5 +4,5 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Continues crc (0 at the beginning) over len bytes. crc32c(0, "123456789", 9) is 0xe3069283. */
+/* Continues crc (0 at the start) over len bytes. crc32c(0, "123456789", 9) is 0xe3069283. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t len);

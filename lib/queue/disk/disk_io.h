@@ -1,5 +1,5 @@
-/* The system calls with which the journal and the orders' log change the disk. Tests put failing ones
- * in their place. */
+/* The system calls with which the journal and the orders' log change the disk. Tests put failing
+ * ones in their place. */
 #pragma once
 
 #include <sys/types.h>

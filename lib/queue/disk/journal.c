@@ -29,7 +29,7 @@ journal_sync(struct journal *j, struct error *err)
 	char name[JOURNAL_NAME_CAP];
 
 	if (j->failed)
-		return error_set(err, ERR_INTERNAL, "the journal has failed before");
+		return error_set(err, ERR_INTERNAL, "an earlier write of the journal has failed");
 	if (j->pending.len == 0)
 		return true;
 	if (!journal_write_all(j, j->fd, j->pending.data, j->pending.len, j->offset) ||
@@ -44,7 +44,7 @@ journal_sync(struct journal *j, struct error *err)
 	return true;
 }
 
-/* Only the last segment may have a torn end: the one before is synced first. */
+/* Only the last segment may have a torn end. So the one before is synced first. */
 static bool
 roll(struct journal *j, struct now now, struct error *err)
 {
@@ -62,11 +62,11 @@ journal_append(struct journal *j, const void *record, size_t len, struct error *
 	struct journal_record r = { .type = JOURNAL_RECORD_TABLE, .payload = record, .len = len };
 
 	if (j->failed)
-		return error_set(err, ERR_INTERNAL, "the journal has failed before");
+		return error_set(err, ERR_INTERNAL, "an earlier write of the journal has failed");
 	if (len == 0 || len > JOURNAL_RECORD_MAX) {
 		j->failed = true;
 		return error_set(err, ERR_INTERNAL,
-		    "a record of %zu bytes does not fit the journal", len);
+		    "a record of %zu bytes exceeds the journal's limit", len);
 	}
 	if (journal_record_size(len) > journal_left(j) && !roll(j, clock_now(), err))
 		return false;
@@ -228,7 +228,7 @@ journal_snapshot_abandon(struct journal *j)
 	j->begun = 0;
 }
 
-/* What is left behind here by a failure is removed at the next start. */
+/* What fails to be removed here is removed at the next start. */
 static void
 remove_old(struct journal *j, uint64_t old_snapshot)
 {
@@ -263,7 +263,7 @@ journal_snapshot_finish(struct journal *j, struct error *err)
 	j->snapshot_bytes = st.st_size;
 	j->begun = 0;
 	if (!journal_sync_dir(j, err))
-		return false;	/* both old and new files are there: either start finds all */
+		return false;	/* old and new files exist: the next start finds everything */
 	remove_old(j, old);
 	return true;
 }

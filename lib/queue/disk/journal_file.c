@@ -78,7 +78,7 @@ journal_file_spare(struct journal *j, struct error *err)
 	fd = j->io->openat(j->dir, "spare.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return journal_fault(j, err, "create", "spare.tmp");
-	/* real zeros, not only reserved blocks: a sync of records then has nothing to do but these records */
+	/* real zeros, not only reserved blocks: so a sync of records has to write nothing else */
 	done = journal_write_zeros(j, fd, 0, j->segment_size) && j->io->fdatasync(fd) == 0;
 	done = done || journal_fault(j, err, "write", "spare.tmp");
 	close(fd);

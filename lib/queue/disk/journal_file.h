@@ -21,28 +21,29 @@ struct journal {
 	int dir, lock, fd;		/* fd: the segment in use */
 	char path[512];			/* of the directory, for messages */
 	struct journal_header header;	/* of the segment in use */
-	uint64_t oldest;		/* segments from here on exist, up to header.number */
-	uint64_t snapshot;		/* number of the valid one, 0: none */
+	uint64_t oldest;		/* segments exist from here up to header.number */
+	uint64_t snapshot;		/* number of the valid one; 0: none */
 	int64_t snapshot_bytes;
-	uint64_t begun;			/* number of the snapshot that is being made, 0: none */
+	uint64_t begun;			/* number of the snapshot under way; 0: none */
 	uint64_t last_seq, synced_seq;
 	uint32_t chain;			/* crc of the last record */
-	size_t offset;			/* where the pending bytes go */
+	size_t offset;			/* where the pending bytes will be written */
 	struct buf pending;
 	bool has_spare, failed;
 	char queue_id[QUEUE_ID_CAP];
 	char boot_id[40];		/* of this boot */
 };
 
-/* "segment-0000000000000007", "snapshot-0000000000000007" and suffix. */
+/* "segment-0000000000000007"; "snapshot-0000000000000007" and the suffix. */
 void journal_segment_name(uint64_t number, char out[JOURNAL_NAME_CAP]);
 void journal_snapshot_name(uint64_t number, const char *suffix, char out[JOURNAL_NAME_CAP]);
 
-/* Sets err to "WHAT DIR/NAME: errno" and returns false. */
+/* Sets err to "WHAT DIR/NAME: strerror(errno)", and returns false. */
 bool journal_fault(struct journal *j, struct error *err, const char *what, const char *name);
-/* All of it, or false and errno. */
+/* Writes all of it, or returns false and sets errno. */
 bool journal_write_all(struct journal *j, int fd, const void *data, size_t len, size_t at);
 bool journal_write_zeros(struct journal *j, int fd, size_t from, size_t to);
+/* Makes names that were given or removed survive a power failure. */
 bool journal_sync_dir(struct journal *j, struct error *err);
 /* Makes the spare, the next segment, where there is none. */
 bool journal_file_spare(struct journal *j, struct error *err);

@@ -9,10 +9,10 @@
 
 static const uint8_t magic[8] = "ROOMPAYQ";
 
-/* Places in a file header. */
+/* Offsets in a file header. */
 enum { H_MAGIC = 0, H_VERSION = 8, H_KIND = 12, H_NUMBER = 16, H_FIRST_SEQ = 24, H_QUEUE_ID = 32,
 	H_BOOT_ID = 48, H_BOOT_MS = 88, H_WALL_MS = 96, H_CHAIN = 104, H_CRC = 108 };
-/* Places in a record header. */
+/* Offsets in a record header. */
 enum { R_LEN = 0, R_CRC = 4, R_SEQ = 8, R_PREV = 16, R_BEHIND = 20, R_TYPE = 24 };
 static_assert(R_TYPE + 1 == JOURNAL_RECORD_HEADER, "the payload follows the type");
 
@@ -66,12 +66,12 @@ journal_header_parse(const uint8_t in[JOURNAL_HEADER], struct journal_header *ou
 	uint32_t kind = get_u32(in + H_KIND);
 
 	if (memcmp(in + H_MAGIC, magic, sizeof(magic)) != 0)
-		return error_set(err, ERR_INTERNAL, "is no file of a journal");
+		return error_set(err, ERR_INTERNAL, "is not a file of a journal");
 	if (get_u32(in + H_CRC) != crc32c(0, in, H_CRC) ||
 	    (kind != JOURNAL_SEGMENT && kind != JOURNAL_SNAPSHOT) || in[H_BOOT_MS - 1] != '\0')
 		return error_set(err, ERR_INTERNAL, "has a damaged header");
 	if (get_u32(in + H_VERSION) != JOURNAL_VERSION)
-		return error_set(err, ERR_INTERNAL, "has version %u, this program reads %d",
+		return error_set(err, ERR_INTERNAL, "has version %u, but this program reads %d",
 		    get_u32(in + H_VERSION), JOURNAL_VERSION);
 	out->kind = (enum journal_kind)kind;
 	out->number = get_u64(in + H_NUMBER);
@@ -90,7 +90,7 @@ journal_record_size(size_t len)
 	return (JOURNAL_RECORD_HEADER + len + JOURNAL_ALIGN - 1) / JOURNAL_ALIGN * JOURNAL_ALIGN;
 }
 
-/* Over everything but the crc itself. */
+/* Over everything except the crc itself. */
 static uint32_t
 record_crc(const uint8_t header[JOURNAL_RECORD_HEADER], const void *payload, size_t len)
 {

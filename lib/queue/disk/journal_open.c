@@ -1,4 +1,4 @@
-/* How a journal is read at start, and what is done with an end that was torn. */
+/* How a journal is read at start, and how a torn end is cut off. */
 #include "config.h"
 
 #include "queue/disk/journal.h"
@@ -25,22 +25,22 @@ struct opening {
 	const struct journal_options *options;
 	bool (*replay)(void *ctx, const void *record, size_t len, struct error *err);
 	void *ctx;
-	uint64_t snapshot;		/* highest number, 0: none */
-	uint64_t first, last;		/* of the segments that count, 0: none */
+	uint64_t snapshot;		/* the highest number; 0: none */
+	uint64_t first, last;		/* of the segments that it does not replace; 0: none */
 	size_t n_segments;
 	bool other_boot;
-	uint8_t *window;		/* one for all files: memory that is touched once */
+	uint8_t *window;		/* one for all files, so that its memory is paged in once */
 	size_t window_size;
 };
 
-/* A file that is read through a window: a segment as a whole, a snapshot bit by bit. */
+/* A file, read through a window: a segment at once, a snapshot in parts. */
 struct file {
 	char name[JOURNAL_NAME_CAP];
 	int fd;
 	size_t size;
 	uint8_t *data;		/* the opening's window */
-	size_t base, len;	/* what of the file is in it */
-	size_t pos;		/* in the window: what is read next */
+	size_t base, len;	/* the part of the file that is in it */
+	size_t pos;		/* in the window: where to read next */
 	struct journal_header header;
 };
 
@@ -51,7 +51,7 @@ damaged(struct journal *j, const struct file *f, struct error *err, const char *
 	    f->base + f->pos, why);
 }
 
-/* Makes sure that the window holds a whole record, or all that is left. */
+/* Makes sure that the window has a whole record, or all that is left of the file. */
 static bool
 refill(struct opening *o, struct file *f, struct error *err)
 {
@@ -76,7 +76,7 @@ refill(struct opening *o, struct file *f, struct error *err)
 		f->len += (size_t)n;
 	}
 	if (f->len > f->size - f->base)
-		f->len = f->size - f->base;	/* it grows under our hands: nobody but us may write there */
+		f->len = f->size - f->base;	/* it has grown, which nobody may do */
 	return true;
 }
 
@@ -87,13 +87,13 @@ check_header(struct opening *o, struct file *f, enum journal_kind kind, uint64_t
 	struct journal *j = o->j;
 
 	if (f->size < JOURNAL_HEADER)
-		return damaged(j, f, err, "shorter than its header");
+		return damaged(j, f, err, "the file is shorter than its header");
 	if (!journal_header_parse(f->data, &f->header, err))
 		return error_wrap(err, "%s/%s", j->path, f->name);
 	if (f->header.kind != kind || f->header.number != number)
 		return damaged(j, f, err, "its header belongs to another file");
 	if (kind == JOURNAL_SEGMENT && f->size != j->segment_size)
-		return damaged(j, f, err, "the file has not a segment's size");
+		return damaged(j, f, err, "the file does not have the size of a segment");
 	if (o->report->is_new)
 		memcpy(j->header.queue_id, f->header.queue_id, sizeof(j->header.queue_id));
 	else if (memcmp(j->header.queue_id, f->header.queue_id, sizeof(j->header.queue_id)) != 0)
@@ -136,7 +136,7 @@ replay_one(struct opening *o, const struct file *f, const struct journal_record 
 	return error_wrap(err, "%s/%s, byte %zu", o->j->path, f->name, f->base + f->pos);
 }
 
-/* A snapshot was renamed only when it was complete and synced: nothing in it may be wrong. */
+/* A snapshot gets its name only when it is complete and synced, so any fault in it is damage. */
 static bool
 read_snapshot(struct opening *o, struct file *f, struct error *err)
 {
@@ -147,7 +147,7 @@ read_snapshot(struct opening *o, struct file *f, struct error *err)
 			return false;
 		if (!journal_record_parse(f->data + f->pos, f->len - f->pos, &r) ||
 		    r.seq != before.seq + 1 || r.prev != before.crc)
-			return damaged(o->j, f, err, "not the record that follows");
+			return damaged(o->j, f, err, "the next record is missing");
 		if (r.type == JOURNAL_RECORD_END)
 			break;
 		if (!replay_one(o, f, &r, err))
@@ -155,7 +155,7 @@ read_snapshot(struct opening *o, struct file *f, struct error *err)
 	}
 	if (r.len != 8 || get_u64(r.payload) != r.seq - 1 ||
 	    f->base + f->pos + journal_record_size(r.len) != f->size)
-		return damaged(o->j, f, err, "its end does not match");
+		return damaged(o->j, f, err, "its last record does not match its length");
 	o->j->snapshot_bytes = (int64_t)f->size;
 	return true;
 }
@@ -184,7 +184,7 @@ read_segment(struct opening *o, struct file *f, struct error *err)
 	while (journal_record_parse(f->data + f->pos, f->len - f->pos, &r) &&
 	    r.seq == j->last_seq + 1 && r.prev == j->chain) {
 		if (r.type != JOURNAL_RECORD_TABLE)
-			return damaged(j, f, err, "a record that no segment has");
+			return damaged(j, f, err, "a record of a kind that no segment has");
 		if (!replay_one(o, f, &r, err))
 			return false;
 		j->last_seq = r.seq;
@@ -194,8 +194,8 @@ read_segment(struct opening *o, struct file *f, struct error *err)
 	return true;
 }
 
-/* Is there a later record whose writer knew that the one missing at f->pos was on the disk? Then it was
- * lost after that: damage. */
+/* Was there a later record whose writer knew that the one missing at f->pos was on the disk? Then
+ * that one was lost afterwards: damage. */
 static bool
 is_relied_on(const struct journal *j, const struct file *f)
 {
@@ -228,7 +228,7 @@ keep_torn(struct opening *o, const struct file *f, size_t end, struct error *err
 	return done && journal_sync_dir(j, err);
 }
 
-/* Where only zeros follow. */
+/* Nothing but zeros follows from here on. */
 static size_t
 end_of_data(const struct file *f)
 {
@@ -239,8 +239,8 @@ end_of_data(const struct file *f)
 	return end;
 }
 
-/* The last segment ends at its first record that is not whole. What follows was never relied on: it is kept
- * aside and overwritten with zeros. */
+/* The last segment ends at its first record that is not whole. Nobody was answered by what follows:
+ * it is kept in a file of its own and overwritten with zeros. */
 static bool
 cut_torn_end(struct opening *o, struct file *f, struct error *err)
 {
@@ -250,7 +250,7 @@ cut_torn_end(struct opening *o, struct file *f, struct error *err)
 	if (end == f->pos)
 		return true;
 	if (is_relied_on(j, f))
-		return damaged(j, f, err, "whole records follow");
+		return damaged(j, f, err, "a record is missing here, but later ones relied on it");
 	o->report->torn_bytes = (int64_t)(end - f->pos);
 	if (!keep_torn(o, f, end, err))
 		return false;
@@ -281,19 +281,19 @@ replay_segment(struct opening *o, uint64_t number, struct error *err)
 	journal_segment_name(number, f.name);
 	done = open_file(o, &f, JOURNAL_SEGMENT, number, err);
 	if (done && (f.header.first_seq != j->last_seq + 1 || f.header.chain != j->chain))
-		done = damaged(j, &f, err, "it does not go on where the file before it ended");
+		done = damaged(j, &f, err, "it does not continue the file before it");
 	done = done && read_segment(o, &f, err);
 	j->header = f.header;
 	if (done && number == o->last)
 		done = open_last(o, &f, err);
 	else if (done && end_of_data(&f) > f.pos)
 		done = damaged(j, &f, err,
-		    "not the record that follows, and this is not the last segment");
+		    "the next record is missing, and this is not the last segment");
 	close_file(&f);
 	return done;
 }
 
-/* snapshot-N and segment-N; anything else is nobody's business. */
+/* The N of snapshot-N and segment-N. False: the name is something else. */
 static bool
 number_of(const char *name, const char *prefix, uint64_t *out)
 {
@@ -387,11 +387,11 @@ replay_files(struct opening *o, struct error *err)
 
 	if (o->n_segments == 0 && o->snapshot == 0)
 		return true;	/* new */
-	/* segment N is begun before snapshot N is made */
+	/* snapshot N is made after segment N is begun */
 	if (o->first != first || o->last - o->first + 1 != o->n_segments)
 		return error_set(err, ERR_INTERNAL,
-		    "%s: a segment is missing: %llu are there from %llu to %llu, after snapshot "
-		    "%llu",
+		    "%s: a segment is missing: %llu exist between %llu and %llu, the snapshot "
+		    "is %llu",
 		    j->path, (unsigned long long)o->n_segments, (unsigned long long)o->first,
 		    (unsigned long long)o->last, (unsigned long long)o->snapshot);
 	if (o->snapshot != 0 && !replay_snapshot(o, err))

@@ -25,7 +25,7 @@ struct order_log {
 	off_t at;
 	int64_t keep_ms;
 	struct buf pending;
-	bool told;		/* that it cannot be written */
+	bool told;		/* the log says that it cannot be written */
 };
 
 static void
@@ -68,7 +68,7 @@ list_files(int dir, struct files *out, struct error *err)
 	if (d == NULL) {
 		if (copy >= 0)
 			close(copy);
-		return error_sys(err, ERR_INTERNAL, "list the orders' log");
+		return error_sys(err, ERR_INTERNAL, "list the files of the log of orders");
 	}
 	while (ok && (e = readdir(d)) != NULL) {
 		uint64_t *more;
@@ -89,7 +89,7 @@ list_files(int dir, struct files *out, struct error *err)
 	return ok;
 }
 
-/* By the time of their last line. The newest stays. */
+/* Age counts from a file's last line. The newest file stays. */
 static void
 remove_old(struct order_log *l, const struct files *f, int64_t now_wall_ms)
 {
@@ -118,7 +118,7 @@ open_file(struct order_log *l, struct error *err)
 	return true;
 }
 
-/* The next file; those that are too old go. Where it cannot be made the one in use goes on. */
+/* Begins the next file and removes old ones. If it cannot be made, the file in use goes on. */
 static void
 turn_over(struct order_log *l)
 {
@@ -164,7 +164,7 @@ order_log_open(const char *dir, const struct disk_io *io, int64_t keep_ms, struc
 			l->number = f.number[f.n - 1];
 		if (open_file(l, err)) {
 			free(f.number);
-			/* a line that the last run did not end must not swallow the next one */
+			/* if the last run left half a line, the next one must not continue it */
 			buf_add_char(&l->pending, '\n');
 			return l;
 		}
@@ -212,7 +212,9 @@ flush(struct order_log *l)
 	if (failed && !l->told)
 		log_event(LOG_LEVEL_ERROR, "orders_log_not_written",
 		    KV_STR("error", strerror(errno)),
-		    KV_INT("waiting_bytes", l->pending.len - done));
+		    KV_INT("waiting_bytes", l->pending.len - done),
+		    KV_STR("meaning", "payments go on; beyond 1 MiB new ones are refused"),
+		    KV_STR("todo", "free disk space in [queue] dir"));
 	l->told = failed;
 	if (done == l->pending.len) {
 		buf_reset(&l->pending);
@@ -252,7 +254,7 @@ order_log_note(struct order_log *l, const struct hold_view *h, const char *key)
 	proto_set_text(&m, ARG_ATTEMPT, h->attempt);
 	proto_format(&m, &l->pending);
 	if (l->pending.bad)
-		return;		/* order_log_is_behind says so */
+		return;		/* order_log_is_behind will say so */
 	snprintf(crc, sizeof(crc), "%08" PRIx32,
 	    crc32c(0, l->pending.data + from + CRC_LEN, l->pending.len - from - CRC_LEN));
 	memcpy(l->pending.data + from, crc, CRC_LEN);
@@ -262,7 +264,8 @@ order_log_note(struct order_log *l, const struct hold_view *h, const char *key)
 bool
 order_log_sync(struct order_log *l, struct error *err)
 {
-	return l->io->fdatasync(l->fd) == 0 || error_sys(err, ERR_INTERNAL, "sync the orders' log");
+	return l->io->fdatasync(l->fd) == 0 ||
+	    error_sys(err, ERR_INTERNAL, "sync the log of orders");
 }
 
 /* ---- reading */
@@ -273,7 +276,7 @@ copy_text(char *out, size_t cap, const char *text)
 	return (size_t)snprintf(out, cap, "%s", text) < cap;
 }
 
-/* line[len] is the LF, and writable. */
+/* line[len] is the LF; it is overwritten. */
 static bool
 read_line(char *line, size_t len, struct order_entry *e)
 {

@@ -1,4 +1,4 @@
-/* What the orders' log keeps of an order, and what `remember` tells a queue of it. */
+/* What the log of orders keeps of one order, and what `remember` tells a queue. */
 #pragma once
 
 #include <stdint.h>

@@ -75,7 +75,8 @@ is_word_char(char c)
 	return (c >= 'a' && c <= 'z') || c == '-';
 }
 
-/* Length of the run of such characters, 0 unless it is 1..cap-1 long and ends where a space or the end is. */
+/* Length of the run of such characters at s. 0: it is empty, longer than cap - 1, or followed by
+ * something else than a space or the end. */
 static size_t
 run_of(const char *s, bool (*is)(char), size_t cap)
 {
@@ -192,7 +193,7 @@ hex_digit(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* In place. False: an escape that the other end would not have written, or a NUL. */
+/* Decodes in place. False: an escape that add_value would not write, or a NUL. */
 static bool
 decode_value(char *s)
 {
@@ -217,7 +218,7 @@ decode_value(char *s)
 	return true;
 }
 
-/* Decimal as printf writes it: no sign, no leading zero, nothing after it. */
+/* A decimal number as printf writes it: no sign, no leading zero, nothing behind it. */
 static bool
 parse_number(const char *s, int64_t *out)
 {
@@ -240,23 +241,23 @@ take_value(struct proto_message *m, enum proto_field f, char *value, struct erro
 	int64_t n;
 
 	if (proto_has(m, f))
-		return error_set(err, ERR_INPUT, "%s stands twice", row->name);
+		return error_set(err, ERR_INPUT, "%s is a duplicate", row->name);
 	if (row->type == NUMBER) {
 		if (!parse_number(value, &n) || n < row->min || n > row->max)
-			return error_set(err, ERR_INPUT, "%s is not a number in its range",
+			return error_set(err, ERR_INPUT, "%s is not a number in the allowed range",
 			    row->name);
 		proto_set_num(m, f, n);
 		return true;
 	}
 	if (!decode_value(value))
-		return error_set(err, ERR_INPUT, "%s is not written as it should be", row->name);
+		return error_set(err, ERR_INPUT, "%s has an invalid escape", row->name);
 	if ((int64_t)strlen(value) < row->min || (int64_t)strlen(value) > row->max)
-		return error_set(err, ERR_INPUT, "%s has not the right length", row->name);
+		return error_set(err, ERR_INPUT, "%s is too short or too long", row->name);
 	proto_set_text(m, f, value);
 	return true;
 }
 
-/* *next: where its name is looked for first. Arguments mostly come in the order of the table. */
+/* *next: where to look for its name first, as arguments mostly come in the order of the table. */
 static bool
 take_argument(struct proto_message *m, char *arg, size_t *next, struct error *err)
 {
@@ -272,7 +273,7 @@ take_argument(struct proto_message *m, char *arg, size_t *next, struct error *er
 			return take_value(m, (enum proto_field)f, value, err);
 		}
 	}
-	return error_set(err, ERR_INPUT, "%.32s is not an argument", arg);
+	return error_set(err, ERR_INPUT, "%.32s is an unknown argument", arg);
 }
 
 enum proto_result

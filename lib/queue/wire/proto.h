@@ -1,11 +1,11 @@
 /*
- * Lines on the queue's socket, for both ends: `TAG WORD name=value name=value...\n`. No I/O. The
- * specification is doc/protocol.md.
+ * The lines on the queue's socket, for both ends: `TAG WORD name=value name=value...\n`. The
+ * specification is doc/protocol.md. No I/O.
  *
- * A line is printable ASCII. In a value the bytes space, '%', '=', controls and everything from 0x7f on are
- * written %XX (capital hex digits, only where needed), so one text has one spelling. A value is any bytes
- * but NUL; an empty one is not written.
- * A message is a set of known fields; each field has its type and limits in one table.
+ * A line is printable ASCII. In a value, space, '%', '=', control characters and all bytes from
+ * 0x7f on are escaped as %XX, with capital hex digits, and no other byte is: a text has one
+ * spelling. A value is any bytes except NUL; an empty one is not written.
+ * A message is a set of known fields. One table has the type and the limits of each field.
  */
 #pragma once
 
@@ -28,11 +28,11 @@ enum proto_field {
 	ARG_ID, ARG_STATE, ARG_BEFORE, ARG_CID, ARG_ORDER, ARG_USER, ARG_ROOM, ARG_TID, ARG_EXPIRES,
 	ARG_WINDOW, ARG_TOKEN, ARG_N, ARG_DEADLINE, ARG_LAST_N, ARG_ATTEMPT, ARG_ANSWER,
 	/* what only requests have */
-	ARG_SET, ARG_FINGERPRINT, ARG_TTL_MS, ARG_CALL_MS, ARG_KEY, ARG_PAID, ARG_WHAT, ARG_OUTCOME, ARG_BY,
-	ARG_AFTER, ARG_SEEN, ARG_ADOPTED, ARG_WINDOW_MS,
+	ARG_SET, ARG_FINGERPRINT, ARG_TTL_MS, ARG_CALL_MS, ARG_KEY, ARG_PAID, ARG_WHAT, ARG_OUTCOME,
+	ARG_BY, ARG_AFTER, ARG_SEEN, ARG_ADOPTED, ARG_WINDOW_MS,
 	/* what only answers have */
-	ARG_CONFLICTS, ARG_RETRY_MS, ARG_FAILURE, ARG_HELD, ARG_NEXT, ARG_COUNTS, ARG_POKES, ARG_QUEUE,
-	ARG_FENCE, ARG_UP_MS, ARG_VERSION, ARG_MESSAGE,
+	ARG_CONFLICTS, ARG_RETRY_MS, ARG_FAILURE, ARG_HELD, ARG_NEXT, ARG_COUNTS, ARG_POKES,
+	ARG_QUEUE, ARG_FENCE, ARG_UP_MS, ARG_VERSION, ARG_MESSAGE,
 	ARG__MAX
 };
 #define PROTO_BIT(f) (UINT64_C(1) << (f))
@@ -45,24 +45,26 @@ struct proto_message {
 	int64_t num[ARG__MAX];
 };
 
-/* An empty message; tag and word are made by us and must be right. */
+/* An empty message. Tag and word come from our own code and must be valid. */
 void proto_begin(struct proto_message *m, const char *tag, const char *word);
-/* "": the field is left out */
+/* "" leaves the field out. The text is borrowed. */
 void proto_set_text(struct proto_message *m, enum proto_field f, const char *value);
 void proto_set_num(struct proto_message *m, enum proto_field f, int64_t value);
 bool proto_has(const struct proto_message *m, enum proto_field f);
-const char *proto_text(const struct proto_message *m, enum proto_field f);	/* "" if it is not there */
-int64_t proto_num(const struct proto_message *m, enum proto_field f);		/* 0 if it is not there */
+/* "" and 0 if the field is not there. */
+const char *proto_text(const struct proto_message *m, enum proto_field f);
+int64_t proto_num(const struct proto_message *m, enum proto_field f);
 const char *proto_field_name(enum proto_field f);
 
-/* Appends the line with its LF. b->bad where memory or the buffer's limit ends. */
+/* Appends the line with its LF. b->bad: no memory, or the buffer's limit is reached. */
 void proto_format(const struct proto_message *m, struct buf *b);
 
 enum proto_result {
 	PROTO_OK,
-	PROTO_WRONG,	/* a line with a tag, but not one of ours: may be answered with `error` */
-	PROTO_GARBAGE,	/* no line of this protocol: the connection is not worth keeping */
+	PROTO_WRONG,	/* it has a tag, but is not valid: may be answered with `error` */
+	PROTO_GARBAGE,	/* not a line of this protocol: close the connection */
 };
-/* Parses one line of len bytes without its LF; line[len] is writable too (the LF stood there). Decodes in
- * place: texts of *m point into line. err is set unless PROTO_OK; m->tag is also there when PROTO_WRONG. */
+/* Parses one line of len bytes without its LF; line[len], where the LF was, is overwritten. Values
+ * are decoded in place: texts of *m point into line. err is set unless PROTO_OK; m->tag is set
+ * with PROTO_WRONG, too. */
 enum proto_result proto_parse(char *line, size_t len, struct proto_message *m, struct error *err);

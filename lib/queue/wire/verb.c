@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* A page ends with the hold that passes it: 64 intervals more are far below the line's limit */
+/* A page ends with the hold that exceeds this; its 64 intervals still fit into a line. */
 enum { LIST_PAGE_MAX = 24 * 1024 };
 
 static const char *const find_words[] = {
@@ -60,7 +60,7 @@ decide_find(struct hold_table *t, const struct proto_message *m, const struct ho
 			    proto_text(m, ARG_ROOM), now, out);
 			return true;
 		}
-	return error_set(err, ERR_INPUT, "what is none of place, approved-oldest, removed-last");
+	return error_set(err, ERR_INPUT, "what must be place, approved-oldest or removed-last");
 }
 
 static bool
@@ -99,7 +99,7 @@ decide_outcome(struct hold_table *t, const struct proto_message *m, const struct
 
 	(void)load;
 	if (!hold_outcome_parse(proto_text(m, ARG_OUTCOME), &o))
-		return error_set(err, ERR_INPUT, "outcome is not one of the outcomes");
+		return error_set(err, ERR_INPUT, "outcome is unknown");
 	return hold_table_outcome(t, (uint64_t)proto_num(m, ARG_ID),
 	    (uint64_t)proto_num(m, ARG_TOKEN), o, proto_num(m, ARG_N), now, out, err);
 }
@@ -112,7 +112,7 @@ decide_remove(struct hold_table *t, const struct proto_message *m, const struct 
 
 	(void)load;
 	if (!by_reservation && strcmp(proto_text(m, ARG_BY), "gateway") != 0)
-		return error_set(err, ERR_INPUT, "by is neither reservation nor gateway");
+		return error_set(err, ERR_INPUT, "by must be reservation or gateway");
 	return hold_table_remove(t, (uint64_t)proto_num(m, ARG_ID), by_reservation,
 	    proto_num(m, ARG_N), now, out, err);
 }
@@ -163,7 +163,7 @@ decide_take_over(struct hold_table *t, const struct proto_message *m, const stru
 	if (!interval_set_parse(proto_text(m, ARG_SET), &h.set, err))
 		return error_wrap(err, "set");
 	if (!hold_state_parse(proto_text(m, ARG_STATE), &h.state))
-		return error_set(err, ERR_INPUT, "state is none of a hold's");
+		return error_set(err, ERR_INPUT, "state is unknown");
 	return hold_table_take_over(t, &h, now, out, err);
 }
 
@@ -319,7 +319,7 @@ verb_answer(struct proto_message *m, const char *tag, const struct hold_answer *
 	if (a->hold.id != 0)
 		set_view(m, &a->hold);
 	else
-		set_nonzero(m, ARG_LAST_N, a->hold.last_n);	/* no hold is remembered, but its order is */
+		set_nonzero(m, ARG_LAST_N, a->hold.last_n);	/* the order is known */
 	if (a->conflicts.n > 0) {
 		interval_set_format(&a->conflicts, conflicts);
 		proto_set_text(m, ARG_CONFLICTS, buf_str(conflicts));

@@ -1,5 +1,6 @@
-/* The verbs of the queue's protocol: which arguments each has, and what each asks of the hold_table. No
- * I/O, no waiting: the daemon and the queue in memory put these between their two ends. */
+/* The verbs of the queue's protocol: the arguments of each, its rule in the hold_table, and what
+ * follows from its answer. No I/O, no waiting: the daemon and the queue in memory use the same
+ * table. */
 #pragma once
 
 #include <stdbool.h>
@@ -38,37 +39,40 @@ enum verb_note {
 struct verb {
 	const char *name;
 	uint64_t needs, may;		/* arguments: bits of proto_field */
-	bool waits;			/* may be parked: the answer comes by its deadline */
-	/* The rule behind it; NULL: not a matter of holds. Changes nothing: out->record does, once
-	 * applied. False: nothing was decided. */
+	bool waits;			/* may wait in the daemon, until its deadline */
+	/* Its rule; NULL: it has nothing to do with holds. Changes nothing: out->record does, once
+	 * it is applied. False: nothing was decided. */
 	bool (*decide)(struct hold_table *t, const struct proto_message *m,
 	    const struct hold_load *load, struct now now, struct hold_answer *out,
 	    struct error *err);
 	enum verb_promise promises;
 	enum verb_call begins;		/* a granted one begins this call */
-	enum verb_call ends;		/* the call of the hold `id` has come back */
-	bool failed;			/* and came to nothing: its waiters hear `failure` */
+	enum verb_call ends;		/* this call of hold `id` has come back */
+	bool failed;			/* with a failure, which its waiters hear */
 	enum verb_note notes;
-	bool current;			/* its answer must not come from a table that is behind */
+	bool current;			/* every answer needs an up-to-date table */
 };
 
 const char *verb_name(enum verb_id id);
 const char *verb_find_word(enum hold_find_what what);	/* the argument `what` of find */
-/* The verb of a request that has all its arguments and no other. False: ERR_INPUT. */
+/* Finds the verb of a request, and checks that the request has all its arguments and no other. err:
+ * ERR_INPUT. */
 bool verb_check(const struct proto_message *m, enum verb_id *out,
     struct error *err) __attribute__((warn_unused_result));
 const struct verb *verb_get(enum verb_id id);
 
-/* A rule's answer as a message; borrows from *a and from conflicts, which must live as long as *m. */
+/* A rule's answer as a message. It borrows from *a and from conflicts, which must outlive *m. */
 void verb_answer(struct proto_message *m, const char *tag, const struct hold_answer *a,
     struct buf *conflicts);
 
-/* hello's answer but for the queue's own id and age; `m` borrows from the table. fence "": none but "new". */
-void verb_hello(struct proto_message *m, const char *tag, const struct hold_table *t, const char *fence);
+/* The answer of hello, without the queue's id and age. It borrows from the table. fence: why
+ * nothing is granted; a closed table says "new" instead. */
+void verb_hello(struct proto_message *m, const char *tag, const struct hold_table *t,
+    const char *fence);
 
-/* The two looks at the whole table. list: "600-720:ready,..." of the holds of a room with ids above
- * `after`, a page at a time in order of id; *next: the last id of this page, 0: there is no more. stats:
- * "held:1,ready:0,...". */
+/* "600-720:ready,...": the live holds of a room with ids above `after`, in order of id, a page at a
+ * time. *next: the last id of this page; 0: there is no other page. */
 void verb_list(const struct hold_table *t, const char *room, uint64_t after, struct buf *held,
     uint64_t *next);
+/* "held:1,ready:0,...". */
 void verb_stats(const struct hold_table *t, struct buf *counts);
