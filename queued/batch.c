@@ -12,7 +12,7 @@
 enum {
 	PATIENCE_MS = 1500,		/* a client takes a silent daemon for dead after 2 s */
 	EXPIRE_AGAIN_MS = 1000,		/* after a commit that failed */
-	WORKS_MAX = 64,			/* of one peer: who reads no answers shall not fill our memory */
+	WORKS_MAX = 64,			/* of one peer, so that it cannot fill the memory */
 };
 
 void
@@ -55,7 +55,7 @@ work_free(struct work *w)
 	free(w);
 }
 
-/* What was decided is not true any more. */
+/* Its decision is out of date. */
 static void
 work_undecide(struct work *w)
 {
@@ -86,7 +86,7 @@ postpone(struct commands *c, struct work *w)
 	put(&c->batch.backlog, w);
 }
 
-/* Nobody waits for its answer any more. What is staged may still be kept. */
+/* Nobody waits for its answer any more. If it is staged, it may still be kept. */
 static void
 forget(struct batch *b, struct works *list, struct work *w)
 {
@@ -138,8 +138,8 @@ stage(struct commands *c, const struct buf *record)
 	return true;
 }
 
-/* A final no, and what a site shows of an order, must not come from a table that has missed the
- * records of others. A refusal that invites to come again may: who comes again gets a newer one. */
+/* A final no, and what a site shows of an order, must not come from a table that is behind. A
+ * refusal that invites a retry may: the retry gets a newer answer. */
 static bool
 must_be_current(const struct verb *v, enum hold_answer_code code)
 {
@@ -150,7 +150,7 @@ must_be_current(const struct verb *v, enum hold_answer_code code)
 	case HA_STALE_TOKEN:
 		return true;
 	case HA_REPLAY:
-		return !v->waits;	/* "removed already"; a ready hold that is there may be shown */
+		return !v->waits;	/* final for a removal, but not for a ready hold */
 	default:
 		return v->current;
 	}
@@ -190,7 +190,7 @@ batch_run(struct commands *c, const struct request *rq, struct now now)
 	if (w == NULL)
 		say_message(c, rq->peer, rq->m->tag, "unavailable", "too many requests wait");
 	else if (rq->peer->n_works > 0)
-		postpone(c, w);		/* the requests of a connection are carried out in order */
+		postpone(c, w);		/* requests of one connection are carried out in order */
 	else
 		decide(c, w, now);
 }
@@ -255,7 +255,7 @@ carry_out(struct commands *c)
 	begin_next(c);
 }
 
-/* Those who came first are decided first again. Nobody waits for what has no peer: it never was. */
+/* In the same order as before. A request whose client is gone is dropped: it has not happened. */
 static void
 decide_again(struct commands *c)
 {

@@ -18,7 +18,7 @@
 enum {
 	WAIT_MAX_MS = 10 * 60 * 1000,	/* a deadline further away is a mistake */
 	FULL_AGAIN_MS = 1000,		/* when to expire holds again, after the log was full */
-	STEPS_MAX = 16,			/* of batches in one turn: then others get their turn, too */
+	STEPS_MAX = 16,			/* of batches in one turn, so that sockets get their turn */
 };
 
 struct commands *
@@ -46,7 +46,8 @@ commands_free(struct commands **c)
 {
 	if (*c == NULL)
 		return;
-	assert(TAILQ_EMPTY(&(*c)->waiters) && TAILQ_EMPTY(&(*c)->calls));	/* every peer is gone */
+	/* every peer is gone, so these are empty */
+	assert(TAILQ_EMPTY(&(*c)->waiters) && TAILQ_EMPTY(&(*c)->calls));
 	batch_clear(&(*c)->batch);
 	buf_clear(&(*c)->scratch);
 	free(*c);
@@ -79,7 +80,7 @@ command_set_connections(struct commands *c, int64_t n)
 	c->n_connections = n;
 }
 
-/* ---- a log with one writer: what is staged is applied at once */
+/* ---- a log with one writer: a record is applied when it is staged */
 
 static bool
 stage(struct commands *c, const struct buf *record)
@@ -110,8 +111,8 @@ run_at_once(struct commands *c, const struct request *rq, struct now now)
 	hold_answer_clear(&a);
 }
 
-/* What is over is over without being written down, too. So the last room of a full log is left for
- * outcomes. */
+/* The rules treat a hold whose time is over as expired, with or without a record. So a log that is
+ * full is not filled with such records: its last room is for outcomes. */
 static int64_t
 expire_at_once(struct commands *c, struct now now)
 {
@@ -166,7 +167,7 @@ execute(struct commands *c, const struct request *rq, struct now now)
 	else if (v->decide == NULL)
 		look(c, rq);
 	else if (v->waits && left_ms <= 0)
-		/* asked by somebody who has given up: nothing is granted */
+		/* its client has given up: nothing is granted */
 		say_in_progress(c, rq->peer, rq->m->tag, "");
 	else if (c->log->may_lose)
 		batch_run(c, rq, now);
@@ -174,7 +175,8 @@ execute(struct commands *c, const struct request *rq, struct now now)
 		run_at_once(c, rq, now);
 }
 
-/* A waiting hold asks again. A waiting approve must begin with the ledger, so it is told to. */
+/* A waiting hold is decided again. A waiting approve must read the ledger first, so its client is
+ * told to start again. */
 static void
 ask_again(struct commands *c, struct waiter *w, struct now now)
 {
@@ -191,7 +193,7 @@ ask_again(struct commands *c, struct waiter *w, struct now now)
 	callers_free_waiter(w);
 }
 
-/* Asking again may change holds and wake others. */
+/* Deciding again may change holds, and so wake others. */
 static void
 run_woken(struct commands *c, struct now now)
 {
@@ -234,7 +236,7 @@ min_of(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Each step may wake somebody, and who is woken may have something to stage. */
+/* A step may wake waiters, and their requests may have something to stage. */
 static int64_t
 end_batches(struct commands *c, struct now now)
 {

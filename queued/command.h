@@ -1,10 +1,10 @@
 /*
- * What the daemon does with a request: rule, log, counting, waiting. No sockets and no loop: lines
- * come in, answers go to a peer's buffer, time is an argument, and nothing leaves a buffer before
- * command_end_turn has said so.
+ * What the daemon does with a request: rule, log, counting, waiting. There are no sockets and no
+ * event loop here: lines come in, answers go into a peer's buffer, time is an argument. Nothing
+ * may leave a buffer before command_end_turn has returned true.
  *
- * Order for each request: decide (hold_table) -> stage (commit_log) -> apply -> commit -> answer, or
- * commit -> apply, as the log demands. Calls and waiters belong to a peer; when it goes they go.
+ * For each request: decide (hold_table), stage (commit_log), apply, commit, answer; or commit
+ * before apply, if the log may lose a commit. Calls and waiters belong to a peer and end with it.
  */
 #pragma once
 
@@ -19,26 +19,26 @@
 #include "queued/peer.h"
 
 struct commands;
-/* Borrows table, log and the orders' log. limits: max_ready and max_all. NULL: no memory. */
-struct commands *commands_new(struct hold_table *t, struct commit_log *log, struct order_log *orders,
-    const struct hold_load *limits);
+/* Borrows table, log and the log of orders. limits: max_ready and max_all. NULL: no memory. */
+struct commands *commands_new(struct hold_table *t, struct commit_log *log,
+    struct order_log *orders, const struct hold_load *limits);
 void commands_free(struct commands **c);
 
-/* The peer (peer_init) is gone: its calls stop counting, its waiters are forgotten, and whoever waited
- * for its calls is told so. */
+/* The peer (peer_init) is gone: its calls stop counting, its waiters are forgotten, and whoever
+ * waited for its calls is told so. */
 void command_peer_gone(struct commands *c, struct peer *p);
 
-/* One line without LF; line[len] is writable. False: no line of the protocol, the peer is not worth
- * keeping. */
+/* One line without its LF; line[len] is overwritten. False: it is not a line of the protocol; close
+ * the connection. */
 bool command_line(struct commands *c, struct peer *p, char *line, size_t len, struct now now);
-/* Expires holds, answers those who have waited long enough, and commits. After it the answers of
- * every peer may leave. *next_boot_ms: when to call again at the latest, INT64_MAX: no need. False:
- * what was decided cannot be promised; let no answer out and end the program. */
+/* Expires holds, answers those who have waited long enough, and commits. Then the answers of every
+ * peer may leave. *next_boot_ms: when to call again at the latest; INT64_MAX: no need.
+ * False: what was decided may not be kept. Let no answer out, and end the program. */
 bool command_end_turn(struct commands *c, struct now now, int64_t *next_boot_ms,
     struct error *err) __attribute__((warn_unused_result));
 /* Takes one peer out of those that have news; NULL: no more. */
 struct peer *command_next_news(struct commands *c);
-/* Puts a peer there whose `out` is not empty for another reason: its client takes answers again. */
+/* Adds a peer whose client reads again and still has answers in `out`. */
 void command_add_news(struct commands *c, struct peer *p);
 /* For stats only. */
 void command_set_connections(struct commands *c, int64_t n);

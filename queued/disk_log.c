@@ -17,7 +17,7 @@
 enum {
 	SPARE_AGAIN_MS = 1000,		/* after the disk was full */
 	SNAPSHOT_AGAIN_MS = 60000,	/* after one that failed */
-	OUTCOME_ROOM = 1024 * 1024,	/* bytes of the last segment kept for the ends of what was promised */
+	OUTCOME_ROOM = 1024 * 1024,	/* bytes of the last segment, kept for outcomes */
 };
 
 struct disk_log {
@@ -26,7 +26,7 @@ struct disk_log {
 	struct hold_table *table;
 	struct order_log *orders;
 	int64_t next_spare_boot_ms, next_snapshot_boot_ms;
-	bool is_full;			/* the disk: said so in the log */
+	bool is_full;			/* the log has said that the disk is full */
 	pid_t snapshot_pid;		/* 0: none is being made */
 };
 
@@ -50,7 +50,7 @@ stage(struct commit_log *l, const void *record, size_t len, struct error *err)
 	return journal_append(disk_of(l)->journal, record, len, err);
 }
 
-/* A failed write or sync leaves the disk in doubt: fsync is never tried again. */
+/* After a failed write or sync nobody knows what is on the disk. It is never retried. */
 static enum commit_result
 commit(struct commit_log *l, struct error *err)
 {
@@ -59,7 +59,7 @@ commit(struct commit_log *l, struct error *err)
 
 /* ---- room */
 
-/* A full disk is said once, and once when it has room again. Returns when to try again. */
+/* A full disk is logged once, and once when it has room again. Returns when to try again. */
 static int64_t
 make_room(struct disk_log *d, struct now now)
 {
@@ -78,13 +78,16 @@ make_room(struct disk_log *d, struct now now)
 	}
 	if (!d->is_full)
 		log_event(LOG_LEVEL_ERROR, "journal_no_room", KV_BOOL("holds_refused", true),
-		    KV_ERR(&err));
+		    KV_ERR(&err),
+		    KV_STR("meaning", "new holds are refused; payments under way go on"),
+		    KV_STR("todo", "free disk space in [queue] dir; the rest happens by itself"));
 	d->is_full = true;
 	d->next_spare_boot_ms = now.boot_ms + SPARE_AGAIN_MS;
 	return d->next_spare_boot_ms;
 }
 
-/* The segment in use has room for a while; only the spare has room for all that a hold may need. */
+/* The segment in use has room for outcomes. Only the spare has room for all that may become of a
+ * new hold. */
 static bool
 has_room(struct commit_log *l, enum verb_promise promise, struct now now)
 {
@@ -99,13 +102,21 @@ has_room(struct commit_log *l, enum verb_promise promise, struct now now)
 
 /* ---- snapshots */
 
+static void
+log_failure(const char *error)
+{
+	log_event(LOG_LEVEL_ERROR, "snapshot_failed", KV_STR("error", error),
+	    KV_STR("meaning", "nothing is lost; the journal grows until a snapshot succeeds"),
+	    KV_STR("todo", "see the error; the daemon tries again every minute"));
+}
+
 static bool
 snapshot_source(void *table, journal_emit *emit, void *ctx)
 {
 	return hold_table_snapshot(table, emit, ctx);
 }
 
-/* The child has the table as it is now; we go on. */
+/* The child has a copy of the table as it is now, and the daemon goes on. */
 static void
 snapshot_child(struct disk_log *d)
 {
@@ -113,11 +124,11 @@ snapshot_child(struct disk_log *d)
 	bool done;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* the segments that go are what the orders' log would be written from again */
+	/* after a power failure the log of orders is mended from the segments that go now */
 	done = order_log_sync(d->orders, &err) &&
 	    journal_snapshot_write(d->journal, snapshot_source, d->table, &err);
 	if (!done)
-		log_event(LOG_LEVEL_ERROR, "snapshot_failed", KV_ERR(&err));
+		log_failure(err.msg);
 	_exit(done ? 0 : 1);
 }
 
@@ -132,7 +143,7 @@ start_snapshot(struct disk_log *d, struct now now, struct error *err)
 	d->next_snapshot_boot_ms = now.boot_ms + SNAPSHOT_AGAIN_MS;
 	if (!journal_snapshot_begin(d->journal, now, err))
 		return false;
-	sigfillset(&all);	/* the child shall not write into our loop's signal pipe */
+	sigfillset(&all);	/* the child must not write into the loop's signal pipe */
 	sigprocmask(SIG_SETMASK, &all, &old);
 	d->snapshot_pid = fork();
 	if (d->snapshot_pid == 0)
@@ -142,7 +153,7 @@ start_snapshot(struct disk_log *d, struct now now, struct error *err)
 		return true;
 	d->snapshot_pid = 0;
 	journal_snapshot_abandon(d->journal);
-	log_event(LOG_LEVEL_ERROR, "snapshot_failed", KV_STR("error", strerror(errno)));
+	log_failure(strerror(errno));
 	return true;
 }
 
@@ -158,10 +169,10 @@ end_snapshot(struct disk_log *d)
 	d->snapshot_pid = 0;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		journal_snapshot_abandon(d->journal);
-		return;		/* it has said why */
+		return;		/* the child has logged why */
 	}
 	if (!journal_snapshot_finish(d->journal, &err)) {
-		log_event(LOG_LEVEL_ERROR, "snapshot_failed", KV_ERR(&err));
+		log_failure(err.msg);
 		return;
 	}
 	d->next_snapshot_boot_ms = 0;
@@ -220,17 +231,22 @@ log_replay(const struct journal *j, const struct journal_report *r, int64_t took
 {
 	if (r->torn_bytes > 0)
 		log_event(LOG_LEVEL_WARN, "journal_torn_end", KV_INT("bytes", r->torn_bytes),
-		    KV_STR("kept_in", r->torn_file));
+		    KV_STR("kept_in", r->torn_file),
+		    KV_STR("meaning", "a crash cut off a write that nobody was answered; no loss"),
+		    KV_STR("todo", "nothing; the file may be removed"));
 	if (r->is_new)
-		log_event(LOG_LEVEL_WARN, "journal_new", KV_STR("queue", journal_queue_id(j)));
+		log_event(LOG_LEVEL_WARN, "journal_new", KV_STR("queue", journal_queue_id(j)),
+		    KV_STR("meaning", "[queue] dir was empty; nothing is granted before the site's "
+		    "other programs admit this queue"),
+		    KV_STR("todo", "a new site: nothing; a lost journal: roompayctl queue adopt"));
 	else
 		log_event(LOG_LEVEL_INFO, "journal_read", KV_STR("queue", journal_queue_id(j)),
 		    KV_INT("records", r->records), KV_BOOL("same_boot", r->same_boot),
 		    KV_INT("ms", took_ms));
 }
 
-/* Deadlines count from a boot. After another one they are mapped, and written down anew before
- * anything is added to them. */
+/* Deadlines count from a boot of the machine. After another boot they are mapped, and written again
+ * before anything is appended. */
 static bool
 rebase(struct disk_log *d, bool same_boot, struct now now, struct error *err)
 {
@@ -240,7 +256,7 @@ rebase(struct disk_log *d, bool same_boot, struct now now, struct error *err)
 	    journal_snapshot_finish(d->journal, err));
 }
 
-/* Nobody knows yet whether the site had another queue. */
+/* A new journal cannot tell whether the site had another queue before. */
 static bool
 close_table(struct disk_log *d, struct now now, struct error *err)
 {
@@ -269,7 +285,7 @@ open_journal(struct disk_log *d, const char *dir, int64_t quiet_ms, struct error
 	hold_table_stay_quiet(d->table, options.now.boot_ms + quiet_ms);
 	if (report.is_new && !close_table(d, options.now, err))
 		return false;
-	journal_make_spare(d->journal, NULL);	/* if it cannot be made, tend says so and tries again */
+	journal_make_spare(d->journal, NULL);	/* if it fails, tend logs it and tries again */
 	return report.is_new || rebase(d, report.same_boot, clock_now(), err);
 }
 
@@ -281,7 +297,7 @@ close_log(struct commit_log **l)
 	if (d == NULL)
 		return;
 	if (d->snapshot_pid > 0) {
-		kill(d->snapshot_pid, SIGKILL);	/* its file is not finished: the next start removes it */
+		kill(d->snapshot_pid, SIGKILL);	/* the next start removes its unfinished file */
 		waitpid(d->snapshot_pid, NULL, 0);
 	}
 	journal_close(&d->journal);

@@ -1,5 +1,5 @@
-/* The commit log of a single machine: the journal on its disk. One writer, so a commit is never
- * lost; one fdatasync commits all records of a turn (group commit). */
+/* The commit log of a single machine: the journal on its disk. It has one writer, so a commit is
+ * never lost. One fdatasync commits all records of a turn. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,14 +11,14 @@
 #include "queued/commit_log.h"
 
 /*
- * Opens the journal in `dir` (made where it is missing) and applies its records to `table`. A new
- * journal closes the table (section 9 of doc/protocol.md). quiet_ms: how long a queue that took
- * the place of a lost one must not grant anything.
- * ERR_BUSY: another daemon uses the directory. Borrows the table.
+ * Opens the journal in `dir`, makes the directory if need be, and applies the records to `table`,
+ * which it borrows. A new journal closes the table (doc/protocol.md, section 9). quiet_ms: how long
+ * a queue in the place of a lost one must not be opened.
+ * err: ERR_BUSY: another daemon uses the directory.
  */
 bool disk_log_open(const char *dir, int64_t quiet_ms, struct hold_table *table,
     struct commit_log **out, struct error *err) __attribute__((warn_unused_result));
 
-/* The orders' log that is synced before a snapshot removes segments. Borrowed. Until it is given
- * no snapshot is made. */
+/* The log of orders, which is synced before a snapshot removes segments. It is borrowed. No
+ * snapshot is made before this call. */
 void disk_log_keep_orders(struct commit_log *l, struct order_log *orders);

@@ -32,9 +32,9 @@ remove_stale(const struct sockaddr_un *sun, struct error *err)
 	if (lstat(sun->sun_path, &st) != 0)
 		return errno == ENOENT || error_sys(err, ERR_INTERNAL, "%s", sun->sun_path);
 	if (!S_ISSOCK(st.st_mode))
-		return error_set(err, ERR_INTERNAL, "%s is there and is no socket", sun->sun_path);
+		return error_set(err, ERR_INTERNAL, "%s exists and is not a socket", sun->sun_path);
 	if (somebody_answers(sun))
-		return error_set(err, ERR_BUSY, "somebody answers at %s", sun->sun_path);
+		return error_set(err, ERR_BUSY, "another program answers at %s", sun->sun_path);
 	return unlink(sun->sun_path) == 0 ||
 	    error_sys(err, ERR_INTERNAL, "remove the dead socket %s", sun->sun_path);
 }

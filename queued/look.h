@@ -1,7 +1,7 @@
-/* The verbs without a rule: they look at the daemon, or wait for a poke. */
+/* The verbs that have no rule: they look at the daemon, or poke and wait for a poke. */
 #pragma once
 
 #include "queued/state.h"
 
-/* The verb has no `decide`. */
+/* Only for a verb without `decide`. */
 void look(struct commands *c, const struct request *rq);

@@ -48,7 +48,7 @@ read_arguments(int argc, char **argv, struct arguments *a, enum exit_code *code)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check", no_argument, NULL, 'n' },
-		{ "foreground", no_argument, NULL, 'f' },	/* it always stays there */
+		{ "foreground", no_argument, NULL, 'f' },	/* it always does */
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -76,10 +76,38 @@ read_arguments(int argc, char **argv, struct arguments *a, enum exit_code *code)
 	return false;
 }
 
+/* Why the daemon ends: what it means, and what an operator does. */
+struct ending {
+	const char *event, *meaning, *todo;
+};
+
+static const struct ending start_failed = {
+	.event = "start_failed",
+	.meaning = "no queue: nobody can open or confirm a payment",
+	.todo = "mend what the error names, and start it again",
+};
+static const struct ending cannot_listen = {
+	.event = "cannot_listen",
+	.meaning = "no queue: nobody can open or confirm a payment",
+	.todo = "is another daemon running? else mend [queue] socket and its directory",
+};
+static const struct ending cannot_use_journal = {
+	.event = "cannot_use_journal",
+	.meaning = "no queue: nobody can open or confirm a payment; no payment is lost",
+	.todo = "roompayctl journal check names the damage; put no older copy back; if the journal cannot "
+	    "be read any more, see the operations guide, section 5",
+};
+static const struct ending stopped_without_answering = {
+	.event = "stopped_without_answering",
+	.meaning = "nobody was promised anything that is not on the disk",
+	.todo = "mend what the error names; all holds are there after a restart",
+};
+
 static enum exit_code
-complain(enum exit_code code, const char *event, const struct error *err)
+complain(enum exit_code code, const struct ending *e, const struct error *err)
 {
-	log_event(LOG_LEVEL_ERROR, event, KV_INT("exit", code), KV_ERR(err));
+	log_event(LOG_LEVEL_ERROR, e->event, KV_INT("exit", code), KV_ERR(err),
+	    KV_STR("meaning", e->meaning), KV_STR("todo", e->todo));
 	return code;
 }
 
@@ -112,7 +140,7 @@ note_again(void *orders, const struct hold_view *h, const struct interval_set *s
 	return true;
 }
 
-/* What a power failure took from the orders' log is in the table still. */
+/* What a power failure took from the log of orders is in the table still: it is noted again. */
 static bool
 open_orders(const struct conf *conf, const struct hold_table *table, struct order_log **orders,
     struct error *err)
@@ -138,7 +166,7 @@ serve(const struct conf *conf, struct hold_table *table, struct commit_log *log,
 
 	metrics_open(conf->metrics_dir, METRICS_QUEUED);
 	if (!listener_open(&listener, conf->queue_socket, conf->queue_group, &err))
-		return complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_FAILED, "cannot_listen",
+		return complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_FAILED, &cannot_listen,
 		    &err);
 	ok = sandbox_enter(&err);
 	if (ok) {
@@ -148,7 +176,7 @@ serve(const struct conf *conf, struct hold_table *table, struct commit_log *log,
 		ok = server_run(&options, &listener, &err);
 	}
 	if (!ok)
-		code = complain(EXIT_FAILED, "stopped_without_answering", &err);
+		code = complain(EXIT_FAILED, &stopped_without_answering, &err);
 	listener_close(&listener);
 	return code;
 }
@@ -171,7 +199,7 @@ run(const struct conf *conf)
 		code = serve(conf, table, log, orders);
 	} else
 		code = complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_JOURNAL,
-		    "cannot_use_journal", &err);
+		    &cannot_use_journal, &err);
 	order_log_close(&orders);
 	if (log != NULL)
 		log->close(&log);
@@ -179,8 +207,8 @@ run(const struct conf *conf)
 	return code;
 }
 
-/* A write that fails says so itself. Who is told to end while it starts ends in an orderly way when it
- * serves. */
+/* A write that fails returns an error, without a signal. A signal to end that comes during the
+ * start is obeyed once the daemon serves. */
 static void
 prepare_signals(void)
 {
@@ -216,7 +244,7 @@ main(int argc, char **argv)
 	else if (privilege_drop(conf.user, &err))
 		code = run(&conf);
 	else
-		code = complain(EXIT_FAILED, "start_failed", &err);
+		code = complain(EXIT_FAILED, &start_failed, &err);
 	conf_clear(&conf);
 	return code;
 }

@@ -19,9 +19,10 @@ struct peer {
 TAILQ_HEAD(news, peer);
 
 void peer_init(struct peer *p);
+/* Its client is gone: takes it out of the list, and frees its answers. */
 void peer_clear(struct peer *p, struct news *list);
 
-/* Puts the peer into the list, once. */
+/* Adds the peer to the list, if it is not in it. */
 void news_add(struct news *list, struct peer *p);
-/* Takes one out; NULL: no more. */
+/* Takes one out of the list; NULL: it is empty. */
 struct peer *news_take(struct news *list);

@@ -25,13 +25,13 @@ static void
 wait_or_leave(struct commands *c, const struct request *rq, uint64_t id)
 {
 	if (!callers_has_call(c, verb_get(rq->verb)->begins, id) || !callers_park(c, rq, id))
-		/* nobody is there who would end it */
+		/* nobody here would end it */
 		say_in_progress(c, rq->peer, rq->m->tag, "");
 	else if (!rq->again)
 		say_wait(c, rq->peer, rq->m->tag);
 }
 
-/* Nothing is promised without room for its end. */
+/* Nothing is promised unless there is room for its end. */
 static bool
 has_room(struct commands *c, enum verb_promise promise, struct now now)
 {
@@ -67,8 +67,8 @@ view_of_told(const struct proto_message *m, struct hold_view *v)
 	return v->tid[0] != '\0' && hold_state_parse(proto_text(m, ARG_STATE), &v->state);
 }
 
-/* What reaches approving, and whatever becomes of it, is kept longer than its hold. Only after this
- * record is applied does the table know the ledger number that the request names. */
+/* Orders that reach approving are kept longer than their holds, with all that becomes of them. The
+ * table does not know the request's ledger number before the record is applied. */
 static void
 note_order(struct commands *c, const struct request *rq, const struct hold_answer *a)
 {
@@ -89,7 +89,7 @@ note_order(struct commands *c, const struct request *rq, const struct hold_answe
 	order_log_note(c->orders, &h, proto_text(rq->m, ARG_KEY));
 }
 
-/* A caller that is gone, or has given up, makes no call with what it was granted. */
+/* A client that is gone, or has given up, makes no call with what it was granted. */
 static void
 count(struct commands *c, const struct request *rq, enum hold_answer_code code, uint64_t granted)
 {
@@ -97,7 +97,7 @@ count(struct commands *c, const struct request *rq, enum hold_answer_code code, 
 
 	if (v->begins != CALL_NONE && code == HA_OK && rq->peer != NULL)
 		callers_begin_call(c, v->begins, granted, rq->peer);
-	/* an old token ends nothing: the call is somebody else's by now */
+	/* an old token ends no call: by now the call belongs to somebody else */
 	if (v->ends != CALL_NONE && code != HA_STALE_TOKEN)
 		callers_end_call(c, v->ends, (uint64_t)proto_num(rq->m, ARG_ID));
 }

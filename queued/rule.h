@@ -1,11 +1,13 @@
-/* A request that has a rule: from the decision to its answer and to what follows from it. */
+/* A request that has a rule: from the decision to the answer, and to what follows from it. */
 #pragma once
 
 #include "queued/state.h"
 
-/* Changes nothing. False: it was answered `error`. The answer is the caller's (hold_answer_clear). */
-bool rule_decide(struct commands *c, const struct request *rq, struct now now, struct hold_answer *a);
-/* Answers what must wait, and what there is no room for. False: it is to be carried out. */
+/* Changes nothing. False: it was answered with `error`. The caller clears *a. */
+bool rule_decide(struct commands *c, const struct request *rq, struct now now,
+    struct hold_answer *a);
+/* True: the request must wait, or there is no room for its record, and its client was told so.
+ * False: carry it out. */
 bool rule_ends_early(struct commands *c, const struct request *rq, const struct hold_answer *a,
     struct now now);
 /* The answer's line. Format it before anything is applied: the answer borrows from the table. */
@@ -13,7 +15,7 @@ void rule_format(const struct request *rq, const struct hold_answer *a, struct b
 /* The decision holds: changes the table, sends the line, counts calls, wakes who waited. */
 void rule_carry_out(struct commands *c, const struct request *rq, const struct hold_answer *a,
     const struct buf *line);
-/* Changes the table by a record that is staged or committed. False: it did not fit; commands_fail. */
+/* Changes the table. False: the record did not fit, and commands_fail was called. */
 bool rule_apply(struct commands *c, const void *record, size_t len, struct hold_changes *changed);
-/* Those whose hold has expired wait for a call that nobody will end. */
+/* Dismisses those who wait for the ready call of an expired hold: nobody will end it. */
 void rule_end_expired(struct commands *c, const struct hold_changes *changed);

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 static const int allowed[] = {
-	/* files of the journal and the orders' log */
+	/* the files of the journal and of the log of orders */
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64),
 	SCMP_SYS(pwrite64), SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(close),
 	SCMP_SYS(close_range), SCMP_SYS(lseek), SCMP_SYS(fsync), SCMP_SYS(fdatasync),
@@ -19,7 +19,7 @@ static const int allowed[] = {
 	SCMP_SYS(dup3), SCMP_SYS(pipe2), SCMP_SYS(access), SCMP_SYS(faccessat),
 	SCMP_SYS(faccessat2), SCMP_SYS(umask), SCMP_SYS(fadvise64), SCMP_SYS(readlink),
 	SCMP_SYS(readlinkat),
-	/* clients, and what the loop waits with */
+	/* clients, and the event loop */
 	SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(connect), SCMP_SYS(getsockopt),
 	SCMP_SYS(setsockopt), SCMP_SYS(recvmsg), SCMP_SYS(recvfrom), SCMP_SYS(sendmsg),
 	SCMP_SYS(sendto), SCMP_SYS(shutdown), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
@@ -27,7 +27,7 @@ static const int allowed[] = {
 	SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2), SCMP_SYS(eventfd2), SCMP_SYS(poll),
 	SCMP_SYS(ppoll), SCMP_SYS(select), SCMP_SYS(pselect6), SCMP_SYS(timerfd_create),
 	SCMP_SYS(timerfd_settime),
-	/* the process, its child and its time */
+	/* the process, its child, and time */
 	SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(mprotect),
 	SCMP_SYS(madvise), SCMP_SYS(clone), SCMP_SYS(clone3), SCMP_SYS(fork), SCMP_SYS(vfork),
 	SCMP_SYS(wait4), SCMP_SYS(waitid), SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(kill),
@@ -44,7 +44,7 @@ static const int allowed[] = {
 };
 
 #ifdef __SANITIZE_ADDRESS__
-/* The sanitizer looks for leaks as a tracer of its own process: not under this filter. */
+/* The leak sanitizer traces its own process, which this filter would forbid. */
 enum { LEAKS_ARE_LOOKED_FOR = 1 };
 #else
 enum { LEAKS_ARE_LOOKED_FOR = 0 };
@@ -57,7 +57,7 @@ sandbox_enter(struct error *err)
 	int rc = filter == NULL ? -ENOMEM : 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof(allowed) / sizeof(allowed[0]); i++)
-		if (allowed[i] != __NR_SCMP_ERROR)	/* else this machine has no such call */
+		if (allowed[i] != __NR_SCMP_ERROR)	/* else this machine lacks it */
 			rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,

@@ -1,5 +1,6 @@
-/* The system calls that the daemon may make once it serves: its files, its Unix socket, its snapshot's child. Everything else fails with EPERM, and a new program, another
- * process's memory and every address family but AF_UNIX are among it. */
+/* The system calls that the daemon may make once it serves: for its files, its Unix socket and the
+ * child that writes a snapshot. All others fail with EPERM: it cannot start a program, look into
+ * another process, or open a socket other than a Unix socket. */
 #pragma once
 
 #include <stdbool.h>

@@ -23,9 +23,9 @@ enum {
 	CONNECTIONS_MAX = 8192,
 	FDS_RESERVED = 32,	/* for the journal, the loop, the log */
 	ACCEPT_MAX = 1024,	/* in one turn */
-	READ_CHUNK = 65536,	/* from one connection in one turn: nobody fills a turn alone */
-	OUT_ENOUGH = 65536,	/* unread answers from which on no more of that client's requests are read */
-	STALL_MS = 10000,	/* a client that reads nothing for so long is cut off */
+	READ_CHUNK = 65536,	/* from one connection in one turn, so that nobody fills a turn */
+	OUT_ENOUGH = 65536,	/* bytes of unread answers: then no more requests are read */
+	STALL_MS = 10000,	/* then a client that reads no answers is cut off */
 };
 
 struct conn {
@@ -33,9 +33,9 @@ struct conn {
 	struct server *server;
 	uv_poll_t poll;
 	int fd;
-	int events;		/* what is polled for */
+	int events;		/* that uv_poll waits for */
 	struct buf in;
-	int64_t stalled_since_boot_ms;	/* 0: it takes its answers */
+	int64_t stalled_since_boot_ms;	/* 0: it reads its answers */
 	bool closed;
 	TAILQ_ENTRY(conn) all;
 };
@@ -49,14 +49,14 @@ struct server {
 	uv_loop_t loop;
 	uv_poll_t accepting, ticking, log;
 	uv_check_t turn_end;
-	/* active while requests of a client that has answers to read lie in our memory */
+	/* active while a client that reads again has requests in memory */
 	uv_idle_t more;
 	uv_signal_t term, interrupt, child;
 	int timer_fd;
-	int64_t timer_boot_ms;	/* what it is set to, INT64_MAX: off */
+	int64_t timer_boot_ms;	/* when it fires; INT64_MAX: off */
 	struct conns conns;
 	int64_t n_conns, max_conns, n_stalled;
-	bool full;		/* said so in the log */
+	bool full;		/* the log has said so */
 	bool failed;
 	struct error why;
 };
@@ -108,7 +108,7 @@ poll_for(struct conn *c, int events)
 	uv_poll_start(&c->poll, events, on_conn);
 }
 
-/* Carries out the whole lines that are there, as long as the client takes its answers. */
+/* Carries out the whole lines that have arrived, as long as the client reads its answers. */
 static void
 take_lines(struct conn *c)
 {
@@ -127,7 +127,9 @@ take_lines(struct conn *c)
 		if (lf == NULL)
 			break;
 		if (!command_line(s->commands, &c->peer, c->in.data + pos, len, now)) {
-			log_event(LOG_LEVEL_WARN, "client_garbage", KV_INT("fd", c->fd));
+			log_event(LOG_LEVEL_WARN, "client_garbage", KV_INT("fd", c->fd),
+			    KV_STR("meaning", "it does not speak the protocol; it was cut off"),
+			    KV_STR("todo", "find the program that uses [queue] socket"));
 			conn_close(c);
 			return;
 		}
@@ -135,7 +137,7 @@ take_lines(struct conn *c)
 	}
 	buf_drop_front(&c->in, pos);
 	if (c->in.len == 0 && c->in.cap > READ_CHUNK)
-		buf_clear(&c->in);	/* an idle connection costs little */
+		buf_clear(&c->in);	/* an idle connection keeps no buffer */
 }
 
 static bool
@@ -160,7 +162,7 @@ read_some(struct conn *c)
 		take_lines(c);
 }
 
-/* Sends what is committed. What the client does not take now it gets when its socket says so. */
+/* Sends what is committed. The rest follows when the socket is writable again. */
 static void
 flush(struct conn *c, int64_t now_boot_ms)
 {
@@ -170,7 +172,9 @@ flush(struct conn *c, int64_t now_boot_ms)
 
 	if (out->bad || out->len > PEER_OUT_MAX) {
 		log_event(LOG_LEVEL_WARN, "client_cut_off", KV_INT("fd", c->fd),
-		    KV_INT("unread", out->len));
+		    KV_INT("unread", out->len),
+		    KV_STR("meaning", "a client asked without reading its answers"),
+		    KV_STR("todo", "if it comes back: find the program that uses [queue] socket"));
 		conn_close(c);
 		return;
 	}
@@ -195,7 +199,7 @@ flush(struct conn *c, int64_t now_boot_ms)
 		buf_drop_front(out, sent);
 	if (out->len == 0 && out->cap > READ_CHUNK)
 		buf_clear(out);
-	more = has_line(c);	/* take_lines stopped before them: nothing new is read until they are done */
+	more = has_line(c);	/* take_lines stopped there: carry them out before reading more */
 	if (more && out->len < OUT_ENOUGH)
 		uv_idle_start(&c->server->more, on_more);
 	poll_for(c,
@@ -212,7 +216,7 @@ on_conn(uv_poll_t *h, int status, int events)
 		return;
 	}
 	if ((events & UV_WRITABLE) != 0)
-		/* not sent here: there may be answers of this turn in it */
+		/* not sent yet: some of its answers may not be committed */
 		command_add_news(c->server->commands, &c->peer);
 	if ((events & UV_READABLE) != 0)
 		read_some(c);
@@ -255,7 +259,9 @@ welcome(struct server *s, int fd)
 	uint32_t uid;
 
 	if (!is_allowed(s->options, fd, &uid)) {
-		log_event(LOG_LEVEL_WARN, "client_refused", KV_INT("uid", uid));
+		log_event(LOG_LEVEL_WARN, "client_refused", KV_INT("uid", uid),
+		    KV_STR("meaning", "this user may not connect"),
+		    KV_STR("todo", "if it is a worker's: set [queue] allow_uids"));
 		return false;
 	}
 	if (s->n_conns < s->max_conns) {
@@ -263,7 +269,9 @@ welcome(struct server *s, int fd)
 		return true;
 	}
 	if (!s->full)
-		log_event(LOG_LEVEL_WARN, "connections_full", KV_INT("connections", s->n_conns));
+		log_event(LOG_LEVEL_WARN, "connections_full", KV_INT("connections", s->n_conns),
+		    KV_STR("meaning", "further clients are closed at once and answer 503"),
+		    KV_STR("todo", "raise the limit of open files, or run fewer workers"));
 	s->full = true;
 	return false;
 }
@@ -327,7 +335,9 @@ cut_off_stalled(struct server *s, int64_t now_boot_ms)
 			continue;
 		if (c->stalled_since_boot_ms + STALL_MS <= now_boot_ms) {
 			log_event(LOG_LEVEL_WARN, "client_stalled", KV_INT("fd", c->fd),
-			    KV_INT("unread", c->peer.out.len));
+			    KV_INT("unread", c->peer.out.len),
+			    KV_STR("meaning", "a client read no answer for 10 s; it was cut off"),
+			    KV_STR("todo", "if it comes back: look for a program that hangs"));
 			conn_close(c);
 		} else if (c->stalled_since_boot_ms + STALL_MS < next_boot_ms)
 			next_boot_ms = c->stalled_since_boot_ms + STALL_MS;
@@ -335,7 +345,7 @@ cut_off_stalled(struct server *s, int64_t now_boot_ms)
 	return next_boot_ms;
 }
 
-/* A child has ended: a snapshot is written. The log looks for it at the end of this turn. */
+/* A child has ended: the one that writes a snapshot. The log sees to it at the end of this turn. */
 static void
 on_child(uv_signal_t *h, int signum)
 {
@@ -343,7 +353,7 @@ on_child(uv_signal_t *h, int signum)
 	(void)signum;
 }
 
-/* The log has news: the end of this turn asks for it. */
+/* The log has news. The end of this turn asks for them. */
 static void
 on_log(uv_poll_t *h, int status, int events)
 {
@@ -374,7 +384,7 @@ on_tick(uv_poll_t *h, int status, int events)
 	uint64_t times;
 	ssize_t n = read(s->timer_fd, &times, sizeof(times));
 
-	(void)n;	/* it is the end of the turn that looks what is due */
+	(void)n;	/* the end of this turn looks what is due */
 	(void)status;
 	(void)events;
 	s->timer_boot_ms = INT64_MAX;
@@ -424,7 +434,7 @@ on_signal(uv_signal_t *h, int signum)
 	uv_stop(&s->loop);
 }
 
-/* As many connections as the system lets us have. */
+/* As many connections as the limit of open files allows. */
 static int64_t
 room_for_connections(void)
 {
@@ -518,7 +528,7 @@ server_run(const struct server_options *o, struct listener *l, struct error *err
 		return false;
 	}
 	if (start(&s)) {
-		set_timer(&s, clock_boot_ms());	/* a first turn at once: what is due already */
+		set_timer(&s, clock_boot_ms());	/* a turn at once: something may be due already */
 		uv_run(&s.loop, UV_RUN_DEFAULT);
 	} else {
 		s.failed = true;

@@ -1,4 +1,4 @@
-/* Sockets and the loop around the commands: one thread, one commit a turn. */
+/* The sockets and the event loop around the commands: one thread, one commit a turn. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 #include "queued/listener.h"
 
 struct server_options {
-	const uint32_t *uids;		/* who may connect; none: the daemon's own and root */
+	const uint32_t *uids;		/* who may connect; none: the daemon's own user and root */
 	size_t n_uids;
 	struct hold_table *table;
 	struct commit_log *log;
@@ -20,7 +20,7 @@ struct server_options {
 	struct hold_load limits;
 };
 
-/* Serves until SIGTERM or SIGINT, which the caller has blocked (true), or until the log is broken
- * (false): then no answer has left that is not kept. */
+/* Serves until SIGTERM or SIGINT, which the caller has blocked: true. Or until the log is broken:
+ * false, and no answer has left that is not kept. */
 bool server_run(const struct server_options *o, struct listener *l,
     struct error *err) __attribute__((warn_unused_result));

@@ -1,5 +1,5 @@
-/* The inside of the commands: what the daemon knows besides its table. Only the .c files that carry
- * out commands see it (command, decide, batch, callers, look, say). */
+/* The inside of the commands: what the daemon knows besides its table. Only the files that carry
+ * out commands see it (command, rule, batch, callers, look, say). */
 #pragma once
 
 #include <stdbool.h>
@@ -20,7 +20,7 @@
 
 enum { RETRY_MS = 1000 };	/* when to come again where no rule knows better */
 
-struct call {			/* a call to KakaoPay under way: a granted hold, or approve */
+struct call {			/* to KakaoPay, under way: of a granted hold or approve */
 	enum verb_call kind;
 	uint64_t id;
 	struct peer *peer;
@@ -34,27 +34,27 @@ struct waiter {
 	struct peer *peer;
 	char tag[PROTO_TAG_CAP];
 	int64_t deadline_boot_ms;
-	struct buf line;	/* the request, to ask it again */
+	struct buf line;	/* the request, to decide it again */
 	bool woken;
 	TAILQ_ENTRY(waiter) all;
 };
 
 /* A request on its way through the rules. */
 struct request {
-	struct peer *peer;	/* NULL: nobody wants the answer any more */
+	struct peer *peer;	/* NULL: its client is gone or has given up */
 	enum verb_id verb;
 	const struct proto_message *m;
 	bool again;		/* its client has been told to wait */
 };
 
-/* A request that a log which may lose has not committed yet. */
+/* A request that is not committed yet, on a log that may lose. */
 struct work {
 	struct request rq;
 	struct proto_message m;
 	struct buf line;	/* texts of m point into it */
 	struct hold_answer answer;
 	struct buf said;	/* the answer's line, from when it was decided */
-	int64_t give_up_boot_ms;	/* its client is told `unavailable` */
+	int64_t give_up_boot_ms;	/* then its client is told `unavailable` */
 	TAILQ_ENTRY(work) next;
 };
 
@@ -63,9 +63,9 @@ TAILQ_HEAD(waiters, waiter);
 TAILQ_HEAD(works, work);
 
 struct batch {
-	struct works works;	/* decided; in the order in which their records were staged */
+	struct works works;	/* decided, in the order in which they were staged */
 	struct works backlog;	/* to be decided when the batch is over */
-	bool pending;		/* it is committed, and poll has not said yet what became of it */
+	bool pending;		/* committed, but poll has not said yet what became of it */
 	struct buf expired;	/* a staged record of hold_table_expire; empty: there is none */
 	int64_t next_expire_boot_ms;	/* not before, after a commit that failed */
 	uint64_t n_records;
@@ -79,13 +79,13 @@ struct commands {
 	struct hold_table *table;
 	struct commit_log *log;
 	struct order_log *orders;
-	struct hold_load load;	/* kept up to date */
+	struct hold_load load;	/* always up to date */
 	int64_t n_watchers, n_connections, pokes;
 	struct calls calls;
 	struct waiters waiters;
 	struct news news;
-	struct batch batch;	/* of a log that may lose; else always empty */
-	bool staged;		/* of a log with one writer: something waits for its commit */
+	struct batch batch;	/* on a log that may lose; else always empty */
+	bool staged;		/* on a log with one writer: a commit is due */
 	int64_t began_boot_ms;
 	struct commit_times times;
 	struct buf scratch;	/* the line of an answer that needs no batch */
@@ -93,5 +93,5 @@ struct commands {
 	struct error why;
 };
 
-/* The first failure is the one to report; after it nothing is decided any more. */
+/* Nothing is decided any more. Of several failures the first is reported. */
 void commands_fail(struct commands *c, const struct error *why);

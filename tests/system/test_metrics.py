@@ -203,7 +203,7 @@ def test_rules_dashboard_and_guide_speak_of_what_exists(site):
         assert named == set(types), f"{guide}: {named ^ set(types)}"
         rules = re.findall(r"^  - alert: (\w+)$", alerts, re.M)
         assert sorted(re.findall(r"^### (Roompay\w+)$", text, re.M)) == sorted(rules), guide
-    events = set(re.findall(r"log_event\(LOG_LEVEL_ERROR, \"(\w+)\"|alert\(.*?\"(\w+)\"|(?:once|complain)\(\w+, \"(\w+)\"|\] = \"(\w+)\"", "".join(
+    events = set(re.findall(r"log_event\(LOG_LEVEL_ERROR, \"(\w+)\"|alert\(.*?\"(\w+)\"|(?:once|complain)\(\w+, \"(\w+)\"|\] = \"(\w+)\"|\.event = \"(\w+)\"", "".join(
         p.read_text() for d in ("lib", "fcgi", "courier", "queued") for p in (TOP / d).rglob("*.c"))))
     events = {e for group in events for e in group if e}
     for match in re.findall(r'event(?:=~|=)"([a-z_|]+)"', alerts):
