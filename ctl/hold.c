@@ -7,12 +7,12 @@
 
 #include "base/clock.h"
 #include "ctl/command.h"
-#include "ctl/explain.h"
 #include "ctl/lang.h"
 #include "ctl/rows.h"
-#include "flow/decide.h"
 #include "flow/times.h"
 #include "json/write.h"
+#include "operate/explain.h"
+#include "operate/release.h"
 
 static const struct column columns[] = {
 	{ "tid", { "tid", "tid" }, 0, ROWS_WHOLE },
@@ -25,9 +25,11 @@ static const struct column columns[] = {
 	{ "intervals", { "held", "시간" }, 0, ROWS_WRAP },
 };
 
-/* What it holds: for people and as the API's intervals. Both empty where an old queue did not say. */
+/* What it holds: for people and as the API's intervals. Both empty where an old queue did not say.
+ */
 static void
-format_intervals(const struct queue_hold *h, const struct conf *conf, struct buf *text, struct buf *json)
+format_intervals(const struct queue_hold *h, const struct conf *conf, struct buf *text,
+    struct buf *json)
 {
 	struct attempt *a = malloc(sizeof(*a));
 	struct interval_set set = { .n = 0 };
@@ -55,9 +57,10 @@ add_hold(struct rows *rows, const struct queue_hold *h, const struct conf *conf)
 	struct buf text = BUF_INIT, json = BUF_INIT;
 
 	format_intervals(h, conf, &text, &json);
-	rows_add(rows, (struct cell[]){ cell_text(h->tid), cell_text(hold_state_name(h->state)), cell_text(h->room),
-	    cell_text(h->user), cell_text(h->order), cell_text(h->cid), cell_time(until),
-	    cell_both(buf_str(&text), json.len > 0 ? json.data : NULL) });
+	rows_add(rows,
+	    (struct cell[]){ cell_text(h->tid), cell_text(hold_state_name(h->state)),
+		cell_text(h->room), cell_text(h->user), cell_text(h->order), cell_text(h->cid),
+		cell_time(until), cell_both(buf_str(&text), json.len > 0 ? json.data : NULL) });
 	rows->bad = rows->bad || text.bad || json.bad;
 	buf_clear(&text);
 	buf_clear(&json);
@@ -67,7 +70,8 @@ static bool
 is_wanted(const struct options *o, const struct queue_hold *h)
 {
 	return (o->room == NULL || strcasecmp(o->room, h->room) == 0) &&
-	    (o->user == NULL || strcmp(o->user, h->user) == 0) && (o->cid == NULL || strcmp(o->cid, h->cid) == 0);
+	    (o->user == NULL || strcmp(o->user, h->user) == 0) &&
+	    (o->cid == NULL || strcmp(o->cid, h->cid) == 0);
 }
 
 enum ctl_exit
@@ -96,15 +100,18 @@ ctl_holds_list(const struct options *o, const struct conf *conf)
 		rows_clear(&rows);
 		return ctl_complain("holds list", &err);
 	}
-	return rows_print(&rows, o, tr("nothing is held", "잡아 둔 시간이 없습니다")) ? CTL_OK : CTL_FAILED;
+	return rows_print(&rows, o, tr("nothing is held", "잡아 둔 시간이 없습니다")) ? CTL_OK
+										      : CTL_FAILED;
 }
 
 static bool
 find_hold(struct flow *f, const char *tid, struct queue_answer *qa, struct error *err)
 {
 	return queue_find_tid(f->queue, tid, ctl_call().deadline_boot_ms, qa, err) &&
-	    (qa->code == HA_OK || error_set(err, ERR_NOT_FOUND,
-	    tr("the queue has no hold with the tid %s", "큐에 tid가 %s인 것이 없습니다"), tid));
+	    (qa->code == HA_OK ||
+		error_set(err, ERR_NOT_FOUND,
+		    tr("the queue has no hold with the tid %s", "큐에 tid가 %s인 것이 없습니다"),
+		    tid));
 }
 
 enum ctl_exit
@@ -133,22 +140,30 @@ ctl_holds_show(const struct options *o, const struct conf *conf)
 	return ok ? CTL_OK : CTL_FAILED;
 }
 
-/* What may be released, and how it is said to the flow that removes it. */
 static bool
-may_release(const struct queue_hold *h, bool *by_reservation, struct error *err)
+complain_release(enum operate_release how, const struct queue_hold *h, const char *detail,
+    struct error *err)
 {
-	*by_reservation = h->state == HOLD_APPROVED;
-	if (h->state == HOLD_READY || h->state == HOLD_EXPIRED || h->state == HOLD_APPROVED)
-		return true;
-	if (h->state == HOLD_HELD)
-		return error_set(err, ERR_CONFLICT, tr("its ready call is under way: it ends by itself within seconds",
-		    "결제 준비를 요청하는 중입니다. 몇 초 안에 저절로 끝납니다"));
-	if (h->state == HOLD_APPROVING || h->state == HOLD_UNKNOWN || h->state == HOLD_REVIEW)
-		return error_set(err, ERR_CONFLICT, tr("it is %s and may be charged: settle it first (payment settle %s)",
-		    "%s 상태이며 청구되었을 수 있습니다. 먼저 매듭지으세요 (payment settle %s)"),
+	switch (how) {
+	case RELEASE_READY_CALL:
+		return error_set(err, ERR_CONFLICT,
+		    tr("its ready call is under way: it ends by itself within seconds",
+			"결제 준비를 요청하는 중입니다. 몇 초 안에 저절로 끝납니다"));
+	case RELEASE_MAY_BE_CHARGED:
+		return error_set(err, ERR_CONFLICT,
+		    tr("it is %s and may be charged: settle it first (payment settle %s)",
+			"%s 상태이며 청구되었을 수 있습니다. 먼저 매듭지으세요 (payment settle %s)"),
 		    hold_state_name(h->state), h->tid);
-	return error_set(err, ERR_CONFLICT, tr("it is %s: nothing is held", "%s 상태입니다. 잡아 둔 시간이 없습니다"),
-	    hold_state_name(h->state));
+	case RELEASE_CHANGED:
+		return error_set(err, ERR_CONFLICT, "%s%s",
+		    tr("it was not released: ", "풀지 못했습니다: "),
+		    detail[0] != '\0' ? detail
+				      : tr("it changed meanwhile", "그 사이에 바뀌었습니다"));
+	default:
+		return error_set(err, ERR_CONFLICT,
+		    tr("it is %s: nothing is held", "%s 상태입니다. 잡아 둔 시간이 없습니다"),
+		    hold_state_name(h->state));
+	}
 }
 
 /* noted: the reason stands in the ledger. */
@@ -168,34 +183,33 @@ tell_release(const struct options *o, const struct queue_hold *h, bool noted)
 	}
 	if (o->dry_run)
 		printf(tr("%s is %s and would be released (dry run: nothing was changed)\n",
-		    "%s은(는) %s 상태이며 풀 수 있습니다 (dry run: 바꾼 것 없음)\n"), h->tid, hold_state_name(h->state));
+			   "%s은(는) %s 상태이며 풀 수 있습니다 (dry run: 바꾼 것 없음)\n"),
+		    h->tid, hold_state_name(h->state));
 	else
-		printf(tr("%s was %s and is released%s\n", "%s은(는) %s 상태였고, 풀었습니다%s\n"), h->tid,
-		    hold_state_name(h->state), noted ? "" : tr("; it had no ledger yet: the reason is kept nowhere but here",
-		    "; 아직 원장이 없어 이유는 여기에만 남습니다"));
+		printf(tr("%s was %s and is released%s\n", "%s은(는) %s 상태였고, 풀었습니다%s\n"),
+		    h->tid, hold_state_name(h->state),
+		    noted ? ""
+			  : tr("; it had no ledger yet: the reason is kept nowhere but here",
+				"; 아직 원장이 없어 이유는 여기에만 남습니다"));
 	return true;
 }
 
 static bool
-release(struct flow *f, const struct options *o, const struct conf *conf, const struct queue_hold *h, struct error *err)
+release(struct flow *f, const struct options *o, const struct conf *conf,
+    const struct queue_hold *h, struct error *err)
 {
 	const char *cids[CONF_MERCHANTS_MAX];
 	size_t n_cids = ctl_cids(conf, cids);
-	static struct flow_answer a;
 	struct flow_call c = ctl_call();
-	bool by_reservation, noted = false;
+	struct operate_released out;
+	enum operate_release how;
 
-	if (!may_release(h, &by_reservation, err))
+	if (!operate_release(f, &c, h, cids, n_cids, o->reason, o->dry_run, &how, &out, err))
 		return false;
-	if (!o->dry_run) {
-		if (!flow_note(f, &c, h->cid, h->order, h->tid, o->reason, &noted, err))
-			return false;
-		flow_remove(f, &c, by_reservation, h->user, h->room, by_reservation ? h->tid : NULL, cids, n_cids, &a);
-		if (a.result != FR_OK || !a.removed)
-			return error_set(err, ERR_CONFLICT, "%s%s", tr("it was not released: ", "풀지 못했습니다: "),
-			    a.detail[0] != '\0' ? a.detail : tr("it changed meanwhile", "그 사이에 바뀌었습니다"));
-	}
-	return tell_release(o, h, noted) || error_set(err, ERR_INTERNAL, "standard output is gone");
+	if (how != RELEASE_DONE)
+		return complain_release(how, h, out.detail, err);
+	return tell_release(o, h, out.noted) ||
+	    error_set(err, ERR_INTERNAL, "standard output is gone");
 }
 
 enum ctl_exit

@@ -7,12 +7,12 @@
 
 #include "base/clock.h"
 #include "ctl/command.h"
-#include "ctl/explain.h"
 #include "ctl/lang.h"
 #include "ctl/rows.h"
-#include "flow/decide.h"
 #include "json/write.h"
+#include "operate/explain.h"
 #include "operate/find.h"
+#include "operate/settle.h"
 
 enum { LIST_LIMIT = 50, LIST_MAX = 10000 };
 
@@ -352,20 +352,20 @@ ctl_payment_explain(const struct options *o, const struct conf *conf)
 }
 
 static bool
-parse_as(const char *word, enum decide_as *as)
+parse_as(const char *word, enum operate_end *as)
 {
-	*as = DECIDE_AS_FOUND;
+	*as = OPERATE_END_FOUND;
 	if (word == NULL)
 		return true;
-	*as = strcmp(word, "approved") == 0 ? DECIDE_AS_APPROVED : DECIDE_AS_DECLINED;
-	if (*as == DECIDE_AS_APPROVED || strcmp(word, "declined") == 0)
+	*as = strcmp(word, "approved") == 0 ? OPERATE_END_APPROVED : OPERATE_END_DECLINED;
+	if (*as == OPERATE_END_APPROVED || strcmp(word, "declined") == 0)
 		return true;
 	fputs(tr("roompayctl: --as is approved or declined\n", "roompayctl: --as는 approved 또는 declined입니다\n"), stderr);
 	return false;
 }
 
 static bool
-tell_settled(const struct options *o, const struct named *n, const struct decision_report *r)
+tell_settled(const struct options *o, const struct named *n, const struct operate_settled *r)
 {
 	struct buf b = BUF_INIT;
 
@@ -392,9 +392,9 @@ enum ctl_exit
 ctl_payment_settle(const struct options *o, const struct conf *conf)
 {
 	struct flow_call c = ctl_call();
-	struct decision_report report = { 0 };
+	struct operate_settled report = { 0 };
 	struct flow f = { 0 };
-	enum decide_as as;
+	enum operate_end as;
 	struct error err;
 	struct named n;
 	bool ok;
@@ -403,7 +403,7 @@ ctl_payment_settle(const struct options *o, const struct conf *conf)
 		return CTL_USAGE;
 	ok = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE | CTL_KAKAOPAY, &err) && ctl_need_site(&f, &err) &&
 	    find_named(&f, o, &n, &err) &&
-	    flow_decide(&f, &c, n.cid, n.order, n.tid, as, o->reason, o->dry_run, &report, &err);
+	    operate_settle(&f, &c, n.cid, n.order, n.tid, as, o->reason, o->dry_run, &report, &err);
 	ctl_close(&f);
 	if (report.kakaopay[0] != '\0' && !o->json)
 		printf(tr("KakaoPay says   %s\n", "카카오페이의 답   %s\n"), report.kakaopay);

@@ -14,8 +14,8 @@
 #include "delivery/outbox.h"
 #include "flow/attempt.h"
 #include "flow/follow.h"
-#include "flow/decide.h"
 #include "operate/find.h"
+#include "operate/settle.h"
 
 enum { LIST_MAX = 10000, EVENTS = 1000, CALL_MS = 15000 };
 
@@ -138,7 +138,7 @@ operate_resend(struct flow *f, const struct flow_call *c, const char *id, const 
 	if (ok && how->dry_run && !owed) {
 		ok = make_anew(f, c, kind, cid, order, tid, n, &m, err);
 	} else if (ok && !how->dry_run) {
-		ok = flow_note(f, c, cid, order, tid, how->reason, &written, err) &&
+		ok = operate_note(f, c, cid, order, tid, how->reason, &written, err) &&
 		    (owed ? store_outbox_again(f->store, &m, clock_wall_ms(), c->deadline_boot_ms, err) :
 		    owe_anew(f, c, cid, order, id, err));
 		if (ok && f->queue != NULL)

@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "ctl/explain.h"
+#include "operate/explain.h"
 
 #include <inttypes.h>
 #include <string.h>

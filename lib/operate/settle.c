@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "flow/decide.h"
+#include "operate/settle.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,13 +12,13 @@
 #include "flow/record.h"
 #include "flow/verdict.h"
 
-enum { TRIES = 5 };
+enum { TRIES = 5, GRACE_MS = 2000 };
 
 struct deciding {
 	struct flow *f;
 	const struct flow_call *c;
 	const char *tid;
-	enum decide_as as;
+	enum operate_end as;
 	const char *reason;
 	struct ledger_chain chain;
 	struct flow_attempt at;
@@ -33,11 +33,12 @@ read_attempt(struct deciding *d, const char *cid, const char *order, struct erro
 	struct queue_answer qa;
 
 	ledger_chain_clear(&d->chain);
-	if (!store_ledger_chain(d->f->store, cid, order, &d->chain, d->c->deadline_boot_ms, err) || !flow_attempt_of_chain(&d->chain, d->tid, &d->at, err) ||
+	if (!store_ledger_chain(d->f->store, cid, order, &d->chain, d->c->deadline_boot_ms, err) ||
+	    !flow_attempt_of_chain(&d->chain, d->tid, &d->at, err) ||
 	    !order_state(&d->chain, d->tid, &d->st, err))
 		return false;
 	d->at.chain = &d->chain;
-	d->at.was_unknown = true;	/* the gateway is told */
+	d->at.was_unknown = true; /* the gateway is told */
 	if (!queue_find_tid(d->f->queue, d->tid, d->c->deadline_boot_ms, &qa, err))
 		return false;
 	if (qa.code == HA_OK) {
@@ -69,23 +70,27 @@ choose(struct deciding *d, enum flow_verdict v, enum ledger_kind *kind, struct e
 		d->payment = d->st.captured->payment;
 		d->has_payment = true;
 	}
-	if (d->as == DECIDE_AS_DECLINED) {
+	if (d->as == OPERATE_END_DECLINED) {
 		if (captured)
-			return error_set(err, ERR_CONFLICT, "KakaoPay says that money was taken: refund it instead (payment settle --as approved, then payment refund)");
+			return error_set(err, ERR_CONFLICT,
+			    "KakaoPay says that money was taken: refund it instead (payment settle --as approved, then payment refund)");
 		if (!(proven && *kind == LK_DECLINED) && !window_is_over(d))
-			return error_set(err, ERR_CONFLICT, "KakaoPay does not say that it failed, and its window is not over: an approve may still come in");
+			return error_set(err, ERR_CONFLICT,
+			    "KakaoPay does not say that it failed, and its window is not over: an approve may still come in");
 		*kind = LK_DECLINED;
 		d->has_payment = false;
 		return true;
 	}
-	if (d->as == DECIDE_AS_APPROVED) {
+	if (d->as == OPERATE_END_APPROVED) {
 		if (!captured)
-			return error_set(err, ERR_CONFLICT, "KakaoPay does not say now that money was taken: nothing to approve");
+			return error_set(err, ERR_CONFLICT,
+			    "KakaoPay does not say now that money was taken: nothing to approve");
 		*kind = LK_APPROVED;
 		return true;
 	}
 	if (!proven || *kind == LK_REVIEW)
-		return error_set(err, ERR_CONFLICT, "an inquiry proves nothing: look into KakaoPay's console, then say --as approved or --as declined");
+		return error_set(err, ERR_CONFLICT,
+		    "an inquiry proves nothing: look into KakaoPay's console, then say --as approved or --as declined");
 	return true;
 }
 
@@ -93,14 +98,18 @@ static bool
 write_end(struct deciding *d, enum ledger_kind kind, enum store_put *how, struct error *err)
 {
 	struct payment *p = kind == LK_APPROVED && d->has_payment ? &d->payment : NULL;
-	struct flow_event e = { .n = (int64_t)d->chain.n + 1, .kind = kind, .payment = p, .reason = d->reason };
+	struct flow_event e = { .n = (int64_t)d->chain.n + 1,
+		.kind = kind,
+		.payment = p,
+		.reason = d->reason };
 
 	return flow_put_event(d->f, d->c, &d->at, &e, how, err) &&
 	    (*how == STORE_TAKEN || flow_finish_outcome(d->f, d->c, &d->at, e.n, kind, p, err));
 }
 
 static bool
-decide(struct deciding *d, bool dry_run, struct decision_report *out, enum store_put *how, struct error *err)
+decide(struct deciding *d, bool dry_run, struct operate_settled *out, enum store_put *how,
+    struct error *err)
 {
 	struct provider_answer pa = { 0 };
 	enum flow_verdict v;
@@ -110,11 +119,16 @@ decide(struct deciding *d, bool dry_run, struct decision_report *out, enum store
 	*how = STORE_OURS;
 	out->before = d->st.state;
 	if (d->st.state != AS_UNKNOWN && d->st.state != AS_REVIEW && d->st.state != AS_APPROVING)
-		return error_set(err, ERR_CONFLICT, "it is %s: there is nothing to settle", attempt_state_name(d->st.state));
-	if (d->st.state == AS_APPROVING && d->st.approving->deadline_ms + 2000 > clock_wall_ms())
+		return error_set(err, ERR_CONFLICT, "it is %s: there is nothing to settle",
+		    attempt_state_name(d->st.state));
+	if (d->st.state == AS_APPROVING &&
+	    d->st.approving->deadline_ms + GRACE_MS > clock_wall_ms())
 		return error_set(err, ERR_CONFLICT, "its approve is under way: wait some seconds");
 	v = flow_inquire(d->f, &d->at, clock_boot_ms() + FLOW_INQUIRY_MS, &d->payment, &pa, why);
-	snprintf(out->kakaopay, sizeof(out->kakaopay), "%s", pa.message[0] != '\0' ? pa.message : why[0] != '\0' ? why : "no answer");
+	snprintf(out->kakaopay, sizeof(out->kakaopay), "%s",
+	    pa.message[0] != '\0' ? pa.message
+		: why[0] != '\0'  ? why
+				  : "no answer");
 	if (!choose(d, v, &kind, err))
 		return false;
 	out->after = kind == LK_APPROVED ? AS_APPROVED : AS_DECLINED;
@@ -122,22 +136,27 @@ decide(struct deciding *d, bool dry_run, struct decision_report *out, enum store
 }
 
 bool
-flow_decide(struct flow *f, const struct flow_call *c, const char *cid, const char *order, const char *tid, enum decide_as as, const char *reason, bool dry_run,
-    struct decision_report *out, struct error *err)
+operate_settle(struct flow *f, const struct flow_call *c, const char *cid, const char *order,
+    const char *tid, enum operate_end as, const char *reason, bool dry_run,
+    struct operate_settled *out, struct error *err)
 {
 	struct deciding d = { .f = f, .c = c, .tid = tid, .as = as, .reason = reason };
 	enum store_put how = STORE_TAKEN;
 	bool ok = true;
 
 	memset(out, 0, sizeof(*out));
-	for (int i = 0; ok && how == STORE_TAKEN && i < TRIES; i++)	/* somebody wrote meanwhile: look again */
+	for (int i = 0; ok && how == STORE_TAKEN && i < TRIES; i++) /* somebody wrote meanwhile:
+								       look again */
 		ok = read_attempt(&d, cid, order, err) && decide(&d, dry_run, out, &how, err);
 	ledger_chain_clear(&d.chain);
-	return ok && (how == STORE_OURS || error_set(err, ERR_CONFLICT, "others write to this order all the time: try again"));
+	return ok &&
+	    (how == STORE_OURS ||
+		error_set(err, ERR_CONFLICT, "others write to this order all the time: try again"));
 }
 
 bool
-flow_note(struct flow *f, const struct flow_call *c, const char *cid, const char *order, const char *tid, const char *reason, bool *written, struct error *err)
+operate_note(struct flow *f, const struct flow_call *c, const char *cid, const char *order,
+    const char *tid, const char *reason, bool *written, struct error *err)
 {
 	struct deciding d = { .f = f, .c = c, .tid = tid };
 	enum store_put how = STORE_TAKEN;

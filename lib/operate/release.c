@@ -1,0 +1,66 @@
+#include "config.h"
+
+#include "operate/release.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "operate/settle.h"
+
+enum operate_release
+operate_may_release(enum hold_state s)
+{
+	switch (s) {
+	case HOLD_READY:
+	case HOLD_EXPIRED:
+	case HOLD_APPROVED:
+		return RELEASE_DONE;
+	case HOLD_HELD:
+		return RELEASE_READY_CALL;
+	case HOLD_APPROVING:
+	case HOLD_UNKNOWN:
+	case HOLD_REVIEW:
+		return RELEASE_MAY_BE_CHARGED;
+	default:
+		return RELEASE_NOTHING_HELD;
+	}
+}
+
+/* A payment's hold goes as if its reservation were in the calendar, any other as if the user had
+ * given up. */
+static bool
+remove_hold(struct flow *f, const struct flow_call *c, const struct queue_hold *h,
+    const char *const *cids, size_t n_cids, struct operate_released *out, bool *removed,
+    struct error *err)
+{
+	bool paid = h->state == HOLD_APPROVED;
+	struct flow_answer *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return error_set(err, ERR_INTERNAL, "out of memory");
+	flow_remove(f, c, paid, h->user, h->room, paid ? h->tid : NULL, cids, n_cids, a);
+	*removed = a->result == FR_OK && a->removed;
+	snprintf(out->detail, sizeof(out->detail), "%s", a->detail);
+	free(a);
+	return true;
+}
+
+bool
+operate_release(struct flow *f, const struct flow_call *c, const struct queue_hold *h,
+    const char *const *cids, size_t n_cids, const char *reason, bool dry_run,
+    enum operate_release *how, struct operate_released *out, struct error *err)
+{
+	bool removed = false;
+
+	*out = (struct operate_released){ .was = h->state };
+	*how = operate_may_release(h->state);
+	if (*how != RELEASE_DONE || dry_run)
+		return true;
+	if (!operate_note(f, c, h->cid, h->order, h->tid, reason, &out->noted, err) ||
+	    !remove_hold(f, c, h, cids, n_cids, out, &removed, err))
+		return false;
+	if (!removed)
+		*how = RELEASE_CHANGED;
+	return true;
+}

@@ -1,0 +1,32 @@
+/*
+ * What an operator does to a payment whose end the courier could not find, and the words that are
+ * kept with it.
+ */
+#pragma once
+
+#include "flow/flow.h"
+
+enum operate_end { OPERATE_END_FOUND, OPERATE_END_APPROVED, OPERATE_END_DECLINED };
+
+struct operate_settled {
+	enum attempt_state before, after;
+	char kakaopay[256]; /* its word for the state, or why there is none */
+};
+
+/*
+ * Asks KakaoPay and gives the attempt, open or in review, its end. OPERATE_END_FOUND: only what the
+ * inquiry proves. OPERATE_END_APPROVED: a review whose payment is known is taken as it is.
+ * OPERATE_END_DECLINED: nothing was taken; refused where KakaoPay says otherwise, and while it may
+ * still be. reason: kept in the ledger. dry_run: nothing is written, *out->after says what would
+ * be. ERR_NOT_FOUND: no such attempt. ERR_CONFLICT: it cannot be decided so; the message says why.
+ */
+bool operate_settle(struct flow *f, const struct flow_call *c, const char *cid, const char *order,
+    const char *tid, enum operate_end as, const char *reason, bool dry_run,
+    struct operate_settled *out, struct error *err);
+
+/*
+ * A note in the order's ledger: what an operator did about this attempt and why. A hold that never
+ * came so far as an approve has no ledger, and a full one takes no note: *written is false.
+ */
+bool operate_note(struct flow *f, const struct flow_call *c, const char *cid, const char *order,
+    const char *tid, const char *reason, bool *written, struct error *err);
