@@ -1,4 +1,5 @@
 // site.mjs: gateway and reservation service of a small booking site, in one process.
+import { randomUUID } from 'node:crypto';
 import express from 'express';
 import { Webhook } from 'standardwebhooks';
 
@@ -34,7 +35,7 @@ const app = express();
 
 // 1. The user wants to pay.
 app.post('/orders', express.json(), async (req, res) => {
-  const id = `order-${crypto.randomUUID()}`;
+  const id = `order-${randomUUID()}`;
   const order = { id, userId: req.body.userId, roomId: req.body.roomId, state: 'paying' };
   orders.set(id, order);
   const back = (page) => `${env.SITE}/pay/${page}?order=${id}`;
@@ -102,7 +103,9 @@ hook('/hooks/reservation', env.RESERVATION_WEBHOOK, async (type, data) => {
 hook('/hooks/gateway', env.GATEWAY_WEBHOOK, async (type, data) => {
   const order = orders.get(data.partner_order_id);
   if (!order) return 204;
-  if (type === 'queue.removed') order.state = 'booked';
+  // Messages may overtake each other: a refund that came first stays.
+  if (type === 'queue.removed' && ['paying', 'checking', 'paid'].includes(order.state))
+    order.state = 'booked';
   if (type === 'payment.resolved' && ['paying', 'checking'].includes(order.state))
     order.state = data.charged ? 'paid' : 'failed';
   if (type === 'payment.refunded') order.state = data.state;
