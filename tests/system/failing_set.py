@@ -1,5 +1,7 @@
 """A replica set that can be made to fail in every way that one machine allows, and a watch on it:
-since when has nobody been primary? The members are called by the addresses of set_net.py's proxies."""
+since when has nobody been primary? The members are called by the addresses of set_net.py's
+proxies."""
+
 import itertools
 import pathlib
 import shutil
@@ -19,7 +21,7 @@ NET = pathlib.Path(__file__).resolve().parent / "set_net.py"
 POLL_S = 0.05
 OP_MSG = 2013
 WRITE_MS = 20000
-SERIES = 6              # so many writes approvePayment waits for; payReady for none
+SERIES = 6  # so many writes approvePayment waits for; payReady for none
 
 
 class FailingSet(MongoSet):
@@ -29,7 +31,14 @@ class FailingSet(MongoSet):
         ports = [free_port() for _ in range(members)]
         self.doors = [free_port() for _ in range(members)]
         self.net = None
-        super().__init__(mongod, dir, members, ports=ports, addresses=[f"127.0.0.1:{p}" for p in self.doors], **more)
+        super().__init__(
+            mongod,
+            dir,
+            members,
+            ports=ports,
+            addresses=[f"127.0.0.1:{p}" for p in self.doors],
+            **more,
+        )
 
     # -- the network
 
@@ -40,7 +49,9 @@ class FailingSet(MongoSet):
         assert answer == "ok\n", (line, answer)
 
     def _tell_pids(self):
-        self._tell("pids " + " ".join(str(m.process.pid if m.is_running() else 0) for m in self.members))
+        self._tell(
+            "pids " + " ".join(str(m.process.pid if m.is_running() else 0) for m in self.members)
+        )
 
     def cut(self, *groups):
         """No byte passes between members of different groups. Clients reach all of them."""
@@ -55,13 +66,21 @@ class FailingSet(MongoSet):
     def start(self, seconds=60):
         if self.net is None:
             self.net = subprocess.Popen(
-                [sys.executable, str(NET), *(f"{d}:{m.port}" for d, m in zip(self.doors, self.members, strict=False))],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+                [
+                    sys.executable,
+                    str(NET),
+                    *(f"{d}:{m.port}" for d, m in zip(self.doors, self.members, strict=False)),
+                ],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
             assert self.net.stdout.readline() == "ready\n"
         for m in self.members:
             if not m.is_running():
                 m.start()
-        self._tell_pids()       # before the first of them connects to another
+        self._tell_pids()  # before the first of them connects to another
         super().start(seconds)
 
     def kill_member(self, i):
@@ -82,7 +101,7 @@ class FailingSet(MongoSet):
             try:
                 c.admin.command("replSetStepDown", seconds)
             except PyMongoError:
-                pass        # some versions close the connection before they answer
+                pass  # some versions close the connection before they answer
 
     def rolled_back(self, i):
         """What this member took back: collection's uuid -> documents."""
@@ -150,13 +169,17 @@ class Watch:
     def __init__(self, members):
         self.last = [None] * len(members)
         self.useless = set()
-        self.seen = []          # times at which some useful member was primary
-        self.wrote = []         # times at which such a series of writes had reached the majority
+        self.seen = []  # times at which some useful member was primary
+        self.wrote = []  # times at which such a series of writes had reached the majority
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._poll, args=(i, Hello(m.port)), daemon=True)
-                         for i, m in enumerate(members)]
-        self._threads += [threading.Thread(target=self._write, args=(i, m), daemon=True)
-                          for i, m in enumerate(members)]
+        self._threads = [
+            threading.Thread(target=self._poll, args=(i, Hello(m.port)), daemon=True)
+            for i, m in enumerate(members)
+        ]
+        self._threads += [
+            threading.Thread(target=self._write, args=(i, m), daemon=True)
+            for i, m in enumerate(members)
+        ]
 
     def _poll(self, i, hello):
         while not self._stop.wait(POLL_S):
@@ -173,14 +196,22 @@ class Watch:
     def _write(self, i, member):
         """A write that waits for its majority returns as soon as there is one."""
         series = 0
-        with member.client(w="majority", journal=True, wtimeoutMS=WRITE_MS, socketTimeoutMS=WRITE_MS + 1000,
-                           serverSelectionTimeoutMS=300, retryWrites=False) as c:
+        with member.client(
+            w="majority",
+            journal=True,
+            wtimeoutMS=WRITE_MS,
+            socketTimeoutMS=WRITE_MS + 1000,
+            serverSelectionTimeoutMS=300,
+            retryWrites=False,
+        ) as c:
             while not self._stop.wait(0 if series else POLL_S):
                 if not (self.last[i] or {}).get("isWritablePrimary"):
                     series = 0
                     continue
                 try:
-                    c["watch"]["writes"].replace_one({"_id": i}, {"_id": i, "at": time.time()}, upsert=True)
+                    c["watch"]["writes"].replace_one(
+                        {"_id": i}, {"_id": i, "at": time.time()}, upsert=True
+                    )
                     series = (series + 1) % SERIES
                     if series == 0:
                         self.wrote.append(time.monotonic())
@@ -188,12 +219,19 @@ class Watch:
                     series = 0
 
     def primary(self):
-        found = [i for i, a in enumerate(self.last) if a and a.get("isWritablePrimary") and i not in self.useless]
+        found = [
+            i
+            for i, a in enumerate(self.last)
+            if a and a.get("isWritablePrimary") and i not in self.useless
+        ]
         return found[0] if found else None
 
     def is_whole(self):
         """One primary, and all others follow it."""
-        roles = [(a or {}).get("isWritablePrimary", False) + 2 * (a or {}).get("secondary", False) for a in self.last]
+        roles = [
+            (a or {}).get("isWritablePrimary", False) + 2 * (a or {}).get("secondary", False)
+            for a in self.last
+        ]
         return sorted(roles) == [1] + [2] * (len(roles) - 1)
 
     def __enter__(self):

@@ -3,6 +3,7 @@
 For each failure: how long was there no primary, and how long was no payment approved? No answer may
 be untrue, and in the end what was captured is stored and delivered. `make prove` runs the long form
 with MongoDB's own settings; dev/test a short one with a set that elects sooner."""
+
 import argparse
 import itertools
 import json
@@ -18,17 +19,31 @@ from booking_site import Site, eventually, new_id
 from failing_set import FailingSet, Watch, longest_gap
 from stack import Stack
 
-BEYOND_S = 3.0          # how much longer than MongoDB itself payments may be away
-TRIES = 2               # the better counts: another program may have had the processor
-CALM = 3                # processes that want a processor, for each that there is: so many are ours
+BEYOND_S = 3.0  # how much longer than MongoDB itself payments may be away
+TRIES = 2  # the better counts: another program may have had the processor
+CALM = 3  # processes that want a processor, for each that there is: so many are ours
 QUICK = {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500, "heartbeatTimeoutSecs": 2}
 MONGODBS_OWN = {"electionTimeoutMillis": 10000}
-SHORT = {"settings": QUICK, "away_s": 4, "stopped_s": 10, "lone_s": 1.5, "per_s": 6, "deadline_ms": 6000}
-LONG = {"settings": MONGODBS_OWN, "away_s": 15, "stopped_s": 40, "lone_s": 6, "per_s": 8, "deadline_ms": 13000}
-LIVE_MAX = 40           # visitors at a time
-PAUSE_S = 0.5           # before a visitor asks again
-LONG_WAIT_S = 20        # who waits longer is told of in the result
-VISIT_S = 150           # no visitor tries longer
+SHORT = {
+    "settings": QUICK,
+    "away_s": 4,
+    "stopped_s": 10,
+    "lone_s": 1.5,
+    "per_s": 6,
+    "deadline_ms": 6000,
+}
+LONG = {
+    "settings": MONGODBS_OWN,
+    "away_s": 15,
+    "stopped_s": 40,
+    "lone_s": 6,
+    "per_s": 8,
+    "deadline_ms": 13000,
+}
+LIVE_MAX = 40  # visitors at a time
+PAUSE_S = 0.5  # before a visitor asks again
+LONG_WAIT_S = 20  # who waits longer is told of in the result
+VISIT_S = 150  # no visitor tries longer
 
 
 class Load:
@@ -37,9 +52,9 @@ class Load:
 
     def __init__(self, site, per_s):
         self.site, self.per_s, self.case = site, per_s, "before"
-        self.paid, self.wrong, self.orders = [], [], {}     # orders: order -> (case, tid)
+        self.paid, self.wrong, self.orders = [], [], {}  # orders: order -> (case, tid)
         self.slow = []
-        self.waits = {}                                     # case -> longest seconds from approve to 200
+        self.waits = {}  # case -> longest seconds from approve to 200
         self.lock, self.stop, self.visitors = threading.Lock(), threading.Event(), []
         self.usher = threading.Thread(target=self._usher, daemon=True)
 
@@ -68,7 +83,9 @@ class Load:
         end = time.monotonic() + seconds
         for t in self.visitors:
             t.join(max(0.1, end - time.monotonic()))
-        self.wrong += [(self.case, "a visitor is still waiting") for t in self.visitors if t.is_alive()]
+        self.wrong += [
+            (self.case, "a visitor is still waiting") for t in self.visitors if t.is_alive()
+        ]
 
     def _complain(self, case, sentence):
         with self.lock:
@@ -79,11 +96,11 @@ class Load:
     def _visit(self, case, n):
         try:
             self._pay(case, n, time.monotonic() + VISIT_S)
-        except Exception as e:      # whatever it was: the case is not proven
+        except Exception as e:  # whatever it was: the case is not proven
             self._complain(case, f"{type(e).__name__}: {e}"[:600])
 
     def _until(self, end, call, look):
-        """Asks until the answer is 200. look: is told of every answer, and before every repeat (None)."""
+        """Asks until the answer is 200. look: is told of every answer, and of a repeat (None)."""
         while time.monotonic() < end:
             try:
                 a = call()
@@ -103,8 +120,13 @@ class Load:
         room = body["reservationInfo"]["roomId"]
 
         def look_at_ready(a):
-            if a is not None and a.status not in (200, 500, 503) and a.code != "payment-in-progress":
+            if (
+                a is not None
+                and a.status not in (200, 500, 503)
+                and a.code != "payment-in-progress"
+            ):
                 self._complain(case, f"payReady of {order}: {a}")
+
         tid = self._until(end, lambda: site.ready(body), look_at_ready).body["tid"]
         with self.lock:
             self.orders[order] = (case, tid)
@@ -117,8 +139,11 @@ class Load:
             wait = time.monotonic() - began
             self.waits[case] = max(self.waits.get(case, 0), wait)
             if wait > LONG_WAIT_S:
-                self.slow.append(f"{order} {tid}: {wait:.1f} s: " + ", ".join(h for h, _ in itertools.groupby(teller.heard)))
-        if n % 3 == 0:      # comes back: the same answer, or none, but never another one
+                self.slow.append(
+                    f"{order} {tid}: {wait:.1f} s: "
+                    + ", ".join(h for h, _ in itertools.groupby(teller.heard))
+                )
+        if n % 3 == 0:  # comes back: the same answer, or none, but never another one
             again = self._until(end, lambda: site.approve(user, room, token), teller.look)
             if again.body != first.body:
                 self._complain(case, f"{order}: {first} and then {again}")
@@ -129,7 +154,7 @@ class Truth:
 
     def __init__(self, site, tid, complain):
         self.site, self.tid, self.complain = site, tid, complain
-        self.denied = None      # the answer that said "not charged", until the next approve
+        self.denied = None  # the answer that said "not charged", until the next approve
         self.heard = []
 
     def captured(self):
@@ -168,7 +193,11 @@ class Failures:
         finally:
             if "ROOMPAY_KEEP" not in os.environ:
                 shutil.rmtree(self.dir, ignore_errors=True)
-        return {"cases": self.rows, "wrong": [f"{c}: {s}" for c, s in self.load.wrong[:20]], "slow": self.load.slow}
+        return {
+            "cases": self.rows,
+            "wrong": [f"{c}: {s}" for c, s in self.load.wrong[:20]],
+            "slow": self.load.slow,
+        }
 
     def run_all(self, names):
         with self.set, Watch(self.set.members) as self.watch:
@@ -193,7 +222,11 @@ class Failures:
     def settled(self):
         """The set is whole, and payments flow."""
         now = time.monotonic()
-        eventually(lambda: self.watch.is_whole() and len(self.paid_since(now)) > self.size["per_s"], 120, 0.1)
+        eventually(
+            lambda: self.watch.is_whole() and len(self.paid_since(now)) > self.size["per_s"],
+            120,
+            0.1,
+        )
 
     def measure(self, name, case):
         row = self.measure_once(name, case)
@@ -212,17 +245,28 @@ class Failures:
         more = case(self) or {}
         self.settled()
         end = time.monotonic()
-        no_primary, no_write, no_payment = (longest_gap(times, began, end) for times in
-                                            (self.watch.seen, self.watch.wrote, self.load.paid))
-        return {"case": name, "no_primary_s": round(no_primary, 1), "no_write_s": round(no_write, 1),
-                "no_payment_s": round(no_payment, 1), "beyond_s": round(no_payment - max(no_primary, no_write), 1),
-                "allowed_s": round(allowed_s(), 1), "seconds": round(end - began), **more}
+        no_primary, no_write, no_payment = (
+            longest_gap(times, began, end)
+            for times in (self.watch.seen, self.watch.wrote, self.load.paid)
+        )
+        return {
+            "case": name,
+            "no_primary_s": round(no_primary, 1),
+            "no_write_s": round(no_write, 1),
+            "no_payment_s": round(no_payment, 1),
+            "beyond_s": round(no_payment - max(no_primary, no_write), 1),
+            "allowed_s": round(allowed_s(), 1),
+            "seconds": round(end - began),
+            **more,
+        }
 
     def others(self, i):
         return [k for k in range(len(self.set.members)) if k != i]
 
     def new_primary(self, seconds=60):
-        return eventually(lambda: [p for p in [self.watch.primary()] if p is not None], seconds, 0.02)[0]
+        return eventually(
+            lambda: [p for p in [self.watch.primary()] if p is not None], seconds, 0.02
+        )[0]
 
     # -- the failures. Each ends what it did; measure waits until the set is whole
 
@@ -242,7 +286,7 @@ class Failures:
         try:
             time.sleep(self.size["stopped_s"])
         finally:
-            self.watch.useless.add(p)       # it wakes up and believes what it believed
+            self.watch.useless.add(p)  # it wakes up and believes what it believed
             self.set.members[p].resume()
 
     def cut_primary(self):
@@ -277,24 +321,26 @@ class Failures:
         self.set.start_member(s)
 
     def force_rollback(self):
-        """For a while nobody has a majority and the old primary goes on; then the other two elect."""
+        """For a while nobody has a majority, and the old primary goes on; then the others elect."""
         p = self.new_primary()
         a, b = self.others(p)
         self.watch.useless.add(p)
         self.set.cut([p], [a], [b])
         with self.set.members[p].client(w=1) as c:
-            c.other.get_collection("lost").insert_one({"_id": new_id(), "told": "by the lone primary alone"})
+            c.other.get_collection("lost").insert_one(
+                {"_id": new_id(), "told": "by the lone primary alone"}
+            )
         try:
             time.sleep(self.size["lone_s"])
             self.set.cut([p], [a, b])
             self.new_primary()
         finally:
             self.set.mend()
-        eventually(lambda: self.set.rolled_back(p), 120, 0.2)      # it may call itself secondary before
+        eventually(lambda: self.set.rolled_back(p), 120, 0.2)  # it may call itself secondary before
         return self.look_at_rollback(p)
 
     def look_at_rollback(self, p):
-        """The documents that the lone primary took back. One that has another copy was written again."""
+        """How many documents of which collection the lone primary took back."""
         found = self.set.rolled_back(p)
         names = {bytes(c["info"]["uuid"]).hex(): c["name"] for c in self.site.db.list_collections()}
         kinds = {}
@@ -310,9 +356,21 @@ class Failures:
         site, wrong = self.site, self.load.wrong
         eventually(lambda: site.get("/readyz").status == 200, 30, 0.5)
         try:
-            eventually(lambda: site.db.outbox.count_documents({}) == 0 and site.db.open.count_documents({}) == 0, 90, 0.5)
+            eventually(
+                lambda: (
+                    site.db.outbox.count_documents({}) == 0
+                    and site.db.open.count_documents({}) == 0
+                ),
+                90,
+                0.5,
+            )
         except AssertionError:
-            wrong.append(("end", f"not settled: {list(site.db.open.find().limit(3))} {list(site.db.outbox.find().limit(3))}"))
+            wrong.append(
+                (
+                    "end",
+                    f"not settled: {list(site.db.open.find().limit(3))}",
+                )
+            )
         captured = [c["tid"] for c in site.sim.captures()]
         stored = [d["tid"] for d in site.db.payments.find()]
         told = {}
@@ -327,7 +385,12 @@ class Failures:
             row["longest_wait_s"] = round(self.load.waits.get(row["case"], 0), 1)
             row["wrong"] = sum(case == row["case"] for case, _ in wrong)
         if not sorted(captured) == sorted(stored) == sorted(told):
-            wrong.append(("end", f"{len(captured)} captures, {len(stored)} documents, {len(told)} deliveries"))
+            wrong.append(
+                (
+                    "end",
+                    f"{len(captured)} captures, {len(stored)} documents, {len(told)} deliveries",
+                )
+            )
         wrong += [("end", f"{tid} under {ids}") for tid, ids in told.items() if len(ids) > 1]
 
 
@@ -344,11 +407,11 @@ CASES = [
 
 
 def allowed_s():
-    """Where other programs want the processors as well, everything takes longer, and so may this."""
+    """Where other programs want the processors too, everything takes longer, so may this."""
     return BEYOND_S * max(1, os.getloadavg()[0] / (CALM * os.cpu_count()))
 
 
-DONE = []               # results of this process: the tests print them at the end
+DONE = []  # results of this process: the tests print them at the end
 
 
 def run(build, mongod, size, names=None, say=lambda line: None):
@@ -356,10 +419,17 @@ def run(build, mongod, size, names=None, say=lambda line: None):
     return DONE[-1]
 
 
-COLUMNS = [             # head, member, how it is written
-    ("failure", "case", "{}"), ("no primary", "no_primary_s", "{:.1f} s"), ("no 6 writes", "no_write_s", "{:.1f} s"),
-    ("no payment", "no_payment_s", "{:.1f} s"), ("beyond", "beyond_s", "{:.1f} s"), ("longest wait", "longest_wait_s", "{:.1f} s"),
-    ("captures", "captures", "{}"), ("documents", "documents", "{}"), ("deliveries", "deliveries", "{}"), ("wrong answers", "wrong", "{}"),
+COLUMNS = [  # head, member, how it is written
+    ("failure", "case", "{}"),
+    ("no primary", "no_primary_s", "{:.1f} s"),
+    ("no 6 writes", "no_write_s", "{:.1f} s"),
+    ("no payment", "no_payment_s", "{:.1f} s"),
+    ("beyond", "beyond_s", "{:.1f} s"),
+    ("longest wait", "longest_wait_s", "{:.1f} s"),
+    ("captures", "captures", "{}"),
+    ("documents", "documents", "{}"),
+    ("deliveries", "deliveries", "{}"),
+    ("wrong answers", "wrong", "{}"),
 ]
 
 
@@ -371,7 +441,10 @@ def lines(result):
     """The table of failures as text."""
     cells = [[head for head, _, _ in COLUMNS], *rows(result)]
     widths = [max(len(c[i]) for c in cells) for i in range(len(COLUMNS))]
-    return ["  ".join(c[i].ljust(w) if i == 0 else c[i].rjust(w) for i, w in enumerate(widths)) for c in cells]
+    return [
+        "  ".join(c[i].ljust(w) if i == 0 else c[i].rjust(w) for i, w in enumerate(widths))
+        for c in cells
+    ]
 
 
 if __name__ == "__main__":
@@ -381,6 +454,8 @@ if __name__ == "__main__":
     p.add_argument("--case", action="append")
     a = p.parse_args()
     top = pathlib.Path(a.build).resolve()
-    r = run(top, top / "mongod", LONG if a.long else SHORT, a.case, lambda line: print(line, flush=True))
+    r = run(
+        top, top / "mongod", LONG if a.long else SHORT, a.case, lambda line: print(line, flush=True)
+    )
     print("\n".join(lines(r)))
     print(json.dumps(r))

@@ -1,7 +1,7 @@
 """The network between the members of a replica set, as a program that can cut it: one TCP proxy on
-loopback for each member. The set's configuration names the proxies, so members and clients alike come
-through here. Who connects is read from the kernel's table of sockets: a member can be cut off from
-the others while clients still reach it. Works without root and without network namespaces.
+loopback for each member. The set's configuration names the proxies, so members and clients alike
+come through here. Who connects is read from the kernel's table of sockets: a member can be cut off
+from the others while clients still reach it. Works without root and without network namespaces.
 
     set_net.py PROXY:MEMBER...      ports, one pair a member
 
@@ -13,6 +13,7 @@ Reads one command a line from its standard input and answers each with a line:
     listen 0 1          connections to these members are refused from now on, or taken again
 
 Ends when its standard input does."""
+
 import asyncio
 import os
 import sys
@@ -49,7 +50,7 @@ class Net:
     def __init__(self, pairs):
         self.pairs = pairs
         self.pids = [0] * len(pairs)
-        self.groups = []                # of member numbers; empty: no cut
+        self.groups = []  # of member numbers; empty: no cut
         self.servers = [None] * len(pairs)
         self.changed = asyncio.Event()  # set and replaced at each change of the groups
 
@@ -88,8 +89,10 @@ class Net:
         up_writer = None
         try:
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.pairs[member][1])
-            ways = [asyncio.ensure_future(self.pump(reader, up_writer, who, member)),
-                    asyncio.ensure_future(self.pump(up_reader, writer, who, member))]
+            ways = [
+                asyncio.ensure_future(self.pump(reader, up_writer, who, member)),
+                asyncio.ensure_future(self.pump(up_reader, writer, who, member)),
+            ]
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for way in ways:
                 way.cancel()
@@ -105,7 +108,11 @@ class Net:
             self.servers[member] = None
         if on:
             self.servers[member] = await asyncio.start_server(
-                lambda r, w: self.serve(member, r, w), "127.0.0.1", self.pairs[member][0], backlog=256)
+                lambda r, w: self.serve(member, r, w),
+                "127.0.0.1",
+                self.pairs[member][0],
+                backlog=256,
+            )
 
     async def obey(self, line):
         verb, *words = line.split()
@@ -131,9 +138,10 @@ async def main(pairs):
         for line in sys.stdin:
             asyncio.run_coroutine_threadsafe(net.obey(line), loop).result(10)
         loop.call_soon_threadsafe(ended.set)
+
     threading.Thread(target=read_commands, daemon=True).start()
     await ended.wait()
-    os._exit(0)     # connections that stand still keep nobody
+    os._exit(0)  # connections that stand still keep nobody
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A replica set of three fails in every way, in its short form; the table of failures is printed at
 the end. `make prove` runs the long form, with MongoDB's own settings."""
+
 import pytest
 import set_failures
 from conftest import BUILD
