@@ -22,60 +22,65 @@ import threading
 CHUNK = 65536
 
 
-def inode_of(port):
-    """Of the client's socket whose local port this is."""
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        for line in table.readlines()[1:]:
-            cells = line.split()
-            if int(cells[1].split(":")[1], 16) == port and cells[3] == "01":
-                return cells[9]
-    return None
-
-
-def has_socket(pid, inode):
+def inodes_of(pid):
+    """Of the sockets of this process."""
+    found = set()
     try:
         fds = os.listdir(f"/proc/{pid}/fd")
     except OSError:
-        return False
+        return found
     for fd in fds:
         try:
-            if os.readlink(f"/proc/{pid}/fd/{fd}") == f"socket:[{inode}]":
-                return True
+            found.add(
+                os.readlink(f"/proc/{pid}/fd/{fd}").removeprefix("socket:[").removesuffix("]")
+            )
         except OSError:
             pass
-    return False
+    return found
+
+
+def owners(pids):
+    """Local port -> number of the process that has a connection from there. Reads long tables, so
+    it is asked only while there is a cut."""
+    inodes = {inode: i for i, pid in enumerate(pids) if pid for inode in inodes_of(pid)}
+    found = {}
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        for line in table.readlines()[1:]:
+            cells = line.split()
+            if cells[3] == "01" and cells[9] in inodes:
+                found[int(cells[1].split(":")[1], 16)] = inodes[cells[9]]
+    return found
+
+
+class Connection:
+    def __init__(self, member, port):
+        self.member, self.port = member, port
+        self.who = None  # the member that made it; None: a client, or nobody asked yet
 
 
 class Net:
     def __init__(self, pairs):
         self.pairs = pairs
         self.pids = [0] * len(pairs)
+        self.connections = set()
         self.groups = []  # of member numbers; empty: no cut
         self.servers = [None] * len(pairs)
         self.changed = asyncio.Event()  # set and replaced at each change of the groups
 
-    def member_at(self, port):
-        """The number of the member that connects from this port. None: a client."""
-        inode = inode_of(port)
-        for i, pid in enumerate(self.pids):
-            if pid and inode is not None and has_socket(pid, inode):
-                return i
-        return None
-
-    def is_cut(self, a, b):
-        if a is None or a == b or not self.groups:
+    def is_cut(self, c):
+        if c.who is None or c.who == c.member or not self.groups:
             return False
-        return not any(a in g and b in g for g in self.groups)
+        return not any(c.who in g and c.member in g for g in self.groups)
 
-    async def way_is_open(self, a, b):
-        while self.is_cut(a, b):
+    async def way_is_open(self, c):
+        while self.is_cut(c):
             await self.changed.wait()
 
-    async def pump(self, reader, writer, a, b):
+    async def pump(self, reader, writer, c):
         try:
             while True:
                 data = await reader.read(CHUNK)
-                await self.way_is_open(a, b)
+                await self.way_is_open(c)
                 if not data:
                     break
                 writer.write(data)
@@ -84,20 +89,24 @@ class Net:
             pass
 
     async def serve(self, member, reader, writer):
-        who = self.member_at(writer.get_extra_info("peername")[1])
-        await self.way_is_open(who, member)
+        c = Connection(member, writer.get_extra_info("peername")[1])
+        if self.groups:
+            c.who = owners(self.pids).get(c.port)
+        self.connections.add(c)
         up_writer = None
         try:
+            await self.way_is_open(c)
             up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.pairs[member][1])
             ways = [
-                asyncio.ensure_future(self.pump(reader, up_writer, who, member)),
-                asyncio.ensure_future(self.pump(up_reader, writer, who, member)),
+                asyncio.ensure_future(self.pump(reader, up_writer, c)),
+                asyncio.ensure_future(self.pump(up_reader, writer, c)),
             ]
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
             for way in ways:
                 way.cancel()
         except OSError:
             pass
+        self.connections.discard(c)
         for w in (writer, up_writer):
             if w is not None:
                 w.transport.abort()
@@ -120,6 +129,9 @@ class Net:
             self.pids = [int(w) for w in words]
         elif verb in ("cut", "mend"):
             self.groups = [{int(c) for c in w} for w in words]
+            at = owners(self.pids) if self.groups else {}
+            for c in self.connections:
+                c.who = at.get(c.port)
             was, self.changed = self.changed, asyncio.Event()
             was.set()
         elif verb == "listen":
