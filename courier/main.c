@@ -15,10 +15,10 @@
 #include <uv.h>
 
 #include "base/clock.h"
-#include "base/conf.h"
+#include "site/conf.h"
 #include "base/hex.h"
 #include "base/log.h"
-#include "base/metrics.h"
+#include "site/metrics.h"
 #include "base/notify.h"
 #include "base/privilege.h"
 #include "courier/post.h"

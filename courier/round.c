@@ -9,7 +9,7 @@
 #include <uthash.h>
 
 #include "base/log.h"
-#include "base/metrics.h"
+#include "site/metrics.h"
 #include "courier/name_set.h"
 #include "delivery/outbox.h"
 #include "delivery/webhook.h"

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
-#include "base/conf.h"
+#include "site/conf.h"
 #include "store/store.h"
 
 enum { ROUND_POLL_MS = 5000 };

@@ -3,9 +3,9 @@
 
 #include <stdbool.h>
 
-#include "base/conf.h"
+#include "site/conf.h"
 #include "base/error.h"
-#include "base/limit.h"
+#include "site/limit.h"
 
 struct sweeper;
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/conf.h"
+#include "site/conf.h"
 #include "fcgi/gate.h"
 #include "fcgi/reply.h"
 #include "fcgi/request.h"

@@ -1,7 +1,7 @@
 /* Who asks: the configured caller whose token the request carries. */
 #pragma once
 
-#include "base/conf.h"
+#include "site/conf.h"
 
 /* Compares with every caller's tokens, in constant time, so that the time says nothing. NULL: there
  * is no "Bearer TOKEN", or no caller has it. */

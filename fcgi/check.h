@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/limit.h"
+#include "site/limit.h"
 #include "json/field.h"
 
 enum field_code check_alnum(const char *text, const void *ctx);		/* cid, tid */

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
-#include "base/metrics.h"
+#include "site/metrics.h"
 #include "fcgi/call.h"
 #include "fcgi/caller.h"
 #include "fcgi/route.h"

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
-#include "base/conf.h"
+#include "site/conf.h"
 #include "base/error.h"
 
 struct edge;

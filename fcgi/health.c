@@ -3,7 +3,7 @@
 #include "fcgi/health.h"
 
 #include "base/clock.h"
-#include "base/metrics.h"
+#include "site/metrics.h"
 #include "fcgi/call.h"
 #include "fcgi/metrics_page.h"
 #include "fcgi/openapi.h"

@@ -15,7 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/metrics.h"
+#include "site/metrics.h"
 #include "base/notify.h"
 #include "fcgi/worker.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/metrics.h"
+#include "site/metrics.h"
 #include "json/strict.h"
 
 /* 0 where the queue, an older one, does not tell it. */

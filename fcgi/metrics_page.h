@@ -1,4 +1,4 @@
-/* GET /metrics: what the site's programs counted (base/metrics.h), and what the queue tells of
+/* GET /metrics: what the site's programs counted (site/metrics.h), and what the queue tells of
  * itself now. */
 #pragma once
 
@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/conf.h"
+#include "site/conf.h"
 #include "queue/client/queue.h"
 
 /* Always a page in *out; false: something is missing on it, err says what. */

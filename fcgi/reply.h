@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/conf.h"
+#include "site/conf.h"
 #include "fcgi/problem.h"
 #include "fcgi/request.h"
 #include "flow/flow.h"

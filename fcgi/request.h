@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
-#include "base/conf.h"
+#include "site/conf.h"
 #include "fcgi/verdict.h"
 #include "flow/flow.h"
 #include "json/field.h"

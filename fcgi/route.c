@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/conf.h"
+#include "site/conf.h"
 #include "fcgi/handlers.h"
 #include "fcgi/health.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/buf.h"
-#include "base/conf.h"
+#include "site/conf.h"
 #include "booking/interval.h"
 #include "json/field.h"
 

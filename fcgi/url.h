@@ -2,7 +2,7 @@
  * there: only the site's own are accepted. */
 #pragma once
 
-#include "base/conf.h"
+#include "site/conf.h"
 #include "json/field.h"
 
 /* The URL must be absolute https with an ASCII host. http is allowed to loopback hosts, and with

@@ -19,7 +19,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/metrics.h"
+#include "site/metrics.h"
 #include "fcgi/gate.h"
 #include "fcgi/call.h"
 #include "fcgi/edge.h"

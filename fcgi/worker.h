@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "base/conf.h"
+#include "site/conf.h"
 
 /* Serves until SIGTERM, SIGINT, SIGUSR1 or SIGHUP, and finishes the current request first. *beat is
  * when the current request began (boot clock, ms; 0: idle), for the master; beat may be NULL.

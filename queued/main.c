@@ -8,9 +8,9 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
-#include "base/conf.h"
+#include "site/conf.h"
 #include "base/log.h"
-#include "base/metrics.h"
+#include "site/metrics.h"
 #include "base/notify.h"
 #include "base/privilege.h"
 #include "booking/hold_table.h"

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/limit.h"
+#include "site/limit.h"
 #include "sim/state.h"
 
 enum call { CALL_READY, CALL_APPROVE, CALL_CANCEL, CALL_ORDER, CALL_PAGE, CALL__MAX };

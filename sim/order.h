@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <uthash.h>
 
-#include "base/limit.h"
+#include "site/limit.h"
 
 enum { SIM_ID_CAP = 21, PAGE_ID_CAP = 65, WINDOW_MS = 15 * 60 * 1000 };
 

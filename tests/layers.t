@@ -4,30 +4,30 @@
 src=${srcdir:-.}
 LC_ALL=C
 export LC_ALL
-layers="base json booking money queue store provider delivery flow operate"
+layers="base site json booking money queue store provider delivery flow operate"
 programs="fcgi queued courier ctl sim"
 may_use() {
 	case $1 in
 	base) ;;
-	booking | json) echo "base" ;;
-	money) echo "base json" ;;
-	queue) echo "base booking" ;;
-	store | provider) echo "base money json" ;;
-	delivery) echo "base money json store" ;;
-	flow) echo "base booking money queue json store provider delivery" ;;
-	operate) echo "base booking money queue json store provider delivery flow" ;;
-	fcgi) echo "base json booking queue provider flow" ;;
-	queued) echo "base booking queue" ;;
-	courier) echo "base queue store provider delivery flow" ;;
-	ctl) echo "base json booking queue provider delivery flow operate" ;;
-	sim) echo "base json" ;;	# written from KakaoPay's documents, not from our client
+	site) echo "base" ;;
+	booking | json) echo "base site" ;;
+	money) echo "base site json" ;;
+	queue) echo "base site booking" ;;
+	store | provider) echo "base site money json" ;;
+	delivery) echo "base site money json store" ;;
+	flow) echo "base site booking money queue json store provider delivery" ;;
+	operate) echo "base site booking money queue json store provider delivery flow" ;;
+	fcgi) echo "base site json booking queue provider flow" ;;
+	queued) echo "base site booking queue" ;;
+	courier) echo "base site queue store provider delivery flow" ;;
+	ctl) echo "base site json booking queue provider delivery flow operate" ;;
+	sim) echo "base site json" ;;	# written from KakaoPay's documents, not from our client
 	esac
 }
 
 # Files that need each other: a .c and its .h are one file here. The known circles, one in a line. Take out what you mend; nothing
 # is added.
-known="lib/base/log lib/base/metrics
-lib/base/conf lib/base/conf_safe
+known="lib/site/conf lib/site/conf_safe
 lib/store/backend lib/store/shape lib/store/store
 "
 

@@ -10,7 +10,6 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/metrics.h"
 #include "base/text.h"
 
 static const char *const level_names[] = {
@@ -22,6 +21,7 @@ static const char *const level_names[] = {
 
 static const char *log_prog = "roompay";
 static const char *log_request;
+static void (*log_count)(const char *event);	/* NULL: nobody counts */
 static enum log_level log_max = LOG_LEVEL_INFO;
 static pid_t own_pid;		/* 0: log_open was not called */
 
@@ -47,15 +47,10 @@ log_set_request(const char *request_id)
 	log_request = request_id;
 }
 
-bool
-log_level_parse(const char *word, enum log_level *level)
+void
+log_count_errors(void (*count)(const char *event))
 {
-	for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++)
-		if (strcmp(word, level_names[i]) == 0) {
-			*level = (enum log_level)i;
-			return true;
-		}
-	return false;
+	log_count = count;
 }
 
 enum { LOGFMT_ROOM = 4000, JSON_ROOM = 3500 };
@@ -152,8 +147,8 @@ log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs,
 	int saved = errno;
 	ssize_t done;
 
-	if (level == LOG_LEVEL_ERROR)
-		metrics_count(METRIC_EVENTS, event, NULL);
+	if (level == LOG_LEVEL_ERROR && log_count != NULL)
+		log_count(event);
 	if (level > log_max)
 		return;
 	clock_format_iso(clock_wall_ms(), ts);

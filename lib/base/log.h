@@ -31,6 +31,7 @@ void log_open(const char *prog, enum log_level level);
 enum log_format { LOG_AS_LOGFMT, LOG_AS_JSON };
 enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };	/* syslog(3), facility daemon: the journal of systemd takes it, too */
 void log_shape(enum log_format format, enum log_target target);	/* logfmt on stderr where it was never called */
+/* Hears of each line of level error, by its event, also where the level keeps it out of the log. NULL: nobody does. */
+void log_count_errors(void (*count)(const char *event));
 void log_set_request(const char *request_id);	/* kept by reference; NULL: none. Added as req= to each line */
 void log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs, size_t n);
-bool log_level_parse(const char *word, enum log_level *level);	/* error warn info debug */

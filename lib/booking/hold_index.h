@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/limit.h"
+#include "site/limit.h"
 #include "booking/hash.h"
 #include "booking/heap.h"
 #include "booking/hold_record.h"

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/limit.h"
+#include "site/limit.h"
 
 /* Which optional parts a change has. */
 enum { HAS_TID = 1, HAS_ANSWER = 2, HAS_KEY = 4, HAS_TRIES = 8, HAS_GRANT = 16, HAS__ALL = 31 };

@@ -34,7 +34,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/limit.h"
+#include "site/limit.h"
 #include "booking/hold.h"
 #include "booking/interval.h"
 

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/conf.h"
+#include "site/conf.h"
 #include "base/error.h"
 #include "booking/interval.h"
 #include "provider/provider.h"

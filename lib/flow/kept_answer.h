@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/limit.h"
+#include "site/limit.h"
 #include "flow/flow.h"
 
 /* wall_offset_ms: of the wall clock from the boot clock now. expiresAt must come out equal each time, so it is kept with the answer.

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/metrics.h"
+#include "site/metrics.h"
 #include "delivery/outbox.h"
 #include "flow/attempt.h"
 #include "flow/follow.h"

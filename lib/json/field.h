@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/limit.h"
+#include "site/limit.h"
 
 struct json_object;
 

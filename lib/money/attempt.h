@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "base/limit.h"
+#include "site/limit.h"
 
 struct attempt {
 	char cid[CID_CAP];

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/limit.h"
+#include "site/limit.h"
 #include "money/payment.h"
 
 enum ledger_kind {	/* what happened; the word in the store */

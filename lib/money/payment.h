@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/limit.h"
+#include "site/limit.h"
 
 struct amount {		/* KRW */
 	int64_t total, tax_free, vat, point, discount;

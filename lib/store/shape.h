@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/limit.h"
+#include "site/limit.h"
 
 enum column_type {
 	COLUMN_STR,	/* char[cap] */

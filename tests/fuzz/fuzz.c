@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/conf.h"
+#include "site/conf.h"
 #include "base/log.h"
 #include "booking/hold_record.h"
 #include "booking/hold_table.h"

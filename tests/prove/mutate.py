@@ -54,7 +54,7 @@ MUTANTS = [
     ("the end of a chain for refunds", "lib/flow/refund.c", "\tif (!order_has_room(&r->chain, LK_REFUNDING, r->rq->tid)) {", "\tif (false) {", FLOW),
     ("refunds that come to nothing in a minute", "lib/flow/refund.c", "\tif (is_too_often(r))\n\t\treturn DONE;\n", "\t(void)is_too_often;\n", FLOW),
     ("the courier lets a send again rest", "lib/flow/settle_plan.c", "f->at != SETTLE_SEND ? 0 : f->sends_before < 2 ? f->sends_before : 2;", "0;", "tests/unit/test_settle"),
-    ("class N on a second send", "lib/flow/approve.c", "ko == KO_UNKNOWN || ap->unsettled)", "ko == KO_UNKNOWN)", FLOW),
+    ("class N on a second send", "lib/flow/approve.c", "ko == PO_UNKNOWN || ap->unsettled)", "ko == PO_UNKNOWN)", FLOW),
     ("inquiry before a second send", "lib/flow/approve.c", "return ap->unsettled ? settle_first(ap, n) : send_approve(ap, n);", "(void)settle_first;\n\treturn send_approve(ap, n);", FLOW),
     ("window check before the send", "lib/provider/kakaopay/kakaopay.c", "\tif (now >= c->deadline_boot_ms || now >= c->window_boot_ms) {", "\tif (now >= c->deadline_boot_ms) {", "tests/unit/test_kakaopay"),
     ("the timer that ends a stopped worker", "lib/provider/kakaopay/kakaopay.c", "\t\tif (!guard_arm(c->deadline_boot_ms + GUARD_AFTER_MS, err))\n\t\t\treturn false;\n", "\t\t(void)guard_arm;\n", "tests/unit/test_kakaopay"),

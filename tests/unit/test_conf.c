@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "base/conf.h"
+#include "site/conf.h"
 
 static char dir[] = "/tmp/roompay-test-conf-XXXXXX";
 static char path[64], key[64];

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/guard.h"
 #include "base/log.h"
-#include "base/metrics.h"
+#include "site/metrics.h"
 #include "provider/kakaopay/exchange.h"
 #include "provider/kakaopay/message.h"
 #include "provider/kakaopay/outcome.h"

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "base/conf.h"
+#include "site/conf.h"
 #include "base/error.h"
 #include "provider/provider.h"
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "base/conf.h"
+#include "site/conf.h"
 #include "provider/provider.h"
 
 enum message_call { MC_READY, MC_APPROVE, MC_ORDER, MC_CANCEL, MC__MAX };

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/limit.h"
+#include "site/limit.h"
 #include "booking/hold_table.h"
 #include "queue/wire/order_entry.h"
 

@@ -20,7 +20,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/limit.h"
+#include "site/limit.h"
 #include "queue/disk/disk_io.h"
 #include "queue/disk/journal_format.h"
 

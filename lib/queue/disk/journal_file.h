@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/limit.h"
+#include "site/limit.h"
 #include "queue/disk/disk_io.h"
 #include "queue/disk/journal_format.h"
 

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "base/limit.h"
+#include "site/limit.h"
 #include "booking/hold.h"
 
 struct order_entry {

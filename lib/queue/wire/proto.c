@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/limit.h"
+#include "site/limit.h"
 
 enum type { TEXT, NUMBER };
 

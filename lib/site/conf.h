@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "base/limit.h"
+#include "site/limit.h"
 #include "base/log.h"
 #include "base/secret.h"
 

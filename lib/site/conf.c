@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "base/conf.h"
+#include "site/conf.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/conf_safe.h"
+#include "site/conf_safe.h"
 
 #include "base/loopback.h"
 

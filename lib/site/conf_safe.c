@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "base/conf_safe.h"
+#include "site/conf_safe.h"
 
 #include <stdio.h>
 #include <string.h>

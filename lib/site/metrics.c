@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "base/metrics.h"
+#include "site/metrics.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -141,6 +141,12 @@ open_mine(const char *dir, enum metrics_program program, struct error *err)
 	return mine != NULL || error_set(err, ERR_INPUT, "%s cannot be made", path);
 }
 
+static void
+count_error(const char *event)
+{
+	metrics_count(METRIC_EVENTS, event, NULL);
+}
+
 void
 metrics_open(const char *dir, enum metrics_program program)
 {
@@ -149,6 +155,8 @@ metrics_open(const char *dir, enum metrics_program program)
 	metrics_close();
 	if (dir[0] != '\0' && !open_mine(dir, program, &err))
 		log_event(LOG_LEVEL_WARN, "nothing_is_counted", KV_ERR(&err));
+	if (mine != NULL)
+		log_count_errors(count_error);
 }
 
 void
@@ -157,6 +165,7 @@ metrics_close(void)
 	if (mine != NULL)
 		munmap(mine, sizeof(*mine));
 	mine = NULL;
+	log_count_errors(NULL);
 }
 
 static void

@@ -1,7 +1,7 @@
 /* Settings that would let people in: each is a mistake, although every key by itself is well formed. No I/O. */
 #pragma once
 
-#include "base/conf.h"
+#include "site/conf.h"
 
 /* Who is told. title: the section as the file writes it, "caller web"; key: NULL, or the key. */
 struct conf_complaint {
