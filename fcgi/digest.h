@@ -1,5 +1,5 @@
-/* SHA-256. Each process looks the algorithm up in libcrypto once: that costs more than a hash. Use it
- * only after fork. */
+/* SHA-256. Each process looks the algorithm up in libcrypto once: that costs more than a hash. Use
+ * it only after fork. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* Are queue and store reachable, and do they belong together? If not, the worker still answers
  * refusals, replays and health checks, and tells the other requests the reason. It looks again when
- * requests come, at most once a second. Once open, the gate stays open: from then on queue and store
- * report their own failures. It closes again when the queue turns out to be another one, or one that
- * was not admitted yet. */
+ * requests come, at most once a second. Once open, the gate stays open: from then on queue and
+ * store report their own failures. It closes again when the queue turns out to be another one, or
+ * one that was not admitted yet. */
 #pragma once
 
 #include <stdint.h>

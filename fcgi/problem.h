@@ -11,8 +11,8 @@
 
 enum language { LANGUAGE_KO, LANGUAGE_EN, LANGUAGE__MAX };
 
-/* The language that the header prefers (RFC 9110, section 12.5.4). Korean if it prefers both equally
- * or neither, or is NULL. */
+/* The language that the header prefers (RFC 9110, section 12.5.4). Korean if it prefers both
+ * equally or neither, or is NULL. */
 enum language language_choose(const char *accept_language);
 const char *language_tag(enum language l);
 

@@ -44,12 +44,13 @@ static const struct field_rule remove_rules[] = {
 	{ "tid",    FIELD_STR, false, 1,  20,  SUB_AT(remove_form, rq.tid),     check_alnum },
 };
 
+#define REFUND_AT(member) FIELD_AT(flow_refund_request, member)
 static const struct field_rule refund_rules[] = {
-	{ "tid",                    FIELD_STR, true,  1, 20,      FIELD_AT(flow_refund_request, tid),            check_alnum },
-	{ "refundId",               FIELD_STR, true,  1, 64,      FIELD_AT(flow_refund_request, refund_id),      check_name },
-	{ "cancel_amount",          FIELD_INT, false, 1, MAX_WON, FIELD_AT(flow_refund_request, asked.amount),   NULL },
-	{ "cancel_tax_free_amount", FIELD_INT, false, 0, MAX_WON, FIELD_AT(flow_refund_request, asked.tax_free), NULL },
-	{ "reason",                 FIELD_STR, true,  1, 100,     FIELD_AT(flow_refund_request, reason),         NULL },
+	{ "tid",                    FIELD_STR, true,  1, 20,      REFUND_AT(tid), check_alnum },
+	{ "refundId",               FIELD_STR, true,  1, 64,      REFUND_AT(refund_id), check_name },
+	{ "cancel_amount",          FIELD_INT, false, 1, MAX_WON, REFUND_AT(asked.amount), NULL },
+	{ "cancel_tax_free_amount", FIELD_INT, false, 0, MAX_WON, REFUND_AT(asked.tax_free), NULL },
+	{ "reason",                 FIELD_STR, true,  1, 100,     REFUND_AT(reason), NULL },
 };
 /* clang-format on */
 
@@ -126,7 +127,7 @@ static const struct field_rule room_rules[] = {
 };
 
 static const struct field_rule order_rules[] = {
-	{ "cid",              FIELD_STR, true, 10, 10,  FIELD_AT(request_order, cid),   check_alnum },
+	{ "cid",              FIELD_STR, true, 10, 10,  FIELD_AT(request_order, cid), check_alnum },
 	{ "partner_order_id", FIELD_STR, true, 1,  100, FIELD_AT(request_order, order), NULL },
 };
 /* clang-format on */
@@ -221,16 +222,17 @@ check_cursor(const char *text, const void *ctx)
 }
 
 /* clang-format off */
-#define HISTORY_AT(member) offsetof(struct history_form, member), sizeof(((struct history_form *)0)->member)
+#define HISTORY_AT(member) \
+	offsetof(struct history_form, member), sizeof(((struct history_form *)0)->member)
 static const struct field_rule history_rules[] = {
-	{ "userId",           FIELD_STR, false, 1,  100, HISTORY_AT(rq.h.user_id),          NULL },
+	{ "userId",           FIELD_STR, false, 1,  100, HISTORY_AT(rq.h.user_id), NULL },
 	{ "partner_order_id", FIELD_STR, false, 1,  100, HISTORY_AT(rq.h.partner_order_id), NULL },
-	{ "cid",              FIELD_STR, false, 10, 10,  HISTORY_AT(rq.cid),                check_alnum },
-	{ "roomId",           FIELD_STR, false, 24, 24,  HISTORY_AT(room),                  check_room },
-	{ "from",             FIELD_STR, false, 10, 39,  HISTORY_AT(from),                  check_when },
-	{ "to",               FIELD_STR, false, 10, 39,  HISTORY_AT(to),                    check_when },
-	{ "limit",            FIELD_STR, false, 1,  39,  HISTORY_AT(limit),                 check_limit },
-	{ "cursor",           FIELD_STR, false, 1,  43,  HISTORY_AT(cursor),                check_cursor },
+	{ "cid",              FIELD_STR, false, 10, 10,  HISTORY_AT(rq.cid), check_alnum },
+	{ "roomId",           FIELD_STR, false, 24, 24,  HISTORY_AT(room), check_room },
+	{ "from",             FIELD_STR, false, 10, 39,  HISTORY_AT(from), check_when },
+	{ "to",               FIELD_STR, false, 10, 39,  HISTORY_AT(to), check_when },
+	{ "limit",            FIELD_STR, false, 1,  39,  HISTORY_AT(limit), check_limit },
+	{ "cursor",           FIELD_STR, false, 1,  43,  HISTORY_AT(cursor), check_cursor },
 };
 /* clang-format on */
 enum { N_HISTORY_RULES = sizeof(history_rules) / sizeof(history_rules[0]), N_OWNER_RULES = 2 };

@@ -23,8 +23,8 @@ struct request_ready {
 	    *token;
 	char top_user[USER_CAP];	/* userId beside userInfo */
 };
-/* *out is complete only with REQUEST_OK. Whether the merchant exists, and may be used by this caller,
- * is for the handler to ask. Call request_ready_clear in every case. */
+/* *out is complete only with REQUEST_OK. Whether the merchant exists, and may be used by this
+ * caller, is for the handler to ask. Call request_ready_clear in every case. */
 enum request_verdict request_read_ready(const struct conf *conf, const char *body, size_t len,
     struct request_ready *out, struct field_errors *errors, struct error *err);
 void request_ready_clear(struct request_ready *r);
@@ -62,8 +62,8 @@ struct request_history {	/* GET /payments, GET /payments/{tid} */
 	char cid[CID_CAP];		/* "": any of the caller's */
 };
 enum { HISTORY_LIMIT = 50, HISTORY_LIMIT_MAX = 100 };
-/* needs_owner: userId or partner_order_id is required. pages: from, to, roomId, cursor and limit are
- * allowed, too. */
+/* needs_owner: userId or partner_order_id is required. pages: from, to, roomId, cursor and limit
+ * are allowed, too. */
 enum request_verdict request_read_history(const char *query, bool needs_owner, bool pages,
     struct request_history *out, struct field_errors *errors);
 /* The cursor of the page that follows this payment. */

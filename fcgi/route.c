@@ -12,20 +12,20 @@
 
 /* clang-format off */
 static const struct route routes[] = {
-	{ "POST", "/payReady",             ROLE_GATEWAY,                    handle_ready,   "payReady", false },
-	{ "POST", "/payRead",              ROLE_GATEWAY,                    handle_ready,   "payReady", false },
-	{ "POST", "/inspectQueue",         ROLE_GATEWAY,                    handle_ready,   "payReady", false },
-	{ "POST", "/approvePayment",       ROLE_GATEWAY,                    handle_approve, "approvePayment", false },
-	{ "POST", "/removePaymentInQueue", ROLE_GATEWAY | ROLE_RESERVATION, handle_remove,  "removePaymentInQueue", false },
-	{ "POST", "/cancelPayment",        ROLE_REFUND | ROLE_OPERATOR,     handle_refund,  "cancelPayment", false },
-	{ "GET",  "/orders",               ROLE_GATEWAY | ROLE_OPERATOR,    handle_orders,  "orders", false },
-	{ "GET",  "/payments",             ROLE_GATEWAY | ROLE_OPERATOR,    handle_payments, "payments", false },
-	{ "GET",  "/payments/",            ROLE_GATEWAY | ROLE_OPERATOR,    handle_payment, "payment", false },
-	{ "GET",  "/queue",                ROLE_GATEWAY | ROLE_OPERATOR,    handle_queue,   "queue", false },
-	{ "GET",  "/metrics",              ROLE_OPERATOR,                   handle_metrics, "metrics", true },
-	{ "GET",  "/openapi.json",         0,                               handle_openapi, "openapi", false },
-	{ "GET",  "/livez",                0,                               handle_livez,   "livez", false },
-	{ "GET",  "/readyz",               ROLE_OPERATOR,                   handle_readyz,  "readyz", false },
+	{ "POST", "/payReady",             ROLE_GATEWAY,                      handle_ready, "payReady", false },
+	{ "POST", "/payRead",              ROLE_GATEWAY,                      handle_ready, "payReady", false },
+	{ "POST", "/inspectQueue",         ROLE_GATEWAY,                      handle_ready, "payReady", false },
+	{ "POST", "/approvePayment",       ROLE_GATEWAY,                      handle_approve, "approvePayment", false },
+	{ "POST", "/removePaymentInQueue", ROLE_GATEWAY | ROLE_RESERVATION,   handle_remove, "removePaymentInQueue", false },
+	{ "POST", "/cancelPayment",        ROLE_REFUND | ROLE_OPERATOR,       handle_refund, "cancelPayment", false },
+	{ "GET",  "/orders",               ROLE_GATEWAY | ROLE_OPERATOR,      handle_orders, "orders", false },
+	{ "GET",  "/payments",             ROLE_GATEWAY | ROLE_OPERATOR,      handle_payments, "payments", false },
+	{ "GET",  "/payments/",            ROLE_GATEWAY | ROLE_OPERATOR,      handle_payment, "payment", false },
+	{ "GET",  "/queue",                ROLE_GATEWAY | ROLE_OPERATOR,      handle_queue, "queue", false },
+	{ "GET",  "/metrics",              ROLE_OPERATOR,                     handle_metrics, "metrics", true },
+	{ "GET",  "/openapi.json",         0,                                 handle_openapi, "openapi", false },
+	{ "GET",  "/livez",                0,                                 handle_livez, "livez", false },
+	{ "GET",  "/readyz",               ROLE_OPERATOR,                     handle_readyz, "readyz", false },
 };
 /* clang-format on */
 enum { N_ROUTES = sizeof(routes) / sizeof(routes[0]), PATH_MAX_LEN = 511 };

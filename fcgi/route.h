@@ -18,8 +18,8 @@ struct route {
 };
 
 /* Web servers split a path into SCRIPT_NAME and PATH_INFO in different ways. So both are joined and
- * looked up; then REQUEST_URI without its query is. Any may be NULL. param gets the last part of the
- * path, where the route takes one. Returns NULL where there is no route. */
+ * looked up; then REQUEST_URI without its query is. Any may be NULL. param gets the last part of
+ * the path, where the route takes one. Returns NULL where there is no route. */
 const struct route *route_find(const char *prefix, const char *script_name, const char *path_info,
     const char *request_uri, char param[CALL_PARAM_CAP]);
 /* What Allow says: a GET route serves HEAD, too, and every route answers OPTIONS. */

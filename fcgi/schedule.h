@@ -8,9 +8,9 @@
 
 struct json_object;
 
-/* Reads day (or days), startTime, endTime and roomId of the object at pointer `at`. Its other members
- * are for the calendar. Adds every wrong field to errors. If it adds none, *set is normalized and
- * room_id is in lower case. */
+/* Reads day (or days), startTime, endTime and roomId of the object at pointer `at`. Its other
+ * members are for the calendar. Adds every wrong field to errors. If it adds none, *set is
+ * normalized and room_id is in lower case. */
 void schedule_read(const struct json_object *info, const char *at, const struct conf *conf,
     struct interval_set *set, char room_id[ROOM_CAP], struct field_errors *errors);
 

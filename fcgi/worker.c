@@ -25,9 +25,9 @@
 #include "fcgi/edge.h"
 
 /* libfcgi has no time-outs, and its handling of SIGTERM loses requests. So the signals that end a
- * worker are blocked, except in epoll_pwait. While libfcgi reads or closes, a timer runs: its signal
- * shuts the peer's socket down, and the read ends. A peer that is slow is broken: it is a web server
- * that has already read the whole request. */
+ * worker are blocked, except in epoll_pwait. While libfcgi reads or closes, a timer runs: its
+ * signal shuts the peer's socket down, and the read ends. A peer that is slow is broken: it is a
+ * web server that has already read the whole request. */
 enum { PEER_MS = 1000, START_LIMIT_MS = 3000, ACCEPT_FAILED_MS = 50, LOOK_AGAIN_MS = 500,
 	SOCKET_HOLDS = 4096 /* bytes that a fresh socket takes without a reader */ };
 

@@ -59,8 +59,8 @@ is_digit(const struct scan *s)
 	return s->p < s->end && *s->p >= '0' && *s->p <= '9';
 }
 
-/* An integer in range, whatever its spelling. Anything else, a fraction or a number too large for an
- * int64_t, becomes a double that keeps its text. */
+/* An integer in range, whatever its spelling. Anything else, a fraction or a number too large for
+ * an int64_t, becomes a double that keeps its text. */
 static struct json_object *
 new_number(struct scan *s, const char *text, size_t len)
 {

@@ -1,7 +1,7 @@
-/* A reader of JSON that follows RFC 8259 exactly. json-c only keeps the tree: its own reader accepts
- * duplicate members, single quotes, NaN and overlong UTF-8, and it cuts names at \u0000. Where
- * readers of the RFC may differ, a payment must not: duplicate members, \u0000, lone surrogates, a
- * byte order mark and deep nesting are refused. */
+/* A reader of JSON that follows RFC 8259 exactly. json-c only keeps the tree: its own reader
+ * accepts duplicate members, single quotes, NaN and overlong UTF-8, and it cuts names at \u0000.
+ * Where readers of the RFC may differ, a payment must not: duplicate members, \u0000, lone
+ * surrogates, a byte order mark and deep nesting are refused. */
 #pragma once
 
 #include <stdbool.h>

@@ -788,7 +788,7 @@ all_wrong_fields_in_the_callers_language(void **state)
 	assert_string_equal(member("errors"), "[{\"pointer\":\"/pg_token\",\"code\":\"too-short\",\"detail\":\"This is too short.\"},"
 	    "{\"pointer\":\"/userId\",\"code\":\"required\",\"detail\":\"This member is required.\"},"
 	    "{\"pointer\":\"/roomId\",\"code\":\"too-short\",\"detail\":\"This is too short.\"},"
-	    "{\"pointer\":\"/y\",\"code\":\"unknown-member\",\"detail\":\"There is no such member.\"}]");
+	    "{\"pointer\":\"/y\",\"code\":\"unknown-member\",\"detail\":\"This member is unknown.\"}]");
 	assert_string_equal(member("title"), "\"Invalid fields\"");
 	expect_header("Content-Language: en");
 	rq.accept_language = NULL;
