@@ -94,8 +94,8 @@ static const struct ending cannot_listen = {
 static const struct ending cannot_use_journal = {
 	.event = "cannot_use_journal",
 	.meaning = "no queue: nobody can open or confirm a payment; no payment is lost",
-	.todo = "roompayctl journal check names the damage; put no older copy back; if the journal cannot "
-	    "be read any more, see the operations guide, section 5",
+	.todo = "roompayctl journal check names the damage; put no older copy back; if the journal "
+	    "cannot be read any more, see the operations guide, section 5",
 };
 static const struct ending stopped_without_answering = {
 	.event = "stopped_without_answering",

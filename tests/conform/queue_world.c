@@ -132,7 +132,7 @@ setup_daemon(void **state)
 	write_conf(f, "max_calls_ready = 4\nmax_calls = 6");
 	start_daemon(f);
 	f->q = queue_open_unix(f->socket);
-	/* a new queue is closed; one of a new site is admitted by whoever greets it first */
+	/* a new queue is closed until it is admitted */
 	return f->q == NULL || !queue_admit(f->q, false, 0, soon(), &f->a, &f->err) ||
 	    f->a.code != HA_OK ? -1 : 0;
 }

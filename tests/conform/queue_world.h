@@ -1,6 +1,6 @@
 /*
- * What the queue's conformance tests stand on: a queue in memory, or a real daemon with its journal
- * in a directory of its own ($ROOMPAY_QUEUED: the program), and other clients of it by hand.
+ * For the conformance tests of the queue: a queue in memory, or a real daemon ($ROOMPAY_QUEUED)
+ * with its journal in a directory of its own, and other clients that speak the protocol by hand.
  */
 #pragma once
 
@@ -47,16 +47,16 @@ void remove_tree(const char *dir);
 void start_daemon(struct fixture *f);
 int end_daemon(struct fixture *f, int signum);		/* returns its wait status */
 int exit_code(pid_t pid);	/* of one that cannot start; -1: it did not end within 5 s */
-/* No file of the daemon may grow beyond this: its disk is full. */
+/* A full disk: no file of the daemon may grow beyond this. */
 void limit_files(struct fixture *f, rlim_t bytes);
 
 /* ---- asking through the client library; answers in f->a */
 
-int64_t soon(void);		/* a deadline that is far enough */
+int64_t soon(void);		/* a deadline that is far enough away */
 struct hold_request request(const char *user, const char *order, const char *set,
     const char *fingerprint);
 void expect(struct fixture *f, bool done, enum hold_answer_code code, const char *what);
-/* Holds and opens: returns the id. */
+/* Holds, says ready, and returns the id. */
 uint64_t open_hold(struct fixture *f, const char *user, const char *order, const char *set,
     const char *tid);
 uint64_t approve(struct fixture *f, uint64_t id, int64_t n);	/* returns the token */
@@ -69,6 +69,7 @@ void say(int fd, const char *text);
 void say_hold(int fd, const char *tag, const char *user, const char *order, const char *set,
     const char *fingerprint, int64_t wait_ms);
 bool is_readable(int fd, int timeout_ms);
-/* One line within 3 s, without LF; "": the connection was closed. Takes nothing of the next line. */
+/* One line within 3 s, without LF; "": the connection was closed. Takes nothing of the next
+ * line. */
 const char *hear(int fd);
 void expect_line(int fd, const char *begins);

@@ -4,7 +4,7 @@
 #include "queue_world.h"
 
 static void
-a_hold_is_granted_and_shown_whole(struct fixture *f)
+a_granted_hold_is_shown_with_all_its_fields(struct fixture *f)
 {
 	struct hold_request rq = request("u 1", "o=1", "600-720,3420-3480", "f1");
 	int64_t now = clock_boot_ms();
@@ -39,7 +39,7 @@ an_equal_request_gets_the_same_answer_again(struct fixture *f)
 }
 
 static void
-overlapping_times_are_refused_with_the_overlap_only(struct fixture *f)
+a_refusal_shows_only_the_overlapping_parts(struct fixture *f)
 {
 	struct hold_request rq = request("u2", "o2", "660-780,3420-3480", "f2");
 
@@ -49,7 +49,7 @@ overlapping_times_are_refused_with_the_overlap_only(struct fixture *f)
 	assert_int_equal(f->a.conflicts.iv[0].start, 660);
 	assert_int_equal(f->a.conflicts.iv[0].end, 720);
 	assert_true(f->a.retry_ms > 0);
-	assert_int_equal(f->a.hold.id, 0);	/* never who */
+	assert_int_equal(f->a.hold.id, 0);	/* it does not say whose they are */
 	rq = request("u2", "o2", "720-780", "f2");
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "right after it");
 }
@@ -70,19 +70,20 @@ assert_empty(const struct queue_answer *a)
 }
 
 static void
-nothing_that_stood_there_before_is_left_in_an_answer(struct fixture *f)
+an_answer_has_nothing_of_the_one_before_it(struct fixture *f)
 {
 	memset(&f->a, 0xa5, sizeof(f->a));
 	expect(f, queue_find(f->q, FIND_PLACE, "u1", ROOM, soon(), &f->a, &f->err), HA_NO_HOLD,
 	    "nobody");
 	assert_empty(&f->a);
 	memset(&f->a, 0xa5, sizeof(f->a));
-	assert_false(queue_find(f->q, FIND_PLACE, "", ROOM, soon(), &f->a, &f->err));	/* no request of the protocol */
+	/* an invalid request */
+	assert_false(queue_find(f->q, FIND_PLACE, "", ROOM, soon(), &f->a, &f->err));
 	assert_empty(&f->a);
 }
 
 static void
-a_replacement_swaps_when_it_is_ready_and_leaves_when_it_fails(struct fixture *f)
+a_replacement_takes_over_when_ready_and_vanishes_when_it_fails(struct fixture *f)
 {
 	uint64_t old = open_hold(f, "u1", "o1", "600-720", "T1"), id;
 	struct hold_request rq = request("u1", "o1", "660-780", "f2");
@@ -112,7 +113,7 @@ a_replacement_swaps_when_it_is_ready_and_leaves_when_it_fails(struct fixture *f)
 }
 
 static void
-an_approved_hold_is_removed_once_and_says_so_again(struct fixture *f)
+an_approved_hold_is_removed_once_and_a_repeat_is_a_replay(struct fixture *f)
 {
 	uint64_t id = open_hold(f, "u1", "o1", "600-720", "T1"), token = approve(f, id, 1);
 	struct hold_request rq = request("u2", "o2", "600-720", "f2");
@@ -144,7 +145,7 @@ an_approved_hold_is_removed_once_and_says_so_again(struct fixture *f)
 }
 
 static void
-a_refused_token_gives_the_hold_back_and_a_ledger_that_is_behind_does_not_get_it(struct fixture *f)
+a_refused_token_restores_the_hold_and_an_old_ledger_does_not_get_it(struct fixture *f)
 {
 	uint64_t id = open_hold(f, "u1", "o1", "600-720", "T1"), token = approve(f, id, 3);
 
@@ -162,7 +163,7 @@ a_refused_token_gives_the_hold_back_and_a_ledger_that_is_behind_does_not_get_it(
 }
 
 static void
-a_gateway_removes_what_is_not_charged(struct fixture *f)
+the_gateway_removes_an_uncharged_hold(struct fixture *f)
 {
 	uint64_t id = open_hold(f, "u1", "o1", "600-720", "T1");
 	struct buf json = BUF_INIT;
@@ -182,7 +183,7 @@ a_gateway_removes_what_is_not_charged(struct fixture *f)
 }
 
 static void
-a_long_list_comes_whole(struct fixture *f)
+a_list_of_several_pages_is_complete(struct fixture *f)
 {
 	struct buf json = BUF_INIT;
 	char user[32], set[1024];
@@ -221,7 +222,7 @@ counts_are_json(struct fixture *f)
 }
 
 static void
-a_poke_is_kept_for_who_watches_later(struct fixture *f)
+a_poke_is_kept_for_a_later_watch(struct fixture *f)
 {
 	bool poked = true;
 
@@ -231,12 +232,12 @@ a_poke_is_kept_for_who_watches_later(struct fixture *f)
 	assert_true(queue_poke(f->q, soon(), &f->err));
 	assert_true(queue_watch(f->q, 5000, &poked, &f->err));
 	assert_true(poked);
-	assert_true(queue_watch(f->q, 20, &poked, &f->err));	/* both were one piece of news */
+	assert_true(queue_watch(f->q, 20, &poked, &f->err));	/* two pokes wake once */
 	assert_false(poked);
 }
 
 static void
-another_queue_than_the_sites_is_not_asked(struct fixture *f)
+only_the_expected_queue_is_asked(struct fixture *f)
 {
 	struct hold_request rq = request("u1", "o1", "600-720", "f1");
 	struct queue_greeting hello;
@@ -252,7 +253,7 @@ another_queue_than_the_sites_is_not_asked(struct fixture *f)
 }
 
 static void
-a_text_that_does_not_fit_is_our_own_mistake(struct fixture *f)
+a_text_that_is_too_long_is_an_internal_error(struct fixture *f)
 {
 	struct hold_request rq = request("u1", "o1", "600-720", "f1");
 	static char attempt[ATTEMPT_MAX + 1];
@@ -267,21 +268,21 @@ a_text_that_does_not_fit_is_our_own_mistake(struct fixture *f)
 	assert_string_equal(f->a.hold.attempt, attempt);
 }
 
-/* Cases for every queue have two names. */
+/* Each case has a test of its own for each queue. */
 #define CASES(X) \
-	X(a_hold_is_granted_and_shown_whole) \
+	X(a_granted_hold_is_shown_with_all_its_fields) \
 	X(an_equal_request_gets_the_same_answer_again) \
-	X(overlapping_times_are_refused_with_the_overlap_only) \
-	X(nothing_that_stood_there_before_is_left_in_an_answer) \
-	X(a_replacement_swaps_when_it_is_ready_and_leaves_when_it_fails) \
-	X(an_approved_hold_is_removed_once_and_says_so_again) \
-	X(a_refused_token_gives_the_hold_back_and_a_ledger_that_is_behind_does_not_get_it) \
-	X(a_gateway_removes_what_is_not_charged) \
-	X(a_long_list_comes_whole) \
+	X(a_refusal_shows_only_the_overlapping_parts) \
+	X(an_answer_has_nothing_of_the_one_before_it) \
+	X(a_replacement_takes_over_when_ready_and_vanishes_when_it_fails) \
+	X(an_approved_hold_is_removed_once_and_a_repeat_is_a_replay) \
+	X(a_refused_token_restores_the_hold_and_an_old_ledger_does_not_get_it) \
+	X(the_gateway_removes_an_uncharged_hold) \
+	X(a_list_of_several_pages_is_complete) \
 	X(counts_are_json) \
-	X(a_poke_is_kept_for_who_watches_later) \
-	X(another_queue_than_the_sites_is_not_asked) \
-	X(a_text_that_does_not_fit_is_our_own_mistake)
+	X(a_poke_is_kept_for_a_later_watch) \
+	X(only_the_expected_queue_is_asked) \
+	X(a_text_that_is_too_long_is_an_internal_error)
 
 #define DEFINE(name) \
 	static void memory_##name(void **state) { name(*state); } \

@@ -1,4 +1,4 @@
-/* Clients and daemons that behave badly: garbage, answers that nobody reads, a daemon that hangs. */
+/* Clients and daemons that misbehave: garbage, answers that nobody reads, a daemon that hangs. */
 #include "config.h"
 
 #include "queue_world.h"
@@ -44,7 +44,7 @@ a_bad_client_loses_only_its_own_connection(void **state)
 }
 
 static void
-who_reads_nothing_is_made_to_wait_and_gets_all_when_he_reads(void **state)
+a_client_that_reads_nothing_waits_and_gets_every_answer_later(void **state)
 {
 	enum { MANY = 3000 };
 	struct fixture *f = *state;
@@ -72,7 +72,7 @@ who_reads_nothing_is_made_to_wait_and_gets_all_when_he_reads(void **state)
 }
 
 static void
-a_thousand_idle_connections_are_no_burden(void **state)
+a_thousand_idle_connections_do_not_disturb(void **state)
 {
 	enum { MANY = 1000 };
 	struct fixture *f = *state;
@@ -103,14 +103,15 @@ a_daemon_that_hangs_is_given_up_within_two_seconds(void **state)
 	assert_in_range(clock_boot_ms() - began, 1900, 2500);
 	began = clock_boot_ms();
 	assert_false(queue_find_tid(f->q, "T1", began + 300, &f->a, &f->err));
-	assert_in_range(clock_boot_ms() - began, 250, 600);	/* the caller's own deadline is nearer */
+	assert_in_range(clock_boot_ms() - began, 250, 600);	/* its own deadline is nearer */
 	kill(f->daemon, SIGCONT);
 	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK, "it works again");
 }
 
-/* A stand-in for the daemon that answers hello and then what it is told to. */
+/* Instead of the daemon, something that answers hello correctly and the next request as it is
+ * told. */
 static void
-an_answer_that_makes_no_sense_is_no_answer(void **state)
+an_invalid_answer_is_answered_unavailable(void **state)
 {
 	static const char *const wrong[] = { "zzzz ok\n", "%s nonsense\n",
 	    "%s ok id=1 state=strange before=held\n", "%s ok\n%s ok\n", "\x01\n",
@@ -165,10 +166,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ON_DAEMON(a_bad_client_loses_only_its_own_connection),
-		ON_DAEMON(who_reads_nothing_is_made_to_wait_and_gets_all_when_he_reads),
-		ON_DAEMON(a_thousand_idle_connections_are_no_burden),
+		ON_DAEMON(a_client_that_reads_nothing_waits_and_gets_every_answer_later),
+		ON_DAEMON(a_thousand_idle_connections_do_not_disturb),
 		ON_DAEMON(a_daemon_that_hangs_is_given_up_within_two_seconds),
-		cmocka_unit_test(an_answer_that_makes_no_sense_is_no_answer),
+		cmocka_unit_test(an_invalid_answer_is_answered_unavailable),
 	};
 
 	if (getenv("ROOMPAY_QUEUED") == NULL) {

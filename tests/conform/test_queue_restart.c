@@ -1,4 +1,5 @@
-/* What a daemon keeps, and when it refuses: restarts, a second daemon, who may connect, a full disk. */
+/* What a daemon keeps over restarts, and what it refuses: a second daemon, other users, a full
+ * disk. */
 #include "config.h"
 
 #include "queue_world.h"
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 static void
-a_new_queue_is_closed_and_takes_over_what_it_is_told(void **state)
+a_new_queue_is_closed_and_accepts_holds_from_the_ledger(void **state)
 {
 	struct fixture *f = *state;
 	struct hold_request rq = request("u2", "o2", "630-660", "f2");
@@ -40,7 +41,7 @@ a_new_queue_is_closed_and_takes_over_what_it_is_told(void **state)
 	end_daemon(f, SIGKILL);
 	start_daemon(f);
 	assert_true(queue_hello(f->q, &hello, soon(), &f->err));
-	assert_string_equal(hello.fence, "new");	/* written down */
+	assert_string_equal(hello.fence, "new");	/* it is in the journal */
 	assert_string_equal(hello.order, "o9");
 	assert_int_equal(hello.last_n, 5);
 	expect(f, queue_admit(f->q, false, 50, soon(), &f->a, &f->err), HA_OK, "admitted");
@@ -54,7 +55,7 @@ a_new_queue_is_closed_and_takes_over_what_it_is_told(void **state)
 }
 
 static void
-everything_is_there_after_a_kill(void **state)
+every_hold_is_there_after_kill_9(void **state)
 {
 	struct fixture *f = *state;
 	struct hold_request rq = request("u3", "o3", "600-720", "f3");
@@ -92,7 +93,7 @@ everything_is_there_after_a_kill(void **state)
 }
 
 static void
-an_orderly_end_leaves_no_socket(void **state)
+the_socket_is_removed_at_an_orderly_end(void **state)
 {
 	struct fixture *f = *state;
 	int status;
@@ -103,7 +104,7 @@ an_orderly_end_leaves_no_socket(void **state)
 }
 
 static void
-a_second_daemon_starts_neither_on_the_journal_nor_on_the_socket(void **state)
+a_second_daemon_does_not_start_on_the_same_journal_or_socket(void **state)
 {
 	struct fixture *f = *state;
 	int code;
@@ -123,7 +124,7 @@ a_second_daemon_starts_neither_on_the_journal_nor_on_the_socket(void **state)
 }
 
 static void
-the_socket_is_for_owner_and_group(void **state)
+the_socket_is_open_to_owner_and_group_only(void **state)
 {
 	struct fixture *f = *state;
 	struct stat st;
@@ -133,7 +134,7 @@ the_socket_is_for_owner_and_group(void **state)
 }
 
 static void
-who_is_not_allowed_is_not_served(void **state)
+a_user_who_is_not_allowed_is_not_served(void **state)
 {
 	struct fixture *f = *state;
 	int fd;
@@ -149,7 +150,7 @@ who_is_not_allowed_is_not_served(void **state)
 }
 
 static void
-a_full_disk_refuses_new_holds_and_lets_the_others_end(void **state)
+a_full_disk_refuses_new_holds_and_lets_payments_end(void **state)
 {
 	struct fixture *f = *state;
 	struct hold_request rq = request("u1", "o1", "600-720", "f1");
@@ -161,7 +162,7 @@ a_full_disk_refuses_new_holds_and_lets_the_others_end(void **state)
 	memset(attempt, 'x', ATTEMPT_MAX - 1);
 	attempt[ATTEMPT_MAX - 1] = '\0';
 	ready = open_hold(f, "payer", "paid", "0-10", "T1");
-	limit_files(f, 4 * 1024 * 1024 - 1);	/* a further segment does not fit */
+	limit_files(f, 4 * 1024 * 1024 - 1);	/* no further segment fits */
 	rq.attempt = attempt;
 	while (granted < 2000 && queue_hold(f->q, &rq, soon(), &f->a, &f->err)) {
 		granted++;
@@ -169,7 +170,8 @@ a_full_disk_refuses_new_holds_and_lets_the_others_end(void **state)
 		assert_int_equal(f->a.code, HA_OK);
 		assert_true(queue_fail(f->q, last, false, "", soon(), &f->err));
 	}
-	assert_in_range(granted, 400, 600);	/* the segment in use; the spare is for what was promised */
+	/* the segment in use; the spare is for their ends */
+	assert_in_range(granted, 400, 600);
 	assert_int_equal(f->err.code, ERR_UNAVAILABLE);
 	assert_true(queue_hello(f->q, &hello, soon(), &f->err));
 	assert_string_equal(hello.fence, "no-room");
@@ -207,7 +209,7 @@ each_name(const char *dir, void (*fn)(const char *name, void *ctx), void *ctx)
 }
 
 static void
-a_long_journal_becomes_a_snapshot_while_it_is_served(void **state)
+a_snapshot_replaces_a_long_journal_while_the_daemon_serves(void **state)
 {
 	struct fixture *f = *state;
 	struct hold_request rq = request("u1", "o1", "600-720", "f1");
@@ -259,14 +261,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ON_DAEMON(a_new_queue_is_closed_and_takes_over_what_it_is_told),
-		ON_DAEMON(everything_is_there_after_a_kill),
-		ON_DAEMON(an_orderly_end_leaves_no_socket),
-		ON_DAEMON(a_second_daemon_starts_neither_on_the_journal_nor_on_the_socket),
-		ON_DAEMON(the_socket_is_for_owner_and_group),
-		ON_DAEMON(who_is_not_allowed_is_not_served),
-		ON_DAEMON(a_full_disk_refuses_new_holds_and_lets_the_others_end),
-		ON_DAEMON(a_long_journal_becomes_a_snapshot_while_it_is_served),
+		ON_DAEMON(a_new_queue_is_closed_and_accepts_holds_from_the_ledger),
+		ON_DAEMON(every_hold_is_there_after_kill_9),
+		ON_DAEMON(the_socket_is_removed_at_an_orderly_end),
+		ON_DAEMON(a_second_daemon_does_not_start_on_the_same_journal_or_socket),
+		ON_DAEMON(the_socket_is_open_to_owner_and_group_only),
+		ON_DAEMON(a_user_who_is_not_allowed_is_not_served),
+		ON_DAEMON(a_full_disk_refuses_new_holds_and_lets_payments_end),
+		ON_DAEMON(a_snapshot_replaces_a_long_journal_while_the_daemon_serves),
 		ON_DAEMON(a_journal_that_cannot_be_written_ends_the_daemon_without_an_answer),
 	};
 

@@ -1,4 +1,4 @@
-/* Who waits for whose call, what counts as a call, and what time does by itself. */
+/* Who waits for whose call, what counts as a call, and what happens by time alone. */
 #include "config.h"
 
 #include "queue_world.h"
@@ -17,7 +17,7 @@ a_waiter_gets_the_leaders_answer(void **state)
 	say_hold(fd, "w1", "u1", "o1", "600-720", "f1", 5000);
 	expect_line(fd, "w1 wait");
 	say(fd, "h1 hello\n");
-	expect_line(fd, "h1 ok ");		/* its connection waits for nothing */
+	expect_line(fd, "h1 ok ");		/* its connection is not held up */
 	assert_false(is_readable(fd, 50));
 	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{\"tid\":1}", soon(), &f->a, &f->err),
 	    HA_OK, "ready");
@@ -44,7 +44,7 @@ a_waiter_hears_why_the_leader_failed(void **state)
 }
 
 static void
-a_waiter_waits_no_longer_than_it_said(void **state)
+a_waiter_is_answered_at_its_deadline(void **state)
 {
 	struct fixture *f = *state;
 	struct hold_request rq = request("u1", "o1", "600-720", "f1");
@@ -62,7 +62,7 @@ a_waiter_waits_no_longer_than_it_said(void **state)
 }
 
 static void
-a_waiter_whose_leader_vanishes_is_told_at_once(void **state)
+a_waiter_is_answered_at_once_when_its_leader_disconnects(void **state)
 {
 	struct fixture *f = *state;
 	int leader, waiter;
@@ -75,7 +75,8 @@ a_waiter_whose_leader_vanishes_is_told_at_once(void **state)
 	expect_line(waiter, "w wait");
 	close(leader);
 	expect_line(waiter, "w payment-in-progress retry_ms=");
-	say_hold(waiter, "x", "u1", "o1", "600-720", "f1", 5000);	/* nobody is there to wait for */
+	/* there is no call to wait for */
+	say_hold(waiter, "x", "u1", "o1", "600-720", "f1", 5000);
 	expect_line(waiter, "x payment-in-progress retry_ms=");
 	/* ready may come over another connection */
 	say(waiter, "r ready id=1 tid=T1 answer={}\n");
@@ -84,7 +85,7 @@ a_waiter_whose_leader_vanishes_is_told_at_once(void **state)
 }
 
 static void
-a_second_approve_is_told_to_start_again_when_the_first_has_ended(void **state)
+a_waiting_approve_is_told_to_start_again_when_the_first_ends(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t id, token;
@@ -105,7 +106,7 @@ a_second_approve_is_told_to_start_again_when_the_first_has_ended(void **state)
 }
 
 static void
-calls_count_until_their_end_or_until_their_connection_closes(void **state)
+a_call_counts_until_it_ends_or_its_connection_closes(void **state)
 {
 	struct fixture *f = *state;
 	char user[32], order[32], set[32];
@@ -136,7 +137,7 @@ calls_count_until_their_end_or_until_their_connection_closes(void **state)
 }
 
 static void
-surplus_waiters_are_told_at_once(void **state)
+surplus_waiters_are_answered_at_once(void **state)
 {
 	struct fixture *f = *state;
 	struct hold_request rq = request("u1", "o1", "600-720", "f1");
@@ -156,7 +157,7 @@ surplus_waiters_are_told_at_once(void **state)
 }
 
 static void
-a_request_whose_time_is_over_changes_nothing(void **state)
+a_request_past_its_deadline_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	int fd;
@@ -187,7 +188,7 @@ a_hold_expires_by_itself(void **state)
 }
 
 static void
-a_poke_wakes_who_watches(void **state)
+a_poke_wakes_a_watch(void **state)
 {
 	struct fixture *f = *state;
 	char line[100];
@@ -208,14 +209,14 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		ON_DAEMON(a_waiter_gets_the_leaders_answer),
 		ON_DAEMON(a_waiter_hears_why_the_leader_failed),
-		ON_DAEMON(a_waiter_waits_no_longer_than_it_said),
-		ON_DAEMON(a_waiter_whose_leader_vanishes_is_told_at_once),
-		ON_DAEMON(a_second_approve_is_told_to_start_again_when_the_first_has_ended),
-		ON_DAEMON(calls_count_until_their_end_or_until_their_connection_closes),
-		ON_DAEMON(surplus_waiters_are_told_at_once),
-		ON_DAEMON(a_request_whose_time_is_over_changes_nothing),
+		ON_DAEMON(a_waiter_is_answered_at_its_deadline),
+		ON_DAEMON(a_waiter_is_answered_at_once_when_its_leader_disconnects),
+		ON_DAEMON(a_waiting_approve_is_told_to_start_again_when_the_first_ends),
+		ON_DAEMON(a_call_counts_until_it_ends_or_its_connection_closes),
+		ON_DAEMON(surplus_waiters_are_answered_at_once),
+		ON_DAEMON(a_request_past_its_deadline_changes_nothing),
 		ON_DAEMON(a_hold_expires_by_itself),
-		ON_DAEMON(a_poke_wakes_who_watches),
+		ON_DAEMON(a_poke_wakes_a_watch),
 	};
 
 	if (getenv("ROOMPAY_QUEUED") == NULL) {

@@ -12,11 +12,11 @@
 
 enum { SECTOR = 512, PENDING_MAX = 4096 };
 
-/* One change that the next sync would make last. Undone in reverse order. */
+/* A change that is not synced yet. Changes are undone in reverse order. */
 struct pending {
 	enum { WRITTEN, CREATED, RENAMED, UNLINKED } what;
 	ino_t ino;		/* written: of the file */
-	int fd;			/* written: our own to it */
+	int fd;			/* written: a descriptor of our own for it */
 	off_t at;
 	size_t len;
 	uint8_t *old;
@@ -147,7 +147,7 @@ t_rename(int dir, const char *from, const char *to)
 	return renameat(dir, from, dir, to);
 }
 
-/* Hidden until the directory is synced. */
+/* The old name is kept in a hidden one until the directory is synced. */
 static int
 t_unlink(int dir, const char *name)
 {
@@ -184,7 +184,7 @@ undo_write(const struct pending *p, enum disk_loss loss, uint32_t *seed)
 	}
 }
 
-/* A change of the directory is lost alone, but with it every later one of the same names. */
+/* A change of the directory is lost by itself, but with it every later change of the same names. */
 static bool
 is_lost(const bool *lost, size_t i, enum disk_loss loss, uint32_t *seed)
 {

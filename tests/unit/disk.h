@@ -1,5 +1,5 @@
-/* A disk for tests of the journal: real files, but what is not synced may be lost, and any call can be told
- * to fail. */
+/* A disk for tests of the journal. Its files are real, but what is not synced may be lost, and any
+ * call can be made to fail. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,9 +18,9 @@ struct disk {
 extern struct disk disk;
 extern const struct disk_io disk_io;
 
-void disk_reset(void);	/* whole again; forgets what was not synced */
+void disk_reset(void);	/* a disk without faults; forgets what was not synced */
 
-/* What a power failure leaves of the calls that were not synced. */
+/* What a power failure takes of the calls that were not synced. */
 enum disk_loss {
 	LOSE_NOTHING,	/* only the process was killed */
 	LOSE_ALL,

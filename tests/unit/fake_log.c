@@ -31,7 +31,7 @@ append(struct fake_log *f)
 	f->staged = (struct buf)BUF_INIT;
 }
 
-/* The place is taken here; the news of it may be late. */
+/* Here it is decided who gets the place. Poll may tell it later. */
 static enum commit_result
 commit(struct commit_log *l, struct error *err)
 {
@@ -145,8 +145,9 @@ fake_log_open(struct fake_log *f, struct shared_log *shared, bool may_lose)
 	memset(f, 0, sizeof(*f));
 	f->shared = shared;
 	f->log = (struct commit_log){
-		.may_lose = may_lose, .stage = stage, .commit = commit, .poll = may_lose ? poll : NULL,
-		.has_room = has_room, .tend = tend, .queue_id = queue_id, .fence = fence,
+		.may_lose = may_lose, .stage = stage, .commit = commit,
+		.poll = may_lose ? poll : NULL, .has_room = has_room, .tend = tend,
+		.queue_id = queue_id, .fence = fence,
 		.add_counts = add_counts,
 	};
 }

@@ -1,6 +1,6 @@
 /*
- * Commit logs in memory that fail on command. Several fake_logs on one shared_log are the daemons of
- * several machines: each loses the race for a place that another one has taken first.
+ * Commit logs in memory that delay, lose and fail on command. Several fake_logs on one shared_log
+ * are the logs of several daemons: a commit is lost if another daemon has taken its place before.
  */
 #pragma once
 
@@ -25,14 +25,14 @@ struct fake_log {
 	size_t applied;			/* batches that this daemon has applied */
 	bool pending, won, has_records;
 
-	/* what it does on command */
+	/* ---- what it is told to do */
 	bool delays;			/* poll does not say what became of a batch */
 	bool deaf;			/* poll gives no records of others: this daemon is behind */
 	int fails, loses;		/* so many of the next commits */
 	bool broken;
 	bool is_full;
 
-	/* what was asked of it */
+	/* ---- what it was asked to do */
 	int commits, barriers;		/* barriers: commits without records */
 };
 

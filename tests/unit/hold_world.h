@@ -1,4 +1,5 @@
-/* A hold_table as the daemon drives it: decide, keep the record, apply. At the end the records and a snapshot must each give an equal table. */
+/* A hold_table driven as the daemon does it: decide, keep the record, apply. At the end the records
+ * must make an equal table, and so must a snapshot. */
 #pragma once
 
 #include <setjmp.h>
@@ -29,7 +30,7 @@ struct world {
 	struct hold_table *t;
 	struct buf journal;		/* size_t length, record, ... */
 	struct hold_answer a;		/* the last one */
-	struct hold_changes changed;	/* by the last record */
+	struct hold_changes changed;	/* what the last record changed */
 	int tids;
 };
 
@@ -76,7 +77,7 @@ world_snapshot(const struct hold_table *t)
 	return b;
 }
 
-/* A new table from records as world_emit wrote them. */
+/* A new table from records that world_emit wrote. */
 static inline struct hold_table *
 world_replay(const struct world *w, const struct buf *records)
 {
@@ -103,13 +104,14 @@ world_assert_equal(const struct hold_table *a, const struct hold_table *b)
 	assert_memory_equal(x.data, y.data, x.len);
 	hold_table_stats(a, &s);
 	hold_table_stats(b, &r);
-	r.refused_slot = s.refused_slot;	/* counts answers, not changes */
+	r.refused_slot = s.refused_slot;	/* it counts answers, not changes */
 	assert_memory_equal(&s, &r, sizeof(s));
 	buf_clear(&x);
 	buf_clear(&y);
 }
 
-/* Restart: from the journal, and from a snapshot. The world goes on with the table from the snapshot. */
+/* Restarts from the journal and from a snapshot. The world goes on with the table of the
+ * snapshot. */
 static inline void
 world_restart(struct world *w)
 {
@@ -126,7 +128,7 @@ world_restart(struct world *w)
 	w->journal = snapshot;
 }
 
-/* Another boot: as the daemon must, the old records are replaced by a snapshot. */
+/* Another boot of the machine. As in the daemon, a snapshot replaces the old records. */
 static inline void
 world_reboot(struct world *w, struct now now)
 {
@@ -181,7 +183,7 @@ world_expire(struct world *w)
 	return next;
 }
 
-/* ---- commands; each leaves its answer in w->a and applies its record */
+/* ---- commands: each applies its record and leaves its answer in w->a */
 
 static inline enum hold_answer_code
 world_done(struct world *w, bool ok, const struct error *err)
@@ -208,7 +210,7 @@ world_hold_as(struct world *w, const char *user, const char *room, const char *o
 	return world_done(w, hold_table_hold(w->t, &rq, &w->load, w->now, &w->a, &err), &err);
 }
 
-/* The fingerprint is made of all of it. */
+/* Equal arguments have an equal fingerprint. */
 static inline enum hold_answer_code
 world_hold(struct world *w, const char *user, const char *room, const char *order, const char *set)
 {
@@ -291,7 +293,7 @@ world_find_order(struct world *w, const char *cid, const char *order)
 	return w->a.code;
 }
 
-/* ---- a few steps at once, for tests about what comes after */
+/* ---- several steps at once, for tests about what follows */
 
 static inline uint64_t
 world_held(struct world *w, const char *user, const char *room, const char *order, const char *set)

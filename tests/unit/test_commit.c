@@ -1,6 +1,6 @@
 /*
- * What the daemon does between a decision and its answer, against logs that delay, lose and fail on
- * command. The shared log is MongoDB's part, played in memory: several daemons on one log.
+ * What the daemon does between a decision and its answer, with logs that delay, lose and fail on
+ * command. The shared log in memory takes the part of a database: several daemons write to it.
  */
 #include "config.h"
 
@@ -32,7 +32,7 @@ struct daemon {
 };
 
 struct site {
-	struct world w;			/* its clock, its limits, and a table for comparing */
+	struct world w;			/* the clock and the limits of all daemons */
 	struct shared_log shared;
 	struct daemon d[DAEMONS];
 	char dir[64];
@@ -85,7 +85,7 @@ turn(struct site *s, struct daemon *d)
 	}
 }
 
-/* Every daemon has read to the end of the log: all have the same table, and it is the log's. */
+/* Lets every daemon read to the end of the log. All must have the table that the log makes. */
 static void
 site_assert_agree(struct site *s)
 {
@@ -128,7 +128,7 @@ site_close(struct site *s)
 	free(s);
 }
 
-/* ---- a conversation: a connection says a line, and hears one */
+/* ---- a conversation: a connection says a line and hears one */
 
 static void
 say(struct site *s, struct daemon *d, int peer, const char *line)
@@ -139,7 +139,7 @@ say(struct site *s, struct daemon *d, int peer, const char *line)
 	assert_true(command_line(d->c, &d->peer[peer], copy, strlen(copy), s->w.now));
 }
 
-/* The tag is that of the room: "a" says that user "ua" wants room a for order "oa". */
+/* The user, room, order and times of a hold. */
 static void
 say_hold_of(struct site *s, struct daemon *d, int peer, const char *user, const char *room,
     const char *order, const char *set)
@@ -162,7 +162,7 @@ say_hold(struct site *s, struct daemon *d, int peer, const char *name)
 	say_hold_of(s, d, peer, user, name, order, "600-720");
 }
 
-/* The next line that this connection was sent, "" where there is none. */
+/* The next line that was sent to this connection; "": none. */
 static const char *
 hear(struct daemon *d, int peer)
 {
@@ -201,7 +201,7 @@ count_of(struct site *s, struct daemon *d, const char *name)
 	return at == NULL ? -1 : strtoll(at + strlen(member), NULL, 10);
 }
 
-/* Room `name` has a ready hold; its id. */
+/* Opens a hold of room `name` for user "u" + name and order "o" + name. Returns its id. */
 static uint64_t
 open_hold(struct site *s, struct daemon *d, int peer, const char *name)
 {
@@ -251,7 +251,7 @@ a_batch_of_one_writer_may_depend_on_itself(void **state)
 	expect(a, 3, "a ok id=1 state=approving ");
 	assert_int_equal(a->f.commits, 1);
 	turn(s, a);
-	assert_int_equal(a->f.commits, 1);	/* nothing is committed where nothing was staged */
+	assert_int_equal(a->f.commits, 1);	/* nothing staged, nothing committed */
 	site_close(s);
 }
 
@@ -267,7 +267,7 @@ a_broken_log_ends_the_daemon_without_an_answer(void **state)
 		say_hold(s, a, 0, "a");
 		assert_false(command_end_turn(a->c, s->w.now, &next, &err));
 		assert_string_equal(err.msg, "broken on command");
-		say(s, a, 1, "1 hello");	/* nothing is decided any more */
+		say(s, a, 1, "1 hello");	/* no request is carried out any more */
 		assert_false(command_end_turn(a->c, s->w.now, &next, &err));
 		assert_int_equal(s->shared.n, 0);
 		site_close(s);
@@ -297,7 +297,7 @@ an_answer_comes_when_its_commit_is_done(void **state)
 }
 
 static void
-of_two_daemons_the_one_that_lost_decides_again(void **state)
+a_daemon_that_lost_a_commit_decides_again(void **state)
 {
 	SITE(SHARED);
 
@@ -308,14 +308,14 @@ of_two_daemons_the_one_that_lost_decides_again(void **state)
 	turn(s, b);
 	expect(a, 0, "h ok id=1 ");
 	expect(b, 0, "h slot-held conflicts=660-720 ");
-	expect(b, 1, "h ok id=2 ");		/* and not the number that it would have got first */
+	expect(b, 1, "h ok id=2 ");		/* another id than it was given first */
 	assert_int_equal(b->f.commits, 2);
 	site_assert_agree(s);
 	site_close(s);
 }
 
 static void
-who_loses_again_and_again_is_answered_all_the_same(void **state)
+a_request_is_answered_even_after_a_hundred_lost_commits(void **state)
 {
 	SITE(SHARED);
 
@@ -324,7 +324,8 @@ who_loses_again_and_again_is_answered_all_the_same(void **state)
 	while (a->f.loses > 0) {
 		turn(s, a);
 		if (a->f.loses > 0)
-			assert_int_equal(a->next_boot_ms, s->w.now.boot_ms);	/* the next turn comes at once */
+			/* the next turn comes at once */
+			assert_int_equal(a->next_boot_ms, s->w.now.boot_ms);
 	}
 	turn(s, a);
 	expect(a, 0, "h ok id=1 ");
@@ -333,7 +334,7 @@ who_loses_again_and_again_is_answered_all_the_same(void **state)
 }
 
 static void
-a_commit_that_failed_is_unavailable_and_changes_nothing(void **state)
+a_failed_commit_is_answered_unavailable_and_changes_nothing(void **state)
 {
 	SITE(SHARED);
 
@@ -353,7 +354,7 @@ a_commit_that_failed_is_unavailable_and_changes_nothing(void **state)
 }
 
 static void
-a_delayed_commit_delays_nobody_who_writes_nothing(void **state)
+a_delayed_commit_does_not_delay_requests_that_write_nothing(void **state)
 {
 	static const struct { const char *ask, *hear; } rows[] = {
 		{ "1 hello", "1 ok " },
@@ -388,7 +389,7 @@ a_delayed_commit_delays_nobody_who_writes_nothing(void **state)
 }
 
 static void
-what_has_nothing_in_common_shares_a_commit(void **state)
+requests_with_nothing_in_common_share_a_commit(void **state)
 {
 	SITE(SHARED);
 
@@ -416,7 +417,7 @@ what_has_nothing_in_common_shares_a_commit(void **state)
 }
 
 static void
-what_depends_on_something_staged_goes_one_batch_later(void **state)
+a_request_that_depends_on_a_staged_one_waits_for_the_next_batch(void **state)
 {
 	static const struct { const char *what, *user, *room, *order, *set, *hear; } rows[] = {
 		{ "the same time", "u2", "room", "o2", "660-780", "h slot-held " },
@@ -435,7 +436,7 @@ what_depends_on_something_staged_goes_one_batch_later(void **state)
 		turn(s, a);
 		expect(a, 0, "h ok id=1 ");
 		expect(a, 1, rows[i].hear);
-		/* the second one was not in the first batch; it made one of its own, or none */
+		/* the second request has a batch of its own, or none if it was refused */
 		assert_int_equal(a->f.commits, strncmp(rows[i].hear, "h ok", 4) == 0 ? 2 : 1);
 		site_assert_agree(s);
 		site_close(s);
@@ -443,14 +444,14 @@ what_depends_on_something_staged_goes_one_batch_later(void **state)
 }
 
 static void
-what_is_to_be_written_while_a_commit_is_pending_goes_one_batch_later(void **state)
+a_write_during_a_pending_commit_waits_for_the_next_batch(void **state)
 {
 	SITE(SHARED);
 
 	a->f.delays = true;
 	say_hold(s, a, 0, "a");
 	turn(s, a);
-	say_hold(s, a, 1, "b");		/* nothing in common, but this batch is closed */
+	say_hold(s, a, 1, "b");		/* nothing in common, but the batch is committed */
 	say_hold(s, a, 2, "c");
 	turn(s, a);
 	expect_silence(a, 1);
@@ -480,7 +481,7 @@ the_requests_of_a_connection_are_carried_out_in_order(void **state)
 }
 
 static void
-a_final_no_comes_from_no_old_table(void **state)
+a_final_no_needs_an_up_to_date_table(void **state)
 {
 	SITE(SHARED);
 
@@ -498,7 +499,7 @@ a_final_no_comes_from_no_old_table(void **state)
 	turn(s, b);
 	expect(b, 0, "1 no-hold");
 	assert_int_equal(b->f.barriers, 1);
-	say(s, b, 0, "1 find-tid tid=Ta");	/* what is there needs no barrier */
+	say(s, b, 0, "1 find-tid tid=Ta");	/* a hold that exists needs no barrier */
 	turn(s, b);
 	expect(b, 0, "1 ok ");
 	assert_int_equal(b->f.barriers, 1);
@@ -506,7 +507,7 @@ a_final_no_comes_from_no_old_table(void **state)
 }
 
 static void
-who_cannot_be_answered_in_time_is_told_that_nobody_knows(void **state)
+a_client_that_cannot_wait_is_told_unavailable(void **state)
 {
 	SITE(SHARED);
 
@@ -526,8 +527,8 @@ who_cannot_be_answered_in_time_is_told_that_nobody_knows(void **state)
 	a->f.delays = false;
 	turn(s, a);
 	expect_silence(a, 0);
-	assert_int_equal(count_of(s, a, "held"), 1);	/* it had happened; what was not staged had not */
-	assert_int_equal(count_of(s, a, "calls"), 0);	/* and nobody makes a call for it */
+	assert_int_equal(count_of(s, a, "held"), 1);	/* the staged one was kept, the other not */
+	assert_int_equal(count_of(s, a, "calls"), 0);	/* nobody makes a call for it */
 	say_hold(s, a, 0, "a");
 	turn(s, a);
 	expect(a, 0, "h payment-in-progress ");
@@ -536,7 +537,7 @@ who_cannot_be_answered_in_time_is_told_that_nobody_knows(void **state)
 }
 
 static void
-what_is_staged_for_a_client_that_is_gone_stays_and_what_is_not_is_forgotten(void **state)
+a_staged_request_outlives_its_client_and_one_in_the_backlog_does_not(void **state)
 {
 	SITE(SHARED);
 
@@ -557,7 +558,7 @@ what_is_staged_for_a_client_that_is_gone_stays_and_what_is_not_is_forgotten(void
 }
 
 static void
-a_lost_request_of_a_client_that_is_gone_has_not_happened(void **state)
+a_lost_request_is_dropped_if_its_client_is_gone(void **state)
 {
 	SITE(SHARED);
 
@@ -577,7 +578,7 @@ a_lost_request_of_a_client_that_is_gone_has_not_happened(void **state)
 }
 
 static void
-grants_that_are_not_committed_count_as_calls(void **state)
+staged_grants_count_for_the_limit_of_calls(void **state)
 {
 	static const char *const rooms[] = { "a", "b", "c", "d", "e" };
 	SITE(SHARED);
@@ -592,7 +593,7 @@ grants_that_are_not_committed_count_as_calls(void **state)
 }
 
 static void
-a_hold_expires_once_for_all_daemons(void **state)
+a_hold_expires_by_one_record_for_all_daemons(void **state)
 {
 	SITE(SHARED);
 
@@ -602,7 +603,7 @@ a_hold_expires_once_for_all_daemons(void **state)
 	assert_int_equal(b->next_boot_ms, s->w.now.boot_ms + 600000);
 	world_pass(&s->w, 600000);
 	for (int i = 0; i < DAEMONS; i++)
-		s->d[i].f.deaf = true;		/* all of them try */
+		s->d[i].f.deaf = true;		/* so all of them try */
 	for (int i = 0; i < DAEMONS; i++)
 		turn(s, &s->d[i]);
 	assert_int_equal(s->shared.n, 3);	/* hold, ready, expired */
@@ -613,7 +614,7 @@ a_hold_expires_once_for_all_daemons(void **state)
 }
 
 static void
-what_expires_leaves_room_in_the_batch_for_others(void **state)
+expired_holds_share_a_batch_with_requests(void **state)
 {
 	SITE(SHARED);
 
@@ -621,7 +622,7 @@ what_expires_leaves_room_in_the_batch_for_others(void **state)
 	world_pass(&s->w, 600000);
 	a->f.commits = 0;
 	say_hold(s, a, 1, "b");
-	say_hold_of(s, a, 2, "u2", "a", "o2", "600-720");	/* takes the time that is over */
+	say_hold_of(s, a, 2, "u2", "a", "o2", "600-720");	/* takes the expired time */
 	turn(s, a);
 	expect(a, 1, "h ok ");
 	expect(a, 2, "h ok ");
@@ -630,7 +631,7 @@ what_expires_leaves_room_in_the_batch_for_others(void **state)
 }
 
 static void
-a_failed_commit_of_what_expired_is_tried_again_later(void **state)
+expiring_is_retried_a_second_after_a_failed_commit(void **state)
 {
 	SITE(SHARED);
 
@@ -648,7 +649,7 @@ a_failed_commit_of_what_expired_is_tried_again_later(void **state)
 }
 
 static void
-records_of_others_wake_who_waits_here(void **state)
+records_of_other_daemons_wake_waiters(void **state)
 {
 	SITE(SHARED);
 
@@ -659,7 +660,7 @@ records_of_others_wake_who_waits_here(void **state)
 	turn(s, b);
 	expect(b, 1, "h wait");
 	turn(s, a);
-	say(s, a, 0, "r ready id=1 tid=T1 answer={}");	/* the caller has found another daemon */
+	say(s, a, 0, "r ready id=1 tid=T1 answer={}");	/* over another daemon */
 	turn(s, a);
 	expect(a, 0, "r ok ");
 	turn(s, b);
@@ -669,7 +670,7 @@ records_of_others_wake_who_waits_here(void **state)
 }
 
 static void
-a_full_log_refuses_what_is_new(void **state)
+a_full_log_refuses_new_holds_and_accepts_outcomes(void **state)
 {
 	SITE(SHARED);
 	uint64_t id = open_hold(s, a, 0, "a");
@@ -690,7 +691,7 @@ a_full_log_refuses_what_is_new(void **state)
 }
 
 static void
-who_sends_without_end_is_refused(void **state)
+a_connection_has_at_most_64_requests_waiting(void **state)
 {
 	SITE(SHARED);
 
@@ -744,7 +745,7 @@ random_line(struct site *s, struct daemon *d, int peer, unsigned *seed)
 }
 
 static void
-daemons_on_one_log_agree_whatever_happens(void **state)
+daemons_on_one_log_always_have_the_same_table(void **state)
 {
 	size_t batches = 0;
 
@@ -772,7 +773,7 @@ daemons_on_one_log_agree_whatever_happens(void **state)
 				d->heard[i][0] = '\0';
 		}
 		site_assert_agree(s);
-		site_assert_agree(s);	/* the first one may have committed what was under way */
+		site_assert_agree(s);	/* the first call may have committed what was pending */
 		for (int i = 0; i < DAEMONS; i++)
 			assert_int_equal(s->d[i].f.applied, s->shared.n);
 		batches += s->shared.n;
@@ -788,28 +789,28 @@ main(void)
 		cmocka_unit_test(a_batch_of_one_writer_may_depend_on_itself),
 		cmocka_unit_test(a_broken_log_ends_the_daemon_without_an_answer),
 		cmocka_unit_test(an_answer_comes_when_its_commit_is_done),
-		cmocka_unit_test(of_two_daemons_the_one_that_lost_decides_again),
-		cmocka_unit_test(who_loses_again_and_again_is_answered_all_the_same),
-		cmocka_unit_test(a_commit_that_failed_is_unavailable_and_changes_nothing),
-		cmocka_unit_test(a_delayed_commit_delays_nobody_who_writes_nothing),
-		cmocka_unit_test(what_has_nothing_in_common_shares_a_commit),
-		cmocka_unit_test(what_depends_on_something_staged_goes_one_batch_later),
+		cmocka_unit_test(a_daemon_that_lost_a_commit_decides_again),
+		cmocka_unit_test(a_request_is_answered_even_after_a_hundred_lost_commits),
+		cmocka_unit_test(a_failed_commit_is_answered_unavailable_and_changes_nothing),
+		cmocka_unit_test(a_delayed_commit_does_not_delay_requests_that_write_nothing),
+		cmocka_unit_test(requests_with_nothing_in_common_share_a_commit),
+		cmocka_unit_test(a_request_that_depends_on_a_staged_one_waits_for_the_next_batch),
 		cmocka_unit_test(
-		    what_is_to_be_written_while_a_commit_is_pending_goes_one_batch_later),
+		    a_write_during_a_pending_commit_waits_for_the_next_batch),
 		cmocka_unit_test(the_requests_of_a_connection_are_carried_out_in_order),
-		cmocka_unit_test(a_final_no_comes_from_no_old_table),
-		cmocka_unit_test(who_cannot_be_answered_in_time_is_told_that_nobody_knows),
+		cmocka_unit_test(a_final_no_needs_an_up_to_date_table),
+		cmocka_unit_test(a_client_that_cannot_wait_is_told_unavailable),
 		cmocka_unit_test(
-		    what_is_staged_for_a_client_that_is_gone_stays_and_what_is_not_is_forgotten),
-		cmocka_unit_test(a_lost_request_of_a_client_that_is_gone_has_not_happened),
-		cmocka_unit_test(grants_that_are_not_committed_count_as_calls),
-		cmocka_unit_test(a_hold_expires_once_for_all_daemons),
-		cmocka_unit_test(what_expires_leaves_room_in_the_batch_for_others),
-		cmocka_unit_test(a_failed_commit_of_what_expired_is_tried_again_later),
-		cmocka_unit_test(records_of_others_wake_who_waits_here),
-		cmocka_unit_test(a_full_log_refuses_what_is_new),
-		cmocka_unit_test(who_sends_without_end_is_refused),
-		cmocka_unit_test(daemons_on_one_log_agree_whatever_happens),
+		    a_staged_request_outlives_its_client_and_one_in_the_backlog_does_not),
+		cmocka_unit_test(a_lost_request_is_dropped_if_its_client_is_gone),
+		cmocka_unit_test(staged_grants_count_for_the_limit_of_calls),
+		cmocka_unit_test(a_hold_expires_by_one_record_for_all_daemons),
+		cmocka_unit_test(expired_holds_share_a_batch_with_requests),
+		cmocka_unit_test(expiring_is_retried_a_second_after_a_failed_commit),
+		cmocka_unit_test(records_of_other_daemons_wake_waiters),
+		cmocka_unit_test(a_full_log_refuses_new_holds_and_accepts_outcomes),
+		cmocka_unit_test(a_connection_has_at_most_64_requests_waiting),
+		cmocka_unit_test(daemons_on_one_log_always_have_the_same_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

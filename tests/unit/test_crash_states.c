@@ -1,7 +1,12 @@
-/* The journal after a crash at any moment: random runs are recorded call by call (write, sync, create, rename, remove), then every prefix of a run is laid out as a disk might
- * hold it: with what was not synced kept, lost, or torn sector by sector. Whatever stands there must open, hold every record that was promised, none in half, and go on.
+/*
+ * The journal after a crash at any moment. Random runs are recorded, call by call: write, sync,
+ * create, rename, remove. Then every prefix of a run is laid out as a disk might hold it: what was
+ * not synced is kept, lost, or torn sector by sector. The journal must open, have every record
+ * that was promised and no half of any record, and go on.
  *
- * $ROOMPAY_CRASH_STATES: how many states (1000 in `make check`); $ROOMPAY_SEED: the first run's seed. */
+ * $ROOMPAY_CRASH_STATES: how many states (1000 in `make check`); $ROOMPAY_SEED: seed of the first
+ * run.
+ */
 #include "config.h"
 
 #include <dirent.h>
@@ -38,12 +43,14 @@ struct op {
 	char from[NAME_CAP], to[NAME_CAP];
 	size_t at, len;
 	uint8_t *data;
-	int promised, next;		/* promise: records below this number are promised; those below `next` were written */
+	/* Records below `promised` are promised, those below `next` are written. */
+	int promised, next;
 };
 
 static struct op ops[OPS_MAX];
 static size_t n_ops;
-static struct { bool used; char name[NAME_CAP]; int file; } names[NAMES_MAX];	/* of the recording run */
+/* of the recording run */
+static struct { bool used; char name[NAME_CAP]; int file; } names[NAMES_MAX];
 static int n_files, file_of_fd[1024];
 
 static struct op *
@@ -84,7 +91,7 @@ r_openat(int dir, const char *name, int flags, mode_t mode)
 	int i = find_name(name), fd;
 
 	if ((flags & O_TRUNC) != 0 && i >= 0)
-		unlinkat(dir, name, 0);		/* a new file: as good as cut, and simpler to play back */
+		unlinkat(dir, name, 0);	/* a new file: simpler to play back than a cut one */
 	fd = openat(dir, name, flags, mode);
 	if (fd < 0 || (flags & O_ACCMODE) == O_RDONLY)
 		return fd;
@@ -160,7 +167,7 @@ r_unlink(int dir, const char *name)
 static const struct disk_io recording_io = { r_openat, r_pwrite, r_fdatasync, r_fsync, r_rename,
 	r_unlink };
 
-/* ---- a disk played back */
+/* ---- playing a disk back */
 
 static struct { size_t size; uint8_t data[FILE_CAP]; } durable[FILES_MAX], laid_out;
 static struct {
@@ -168,7 +175,7 @@ static struct {
 	char name[NAME_CAP];
 	int file;
 } synced_dir[NAMES_MAX], dir_now[NAMES_MAX];
-static size_t pending[OPS_MAX], n_pending;	/* ops that no sync has made last */
+static size_t pending[OPS_MAX], n_pending;	/* calls that are not synced */
 
 static uint64_t random_state;
 
@@ -190,16 +197,19 @@ write_into(uint8_t *data, size_t *size, const struct op *op, size_t from, size_t
 
 #define DIR_PUT(dir, text, id) do { \
 	int free_ = -1, i_; \
-	for (i_ = 0; i_ < NAMES_MAX && !((dir)[i_].used && strcmp((dir)[i_].name, text) == 0); i_++) \
+	for (i_ = 0; i_ < NAMES_MAX; i_++) { \
+		if ((dir)[i_].used && strcmp((dir)[i_].name, text) == 0) \
+			break; \
 		if (!(dir)[i_].used) \
 			free_ = i_; \
+	} \
 	i_ = i_ < NAMES_MAX ? i_ : free_; \
 	(dir)[i_].used = true; \
 	snprintf((dir)[i_].name, NAME_CAP, "%s", text); \
 	(dir)[i_].file = id; \
 } while (0)
 
-/* The file of a name, which goes; -1: not there. */
+/* Removes a name, and returns its file; -1: there is none. */
 #define DIR_TAKE(dir, text, out) do { \
 	(out) = -1; \
 	for (int i_ = 0; i_ < NAMES_MAX; i_++) \
@@ -220,7 +230,7 @@ write_into(uint8_t *data, size_t *size, const struct op *op, size_t from, size_t
 	} \
 } while (0)
 
-/* What the next sync of its kind makes last. */
+/* Makes permanent what this sync covers. */
 static void
 play(size_t i)
 {
@@ -253,7 +263,7 @@ static char dir_path[64];
 static int dir_fd;
 static bool lost_name[OPS_MAX];
 
-/* A change of the directory is lost alone, but with it every later one of the same names. */
+/* A change of the directory is lost by itself, but with it every later change of the same names. */
 static bool
 is_lost(size_t k, enum loss loss)
 {
@@ -335,7 +345,7 @@ remove_all(void)
 	closedir(d);
 }
 
-/* ---- a run: "0", "1", ... are appended; a snapshot says "base N": all below N */
+/* ---- a run appends "0", "1", ...; a snapshot says "base N": all numbers below N */
 
 static int next_number, promised, seen;
 
@@ -414,7 +424,7 @@ take_snapshot(struct journal *j)
 
 	if (!journal_has_spare(j) || !journal_snapshot_begin(j, (struct now){ 1000, 2000 }, &err))
 		return;
-	promised = next_number;		/* begin syncs what was before */
+	promised = next_number;		/* begin has synced everything before it */
 	promise();
 	for (uint32_t i = roll(4); i > 0; i--)
 		append(j);
@@ -448,7 +458,7 @@ run_once(void)
 		journal_make_spare(j, &err);
 		if (roll(12) == 0)
 			take_snapshot(j);
-		if (roll(25) == 0) {	/* an orderly end, and a start whose own writes are recorded too */
+		if (roll(25) == 0) {	/* an orderly end and a new start, recorded too */
 			assert_true(journal_sync(j, &err));
 			promised = next_number;
 			promise();
@@ -513,7 +523,7 @@ states_of_run(long wanted)
 }
 
 static void
-whatever_a_crash_leaves_holds_what_was_promised(void **state)
+after_any_crash_every_promised_record_is_there(void **state)
 {
 	const char *wanted_text = getenv("ROOMPAY_CRASH_STATES"),
 	           *seed_text = getenv("ROOMPAY_SEED");
@@ -556,7 +566,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(whatever_a_crash_leaves_holds_what_was_promised,
+		cmocka_unit_test_setup_teardown(after_any_crash_every_promised_record_is_there,
 		    set_up, tear_down),
 	};
 

@@ -1,4 +1,5 @@
-/* One hold: every state and every event, and the small structures under the table: hash and heap. */
+/* The states of a hold: every state meets every event. And the structures under the table: hash and
+ * heap. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -17,7 +18,8 @@
 
 enum { NO = -1 };
 
-/* Rows: from; columns in order of the events: ready fail approve approved declined unknown review restore-ready restore-expired expire fence remove */
+/* Each row: the state before, and the state after each event, in this order: ready fail approve
+ * approved declined unknown review restore-ready restore-expired expire fence remove. */
 static const struct {
 	enum hold_state from;
 	const char *name;
@@ -73,7 +75,7 @@ every_state_meets_every_event(void **state)
 }
 
 static void
-every_state_has_its_name_and_no_other_word_is_one(void **state)
+every_state_has_one_name_and_no_other_word_is_accepted(void **state)
 {
 	static const char *const wrong[] = { "", "Held", "held ", "hel", "heldx", "paid" };
 	enum hold_state s;
@@ -89,7 +91,7 @@ every_state_has_its_name_and_no_other_word_is_one(void **state)
 }
 
 static void
-a_live_state_keeps_others_away(void **state)
+a_live_hold_keeps_its_time_from_others(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < HOLD__MAX; i++)
@@ -100,7 +102,8 @@ a_live_state_keeps_others_away(void **state)
 static void
 the_hash_is_siphash(void **state)
 {
-	/* The paper's appendix A: key 00..0f, message 00..0e. The others: the same key, messages of 0 and 8 bytes, from the authors' table of vectors. */
+	/* Appendix A of the paper: key 00..0f, message 00..0e. The others are from the authors'
+	 * table of vectors: the same key, messages of 0 and 8 bytes. */
 	static const struct { size_t len; uint64_t hash; } vectors[] = {
 		{ 15, 0xa129ca6149be45e5 }, { 0, 0x726fdb47dd0e0e31 }, { 8, 0x93f5f5799a932462 },
 	};
@@ -116,7 +119,7 @@ the_hash_is_siphash(void **state)
 }
 
 static void
-a_hash_finds_all_of_equal_hash_and_forgets_what_was_removed(void **state)
+a_hash_table_finds_every_node_of_a_hash_and_no_removed_one(void **state)
 {
 	enum { N = 1000 };
 	static struct hash_node nodes[N];
@@ -170,7 +173,7 @@ a_heap_visits_exactly_what_is_due(void **state)
 	assert_int_equal(heap_next(&h), INT64_MAX);
 	for (size_t i = 0; i < N; i++)
 		assert_true(heap_set(&h, &timers[i], (int64_t)i));
-	for (size_t round = 0; round < 2000; round++) {	/* moved, taken out, put in again */
+	for (size_t round = 0; round < 2000; round++) {	/* moved, removed, added again */
 		seed = seed * 1103515245 + 12345;
 		assert_true(heap_set(&h, &timers[seed / 65536 % N],
 		    round % 3 == 0 ? INT64_MAX : seed % 1000));
@@ -186,7 +189,7 @@ a_heap_visits_exactly_what_is_due(void **state)
 	assert_int_equal(s.n, 100);
 	assert_int_equal(s.latest_ms, 100);
 	s = (struct seen){ .stop_after = 7 };
-	assert_true(heap_each_due(&h, 100, see, &s) <= 100);	/* some are left: their time is told */
+	assert_true(heap_each_due(&h, 100, see, &s) <= 100);	/* it tells when the rest is due */
 	assert_int_equal(s.n, 7);
 	heap_shift(&h, -50);
 	assert_int_equal(heap_next(&h), -49);
@@ -201,10 +204,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_state_meets_every_event),
-		cmocka_unit_test(every_state_has_its_name_and_no_other_word_is_one),
-		cmocka_unit_test(a_live_state_keeps_others_away),
+		cmocka_unit_test(every_state_has_one_name_and_no_other_word_is_accepted),
+		cmocka_unit_test(a_live_hold_keeps_its_time_from_others),
 		cmocka_unit_test(the_hash_is_siphash),
-		cmocka_unit_test(a_hash_finds_all_of_equal_hash_and_forgets_what_was_removed),
+		cmocka_unit_test(a_hash_table_finds_every_node_of_a_hash_and_no_removed_one),
 		cmocka_unit_test(a_heap_visits_exactly_what_is_due),
 	};
 

@@ -3,13 +3,13 @@
 
 #include "hold_world.h"
 
-/* Neither takes money. */
+/* Two outcomes that take no money. */
 static const struct { const char *what; enum hold_outcome outcome; } ends[] = {
 	{ "refused", HO_REFUSED }, { "restored", HO_RESTORED },
 };
 
 static void
-a_token_only_grows_also_over_restarts(void **state)
+a_fencing_token_only_grows_even_over_restarts(void **state)
 {
 	uint64_t id, last = 0;
 
@@ -29,14 +29,14 @@ a_token_only_grows_also_over_restarts(void **state)
 		}
 		assert_int_equal(world_remove(&w, id, false, 0), HA_OK);
 		world_pass(&w, 2 * DAY);
-		world_expire(&w);	/* nothing of it is left */
+		world_expire(&w);	/* nothing of the hold is left */
 		world_restart(&w);
 	}
 	world_close(&w);
 }
 
 static void
-a_number_that_the_queue_has_seen_is_not_granted_again(void **state)
+a_ledger_number_that_the_queue_has_seen_is_not_granted_again(void **state)
 {
 	uint64_t id, token;
 
@@ -55,7 +55,7 @@ a_number_that_the_queue_has_seen_is_not_granted_again(void **state)
 }
 
 static void
-a_number_under_which_nothing_was_written_may_be_used_again(void **state)
+a_ledger_number_under_which_nothing_was_written_is_granted_again(void **state)
 {
 	uint64_t id, token;
 
@@ -63,7 +63,8 @@ a_number_under_which_nothing_was_written_may_be_used_again(void **state)
 	id = world_opened(&w, "a", ROOM1, "o1", "0-60");
 	token = world_granted(&w, id, 3);
 	assert_int_equal(world_outcome(&w, id, token, HO_RESTORED, 0), HA_OK);
-	assert_int_equal(world_approve(&w, id, 2), HA_LEDGER_BEHIND);	/* the chain had reached 2 */
+	/* the chain has reached 2 */
+	assert_int_equal(world_approve(&w, id, 2), HA_LEDGER_BEHIND);
 	assert_int_equal(world_approve(&w, id, 3), HA_OK);
 	world_close(&w);
 }
@@ -86,7 +87,8 @@ a_second_approve_waits_for_the_first_until_its_deadline(void **state)
 	world_pass(&w, 13 * SECOND - 1);
 	assert_int_equal(world_approve(&w, id, 1), HA_WAIT);
 	world_pass(&w, 1);
-	assert_int_equal(world_approve(&w, id, 1), HA_OK);	/* nobody who kept to the deadline can still send */
+	/* its caller cannot send any more */
+	assert_int_equal(world_approve(&w, id, 1), HA_OK);
 	assert_int_equal(w.a.hold.before, HOLD_APPROVING);
 	assert_true(w.a.hold.token > token);
 	assert_int_equal(world_outcome(&w, id, token, HO_APPROVED, 2), HA_STALE_TOKEN);
@@ -95,7 +97,7 @@ a_second_approve_waits_for_the_first_until_its_deadline(void **state)
 }
 
 static void
-approvals_go_on_when_ready_calls_no_longer_do(void **state)
+approvals_are_granted_beyond_the_limit_of_ready_calls(void **state)
 {
 	uint64_t id;
 
@@ -110,7 +112,7 @@ approvals_go_on_when_ready_calls_no_longer_do(void **state)
 }
 
 static void
-every_state_answers_approve_in_its_way(void **state)
+each_state_of_a_hold_has_its_answer_to_approve(void **state)
 {
 	uint64_t id, token;
 
@@ -140,7 +142,7 @@ every_state_answers_approve_in_its_way(void **state)
 }
 
 static void
-an_unknown_charge_is_inquired_also_after_the_window(void **state)
+an_unknown_charge_may_be_inquired_after_the_window(void **state)
 {
 	uint64_t id, token;
 
@@ -170,12 +172,14 @@ a_refused_token_and_a_restored_attempt_leave_the_hold_as_it_was(void **state)
 		token = world_granted(&w, id, 1);
 		assert_int_equal(world_outcome(&w, id, token, ends[i].outcome, 2), HA_OK);
 		assert_int_equal(w.a.hold.state, HOLD_READY);
-		assert_int_equal(w.a.hold.expires_boot_ms, w.now.boot_ms + 9 * MINUTE);	/* its old expiry */
-		assert_int_equal(world_outcome(&w, id, token, ends[i].outcome, 2), HA_OK);	/* a repeat */
+		/* as before */
+		assert_int_equal(w.a.hold.expires_boot_ms, w.now.boot_ms + 9 * MINUTE);
+		/* a repeat */
+		assert_int_equal(world_outcome(&w, id, token, ends[i].outcome, 2), HA_OK);
 		assert_int_equal(w.a.record.len, 0);
 		assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "0-60"), HA_REPLAY);
 		assert_string_equal(w.a.hold.answer, "{\"tid\":\"answer\"}");
-		/* approved while it was ready, given back when that time was over */
+		/* granted while it was ready, given back after it expired */
 		token = world_granted(&w, id, 3);
 		world_pass(&w, 9 * MINUTE);
 		assert_int_equal(world_outcome(&w, id, token, ends[i].outcome, 4), HA_OK);
@@ -186,7 +190,7 @@ a_refused_token_and_a_restored_attempt_leave_the_hold_as_it_was(void **state)
 }
 
 static void
-a_grant_given_back_does_not_make_an_unknown_charge_certain(void **state)
+a_restored_grant_does_not_settle_an_unknown_charge(void **state)
 {
 	static const int64_t numbers[] = { 0, 4 };
 
@@ -211,31 +215,33 @@ a_grant_given_back_does_not_make_an_unknown_charge_certain(void **state)
 }
 
 static void
-of_a_worker_that_vanished_only_the_ledger_can_say_that_it_sent_nothing(void **state)
+only_the_ledger_can_say_that_a_vanished_worker_sent_nothing(void **state)
 {
 	uint64_t id, token;
 
 	WORLD(w);
 	id = world_opened(&w, "a", ROOM1, "o1", "0-60");
-	world_granted(&w, id, 1);			/* and vanishes */
+	world_granted(&w, id, 1);			/* and its worker vanishes */
 	world_pass(&w, 13 * SECOND);
 	token = world_granted(&w, id, 1);
 	assert_int_equal(world_outcome(&w, id, token, HO_RESTORED, 0), HA_OK);
-	assert_int_equal(w.a.hold.state, HOLD_UNKNOWN);	/* the first one may have sent */
-	assert_int_equal(world_outcome(&w, id, token, HO_RESTORED, 1), HA_OK);	/* `abandoned` stands at order#1 */
+	assert_int_equal(w.a.hold.state, HOLD_UNKNOWN);	/* the first worker may have sent */
+	/* the ledger has `abandoned` as 1 */
+	assert_int_equal(world_outcome(&w, id, token, HO_RESTORED, 1), HA_OK);
 	assert_int_equal(w.a.hold.state, HOLD_READY);
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "0-60"), HA_REPLAY);
 	assert_string_equal(w.a.hold.answer, "{\"tid\":\"answer\"}");
 	world_granted(&w, id, 2);
 	world_pass(&w, 13 * SECOND);
 	token = world_granted(&w, id, 2);
-	assert_int_equal(world_outcome(&w, id, token, HO_REFUSED, 3), HA_OK);	/* said in the ledger at once */
+	/* and the ledger says so */
+	assert_int_equal(world_outcome(&w, id, token, HO_REFUSED, 3), HA_OK);
 	assert_int_equal(w.a.hold.state, HOLD_READY);
 	world_close(&w);
 }
 
 static void
-five_refused_tokens_a_minute_are_enough(void **state)
+a_sixth_approve_is_refused_after_five_refused_tokens_in_a_minute(void **state)
 {
 	uint64_t id;
 
@@ -245,7 +251,8 @@ five_refused_tokens_a_minute_are_enough(void **state)
 		uint64_t token = world_granted(&w, id, 2 * i + 1);
 
 		assert_int_equal(world_outcome(&w, id, token, HO_REFUSED, 2 * i + 2), HA_OK);
-		assert_int_equal(world_outcome(&w, id, token, HO_REFUSED, 2 * i + 2), HA_OK);	/* a repeat counts once */
+		/* a repeat counts once */
+		assert_int_equal(world_outcome(&w, id, token, HO_REFUSED, 2 * i + 2), HA_OK);
 		world_pass(&w, 10 * SECOND);
 	}
 	assert_int_equal(world_approve(&w, id, 11), HA_TOO_MANY_REFUSED);
@@ -255,14 +262,16 @@ five_refused_tokens_a_minute_are_enough(void **state)
 	assert_int_equal(world_approve(&w, id, 11), HA_TOO_MANY_REFUSED);
 	world_pass(&w, 1);
 	assert_int_equal(world_outcome(&w, id, world_granted(&w, id, 11), HO_REFUSED, 12), HA_OK);
-	assert_int_equal(world_approve(&w, id, 13), HA_TOO_MANY_REFUSED);	/* the second one is still within the minute */
+	/* the second was within the minute */
+	assert_int_equal(world_approve(&w, id, 13), HA_TOO_MANY_REFUSED);
 	assert_int_equal(w.a.retry_ms, 10 * SECOND);
 	world_close(&w);
 }
 
-/* Whoever repeats an approve whose end nobody knows inquires and sends no more often than one with a wrong token; nor does one whose workers die. */
+/* A caller that repeats an approve with an unknown outcome, or whose workers die, inquires and
+ * sends no more often than a caller with a wrong token. */
 static void
-five_grants_a_minute_are_enough_however_they_end(void **state)
+a_sixth_approve_in_a_minute_is_refused_however_the_others_ended(void **state)
 {
 	static const struct {
 		const char *what;
@@ -307,9 +316,9 @@ five_grants_a_minute_are_enough_however_they_end(void **state)
 	}
 }
 
-/* The store went away before anything was written: the user tries again as often as it takes. */
+/* The store was away before anything was written. The user may try again as often as it takes. */
 static void
-a_grant_given_back_unused_does_not_count(void **state)
+a_grant_under_which_nothing_was_sent_is_not_counted(void **state)
 {
 	uint64_t id, token;
 
@@ -318,7 +327,7 @@ a_grant_given_back_unused_does_not_count(void **state)
 	for (int k = 0; k < 20; k++)
 		assert_int_equal(world_outcome(&w, id, world_granted(&w, id, 1), HO_RESTORED, 0),
 		    HA_OK);
-	for (int k = 0; k < 5; k++) {	/* one whose end is not known was inquired about first: it counts all the same */
+	for (int k = 0; k < 5; k++) {	/* an unknown one begins with an inquiry, so it counts */
 		token = world_granted(&w, id, 2 * k + 1);
 		assert_int_equal(world_outcome(&w, id, token, k == 0 ? HO_UNKNOWN : HO_RESTORED,
 		    k == 0 ? 2 : 0),
@@ -329,7 +338,7 @@ a_grant_given_back_unused_does_not_count(void **state)
 }
 
 static void
-an_outcome_is_told_once_and_repeats_change_nothing(void **state)
+a_repeated_outcome_changes_nothing(void **state)
 {
 	static const struct { enum hold_outcome first, then; enum hold_state s;
 	} rows[] = {
@@ -389,7 +398,7 @@ a_declined_payment_frees_its_time_and_its_order(void **state)
 }
 
 static void
-a_late_capture_takes_its_time_again_if_it_is_free(void **state)
+a_late_capture_takes_its_time_back_if_it_is_free(void **state)
 {
 	for (int taken = 0; taken < 2; taken++) {
 		uint64_t id, token;
@@ -402,7 +411,8 @@ a_late_capture_takes_its_time_again_if_it_is_free(void **state)
 			world_opened(&w, "b", ROOM1, "o2", "30-90");
 		assert_int_equal(world_outcome(&w, id, token, HO_APPROVED, 3), HA_OK);
 		assert_int_equal(world_state(&w, "T1"), taken ? HOLD_DECLINED : HOLD_APPROVED);
-		assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "0-60"), HA_ORDER_PAID);	/* in any case */
+		/* either way */
+		assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "0-60"), HA_ORDER_PAID);
 		assert_int_equal(world_hold(&w, "c", ROOM1, "o3", "0-30"),
 		    taken ? HA_OK : HA_SLOT_HELD);
 		assert_int_equal(world_outcome(&w, id, token, HO_APPROVED, 3), HA_OK);
@@ -413,7 +423,7 @@ a_late_capture_takes_its_time_again_if_it_is_free(void **state)
 }
 
 static void
-a_late_capture_ends_the_orders_other_attempts(void **state)
+a_late_capture_fences_the_other_holds_of_its_order(void **state)
 {
 	uint64_t first, second, third, token;
 
@@ -431,7 +441,7 @@ a_late_capture_ends_the_orders_other_attempts(void **state)
 }
 
 static void
-a_capture_during_a_replacement_ends_the_replacement(void **state)
+a_capture_fences_a_replacement_under_way(void **state)
 {
 	uint64_t old, new, token;
 
@@ -451,25 +461,25 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_token_only_grows_also_over_restarts),
-		cmocka_unit_test(a_number_that_the_queue_has_seen_is_not_granted_again),
-		cmocka_unit_test(a_number_under_which_nothing_was_written_may_be_used_again),
+		cmocka_unit_test(a_fencing_token_only_grows_even_over_restarts),
+		cmocka_unit_test(a_ledger_number_that_the_queue_has_seen_is_not_granted_again),
+		cmocka_unit_test(a_ledger_number_under_which_nothing_was_written_is_granted_again),
 		cmocka_unit_test(a_second_approve_waits_for_the_first_until_its_deadline),
-		cmocka_unit_test(approvals_go_on_when_ready_calls_no_longer_do),
-		cmocka_unit_test(every_state_answers_approve_in_its_way),
-		cmocka_unit_test(an_unknown_charge_is_inquired_also_after_the_window),
+		cmocka_unit_test(approvals_are_granted_beyond_the_limit_of_ready_calls),
+		cmocka_unit_test(each_state_of_a_hold_has_its_answer_to_approve),
+		cmocka_unit_test(an_unknown_charge_may_be_inquired_after_the_window),
 		cmocka_unit_test(a_refused_token_and_a_restored_attempt_leave_the_hold_as_it_was),
-		cmocka_unit_test(a_grant_given_back_does_not_make_an_unknown_charge_certain),
+		cmocka_unit_test(a_restored_grant_does_not_settle_an_unknown_charge),
 		cmocka_unit_test(
-		    of_a_worker_that_vanished_only_the_ledger_can_say_that_it_sent_nothing),
-		cmocka_unit_test(five_refused_tokens_a_minute_are_enough),
-		cmocka_unit_test(five_grants_a_minute_are_enough_however_they_end),
-		cmocka_unit_test(a_grant_given_back_unused_does_not_count),
-		cmocka_unit_test(an_outcome_is_told_once_and_repeats_change_nothing),
+		    only_the_ledger_can_say_that_a_vanished_worker_sent_nothing),
+		cmocka_unit_test(a_sixth_approve_is_refused_after_five_refused_tokens_in_a_minute),
+		cmocka_unit_test(a_sixth_approve_in_a_minute_is_refused_however_the_others_ended),
+		cmocka_unit_test(a_grant_under_which_nothing_was_sent_is_not_counted),
+		cmocka_unit_test(a_repeated_outcome_changes_nothing),
 		cmocka_unit_test(a_declined_payment_frees_its_time_and_its_order),
-		cmocka_unit_test(a_late_capture_takes_its_time_again_if_it_is_free),
-		cmocka_unit_test(a_late_capture_ends_the_orders_other_attempts),
-		cmocka_unit_test(a_capture_during_a_replacement_ends_the_replacement),
+		cmocka_unit_test(a_late_capture_takes_its_time_back_if_it_is_free),
+		cmocka_unit_test(a_late_capture_fences_the_other_holds_of_its_order),
+		cmocka_unit_test(a_capture_fences_a_replacement_under_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

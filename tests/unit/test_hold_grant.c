@@ -1,13 +1,11 @@
-/*
- * payReady: who gets a time, and who does not. Times are minutes of the week: "600-720" is Sunday, ten to
- * twelve.
- */
+/* payReady: who gets a time, and who does not. Times are minutes of the week: "600-720" is Sunday,
+ * ten to twelve. */
 #include "config.h"
 
 #include "hold_world.h"
 
 static void
-of_two_users_the_second_gets_only_what_does_not_overlap(void **state)
+a_second_user_gets_only_intervals_that_do_not_overlap(void **state)
 {
 	static const struct {
 		const char *first, *second;
@@ -24,12 +22,13 @@ of_two_users_the_second_gets_only_what_does_not_overlap(void **state)
 		{ "0-1440", "1439-1440", false, "1439-1440" },
 		{ "0-1440", "1440-2880", true, NULL },
 		{ "10079-10080", "10079-10080", false, "10079-10080" }, /* the last one */
-		{ "10079-10080", "0-1", true, NULL }, /* the week does not close into a ring */
+		{ "10079-10080", "0-1", true, NULL }, /* the week is not a ring */
 		{ "600-660,720-780", "660-720", true, NULL },
 		{ "600-660,720-780", "650-730", false, "650-660,720-730" },
-		{ "600-660,660-720", "600-720", false, "600-720" }, /* neighbours are told as one */
+		/* intervals that touch are joined */
+		{ "600-660,660-720", "600-720", false, "600-720" },
 		{ "600-720", "590-660,660-700,710-730", false,
-		    "600-700,710-720" }, /* also where they were asked for apart */
+		    "600-700,710-720" }, /* even if asked for apart */
 		{ "1380-1440,1440-1500", "1400-1440,1440-1460", false,
 		    "1400-1440,1440-1460" }, /* but not past midnight */
 		{ "600-660", "0-10,650-700,9000-9001", false, "650-660" },
@@ -59,7 +58,7 @@ of_two_users_the_second_gets_only_what_does_not_overlap(void **state)
 }
 
 static void
-sixty_four_intervals_are_held_and_conflict_each_on_its_own(void **state)
+sixty_four_intervals_are_held_and_each_conflicts_by_itself(void **state)
 {
 	struct interval_set all = { .n = 0 };
 	struct buf text;
@@ -68,7 +67,7 @@ sixty_four_intervals_are_held_and_conflict_each_on_its_own(void **state)
 	buf_init(&text, 0);
 	for (int16_t i = 0; i < INTERVALS_MAX; i++)
 		all.iv[all.n++] = (struct interval){ (int16_t)(150 * i), (int16_t)(150 * i + 60) };
-	/* 64 * 150 passes midnights: cut those that do */
+	/* some of them cross midnight: cut those */
 	for (size_t i = 0; i < all.n; i++)
 		if (all.iv[i].start / DAY_MINUTES != (all.iv[i].end - 1) / DAY_MINUTES)
 			all.iv[i].end = (int16_t)((all.iv[i].start / DAY_MINUTES + 1) *
@@ -84,7 +83,7 @@ sixty_four_intervals_are_held_and_conflict_each_on_its_own(void **state)
 }
 
 static void
-more_conflicts_than_a_request_has_intervals_are_cut_not_lost(void **state)
+more_than_64_conflicts_are_refused_with_the_first_64(void **state)
 {
 	WORLD(w);
 	w.limits.max_per_user = 1000;
@@ -105,7 +104,7 @@ more_conflicts_than_a_request_has_intervals_are_cut_not_lost(void **state)
 }
 
 static void
-a_request_that_is_not_one_is_refused(void **state)
+an_invalid_request_is_refused(void **state)
 {
 	struct hold_request good = {
 		.cid = CID, .order = "o", .user = "u", .room = ROOM1,
@@ -142,7 +141,7 @@ a_request_that_is_not_one_is_refused(void **state)
 }
 
 static void
-a_command_decides_and_only_its_record_changes_the_table(void **state)
+only_the_record_of_a_command_changes_the_table(void **state)
 {
 	struct hold_request rq = {
 		.cid = CID, .order = "o", .user = "u", .room = ROOM1,
@@ -194,7 +193,7 @@ the_order_of_checks_is_paid_progress_replay_slot_limits_busy(void **state)
 }
 
 static void
-calls_and_waiters_together_make_it_busy(void **state)
+calls_and_waiters_together_reach_the_limit_of_calls(void **state)
 {
 	WORLD(w);
 	w.load.calls = 2;
@@ -207,7 +206,7 @@ calls_and_waiters_together_make_it_busy(void **state)
 }
 
 static void
-a_fourth_hold_of_a_user_waits_for_the_first_to_end(void **state)
+a_fourth_hold_of_a_user_is_refused_until_one_ends(void **state)
 {
 	WORLD(w);
 	world_opened(&w, "a", ROOM1, "o1", "0-60");
@@ -216,8 +215,8 @@ a_fourth_hold_of_a_user_waits_for_the_first_to_end(void **state)
 	world_held(&w, "a", "cccccccccccccccccccccccc", "o3", "0-60");
 	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o4", "0-60"),
 	    HA_TOO_MANY_HOLDS);
-	assert_int_equal(w.a.retry_ms, 15 * SECOND);	/* the held one's call and a little */
-	/* a replacement adds none */
+	assert_int_equal(w.a.retry_ms, 15 * SECOND);	/* until its ready call must be back */
+	/* a replacement is not a fourth hold */
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "60-120"), HA_OK);
 	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o4", "0-60"),
 	    HA_TOO_MANY_HOLDS);
@@ -229,7 +228,7 @@ a_fourth_hold_of_a_user_waits_for_the_first_to_end(void **state)
 }
 
 static void
-an_approved_hold_does_not_count_as_the_users(void **state)
+an_approved_hold_does_not_count_for_the_limit_of_its_user(void **state)
 {
 	WORLD(w);
 	for (int i = 0; i < 5; i++) {
@@ -244,7 +243,7 @@ an_approved_hold_does_not_count_as_the_users(void **state)
 }
 
 static void
-a_taken_time_says_when_it_may_be_free(void **state)
+a_refusal_says_when_the_time_may_be_free(void **state)
 {
 	uint64_t id;
 
@@ -263,16 +262,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(of_two_users_the_second_gets_only_what_does_not_overlap),
-		cmocka_unit_test(sixty_four_intervals_are_held_and_conflict_each_on_its_own),
-		cmocka_unit_test(more_conflicts_than_a_request_has_intervals_are_cut_not_lost),
-		cmocka_unit_test(a_request_that_is_not_one_is_refused),
-		cmocka_unit_test(a_command_decides_and_only_its_record_changes_the_table),
+		cmocka_unit_test(a_second_user_gets_only_intervals_that_do_not_overlap),
+		cmocka_unit_test(sixty_four_intervals_are_held_and_each_conflicts_by_itself),
+		cmocka_unit_test(more_than_64_conflicts_are_refused_with_the_first_64),
+		cmocka_unit_test(an_invalid_request_is_refused),
+		cmocka_unit_test(only_the_record_of_a_command_changes_the_table),
 		cmocka_unit_test(the_order_of_checks_is_paid_progress_replay_slot_limits_busy),
-		cmocka_unit_test(calls_and_waiters_together_make_it_busy),
-		cmocka_unit_test(a_fourth_hold_of_a_user_waits_for_the_first_to_end),
-		cmocka_unit_test(an_approved_hold_does_not_count_as_the_users),
-		cmocka_unit_test(a_taken_time_says_when_it_may_be_free),
+		cmocka_unit_test(calls_and_waiters_together_reach_the_limit_of_calls),
+		cmocka_unit_test(a_fourth_hold_of_a_user_is_refused_until_one_ends),
+		cmocka_unit_test(an_approved_hold_does_not_count_for_the_limit_of_its_user),
+		cmocka_unit_test(a_refusal_says_when_the_time_may_be_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* A queue whose journal is new: closed, told what the one before it knew, admitted. */
+/* A queue with a new journal: closed, told what the queue before it knew, and admitted. */
 #include "config.h"
 
 #include "hold_world.h"
@@ -76,12 +76,12 @@ an_adopted_queue_waits_for_what_the_old_one_granted(void **state)
 	assert_int_equal(admit(&w, true, 1000, &err), HA_OK);
 	assert_int_equal(world_opened(&w, "a", ROOM1, "o1", "600-720"), 1);
 	assert_int_equal(world_approve(&w, 1, 1), HA_OK);
-	assert_int_equal(w.a.hold.token, 1001);		/* above every one that the old queue gave */
+	assert_int_equal(w.a.hold.token, 1001);		/* above all of the old queue */
 	world_close(&w);
 }
 
 static void
-what_is_handed_over_keeps_its_time_and_its_order(void **state)
+a_hold_that_is_handed_over_keeps_its_time_and_its_order(void **state)
 {
 	struct hold_handover unknown = handover("a", "o1", "T1", "600-720", HOLD_UNKNOWN),
 	    paid = handover("a", "o2", "T2", "800-900", HOLD_APPROVED);
@@ -89,7 +89,7 @@ what_is_handed_over_keeps_its_time_and_its_order(void **state)
 	OUR(w);
 	close_gate(&w, &err);
 	assert_int_equal(take_over(&w, &unknown, &err), HA_OK);
-	assert_int_equal(take_over(&w, &unknown, &err), HA_REPLAY);	/* two couriers */
+	assert_int_equal(take_over(&w, &unknown, &err), HA_REPLAY);	/* a second courier */
 	assert_int_equal(w.a.record.len, 0);
 	assert_int_equal(take_over(&w, &paid, &err), HA_OK);
 	world_restart(&w);
@@ -105,7 +105,8 @@ what_is_handed_over_keeps_its_time_and_its_order(void **state)
 	assert_int_equal(world_approve(&w, 1, 3), HA_OK);
 	assert_int_equal(w.a.hold.before, HOLD_UNKNOWN);
 	assert_int_equal(w.a.hold.token, 8);
-	assert_int_equal(world_outcome(&w, 1, 8, HO_RESTORED, 4), HA_OK);	/* its earlier send has no known end: it stays unknown */
+	/* an earlier send is unknown still */
+	assert_int_equal(world_outcome(&w, 1, 8, HO_RESTORED, 4), HA_OK);
 	world_find_tid(&w, "T1");
 	assert_int_equal(w.a.hold.state, HOLD_UNKNOWN);
 	assert_int_equal(world_remove(&w, 2, true, 3), HA_OK);
@@ -113,7 +114,7 @@ what_is_handed_over_keeps_its_time_and_its_order(void **state)
 }
 
 static void
-what_cannot_be_handed_over_is_told(void **state)
+a_hold_that_cannot_be_handed_over_is_refused_with_the_reason(void **state)
 {
 	struct hold_handover h = handover("a", "o1", "T1", "600-720", HOLD_APPROVED),
 	    other = handover("b", "o2", "T2", "700-710", HOLD_APPROVED),
@@ -121,12 +122,14 @@ what_cannot_be_handed_over_is_told(void **state)
 	    second = handover("c", "o4", "T4", "20-30", HOLD_REVIEW);
 
 	OUR(w);
-	assert_int_equal(take_over(&w, &h, &err), HA_IN_PROGRESS);	/* an open queue takes nothing over */
+	/* an open queue takes nothing over */
+	assert_int_equal(take_over(&w, &h, &err), HA_IN_PROGRESS);
 	close_gate(&w, &err);
 	assert_int_equal(take_over(&w, &h, &err), HA_OK);
 	assert_int_equal(take_over(&w, &other, &err), HA_SLOT_HELD);
 	assert_int_equal(take_over(&w, &first, &err), HA_OK);
-	assert_int_equal(take_over(&w, &second, &err), HA_IN_PROGRESS);	/* one open attempt in a place */
+	/* one open attempt a user and room */
+	assert_int_equal(take_over(&w, &second, &err), HA_IN_PROGRESS);
 	other.state = HOLD_READY;
 	hold_answer_clear(&w.a);
 	assert_false(hold_table_take_over(w.t, &other, w.now, &w.a, &err));
@@ -135,7 +138,7 @@ what_cannot_be_handed_over_is_told(void **state)
 }
 
 static void
-what_is_remembered_only_grows(void **state)
+the_memory_of_an_order_only_grows(void **state)
 {
 	const char *cid, *order;
 	int64_t n;
@@ -168,7 +171,7 @@ a_ready_hold_of_an_order_that_turns_out_to_be_paid_is_fenced(void **state)
 }
 
 static void
-overdue_are_those_that_only_an_outcome_ends(void **state)
+overdue_are_the_holds_that_only_an_outcome_ends(void **state)
 {
 	OUR(w);
 	world_opened(&w, "a", ROOM1, "o1", "10-20");
@@ -200,11 +203,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_closed_queue_grants_nothing_until_it_is_admitted),
 		cmocka_unit_test(an_adopted_queue_waits_for_what_the_old_one_granted),
-		cmocka_unit_test(what_is_handed_over_keeps_its_time_and_its_order),
-		cmocka_unit_test(what_cannot_be_handed_over_is_told),
-		cmocka_unit_test(what_is_remembered_only_grows),
+		cmocka_unit_test(a_hold_that_is_handed_over_keeps_its_time_and_its_order),
+		cmocka_unit_test(a_hold_that_cannot_be_handed_over_is_refused_with_the_reason),
+		cmocka_unit_test(the_memory_of_an_order_only_grows),
 		cmocka_unit_test(a_ready_hold_of_an_order_that_turns_out_to_be_paid_is_fenced),
-		cmocka_unit_test(overdue_are_those_that_only_an_outcome_ends),
+		cmocka_unit_test(overdue_are_the_holds_that_only_an_outcome_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@
 #include "hold_world.h"
 
 static void
-a_place_means_its_open_hold_and_else_the_one_that_went_last(void **state)
+a_user_and_room_mean_their_open_hold_or_else_the_last_that_ended(void **state)
 {
 	uint64_t id;
 
@@ -37,13 +37,13 @@ a_place_means_its_open_hold_and_else_the_one_that_went_last(void **state)
 	assert_int_equal(world_remove(&w, id, true, 3), HA_OK);
 	world_restart(&w);
 	world_find(&w, FIND_PLACE, "a", ROOM1);
-	assert_int_equal(w.a.hold.state, HOLD_REMOVED);	/* it went last, though it is older */
+	assert_int_equal(w.a.hold.state, HOLD_REMOVED);	/* it ended last, although it is older */
 	assert_int_equal(w.a.hold.id, id);
 	world_close(&w);
 }
 
 static void
-reservation_finds_the_oldest_paid_one_and_then_the_last_removed(void **state)
+the_reservation_service_finds_the_oldest_paid_hold_then_the_last_removed(void **state)
 {
 	uint64_t one, two;
 
@@ -59,10 +59,10 @@ reservation_finds_the_oldest_paid_one_and_then_the_last_removed(void **state)
 	assert_int_equal(world_remove(&w, two, true, 3), HA_OK);
 	assert_int_equal(world_find(&w, FIND_APPROVED_OLDEST, "a", ROOM1), HA_NO_HOLD);
 	world_opened(&w, "a", ROOM1, "o3", "600-660");
-	world_remove(&w, w.a.hold.id, false, 0);		/* not paid: not the answer */
+	world_remove(&w, w.a.hold.id, false, 0);		/* unpaid: never the answer */
 	world_restart(&w);
 	world_pass(&w, 10 * MINUTE - 1);
-	world_expire(&w);					/* the guard ends; the answer does not */
+	world_expire(&w);	/* the guard ends, the answer stays */
 	assert_int_equal(world_find(&w, FIND_REMOVED_LAST, "a", ROOM1), HA_OK);
 	assert_int_equal(w.a.hold.id, two);
 	world_pass(&w, 1);
@@ -72,7 +72,7 @@ reservation_finds_the_oldest_paid_one_and_then_the_last_removed(void **state)
 }
 
 static void
-what_went_last_is_known_after_a_restart_too(void **state)
+the_hold_that_ended_last_is_known_after_a_restart(void **state)
 {
 	uint64_t one, two, token;
 
@@ -81,7 +81,8 @@ what_went_last_is_known_after_a_restart_too(void **state)
 	token = world_granted(&w, one, 1);
 	assert_int_equal(world_outcome(&w, one, token, HO_DECLINED, 2), HA_OK);
 	two = world_paid(&w, "a", ROOM1, "o2", "60-120");
-	assert_int_equal(world_outcome(&w, one, token, HO_APPROVED, 3), HA_OK);	/* late: paid after the younger one */
+	/* late, after the younger hold */
+	assert_int_equal(world_outcome(&w, one, token, HO_APPROVED, 3), HA_OK);
 	world_restart(&w);
 	world_find(&w, FIND_APPROVED_OLDEST, "a", ROOM1);
 	assert_int_equal(w.a.hold.id, two);
@@ -141,7 +142,7 @@ live_holds_are_listed_once_each_in_order_of_id(void **state)
 }
 
 static void
-an_order_means_its_open_hold_and_else_its_last_one(void **state)
+an_order_means_its_open_hold_or_else_its_last_one(void **state)
 {
 	uint64_t one, two;
 
@@ -234,11 +235,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_place_means_its_open_hold_and_else_the_one_that_went_last),
-		cmocka_unit_test(reservation_finds_the_oldest_paid_one_and_then_the_last_removed),
-		cmocka_unit_test(what_went_last_is_known_after_a_restart_too),
+		cmocka_unit_test(a_user_and_room_mean_their_open_hold_or_else_the_last_that_ended),
+		cmocka_unit_test(
+		    the_reservation_service_finds_the_oldest_paid_hold_then_the_last_removed),
+		cmocka_unit_test(the_hold_that_ended_last_is_known_after_a_restart),
 		cmocka_unit_test(live_holds_are_listed_once_each_in_order_of_id),
-		cmocka_unit_test(an_order_means_its_open_hold_and_else_its_last_one),
+		cmocka_unit_test(an_order_means_its_open_hold_or_else_its_last_one),
 		cmocka_unit_test(answers_and_outcomes_have_one_word_each),
 		cmocka_unit_test(the_largest_texts_fit_into_a_record_and_one_byte_more_is_refused),
 		cmocka_unit_test(a_tid_belongs_to_one_hold),

@@ -1,6 +1,7 @@
 /*
- * A hold_table against a model of it: a plain list of holds, every question answered by looking at all of them, times as masks of 24 hours. The same random
- * commands go to both. Then records that were damaged: whatever comes of it, nothing crashes.
+ * A hold_table against a model of it. The model is a plain list of holds; it answers every
+ * question by looking at all of them, and its times are masks of 24 hours. Both get the same
+ * random commands. Then damaged records: whatever they do, nothing crashes.
  */
 #include "config.h"
 
@@ -19,7 +20,7 @@ enum {
 	MEMORY_MS = 20 * 60 * 1000
 };
 
-/* ---- random numbers that are the same everywhere */
+/* ---- random numbers, the same on every machine */
 
 struct dice {
 	uint64_t x;
@@ -87,7 +88,7 @@ forget(struct model *m, struct plain *h)
 	*h = m->holds[--m->n];
 }
 
-/* What time does. */
+/* What time alone does. */
 static void
 elapse(struct model *m)
 {
@@ -288,7 +289,7 @@ model_approve(struct model *m, uint64_t id, int64_t n)
 	next = replacement_of(m, h);
 	if (next != NULL)
 		go(m, next, HOLD_FENCED);
-	/* What the rule promises: nobody else has the time now. */
+	/* What the rule promises: nobody else has this time. */
 	for (size_t i = 0; i < m->n; i++)
 		if (&m->holds[i] != h && m->holds[i].room == h->room &&
 		    (m->holds[i].hours & h->hours) != 0 &&
@@ -402,7 +403,7 @@ model_remove(struct model *m, uint64_t id, bool by_reservation)
 	return HA_OK;
 }
 
-/* ---- both */
+/* ---- both of them */
 
 static const char *const users[USERS] = { "u0", "u1", "u2", "u3" };
 static const char *const rooms[ROOMS] = { "000000000000000000000000", "111111111111111111111111",
@@ -456,7 +457,7 @@ must(struct pair *p, enum command c, enum hold_answer_code real, enum hold_answe
 	p->answers[c][real]++;
 }
 
-/* Mostly one of the latest, for the others are gone. */
+/* Mostly one of the latest holds, because the others have ended. */
 static const struct plain *
 any(struct pair *p)
 {
@@ -472,7 +473,7 @@ do_hold(struct pair *p)
 	const struct plain *h = any(p);
 	char order[20], set[200], fingerprint[KEY_CAP];
 
-	if (h != NULL && roll(&p->d, 4) == 0)	/* the same again */
+	if (h != NULL && roll(&p->d, 4) == 0)	/* an equal request */
 		q = (struct asked){ h->user, h->room, h->order, h->hours };
 	snprintf(order, sizeof(order), "o%d", q.order);
 	snprintf(fingerprint, sizeof(fingerprint), "%d/%d/%d/%x", q.user, q.room, q.order, q.hours);
@@ -490,7 +491,7 @@ do_outcome(struct pair *p, const struct plain *h, int64_t n)
 	    token = h == NULL || roll(&p->d, 20) == 0 ? roll(&p->d, 50) : h->token;
 
 	if (o == HO_APPROVED && roll(&p->d, 4) != 0)
-		o = HO_REFUSED;		/* else all orders are paid soon */
+		o = HO_REFUSED;		/* else all orders would be paid soon */
 	must(p, DO_OUTCOME, world_outcome(&p->w, id, token, o, n),
 	    model_outcome(&p->m, id, token, o, n));
 }
@@ -571,7 +572,8 @@ compare_states(struct pair *p)
 			    w->a.code == HA_OK ? hold_state_name(w->a.hold.state) : "gone",
 			    hold_state_name(h->state));
 	}
-	/* No two live ones of a room overlap, but for a replacement and its own old one. */
+	/* No two live holds of a room overlap, except a replacement and the hold that it
+	 * replaces. */
 	for (size_t i = 0; i < m->n; i++) {
 		for (size_t j = 0; j < i; j++) {
 			const struct plain *a = &m->holds[i], *b = &m->holds[j];
@@ -634,7 +636,7 @@ static void
 random_commands_are_answered_as_the_model_answers_them(void **state)
 {
 	static const enum hold_answer_code possible[DO__MAX][12] = {
-		/* HA_OK, which is 0, ends a row and is possible always; busy is not modelled */
+		/* HA_OK, which is 0, ends a row, and is always possible. The model has no busy. */
 		[DO_HOLD] = { HA_REPLAY, HA_WAIT, HA_ORDER_PAID, HA_IN_PROGRESS, HA_SLOT_HELD,
 		    HA_SLOT_SOLD, HA_TOO_MANY_HOLDS },
 		[DO_READY] = { HA_IN_PROGRESS, HA_FENCED },
@@ -671,7 +673,7 @@ see_one(void *ctx, const struct hold_view *h, const struct interval_set *set)
 	return true;
 }
 
-/* Every command on a table that may be anything. */
+/* Calls every command on a table in any condition. */
 static void
 prod(struct world *w)
 {
@@ -717,7 +719,7 @@ prod(struct world *w)
 	buf_clear(&sink);
 }
 
-struct cut {			/* the records of a run, one by one */
+struct cut {			/* the records of a run, apart */
 	const char *record[600];
 	size_t len[600];
 	size_t n;
@@ -737,7 +739,7 @@ cut_journal(const struct buf *journal, struct cut *c)
 	}
 }
 
-/* The records before `at`, then this instead of it, then those after it as far as they go. */
+/* Applies the records before `at`, this one in its place, and those after it as far as they fit. */
 static void
 try_damaged(struct world *w, const struct cut *c, size_t at, const char *record, size_t len)
 {
@@ -751,7 +753,8 @@ try_damaged(struct world *w, const struct cut *c, size_t at, const char *record,
 	ok = hold_table_apply(w->t, record, len, NULL, &err);
 	if (!ok) {
 		assert_int_equal(err.code, ERR_INTERNAL);
-		assert_false(hold_table_apply(w->t, c->record[at], c->len[at], NULL, &err));	/* unusable from then on */
+		/* broken from then on */
+		assert_false(hold_table_apply(w->t, c->record[at], c->len[at], NULL, &err));
 	}
 	for (i = at + 1; ok && i < c->n && i < at + 20; i++)
 		ok = hold_table_apply(w->t, c->record[i], c->len[i], NULL, &err);
@@ -760,7 +763,7 @@ try_damaged(struct world *w, const struct cut *c, size_t at, const char *record,
 }
 
 static void
-a_damaged_record_is_refused_or_harmless_but_never_a_crash(void **state)
+a_damaged_record_never_crashes_the_table(void **state)
 {
 	struct pair p = { .op = 0 };
 	struct dice d = { 4711 };
@@ -769,13 +772,14 @@ a_damaged_record_is_refused_or_harmless_but_never_a_crash(void **state)
 
 	(void)state;
 	open_pair(&p, 99);
-	run(&p, 390);		/* no restart in it: the journal is whole */
+	run(&p, 390);		/* without a restart, so that the journal is complete */
 	victim = p.w;
 	cut_journal(&p.w.journal, &c);
 	assert_true(c.n > 100);
 	for (size_t at = 0; at < c.n; at += 7) {
 		for (int i = 0; i < 60; i++) {
-			/* A copy of its own size, so that a sanitizer sees every byte read past its end. */
+			/* A copy of exactly its size, so that a sanitizer sees reads past its
+			 * end. */
 			size_t len = i < 20 ? roll(&d, (uint32_t)c.len[at]) : c.len[at];
 			char *copy = malloc(len + 1);
 
@@ -793,7 +797,7 @@ a_damaged_record_is_refused_or_harmless_but_never_a_crash(void **state)
 }
 
 static void
-a_record_cut_anywhere_or_of_another_version_is_refused(void **state)
+a_truncated_record_or_another_version_is_refused(void **state)
 {
 	struct error err = { 0 };
 	struct buf journal;
@@ -811,7 +815,7 @@ a_record_cut_anywhere_or_of_another_version_is_refused(void **state)
 		cut_journal(&journal, &c);
 		whole = c.len[0];
 		t = world_table(&w);
-		/* 17 bytes are a record without any change */
+		/* 17 bytes are a record without changes */
 		if (hold_table_apply(t, c.record[0], cut, NULL, &err) !=
 		    (cut == whole || cut == 17))
 			fail_msg("cut after %zu of %zu", cut, whole);
@@ -841,7 +845,8 @@ static void
 a_record_applied_twice_does_not_fit(void **state)
 {
 	(void)state;
-	for (int gone = 0; gone < 2; gone++) {	/* also where nothing of the hold is in the way any more: no id is given out twice */
+	/* even after the hold is gone: no id is used twice */
+	for (int gone = 0; gone < 2; gone++) {
 		struct error err = { 0 };
 		struct world w;
 		struct cut c;
@@ -860,7 +865,7 @@ a_record_applied_twice_does_not_fit(void **state)
 	}
 }
 
-/* A world with hold 1 ready, hold 2 approving, hold 3 held; and a change that fits: hold 1 expires. */
+/* A world in which hold 1 is ready, 2 approving and 3 held; and a change that fits: 1 expires. */
 static void
 open_for_misfits(struct world *w, struct change *c)
 {
@@ -893,7 +898,7 @@ try_change(struct world *w, const struct change *c)
 }
 
 static void
-a_change_that_is_well_written_but_does_not_fit_is_refused(void **state)
+a_valid_change_that_does_not_fit_the_table_is_refused(void **state)
 {
 	static const char *const rows[] = {
 		"it fits", "a hold that is not there", "no step from ready to declined",
@@ -966,7 +971,7 @@ a_change_that_is_well_written_but_does_not_fit_is_refused(void **state)
 	}
 }
 
-/* How a record looks on disk is a promise to every journal that exists. */
+/* The bytes of a record must not change: journals that exist have them. */
 static void
 the_bytes_of_a_record_stay_as_they_are(void **state)
 {
@@ -998,10 +1003,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_commands_are_answered_as_the_model_answers_them),
-		cmocka_unit_test(a_damaged_record_is_refused_or_harmless_but_never_a_crash),
-		cmocka_unit_test(a_record_cut_anywhere_or_of_another_version_is_refused),
+		cmocka_unit_test(a_damaged_record_never_crashes_the_table),
+		cmocka_unit_test(a_truncated_record_or_another_version_is_refused),
 		cmocka_unit_test(a_record_applied_twice_does_not_fit),
-		cmocka_unit_test(a_change_that_is_well_written_but_does_not_fit_is_refused),
+		cmocka_unit_test(a_valid_change_that_does_not_fit_the_table_is_refused),
 		cmocka_unit_test(the_bytes_of_a_record_stay_as_they_are),
 	};
 

@@ -1,10 +1,10 @@
-/* removePaymentInQueue: by reservation, and by the gateway. */
+/* removePaymentInQueue: by the reservation service, and by the gateway. */
 #include "config.h"
 
 #include "hold_world.h"
 
 static void
-reservation_removes_what_is_paid_and_nothing_else(void **state)
+the_reservation_service_removes_paid_holds_only(void **state)
 {
 	uint64_t id, other;
 
@@ -26,7 +26,7 @@ reservation_removes_what_is_paid_and_nothing_else(void **state)
 }
 
 static void
-a_paid_time_stays_guarded_for_a_minute_after_its_removal(void **state)
+a_paid_time_is_guarded_for_a_minute_after_its_removal(void **state)
 {
 	for (int told = 0; told < 2; told++) {
 		struct hold_stats s;
@@ -43,7 +43,8 @@ a_paid_time_stays_guarded_for_a_minute_after_its_removal(void **state)
 		assert_int_equal(w.a.conflicts.iv[0].start, 30);
 		assert_int_equal(w.a.conflicts.iv[0].end, 60);
 		world_opened(&w, "c", ROOM1, "o3", "60-70");
-		assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "30-90"), HA_SLOT_HELD);	/* held comes before sold */
+		/* held is checked before sold */
+		assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "30-90"), HA_SLOT_HELD);
 		assert_int_equal(w.a.conflicts.n, 1);
 		assert_int_equal(w.a.conflicts.iv[0].start, 60);
 		hold_table_stats(w.t, &s);
@@ -77,7 +78,7 @@ without_a_guard_a_removed_time_is_free_at_once(void **state)
 }
 
 static void
-the_gateway_removes_what_is_not_paid(void **state)
+the_gateway_removes_unpaid_holds_only(void **state)
 {
 	uint64_t id, token;
 
@@ -115,7 +116,7 @@ the_gateway_removes_what_is_not_paid(void **state)
 }
 
 static void
-who_opens_and_cancels_again_and_again_is_not_remembered_each_time(void **state)
+of_a_user_who_opens_and_cancels_repeatedly_64_holds_are_remembered(void **state)
 {
 	uint64_t id, declined;
 	struct hold_stats s;
@@ -130,7 +131,7 @@ who_opens_and_cancels_again_and_again_is_not_remembered_each_time(void **state)
 		hold_table_stats(w.t, &s);
 		assert_in_range(s.by_state[HOLD_REMOVED], i < 63 ? i + 1 : 63, i < 63 ? i + 1 : 63);
 	}
-	assert_int_equal(s.by_state[HOLD_DECLINED], 1);		/* money may have been about to move: for its whole time */
+	assert_int_equal(s.by_state[HOLD_DECLINED], 1);	/* an approve was granted: kept for a day */
 	assert_int_equal(world_find(&w, FIND_PLACE, "a", ROOM1), HA_OK);
 	assert_int_equal(w.a.hold.id, id);
 	assert_int_equal(world_remove(&w, id, false, 0), HA_REPLAY);
@@ -142,11 +143,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reservation_removes_what_is_paid_and_nothing_else),
-		cmocka_unit_test(a_paid_time_stays_guarded_for_a_minute_after_its_removal),
+		cmocka_unit_test(the_reservation_service_removes_paid_holds_only),
+		cmocka_unit_test(a_paid_time_is_guarded_for_a_minute_after_its_removal),
 		cmocka_unit_test(without_a_guard_a_removed_time_is_free_at_once),
-		cmocka_unit_test(the_gateway_removes_what_is_not_paid),
-		cmocka_unit_test(who_opens_and_cancels_again_and_again_is_not_remembered_each_time),
+		cmocka_unit_test(the_gateway_removes_unpaid_holds_only),
+		cmocka_unit_test(
+		    of_a_user_who_opens_and_cancels_repeatedly_64_holds_are_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

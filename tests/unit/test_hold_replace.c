@@ -1,10 +1,11 @@
-/* payReady of somebody who has a hold already: the same request again, and another one in its place. */
+/* payReady of a user who has a hold already: the same request again, or another one in its
+ * place. */
 #include "config.h"
 
 #include "hold_world.h"
 
 static void
-the_same_again_is_a_replay_of_the_ready_answer(void **state)
+an_equal_request_replays_the_ready_answer(void **state)
 {
 	uint64_t id;
 
@@ -23,7 +24,7 @@ the_same_again_is_a_replay_of_the_ready_answer(void **state)
 }
 
 static void
-the_same_while_the_ready_call_runs_waits_for_it(void **state)
+an_equal_request_waits_while_the_ready_call_is_under_way(void **state)
 {
 	uint64_t id;
 
@@ -32,12 +33,15 @@ the_same_while_the_ready_call_runs_waits_for_it(void **state)
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "0-60"), HA_WAIT);
 	assert_int_equal(w.a.hold.id, id);
 	w.load.waiters = w.load.max_ready;
-	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "0-60"), HA_IN_PROGRESS);	/* a surplus waiter */
+	/* a surplus waiter */
+	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "0-60"), HA_IN_PROGRESS);
 	assert_int_equal(w.a.hold.state, HOLD_HELD);
 	w.load.waiters = 0;
-	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "60-120"), HA_IN_PROGRESS);	/* another one */
+	/* another one */
+	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "60-120"), HA_IN_PROGRESS);
 	assert_true(w.a.retry_ms >= SECOND && w.a.retry_ms <= 2 * SECOND);
-	assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "0-60"), HA_IN_PROGRESS);	/* of the same order */
+	/* of the same order */
+	assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "0-60"), HA_IN_PROGRESS);
 	assert_int_equal(world_ready(&w, id, "T1"), HA_OK);
 	assert_int_equal(w.changed.id[0], id);
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "0-60"), HA_REPLAY);
@@ -45,7 +49,7 @@ the_same_while_the_ready_call_runs_waits_for_it(void **state)
 }
 
 static void
-after_a_failed_ready_call_a_waiter_may_try_itself(void **state)
+after_a_failed_ready_call_a_waiter_may_ask_itself(void **state)
 {
 	uint64_t id;
 
@@ -61,7 +65,7 @@ after_a_failed_ready_call_a_waiter_may_try_itself(void **state)
 }
 
 static void
-a_ready_call_that_finds_the_order_paid_says_so_for_good(void **state)
+a_ready_call_that_finds_the_order_paid_marks_it_paid_for_good(void **state)
 {
 	uint64_t id;
 
@@ -75,22 +79,23 @@ a_ready_call_that_finds_the_order_paid_says_so_for_good(void **state)
 }
 
 static void
-during_a_replacement_both_times_are_held_against_others(void **state)
+during_a_replacement_both_times_are_kept_from_others(void **state)
 {
 	uint64_t old, new;
 
 	WORLD(w);
 	old = world_opened(&w, "a", ROOM1, "o1", "0-60");
-	new = world_held(&w, "a", ROOM1, "o1", "30-120");	/* may overlap its own old one */
+	new = world_held(&w, "a", ROOM1, "o1", "30-120");	/* it may overlap the old one */
 	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "0-30"), HA_SLOT_HELD);
 	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "90-120"), HA_SLOT_HELD);
 	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "0-120"), HA_SLOT_HELD);
 	assert_int_equal(w.a.conflicts.n, 1);
-	assert_int_equal(w.a.conflicts.iv[0].end, 120);		/* what both hold is told once */
+	assert_int_equal(w.a.conflicts.iv[0].end, 120);	/* a part that both have is told once */
 	assert_int_equal(world_find(&w, FIND_PLACE, "a", ROOM1), HA_OK);
-	assert_int_equal(w.a.hold.id, old);			/* an approve means the old one */
+	assert_int_equal(w.a.hold.id, old);			/* an approve means the old hold */
 	assert_true(w.a.hold.replacing);
-	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "600-660"), HA_IN_PROGRESS);	/* a second different one */
+	/* a second different one */
+	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "600-660"), HA_IN_PROGRESS);
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "0-60"), HA_IN_PROGRESS);
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "30-120"), HA_WAIT);
 	assert_int_equal(w.a.hold.id, new);
@@ -141,13 +146,14 @@ a_replacement_keeps_the_old_expiry_only_where_it_overlaps(void **state)
 		world_pass(&w, 3 * MINUTE);
 		world_opened(&w, "a", ROOM1, "o1", rows[i].set);
 		assert_int_equal(w.a.hold.expires_boot_ms, w.now.boot_ms + rows[i].left);
-		assert_int_equal(w.a.hold.window_boot_ms, w.now.boot_ms + 15 * MINUTE);	/* the tid is new */
+		/* the tid is new */
+		assert_int_equal(w.a.hold.window_boot_ms, w.now.boot_ms + 15 * MINUTE);
 		world_close(&w);
 	}
 }
 
 static void
-a_replacement_that_would_be_expired_when_it_is_ready_is_none(void **state)
+a_replacement_that_expires_before_it_is_ready_is_fenced(void **state)
 {
 	uint64_t old, new;
 
@@ -158,12 +164,13 @@ a_replacement_that_would_be_expired_when_it_is_ready_is_none(void **state)
 	world_pass(&w, 2 * SECOND);
 	assert_int_equal(world_ready(&w, new, "T2"), HA_FENCED);
 	assert_int_equal(world_state(&w, "T1"), HOLD_EXPIRED);
-	assert_int_equal(world_approve(&w, old, 1), HA_OK);	/* in the window, and nobody else had it */
+	/* its time is free, and the window open */
+	assert_int_equal(world_approve(&w, old, 1), HA_OK);
 	world_close(&w);
 }
 
 static void
-an_approve_of_the_old_hold_wins_over_its_replacement(void **state)
+an_approve_of_the_old_hold_beats_its_replacement(void **state)
 {
 	uint64_t old, new, token;
 
@@ -172,7 +179,8 @@ an_approve_of_the_old_hold_wins_over_its_replacement(void **state)
 	new = world_held(&w, "a", ROOM1, "o1", "30-120");
 	token = world_granted(&w, old, 1);
 	assert_int_equal(w.a.hold.before, HOLD_READY);
-	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "60-120"), HA_OK);	/* the new time is free at once */
+	/* the new time is free at once */
+	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "60-120"), HA_OK);
 	assert_int_equal(world_ready(&w, new, "T2"), HA_IN_PROGRESS);
 	assert_int_equal(world_ready(&w, new, "T2"), HA_IN_PROGRESS);
 	assert_int_equal(world_find_tid(&w, "T2"), HA_NO_HOLD);
@@ -190,12 +198,14 @@ an_order_may_move_to_another_room_of_the_same_user(void **state)
 
 	WORLD(w);
 	old = world_opened(&w, "a", ROOM1, "o1", "0-60");
-	assert_int_equal(world_hold(&w, "b", ROOM2, "o1", "0-60"), HA_IN_PROGRESS);	/* another user may not */
+	/* another user may not */
+	assert_int_equal(world_hold(&w, "b", ROOM2, "o1", "0-60"), HA_IN_PROGRESS);
 	new = world_held(&w, "a", ROOM2, "o1", "0-60");
 	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "0-60"), HA_SLOT_HELD);
 	assert_int_equal(world_hold(&w, "b", ROOM2, "o2", "0-60"), HA_SLOT_HELD);
 	assert_int_equal(world_ready(&w, new, "T2"), HA_OK);
-	assert_int_equal(w.a.hold.expires_boot_ms, w.now.boot_ms + 10 * MINUTE);	/* another room is another time */
+	/* another room is another time */
+	assert_int_equal(w.a.hold.expires_boot_ms, w.now.boot_ms + 10 * MINUTE);
 	assert_int_equal(world_state(&w, "T1"), HOLD_FENCED);
 	assert_int_equal(world_approve(&w, old, 1), HA_FENCED);
 	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "0-60"), HA_OK);
@@ -203,16 +213,17 @@ an_order_may_move_to_another_room_of_the_same_user(void **state)
 }
 
 static void
-a_hold_may_replace_one_of_its_place_and_one_of_its_order(void **state)
+a_hold_may_replace_one_of_its_room_and_one_of_its_order_at_once(void **state)
 {
 	uint64_t a, b, new;
 
 	WORLD(w);
 	a = world_opened(&w, "a", ROOM1, "o1", "0-60");
 	b = world_opened(&w, "a", ROOM2, "o2", "0-60");
-	new = world_held(&w, "a", ROOM2, "o1", "30-90");	/* room 2's place, order 1 */
+	new = world_held(&w, "a", ROOM2, "o1", "30-90");	/* in room 2, for order 1 */
 	world_restart(&w);
-	assert_int_equal(world_hold(&w, "a", ROOM1, "o3", "0-60"), HA_IN_PROGRESS);	/* a is being replaced */
+	/* that hold is being replaced */
+	assert_int_equal(world_hold(&w, "a", ROOM1, "o3", "0-60"), HA_IN_PROGRESS);
 	assert_int_equal(world_hold(&w, "a", "cccccccccccccccccccccccc", "o2", "0-60"),
 	    HA_IN_PROGRESS);
 	assert_int_equal(world_ready(&w, new, "T3"), HA_OK);
@@ -249,7 +260,8 @@ an_expired_old_hold_may_go_to_others_while_its_replacement_is_opened(void **stat
 	world_pass(&w, 10 * MINUTE - SECOND);
 	new = world_held(&w, "a", ROOM1, "o1", "60-120");
 	world_pass(&w, 2 * SECOND);
-	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "0-60"), HA_OK);	/* fences the old one */
+	/* fences the old hold */
+	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "0-60"), HA_OK);
 	assert_int_equal(world_approve(&w, old, 1), HA_FENCED);
 	assert_int_equal(world_hold(&w, "c", ROOM1, "o3", "60-120"), HA_SLOT_HELD);
 	assert_int_equal(world_ready(&w, new, "T2"), HA_OK);
@@ -273,7 +285,8 @@ an_open_attempt_is_not_replaced(void **state)
 		id = world_opened(&w, "a", ROOM1, "o1", "0-60");
 		token = world_granted(&w, id, 1);
 		for (int round = 0; round < 2; round++) {
-			assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "0-60"), HA_IN_PROGRESS);	/* the same is no replay */
+			/* even the same request */
+			assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "0-60"), HA_IN_PROGRESS);
 			assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "60-120"),
 			    HA_IN_PROGRESS);
 			assert_int_equal(world_hold(&w, "a", ROOM1, "o2", "60-120"),
@@ -290,11 +303,12 @@ an_open_attempt_is_not_replaced(void **state)
 }
 
 static void
-an_approved_hold_leaves_its_place_but_keeps_its_time(void **state)
+after_an_approved_hold_its_user_may_hold_another_time_there(void **state)
 {
 	WORLD(w);
 	world_paid(&w, "a", ROOM1, "o1", "0-60");
-	assert_int_equal(world_hold(&w, "a", ROOM1, "o2", "30-90"), HA_SLOT_HELD);	/* also against its owner */
+	/* even for its owner */
+	assert_int_equal(world_hold(&w, "a", ROOM1, "o2", "30-90"), HA_SLOT_HELD);
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o2", "60-90"), HA_OK);
 	world_pass(&w, 30 * DAY);
 	world_expire(&w);
@@ -306,22 +320,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_same_again_is_a_replay_of_the_ready_answer),
-		cmocka_unit_test(the_same_while_the_ready_call_runs_waits_for_it),
-		cmocka_unit_test(after_a_failed_ready_call_a_waiter_may_try_itself),
-		cmocka_unit_test(a_ready_call_that_finds_the_order_paid_says_so_for_good),
-		cmocka_unit_test(during_a_replacement_both_times_are_held_against_others),
+		cmocka_unit_test(an_equal_request_replays_the_ready_answer),
+		cmocka_unit_test(an_equal_request_waits_while_the_ready_call_is_under_way),
+		cmocka_unit_test(after_a_failed_ready_call_a_waiter_may_ask_itself),
+		cmocka_unit_test(a_ready_call_that_finds_the_order_paid_marks_it_paid_for_good),
+		cmocka_unit_test(during_a_replacement_both_times_are_kept_from_others),
 		cmocka_unit_test(a_replacement_that_fails_leaves_the_old_hold_as_it_was),
 		cmocka_unit_test(a_replacement_keeps_the_old_expiry_only_where_it_overlaps),
-		cmocka_unit_test(a_replacement_that_would_be_expired_when_it_is_ready_is_none),
-		cmocka_unit_test(an_approve_of_the_old_hold_wins_over_its_replacement),
+		cmocka_unit_test(a_replacement_that_expires_before_it_is_ready_is_fenced),
+		cmocka_unit_test(an_approve_of_the_old_hold_beats_its_replacement),
 		cmocka_unit_test(an_order_may_move_to_another_room_of_the_same_user),
-		cmocka_unit_test(a_hold_may_replace_one_of_its_place_and_one_of_its_order),
+		cmocka_unit_test(a_hold_may_replace_one_of_its_room_and_one_of_its_order_at_once),
 		cmocka_unit_test(a_replacement_outlives_the_old_hold),
 		cmocka_unit_test(
 		    an_expired_old_hold_may_go_to_others_while_its_replacement_is_opened),
 		cmocka_unit_test(an_open_attempt_is_not_replaced),
-		cmocka_unit_test(an_approved_hold_leaves_its_place_but_keeps_its_time),
+		cmocka_unit_test(after_an_approved_hold_its_user_may_hold_another_time_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

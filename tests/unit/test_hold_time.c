@@ -4,7 +4,7 @@
 #include "hold_world.h"
 
 static void
-a_held_hold_whose_call_never_came_back_is_soon_forgotten(void **state)
+a_held_hold_is_forgotten_if_its_ready_call_never_returns(void **state)
 {
 	uint64_t id;
 
@@ -16,19 +16,21 @@ a_held_hold_whose_call_never_came_back_is_soon_forgotten(void **state)
 	assert_int_equal(world_find(&w, FIND_PLACE, "a", ROOM1), HA_NO_HOLD);
 	assert_int_equal(world_ready(&w, id, "T1"), HA_FENCED);
 	assert_int_equal(world_approve(&w, id, 1), HA_NO_HOLD);
-	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "0-60"), HA_OK);	/* whether it was expired by a record or not */
+	/* with or without a record */
+	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "0-60"), HA_OK);
 	assert_int_equal(world_ready(&w, id, "T1"), HA_FENCED);
 	world_close(&w);
 }
 
 static void
-a_held_hold_that_is_over_gives_its_seats_to_the_next(void **state)
+a_held_hold_that_is_over_makes_room_for_the_next_one(void **state)
 {
 	WORLD(w);
 	world_opened(&w, "a", ROOM1, "o1", "0-60");
 	world_held(&w, "a", ROOM1, "o2", "60-120");		/* replaces, and never comes back */
 	world_pass(&w, 15 * SECOND);
-	assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "0-60"), HA_OK);	/* the order's ready one, from its other side */
+	/* the order's ready hold */
+	assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "0-60"), HA_OK);
 	world_pass(&w, 15 * SECOND);
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o2", "60-120"), HA_OK);
 	world_pass(&w, 15 * SECOND);
@@ -39,7 +41,7 @@ a_held_hold_that_is_over_gives_its_seats_to_the_next(void **state)
 static void
 a_ready_hold_expires_at_its_ttl_and_not_before(void **state)
 {
-	for (int told = 0; told < 2; told++) {	/* told: by hold_table_expire; else each command sees it itself */
+	for (int told = 0; told < 2; told++) {	/* told by hold_table_expire, or not */
 		uint64_t id;
 
 		WORLD(w);
@@ -56,7 +58,8 @@ a_ready_hold_expires_at_its_ttl_and_not_before(void **state)
 		}
 		assert_int_equal(world_state(&w, "T1"), HOLD_EXPIRED);
 		assert_int_equal(w.a.hold.expires_boot_ms, 0);
-		assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "0-60"), HA_OK);	/* no replay: a new one, which fences it */
+		/* a new hold, which fences it */
+		assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "0-60"), HA_OK);
 		assert_int_equal(world_state(&w, "T1"), HOLD_FENCED);
 		world_close(&w);
 	}
@@ -77,15 +80,16 @@ an_expired_hold_is_taken_again_while_its_time_is_free(void **state)
 	assert_int_equal(world_hold(&w, "b", ROOM1, "o3", "0-60"), HA_IN_PROGRESS);
 	assert_int_equal(world_hold(&w, "c", ROOM1, "o3", "0-60"), HA_SLOT_HELD);
 	assert_int_equal(world_outcome(&w, id, token, HO_REFUSED, 2), HA_OK);
-	assert_int_equal(w.a.hold.state, HOLD_EXPIRED);				/* what it was before */
-	assert_int_equal(world_hold(&w, "c", ROOM1, "o3", "59-60"), HA_OK);	/* one minute of it is enough */
+	assert_int_equal(w.a.hold.state, HOLD_EXPIRED);	/* as it was before */
+	/* one minute is enough */
+	assert_int_equal(world_hold(&w, "c", ROOM1, "o3", "59-60"), HA_OK);
 	assert_int_equal(world_approve(&w, id, 3), HA_FENCED);
 	assert_int_equal(world_fail(&w, w.a.hold.id, false), HA_OK);
 	world_close(&w);
 }
 
 static void
-a_fence_is_for_ever(void **state)
+a_fenced_hold_is_never_approved_again(void **state)
 {
 	uint64_t id, other;
 
@@ -94,7 +98,7 @@ a_fence_is_for_ever(void **state)
 	world_pass(&w, 10 * MINUTE);
 	other = world_held(&w, "b", ROOM1, "o2", "170-200");
 	assert_int_equal(w.changed.n, 2);
-	assert_int_equal(world_fail(&w, other, false), HA_OK);	/* free again, but it was granted once */
+	assert_int_equal(world_fail(&w, other, false), HA_OK);	/* free again, but granted once */
 	assert_int_equal(world_approve(&w, id, 1), HA_FENCED);
 	world_restart(&w);
 	assert_int_equal(world_approve(&w, id, 1), HA_FENCED);
@@ -111,7 +115,7 @@ a_grant_fences_every_expired_hold_that_it_overlaps(void **state)
 	last = world_opened(&w, "c", ROOM1, "o3", "150-160");
 	world_pass(&w, 10 * MINUTE);
 	world_opened(&w, "a", ROOM1, "o1", "100-110");
-	new = world_held(&w, "a", ROOM1, "o1", "90-200");	/* over its own, half of the one and all of the other */
+	new = world_held(&w, "a", ROOM1, "o1", "90-200");	/* overlaps three */
 	assert_int_equal(world_approve(&w, scattered, 1), HA_FENCED);
 	assert_int_equal(world_approve(&w, last, 1), HA_FENCED);
 	assert_int_equal(world_ready(&w, new, "X1"), HA_OK);
@@ -120,7 +124,7 @@ a_grant_fences_every_expired_hold_that_it_overlaps(void **state)
 }
 
 static void
-after_the_window_nothing_is_approved(void **state)
+nothing_is_approved_after_kakaopays_window(void **state)
 {
 	uint64_t id;
 
@@ -135,7 +139,7 @@ after_the_window_nothing_is_approved(void **state)
 }
 
 static void
-a_charge_that_may_exist_is_ended_by_no_clock(void **state)
+a_hold_that_may_be_charged_never_expires(void **state)
 {
 	static const struct {
 		enum hold_outcome end;
@@ -164,7 +168,7 @@ a_charge_that_may_exist_is_ended_by_no_clock(void **state)
 }
 
 static void
-what_is_gone_is_remembered_for_a_day(void **state)
+an_ended_hold_is_remembered_for_a_day(void **state)
 {
 	uint64_t id;
 
@@ -190,7 +194,7 @@ an_order_that_reached_approving_is_remembered_for_five_weeks(void **state)
 	WORLD(w);
 	id = world_paid(&w, "a", ROOM1, "o1", "0-60");
 	world_pass(&w, 40 * DAY);
-	world_expire(&w);	/* not while it has a hold */
+	world_expire(&w);	/* the order is kept while it has a hold */
 	assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "0-60"), HA_ORDER_PAID);
 	assert_int_equal(world_remove(&w, id, true, 3), HA_OK);
 	world_pass(&w, MINUTE);
@@ -207,7 +211,7 @@ an_order_that_reached_approving_is_remembered_for_five_weeks(void **state)
 }
 
 static void
-thousands_that_expire_at_once_fit_into_several_records(void **state)
+thousands_of_holds_that_expire_at_once_take_several_records(void **state)
 {
 	struct hold_stats s;
 	int64_t next;
@@ -231,7 +235,7 @@ thousands_that_expire_at_once_fit_into_several_records(void **state)
 	assert_int_equal(s.by_state[HOLD_EXPIRED], 3000);
 	assert_true(records > 1 && records < 20);
 	assert_true(w.changed.all || w.changed.n > 0);
-	/* one grant fences them all */
+	/* a single grant fences all of them */
 	assert_int_equal(world_hold(&w, "z", ROOM1, "z", "0-1440,1440-2880,2880-4320"), HA_OK);
 	assert_true(w.changed.all);
 	hold_table_stats(w.t, &s);
@@ -240,7 +244,7 @@ thousands_that_expire_at_once_fit_into_several_records(void **state)
 }
 
 static void
-deadlines_outlive_a_reboot_by_the_wall_clock(void **state)
+after_a_reboot_deadlines_follow_the_wall_clock(void **state)
 {
 	uint64_t paid;
 
@@ -249,9 +253,11 @@ deadlines_outlive_a_reboot_by_the_wall_clock(void **state)
 	paid = world_paid(&w, "b", ROOM1, "o2", "60-120");
 	assert_int_equal(world_remove(&w, paid, true, 3), HA_OK);
 	world_restart(&w);
-	hold_table_rebase(w.t, true, (struct now){ w.now.boot_ms + 5, w.now.wall_ms - HOUR });	/* the same boot: nothing to do */
+	/* the same boot */
+	hold_table_rebase(w.t, true, (struct now){ w.now.boot_ms + 5, w.now.wall_ms - HOUR });
 	world_pass(&w, 20 * SECOND);
-	world_reboot(&w, (struct now){ 7 * SECOND, w.now.wall_ms });	/* a new one, 20 s later */
+	/* another boot, 20 s later */
+	world_reboot(&w, (struct now){ 7 * SECOND, w.now.wall_ms });
 	assert_int_equal(world_hold(&w, "c", ROOM1, "o3", "60-120"), HA_SLOT_SOLD);
 	assert_int_equal(w.a.retry_ms, 40 * SECOND);
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "0-60"), HA_REPLAY);
@@ -276,18 +282,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_held_hold_whose_call_never_came_back_is_soon_forgotten),
-		cmocka_unit_test(a_held_hold_that_is_over_gives_its_seats_to_the_next),
+		cmocka_unit_test(a_held_hold_is_forgotten_if_its_ready_call_never_returns),
+		cmocka_unit_test(a_held_hold_that_is_over_makes_room_for_the_next_one),
 		cmocka_unit_test(a_ready_hold_expires_at_its_ttl_and_not_before),
 		cmocka_unit_test(an_expired_hold_is_taken_again_while_its_time_is_free),
-		cmocka_unit_test(a_fence_is_for_ever),
+		cmocka_unit_test(a_fenced_hold_is_never_approved_again),
 		cmocka_unit_test(a_grant_fences_every_expired_hold_that_it_overlaps),
-		cmocka_unit_test(after_the_window_nothing_is_approved),
-		cmocka_unit_test(a_charge_that_may_exist_is_ended_by_no_clock),
-		cmocka_unit_test(what_is_gone_is_remembered_for_a_day),
+		cmocka_unit_test(nothing_is_approved_after_kakaopays_window),
+		cmocka_unit_test(a_hold_that_may_be_charged_never_expires),
+		cmocka_unit_test(an_ended_hold_is_remembered_for_a_day),
 		cmocka_unit_test(an_order_that_reached_approving_is_remembered_for_five_weeks),
-		cmocka_unit_test(thousands_that_expire_at_once_fit_into_several_records),
-		cmocka_unit_test(deadlines_outlive_a_reboot_by_the_wall_clock),
+		cmocka_unit_test(thousands_of_holds_that_expire_at_once_take_several_records),
+		cmocka_unit_test(after_a_reboot_deadlines_follow_the_wall_clock),
 		cmocka_unit_test(a_wall_clock_that_went_back_ends_nothing_early),
 	};
 

@@ -5,7 +5,7 @@
 
 #include "booking/hold_touch.h"
 
-/* A command that is decided and not applied. */
+/* A command that is decided, but not applied. */
 struct step {
 	struct hold_answer a;
 	struct hold_touch touched;
@@ -49,7 +49,7 @@ holds_meet_in_a_room_a_user_or_an_order(void **state)
 		{ "u2", "r1", "o2", true },
 		{ "u2", "r2", "o1", true },
 		{ "u2", "r2", "o2", false },
-		{ "r1", "u1", "r1", false },	/* a user who is called as the room is */
+		{ "r1", "u1", "r1", false },	/* a user with the name of the room */
 	};
 	struct world w;
 
@@ -70,7 +70,7 @@ holds_meet_in_a_room_a_user_or_an_order(void **state)
 	world_close(&w);
 }
 
-/* An order that moves to another room lets go of its hold in the old one. */
+/* An order that moves to another room lets go of its hold in the old room. */
 static void
 a_replacement_touches_the_room_that_it_leaves(void **state)
 {
@@ -139,7 +139,7 @@ the_gate_and_the_counters_touch_everything(void **state)
 }
 
 static void
-more_than_fits_is_everything(void **state)
+a_set_that_is_full_touches_everything(void **state)
 {
 	struct world w;
 	struct hold_touch all;
@@ -166,7 +166,7 @@ more_than_fits_is_everything(void **state)
 	world_close(&w);
 }
 
-/* ---- the promise: had the other one been there before, the decision would have been the same */
+/* ---- what it is for: such records do not change each other's decision */
 
 static unsigned seed;
 static uint64_t last_id, last_token;
@@ -235,7 +235,7 @@ decide(struct world *w, const struct asked *c, struct step *s)
 		    &s->a, &err);
 		break;
 	}
-	if (!ok)	/* the same tid for two holds: nothing was decided */
+	if (!ok)	/* one tid for two holds: nothing was decided */
 		hold_answer_clear(&s->a);
 	look(w, s);
 }
@@ -257,8 +257,8 @@ apply(struct world *w, struct step *s)
 	world_apply(w, &s->a.record);
 }
 
-/* b is decided ahead, as part of a's batch, and again with a applied. The numbers that a did not use
- * stay unused in a batch, so the second time they may have to be skipped, too. */
+/* Decides b again, now that a is applied. In a batch, ids and tokens that a did not use stay
+ * unused. So here they may have to be skipped, too. */
 static bool
 stays_the_same(struct world *w, const struct asked *b, struct step *a, const struct step *ahead)
 {
@@ -278,7 +278,7 @@ stays_the_same(struct world *w, const struct asked *b, struct step *a, const str
 }
 
 static void
-what_meets_nothing_is_decided_alike_before_and_after(void **state)
+records_with_nothing_in_common_do_not_change_each_others_decision(void **state)
 {
 	int apart = 0, together = 0;
 
@@ -328,8 +328,8 @@ main(void)
 		cmocka_unit_test(a_replacement_touches_the_room_that_it_leaves),
 		cmocka_unit_test(a_tid_is_touched_by_the_hold_that_gets_it),
 		cmocka_unit_test(the_gate_and_the_counters_touch_everything),
-		cmocka_unit_test(more_than_fits_is_everything),
-		cmocka_unit_test(what_meets_nothing_is_decided_alike_before_and_after),
+		cmocka_unit_test(a_set_that_is_full_touches_everything),
+		cmocka_unit_test(records_with_nothing_in_common_do_not_change_each_others_decision),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Weekly intervals: boundaries of days and of the week, half-open neighbours, and their text. */
+/* Weekly intervals: the boundaries of days and of the week, intervals that touch, and their
+ * text. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -14,7 +15,7 @@
 #include "booking/week.h"
 
 static void
-a_day_and_two_minutes_make_an_interval(void **state)
+an_interval_is_made_of_a_day_and_two_minutes_of_it(void **state)
 {
 	static const struct {
 		const char *what;
@@ -47,7 +48,7 @@ a_day_and_two_minutes_make_an_interval(void **state)
 }
 
 static void
-neighbours_do_not_overlap(void **state)
+intervals_that_only_touch_do_not_overlap(void **state)
 {
 	static const struct {
 		int16_t a0, a1, b0, b1;
@@ -74,7 +75,7 @@ neighbours_do_not_overlap(void **state)
 }
 
 static void
-normalizing_sorts_and_names_the_two_that_overlap(void **state)
+normalizing_sorts_and_names_two_intervals_that_overlap(void **state)
 {
 	struct interval_set s = { .iv = { { 300, 400 }, { 100, 200 }, { 200, 300 } }, .n = 3 };
 	struct interval_set clash = {
@@ -96,12 +97,12 @@ normalizing_sorts_and_names_the_two_that_overlap(void **state)
 }
 
 static void
-sets_overlap_where_any_two_of_theirs_do(void **state)
+two_sets_overlap_if_any_two_of_their_intervals_do(void **state)
 {
 	struct interval_set a = { .n = 0 }, b = { .n = 0 };
 
 	(void)state;
-	for (int16_t i = 0; i < INTERVALS_MAX; i++) {	/* 64 interleaved neighbours each */
+	for (int16_t i = 0; i < INTERVALS_MAX; i++) {	/* 64 of each, in turns */
 		a.iv[a.n++] = (struct interval){ (int16_t)(20 * i), (int16_t)(20 * i + 10) };
 		b.iv[b.n++] = (struct interval){ (int16_t)(20 * i + 10), (int16_t)(20 * i + 20) };
 	}
@@ -117,7 +118,7 @@ sets_overlap_where_any_two_of_theirs_do(void **state)
 }
 
 static void
-what_is_written_is_read_back(void **state)
+parse_reads_what_format_writes(void **state)
 {
 	static const char *const texts[] = { "0-1", "10079-10080", "0-1440", "1980-2100,3420-3480",
 		"0-1440,1440-2880", "5-6,6-7,9-10" };
@@ -137,7 +138,7 @@ what_is_written_is_read_back(void **state)
 }
 
 static void
-what_would_not_be_written_is_refused(void **state)
+parse_refuses_what_format_would_not_write(void **state)
 {
 	static const char *const texts[] = {
 		"", ",", "-", "1", "1-", "-1", "1-1", "2-1", "01-2", "1-02", "00-1", "+1-2", " 1-2",
@@ -153,12 +154,12 @@ what_would_not_be_written_is_refused(void **state)
 		error_clear(&err);
 		if (interval_set_parse(texts[i], &s, &err) || err.code != ERR_INPUT)
 			fail_msg("accepted \"%s\"", texts[i]);
-		assert_int_equal(s.n, 7);	/* untouched */
+		assert_int_equal(s.n, 7);	/* not changed */
 	}
 }
 
 static void
-sixty_four_intervals_are_read_and_sixty_five_are_not(void **state)
+sixty_four_intervals_are_parsed_and_sixty_five_are_refused(void **state)
 {
 	struct interval_set s;
 	struct error err;
@@ -183,7 +184,7 @@ a_full_week_holds_every_minute_once(void **state)
 	int owner = 0;
 
 	(void)state;
-	for (int m = 0; m < WEEK_MINUTES; m++) {	/* odd minutes first, then even ones between them */
+	for (int m = 0; m < WEEK_MINUTES; m++) {	/* odd minutes first, then the even ones */
 		int at = m < WEEK_MINUTES / 2 ? 2 * m + 1 : 2 * (m - WEEK_MINUTES / 2);
 
 		iv = (struct interval){ (int16_t)at, (int16_t)(at + 1) };
@@ -201,7 +202,7 @@ a_full_week_holds_every_minute_once(void **state)
 }
 
 static void
-a_week_takes_all_intervals_or_none_and_gives_back_only_the_owners(void **state)
+a_week_adds_all_intervals_or_none_and_removes_only_the_owners(void **state)
 {
 	struct interval a[] = { { 100, 200 }, { 300, 400 } }, b[] = { { 200, 300 }, { 350, 360 } },
 	    c[] = { { 200, 300 }, { 400, 410 } };
@@ -229,15 +230,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_day_and_two_minutes_make_an_interval),
-		cmocka_unit_test(neighbours_do_not_overlap),
-		cmocka_unit_test(normalizing_sorts_and_names_the_two_that_overlap),
-		cmocka_unit_test(sets_overlap_where_any_two_of_theirs_do),
-		cmocka_unit_test(what_is_written_is_read_back),
-		cmocka_unit_test(what_would_not_be_written_is_refused),
-		cmocka_unit_test(sixty_four_intervals_are_read_and_sixty_five_are_not),
+		cmocka_unit_test(an_interval_is_made_of_a_day_and_two_minutes_of_it),
+		cmocka_unit_test(intervals_that_only_touch_do_not_overlap),
+		cmocka_unit_test(normalizing_sorts_and_names_two_intervals_that_overlap),
+		cmocka_unit_test(two_sets_overlap_if_any_two_of_their_intervals_do),
+		cmocka_unit_test(parse_reads_what_format_writes),
+		cmocka_unit_test(parse_refuses_what_format_would_not_write),
+		cmocka_unit_test(sixty_four_intervals_are_parsed_and_sixty_five_are_refused),
 		cmocka_unit_test(a_full_week_holds_every_minute_once),
-		cmocka_unit_test(a_week_takes_all_intervals_or_none_and_gives_back_only_the_owners),
+		cmocka_unit_test(a_week_adds_all_intervals_or_none_and_removes_only_the_owners),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

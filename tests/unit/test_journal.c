@@ -1,5 +1,5 @@
-/* The journal: what was synced is there again, a torn end is cut, damage is not looked over, and no promise
- * is made that the disk does not keep. */
+/* The journal: synced records are replayed, a torn end is cut off, damage is reported, and nothing
+ * is promised that the disk does not keep. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -24,7 +24,7 @@
 
 enum { SEGMENT = 4096, MANY = 2000 };
 
-/* Every test has a directory of its own, and the replayed records as one text: "a|b|c|". */
+/* Every test has a directory of its own, and its replayed records as one text: "a|b|c|". */
 struct fixture {
 	char dir[64];
 	struct journal *j;
@@ -136,7 +136,7 @@ is_there(struct fixture *f, const char *name)
 	return access(path, F_OK) == 0;
 }
 
-/* Changes bytes of a file from the outside, as a bad disk would. */
+/* Changes bytes of a file, as a bad disk would. */
 static void
 scribble(struct fixture *f, const char *name, size_t at, const void *bytes, size_t len)
 {
@@ -189,7 +189,7 @@ crc32c_is_castagnoli(void **state)
 }
 
 static void
-a_record_parses_only_whole(void **state)
+a_record_is_parsed_only_if_it_is_whole(void **state)
 {
 	struct journal_record r = { .seq = 7, .prev = 8, .behind = 1, .type = JOURNAL_RECORD_TABLE,
 	    .payload = (const uint8_t *)"hello", .len = 5 }, got;
@@ -205,7 +205,7 @@ a_record_parses_only_whole(void **state)
 	assert_memory_equal(got.payload, "hello", 5);
 	for (size_t left = 0; left < b.len; left++)
 		assert_false(journal_record_parse((const uint8_t *)b.data, left, &got));
-	for (size_t i = 0; i < 30; i++) {	/* the padding is nobody's */
+	for (size_t i = 0; i < 30; i++) {	/* without the padding */
 		copy = malloc(b.len);
 		memcpy(copy, b.data, b.len);
 		copy[i] ^= 1;
@@ -216,7 +216,7 @@ a_record_parses_only_whole(void **state)
 }
 
 static void
-what_was_synced_is_there_again_in_order(void **state)
+synced_records_are_replayed_in_order(void **state)
 {
 	struct fixture *f = *state;
 	char id[QUEUE_ID_CAP];
@@ -241,7 +241,7 @@ what_was_synced_is_there_again_in_order(void **state)
 }
 
 static void
-what_was_not_synced_may_be_gone(void **state)
+records_that_were_not_synced_may_be_lost(void **state)
 {
 	struct fixture *f = *state;
 
@@ -254,14 +254,14 @@ what_was_not_synced_may_be_gone(void **state)
 }
 
 static void
-records_go_on_over_many_segments(void **state)
+records_continue_over_many_segments(void **state)
 {
 	struct fixture *f = *state;
 	struct buf want = BUF_INIT;
 	struct journal_size size;
 	char text[200];
 
-	disk.short_writes = true;	/* a short write is no failure */
+	disk.short_writes = true;	/* a short write is not a failure */
 	assert_true(reopen(f));
 	for (int i = 0; i < 300; i++) {
 		snprintf(text, sizeof(text), "%d:%0*d", i, i % 150 + 1, 7);
@@ -310,9 +310,9 @@ a_second_daemon_is_kept_out(void **state)
 	assert_null(other);
 }
 
-/* Sectors of the last write may be missing in any way: here everything from some byte on. */
+/* A crash may lose any sectors of the last write: here everything from some byte on. */
 static void
-a_torn_end_is_cut_at_every_byte_and_kept_aside(void **state)
+a_torn_end_is_cut_at_any_byte_and_kept_in_a_file(void **state)
 {
 	struct fixture *f = *state;
 	static const uint8_t zeros[64];
@@ -325,7 +325,7 @@ a_torn_end_is_cut_at_every_byte_and_kept_aside(void **state)
 	add(f, "torn");
 	assert_true(journal_sync(f->j, &f->err));
 	read_bytes(f, FIRST, last, whole, end - last);
-	/* 25 + 4 bytes are the record, the rest is padding */
+	/* the record has 25 + 4 bytes, the rest is padding */
 	for (size_t cut = last + 29; cut > last; cut--) {
 		assert_true(reopen(f));
 		scribble(f, FIRST, last, whole, end - last);
@@ -335,14 +335,14 @@ a_torn_end_is_cut_at_every_byte_and_kept_aside(void **state)
 		assert_int_equal(f->report.torn_bytes > 0, cut - 1 > last);
 		assert_true(f->report.torn_bytes == 0 || is_there(f, f->report.torn_file));
 		assert_true(reopen(f));
-		assert_int_equal(f->report.torn_bytes, 0);	/* once */
+		assert_int_equal(f->report.torn_bytes, 0);	/* it is reported once */
 	}
 	add_synced(f, "next");
 	assert_true(reopen(f));
 	assert_string_equal(buf_str(&f->seen), "kept|next|");
 }
 
-/* One sync, several sectors: a crash may have kept the later ones only. Nobody was told anything about
+/* One sync writes several sectors, and a crash may keep only the later ones. Nobody was answered by
  * them. */
 static void
 whole_records_after_a_lost_one_of_the_same_sync_are_a_torn_end(void **state)
@@ -366,7 +366,7 @@ whole_records_after_a_lost_one_of_the_same_sync_are_a_torn_end(void **state)
 }
 
 static void
-a_lost_record_that_a_later_sync_relied_on_is_damage(void **state)
+a_missing_record_that_a_later_sync_relied_on_is_damage(void **state)
 {
 	struct fixture *f = *state;
 	size_t second = JOURNAL_HEADER + journal_record_size(3);
@@ -382,14 +382,14 @@ a_lost_record_that_a_later_sync_relied_on_is_damage(void **state)
 	assert_int_equal(f->err.code, ERR_INTERNAL);
 	snprintf(place, sizeof(place), "%s is damaged at byte %zu", FIRST, second);
 	assert_non_null(strstr(f->err.msg, place));
-	scribble(f, FIRST, second, zeros, journal_record_size(3));	/* as if it had never been written */
+	scribble(f, FIRST, second, zeros, journal_record_size(3));	/* as if never written */
 	assert_false(reopen(f));
 	assert_non_null(strstr(f->err.msg, place));
 }
 
-/* Blocks of an earlier time may turn up where a write was lost: whole, but not the next. */
+/* Where a write was lost, an older block may appear: a whole record, but not the next one. */
 static void
-a_whole_record_that_does_not_follow_is_not_taken(void **state)
+a_whole_record_out_of_sequence_is_not_replayed(void **state)
 {
 	static const struct {
 		uint64_t seq;
@@ -431,7 +431,7 @@ a_whole_record_that_does_not_follow_is_not_taken(void **state)
 }
 
 static void
-damage_elsewhere_refuses_to_start(void **state)
+a_journal_with_other_damage_is_not_opened(void **state)
 {
 	static const struct { size_t at; const char *sentence;
 	} rows[] = {
@@ -480,7 +480,7 @@ refuse(void *ctx, const void *record, size_t len, struct error *err)
 }
 
 static void
-a_record_that_its_owner_refuses_is_named(void **state)
+a_record_that_replay_refuses_is_named_in_the_error(void **state)
 {
 	struct fixture *f = *state;
 
@@ -491,10 +491,10 @@ a_record_that_its_owner_refuses_is_named(void **state)
 	assert_non_null(strstr(f->err.msg, FIRST ", byte 512: does not fit"));
 }
 
-/* ---- promises and a disk that does not keep them */
+/* ---- a disk that fails */
 
 static void
-after_a_failed_sync_nothing_is_promised_and_no_sync_is_tried_again(void **state)
+after_a_failed_sync_every_call_fails_and_no_sync_is_retried(void **state)
 {
 	struct fixture *f = *state;
 
@@ -513,7 +513,7 @@ after_a_failed_sync_nothing_is_promised_and_no_sync_is_tried_again(void **state)
 }
 
 static void
-after_a_failed_write_nothing_is_promised(void **state)
+after_a_failed_write_every_call_fails(void **state)
 {
 	struct fixture *f = *state;
 
@@ -530,7 +530,7 @@ after_a_failed_write_nothing_is_promised(void **state)
 }
 
 static void
-a_full_disk_is_known_before_the_last_segment_is_full(void **state)
+a_full_disk_is_noticed_before_the_last_segment_is_full(void **state)
 {
 	struct fixture *f = *state;
 	size_t left;
@@ -539,14 +539,15 @@ a_full_disk_is_known_before_the_last_segment_is_full(void **state)
 	assert_true(journal_make_spare(f->j, &f->err));
 	assert_true(journal_has_spare(f->j));
 	left = journal_left(f->j);
-	while (journal_left(f->j) <= left) {	/* until the spare is in use */
+	while (journal_left(f->j) <= left) {	/* until the spare is used up */
 		left = journal_left(f->j);
 		add_synced(f, "0123456789");
 	}
 	disk.is_full = true;
 	assert_false(journal_has_spare(f->j));
 	assert_false(journal_make_spare(f->j, &f->err));
-	assert_false(journal_failed(f->j));	/* what was promised can still be ended */
+	/* there is room for the ends of what was promised */
+	assert_false(journal_failed(f->j));
 	while (journal_left(f->j) >= journal_record_size(10))
 		add_synced(f, "0123456789");
 	disk.is_full = false;
@@ -554,7 +555,7 @@ a_full_disk_is_known_before_the_last_segment_is_full(void **state)
 	add_synced(f, "0123456789");
 	assert_true(journal_make_spare(f->j, &f->err));
 	disk.is_full = true;
-	while (!journal_failed(f->j))	/* through the spare, and then there is no more */
+	while (!journal_failed(f->j))	/* until the spare is full, too */
 		if (journal_append(f->j, "0123456789", 10, &f->err))
 			assert_true(journal_sync(f->j, &f->err) || journal_failed(f->j));
 	disk.is_full = false;
@@ -577,7 +578,7 @@ source(void *from, journal_emit *emit, void *ctx)
 static const char *const state_texts[] = { "state one", "state two", NULL };
 
 static void
-a_snapshot_stands_for_what_was_before(void **state)
+a_snapshot_replaces_the_segments_before_it(void **state)
 {
 	struct fixture *f = *state;
 	void *texts = (void *)(uintptr_t)state_texts;
@@ -603,7 +604,7 @@ a_snapshot_stands_for_what_was_before(void **state)
 }
 
 static void
-an_unfinished_snapshot_is_nothing(void **state)
+an_unfinished_snapshot_is_ignored(void **state)
 {
 	struct fixture *f = *state;
 	void *texts = (void *)(uintptr_t)state_texts;
@@ -627,7 +628,7 @@ an_unfinished_snapshot_is_nothing(void **state)
 }
 
 static void
-what_a_snapshot_replaced_is_removed_at_the_next_start_at_the_latest(void **state)
+replaced_files_are_removed_at_the_next_start_at_the_latest(void **state)
 {
 	struct fixture *f = *state;
 	void *texts = (void *)(uintptr_t)state_texts;
@@ -646,7 +647,7 @@ what_a_snapshot_replaced_is_removed_at_the_next_start_at_the_latest(void **state
 }
 
 static void
-a_damaged_snapshot_refuses_to_start(void **state)
+a_journal_with_a_damaged_snapshot_is_not_opened(void **state)
 {
 	struct fixture *f = *state;
 	void *texts = (void *)(uintptr_t)state_texts;
@@ -669,7 +670,7 @@ a_damaged_snapshot_refuses_to_start(void **state)
 }
 
 static void
-another_boot_is_noticed_until_a_snapshot_is_written_under_it(void **state)
+another_boot_is_reported_until_a_snapshot_is_written_in_it(void **state)
 {
 	struct fixture *f = *state;
 	void *texts = (void *)(uintptr_t)state_texts;
@@ -687,13 +688,13 @@ another_boot_is_noticed_until_a_snapshot_is_written_under_it(void **state)
 	assert_true(journal_snapshot_finish(f->j, &f->err));
 	assert_true(reopen(f));
 	assert_true(f->report.same_boot);
-	f->options.boot_id = "";	/* a system that cannot tell */
+	f->options.boot_id = "";	/* a system without a boot id */
 	assert_true(reopen(f));
 	assert_false(f->report.same_boot);
 }
 
 static void
-a_journal_wants_a_snapshot_when_it_has_grown(void **state)
+a_grown_journal_wants_a_snapshot(void **state)
 {
 	struct fixture *f = *state;
 	void *texts = (void *)(uintptr_t)state_texts;
@@ -712,12 +713,12 @@ a_journal_wants_a_snapshot_when_it_has_grown(void **state)
 	assert_false(journal_wants_snapshot(f->j));
 }
 
-/* ---- ended at any system call */
+/* ---- a crash at any system call */
 
-/* Appends "0", "1", ... and takes a snapshot of what there is now and then, until the disk dies. The
- * numbers known to be kept: *synced. */
+/* Appends "0", "1", ..., and makes a snapshot now and then, until the disk dies. Numbers below
+ * synced are known to be kept. */
 struct life {
-	int next, synced, base;		/* a snapshot says "base N": all below N */
+	int next, synced, base;		/* a snapshot says "base N": all numbers below N */
 };
 
 static bool
@@ -758,7 +759,7 @@ live(struct fixture *f, struct life *l)
 	}
 }
 
-/* "base 7|7 x|8 x|" counts on without a gap; returns the first number that is missing. */
+/* Reads "base 7|7 x|8 x|", which must have no gap. Returns the number after the last. */
 static int
 count_seen(const char *s)
 {
@@ -776,7 +777,7 @@ count_seen(const char *s)
 	return next;
 }
 
-/* Dies at each system call in turn; true while there was such a call. */
+/* Dies at the n-th system call. False: there were not as many. */
 static bool
 die_and_look(struct fixture *f, int at, enum disk_loss loss)
 {
@@ -813,7 +814,7 @@ a_kill_at_any_system_call_loses_nothing_that_was_synced(void **state)
 	f->options.segment_size = 1536;
 	while (die_and_look(f, at, LOSE_NOTHING))
 		at++;
-	assert_in_range(at, 200, MANY);	/* every call of that life had its turn */
+	assert_in_range(at, 200, MANY);	/* every call of the run had its turn */
 }
 
 static void
@@ -846,27 +847,27 @@ main(void)
 #define IN_DIR(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(crc32c_is_castagnoli),
-		cmocka_unit_test(a_record_parses_only_whole),
-		IN_DIR(what_was_synced_is_there_again_in_order),
-		IN_DIR(what_was_not_synced_may_be_gone),
-		IN_DIR(records_go_on_over_many_segments),
+		cmocka_unit_test(a_record_is_parsed_only_if_it_is_whole),
+		IN_DIR(synced_records_are_replayed_in_order),
+		IN_DIR(records_that_were_not_synced_may_be_lost),
+		IN_DIR(records_continue_over_many_segments),
 		IN_DIR(the_largest_record_fits_and_one_more_byte_does_not),
 		IN_DIR(a_second_daemon_is_kept_out),
-		IN_DIR(a_torn_end_is_cut_at_every_byte_and_kept_aside),
+		IN_DIR(a_torn_end_is_cut_at_any_byte_and_kept_in_a_file),
 		IN_DIR(whole_records_after_a_lost_one_of_the_same_sync_are_a_torn_end),
-		IN_DIR(a_lost_record_that_a_later_sync_relied_on_is_damage),
-		IN_DIR(a_whole_record_that_does_not_follow_is_not_taken),
-		IN_DIR(damage_elsewhere_refuses_to_start),
-		IN_DIR(a_record_that_its_owner_refuses_is_named),
-		IN_DIR(after_a_failed_sync_nothing_is_promised_and_no_sync_is_tried_again),
-		IN_DIR(after_a_failed_write_nothing_is_promised),
-		IN_DIR(a_full_disk_is_known_before_the_last_segment_is_full),
-		IN_DIR(a_snapshot_stands_for_what_was_before),
-		IN_DIR(an_unfinished_snapshot_is_nothing),
-		IN_DIR(what_a_snapshot_replaced_is_removed_at_the_next_start_at_the_latest),
-		IN_DIR(a_damaged_snapshot_refuses_to_start),
-		IN_DIR(another_boot_is_noticed_until_a_snapshot_is_written_under_it),
-		IN_DIR(a_journal_wants_a_snapshot_when_it_has_grown),
+		IN_DIR(a_missing_record_that_a_later_sync_relied_on_is_damage),
+		IN_DIR(a_whole_record_out_of_sequence_is_not_replayed),
+		IN_DIR(a_journal_with_other_damage_is_not_opened),
+		IN_DIR(a_record_that_replay_refuses_is_named_in_the_error),
+		IN_DIR(after_a_failed_sync_every_call_fails_and_no_sync_is_retried),
+		IN_DIR(after_a_failed_write_every_call_fails),
+		IN_DIR(a_full_disk_is_noticed_before_the_last_segment_is_full),
+		IN_DIR(a_snapshot_replaces_the_segments_before_it),
+		IN_DIR(an_unfinished_snapshot_is_ignored),
+		IN_DIR(replaced_files_are_removed_at_the_next_start_at_the_latest),
+		IN_DIR(a_journal_with_a_damaged_snapshot_is_not_opened),
+		IN_DIR(another_boot_is_reported_until_a_snapshot_is_written_in_it),
+		IN_DIR(a_grown_journal_wants_a_snapshot),
 		IN_DIR(a_kill_at_any_system_call_loses_nothing_that_was_synced),
 		IN_DIR(a_power_failure_at_any_system_call_loses_nothing_that_was_synced),
 		IN_DIR(a_power_failure_that_keeps_any_sectors_loses_nothing_that_was_synced),

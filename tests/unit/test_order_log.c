@@ -1,4 +1,4 @@
-/* What the queue keeps on disk of each order: written, read again, torn, turned over, and with a full disk. */
+/* The log of orders: written and read back, torn, continued in a new file, and on a full disk. */
 #include "config.h"
 
 #include <errno.h>
@@ -107,7 +107,7 @@ read_all(void)
 }
 
 static void
-what_is_noted_is_read_again(void **state)
+what_is_noted_is_read_back(void **state)
 {
 	struct order_log *l = open_log();
 	struct hold_view a = hold(HOLD_APPROVING, 3, "{\"total_amount\":2200}"),
@@ -116,7 +116,7 @@ what_is_noted_is_read_again(void **state)
 	(void)state;
 	order_log_note(l, &a, "abc");
 	order_log_note(l, &b, NULL);
-	assert_int_equal(read_all(), 0);	/* at once, while it is open */
+	assert_int_equal(read_all(), 0);	/* at once, while the log is open */
 	order_log_close(&l);
 	l = open_log();
 	b.state = HOLD_REMOVED;
@@ -137,7 +137,7 @@ what_is_noted_is_read_again(void **state)
 }
 
 static void
-no_redirect_url_is_kept(void **state)
+no_redirect_url_is_written_to_the_log(void **state)
 {
 	struct order_log *l = open_log();
 	struct hold_view a = hold(HOLD_APPROVING, 3, "{}");
@@ -156,7 +156,7 @@ no_redirect_url_is_kept(void **state)
 	assert_non_null(strstr(text, "approving"));
 }
 
-/* Cut anywhere, or with any byte changed: the lines that are whole are there, and no others. */
+/* Cut anywhere, or with any byte changed: exactly the whole lines are read. */
 static void
 a_torn_line_hides_no_other(void **state)
 {
@@ -204,7 +204,7 @@ a_torn_line_hides_no_other(void **state)
 }
 
 static void
-what_a_full_disk_does_not_take_waits(void **state)
+what_a_full_disk_refuses_waits_in_memory(void **state)
 {
 	struct order_log *l = open_log();
 	struct hold_view a = hold(HOLD_APPROVING, 3, "{}");
@@ -224,7 +224,7 @@ what_a_full_disk_does_not_take_waits(void **state)
 	assert_false(order_log_is_behind(l));
 	for (int i = 0; i < 110; i++)
 		order_log_note(l, &a, NULL);
-	assert_true(order_log_is_behind(l));	/* nothing new is promised */
+	assert_true(order_log_is_behind(l));	/* no approve is granted now */
 	disk_is_full = false;
 	assert_false(order_log_is_behind(l));
 	order_log_close(&l);
@@ -232,7 +232,7 @@ what_a_full_disk_does_not_take_waits(void **state)
 }
 
 static void
-a_long_log_turns_over_and_old_files_go(void **state)
+a_long_log_begins_a_new_file_and_old_files_are_removed(void **state)
 {
 	struct order_log *l = open_log();
 	struct hold_view a = hold(HOLD_APPROVING, 3, "{}");
@@ -258,7 +258,7 @@ a_long_log_turns_over_and_old_files_go(void **state)
 }
 
 static void
-a_directory_that_is_not_there_is_told(void **state)
+a_missing_directory_is_reported(void **state)
 {
 	struct error err;
 	int64_t torn;
@@ -274,12 +274,12 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		T(what_is_noted_is_read_again),
-		T(no_redirect_url_is_kept),
+		T(what_is_noted_is_read_back),
+		T(no_redirect_url_is_written_to_the_log),
 		T(a_torn_line_hides_no_other),
-		T(what_a_full_disk_does_not_take_waits),
-		T(a_long_log_turns_over_and_old_files_go),
-		T(a_directory_that_is_not_there_is_told),
+		T(what_a_full_disk_refuses_waits_in_memory),
+		T(a_long_log_begins_a_new_file_and_old_files_are_removed),
+		T(a_missing_directory_is_reported),
 	};
 
 	log_open("test", LOG_LEVEL_ERROR);

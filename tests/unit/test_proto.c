@@ -1,4 +1,4 @@
-/* Lines of the queue's protocol: what is written is read back, and nothing else is taken. */
+/* Lines of the queue's protocol: what is written is read back, and nothing else is accepted. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -32,7 +32,7 @@ parse_text(const char *text, struct buf *line, struct proto_message *m, struct e
 }
 
 static void
-a_message_is_written_with_its_fields_in_one_order(void **state)
+a_message_is_written_with_its_fields_in_a_fixed_order(void **state)
 {
 	struct buf b = BUF_INIT;
 	struct proto_message m;
@@ -64,12 +64,13 @@ arguments_are_read_in_any_order(void **state)
 	assert_string_equal(proto_text(&m, ARG_ROOM), "64b0");
 	assert_int_equal(proto_num(&m, ARG_DEADLINE), 5);
 	assert_int_equal(proto_num(&m, ARG_ID), 9);
-	assert_int_equal(parse_text("1 x message=hi nosuch=1", &b, &m, &err), PROTO_WRONG);	/* the table's last one before it */
+	/* behind the last field of the table */
+	assert_int_equal(parse_text("1 x message=hi nosuch=1", &b, &m, &err), PROTO_WRONG);
 	buf_clear(&b);
 }
 
 static void
-every_byte_but_nul_comes_back(void **state)
+every_byte_except_nul_survives_escaping(void **state)
 {
 	struct buf b = BUF_INIT;
 	struct proto_message m;
@@ -114,7 +115,7 @@ the_longest_hold_fits_a_line(void **state)
 	proto_set_text(&m, ARG_USER, user);
 	proto_set_text(&m, ARG_FAILURE, answer);
 	proto_format(&m, &b);
-	/* what is left holds the numbers, short texts and 64 intervals */
+	/* the rest of a line has room for the numbers, short texts and 64 intervals */
 	assert_in_range(b.len, 45000, PROTO_LINE_MAX - 4096);
 	assert_int_equal(parse(&b, &m, &err), PROTO_OK);
 	assert_string_equal(proto_text(&m, ARG_ATTEMPT), attempt);
@@ -124,7 +125,7 @@ the_longest_hold_fits_a_line(void **state)
 }
 
 static void
-a_line_that_is_not_of_the_protocol_is_told_apart_from_a_wrong_one(void **state)
+garbage_is_told_apart_from_an_invalid_line(void **state)
 {
 	static const struct {
 		const char *line;
@@ -208,7 +209,7 @@ a_nul_byte_is_garbage(void **state)
 }
 
 static void
-a_message_without_a_field_says_so(void **state)
+a_missing_field_reads_as_empty_or_zero(void **state)
 {
 	struct buf line = BUF_INIT;
 	struct proto_message m;
@@ -225,7 +226,7 @@ a_message_without_a_field_says_so(void **state)
 }
 
 static void
-a_verb_takes_its_arguments_and_no_other(void **state)
+a_verb_accepts_its_arguments_and_no_others(void **state)
 {
 	static const struct { const char *line; const char *why;
 	} rows[] = {
@@ -297,14 +298,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_message_is_written_with_its_fields_in_one_order),
+		cmocka_unit_test(a_message_is_written_with_its_fields_in_a_fixed_order),
 		cmocka_unit_test(arguments_are_read_in_any_order),
-		cmocka_unit_test(every_byte_but_nul_comes_back),
+		cmocka_unit_test(every_byte_except_nul_survives_escaping),
 		cmocka_unit_test(the_longest_hold_fits_a_line),
-		cmocka_unit_test(a_line_that_is_not_of_the_protocol_is_told_apart_from_a_wrong_one),
+		cmocka_unit_test(garbage_is_told_apart_from_an_invalid_line),
 		cmocka_unit_test(a_nul_byte_is_garbage),
-		cmocka_unit_test(a_message_without_a_field_says_so),
-		cmocka_unit_test(a_verb_takes_its_arguments_and_no_other),
+		cmocka_unit_test(a_missing_field_reads_as_empty_or_zero),
+		cmocka_unit_test(a_verb_accepts_its_arguments_and_no_others),
 		cmocka_unit_test(an_answer_shows_the_hold_and_the_conflicts),
 	};
 
