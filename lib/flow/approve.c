@@ -6,19 +6,17 @@
 #include "config.h"
 
 #include <inttypes.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/hex.h"
 #include "base/log.h"
 #include "flow/answer.h"
 #include "flow/attempt.h"
 #include "flow/follow.h"
 #include "flow/inquiry.h"
 #include "flow/record.h"
+#include "flow/replay_key.h"
 #include "flow/story.h"
 #include "provider/answer.h"
 
@@ -52,29 +50,6 @@ static enum flow_charged
 charged_before(const struct approval *ap)
 {
 	return ap->unsettled ? FC_UNKNOWN : FC_FALSE;
-}
-
-/* HMAC-SHA-256 over the three, each with its length, so that no two calls share a key. */
-static bool
-make_key(struct approval *ap, struct error *err)
-{
-	const char *const parts[] = { ap->user_id, ap->room_id, ap->pg_token };
-	const struct secret *secret = &ap->f->conf->replay_key;
-	unsigned char mac[EVP_MAX_MD_SIZE];
-	unsigned int len = 0;
-	struct buf b = BUF_INIT;
-	bool ok;
-
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		buf_printf(&b, "%zu:%s,", strlen(parts[i]), parts[i]);
-	ok = !b.bad && secret_is_set(secret) &&
-	    HMAC(EVP_sha256(), secret->text, (int)secret->len, (const unsigned char *)b.data, b.len, mac, &len) != NULL;
-	if (b.data != NULL)
-		secret_wipe(b.data, b.len);
-	buf_clear(&b);
-	if (ok)
-		hex_format(mac, len, ap->key);
-	return ok || error_set(err, ERR_INTERNAL, "no replay key");
 }
 
 /* ---- answers from the chain */
@@ -603,7 +578,7 @@ flow_approve(struct flow *f, const struct flow_call *c, const char *user_id, con
 	flow_answer_begin(out);
 	error_clear(&err);
 	ap.early.deadline_boot_ms -= 2 * FLOW_SPARE_MS;
-	if (!make_key(&ap, &err)) {
+	if (!flow_replay_key(&f->conf->replay_key, user_id, room_id, pg_token, ap.key, &err)) {
 		snprintf(out->detail, sizeof(out->detail), "%s", err.msg);
 		return;
 	}

@@ -8,7 +8,7 @@
 
 #include "flow/flow.h"
 
-enum { SETTLE_ITEMS_MAX = 10000, SETTLE_STORE_MS = 5000, SETTLE_POLL_MS = 1000 };
+enum { SETTLE_ITEMS_MAX = 10000, SETTLE_POLL_MS = 1000 };
 
 struct settler;
 

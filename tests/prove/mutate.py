@@ -66,7 +66,7 @@ MUTANTS = [
     ("a part without an id", "ctl/refund.c", "if (o->amount != NULL && o->id == NULL && !o->dry_run && !is_at_terminal())", "if (false)", SYSTEM + "test_refund_by_hand.py"),
     ("one refund at a time", "lib/flow/refund.c", "\tif (r->st.state == AS_REFUND_UNKNOWN)\n\t\treturn done(r, FR_REFUND_IN_PROGRESS, FLOW_RETRY_MS);\n", "", FLOW),
     ("the same refundId once", "lib/flow/refund.c", "\tif (answer_replay(r))\n\t\treturn DONE;\n", "\t(void)answer_replay;\n", FLOW),
-    ("payment stored before its hold goes", "lib/flow/refund.c", "flow_mend(f, c, &at, &st, err) && withdraw(", "withdraw(", FLOW),
+    ("payment stored before its hold goes", "lib/flow/refund_follow.c", "flow_mend(f, c, &at, &st, NULL, err) && withdraw(", "withdraw(", FLOW),
     ("a withdrawn message is not sent", "courier/round.c", "(last.acknowledged && after_ms > 0) || last.withdrawn", "last.acknowledged && after_ms > 0", "tests/unit/test_courier"),
     ("a receiver is not asked before it said", "courier/round.c", "} else if (after_ms > 0 && *due_ms < last.not_before_ms) {", "} else if (false) {", "tests/unit/test_courier"),
     ("a refund waits for what is sent again", "courier/round.c", "\t*may = *may && !again;\n", "", "tests/unit/test_courier"),
