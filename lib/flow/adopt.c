@@ -70,24 +70,24 @@ static void
 leave_out(struct adoption *a, const struct store_work *o, const char *why)
 {
 	a->left_out++;
-	log_event(LOG_LEVEL_ERROR, "not_handed_over", KV_STR("tid", o->tid), KV_STR("cid", o->cid), KV_STR("order", o->partner_order_id), KV_STR("detail", why));
+	log_event(LOG_LEVEL_ERROR, "not_handed_over", KV_STR("tid", o->of.tid), KV_STR("cid", o->of.cid), KV_STR("order", o->of.order), KV_STR("detail", why));
 }
 
 static bool
 take_over(struct adoption *a, const struct store_work *o, const struct ledger_chain *chain, const struct order_state *st, enum hold_state state, struct error *err)
 {
-	struct hold_handover h = { .cid = o->cid, .order = o->partner_order_id, .tid = o->tid, .state = state, .n = st->approving->n, .last_n = (int64_t)chain->n };
+	struct hold_handover h = { .cid = o->of.cid, .order = o->of.order, .tid = o->of.tid, .state = state, .n = st->approving->n, .last_n = (int64_t)chain->n };
 	struct queue_answer qa;
 	struct flow_attempt at;
 	struct error bad;
 
 	error_clear(&bad);
-	if (!flow_attempt_of_chain(chain, o->tid, &at, &bad) || !interval_set_parse(at.a.intervals, &h.set, &bad)) {
+	if (!flow_attempt_of_chain(chain, o->of.tid, &at, &bad) || !interval_set_parse(at.a.intervals, &h.set, &bad)) {
 		leave_out(a, o, bad.msg);
 		return true;
 	}
-	h.user = at.a.user_id;
-	h.room = at.a.room_id;
+	h.user = at.of.user;
+	h.room = at.of.room;
 	h.attempt = at.json;
 	h.key = st->approving->key[0] != '\0' ? st->approving->key : NULL;
 	h.token = st->approving->token > 0 ? (uint64_t)st->approving->token : 1;
@@ -110,12 +110,12 @@ hand_over_hold(struct adoption *a, const struct store_work *o, struct error *err
 	bool ok;
 
 	error_clear(&bad);
-	if (!store_ledger_chain(a->f->store, o->cid, o->partner_order_id, &chain, deadline(), err))
+	if (!store_ledger_chain(a->f->store, o->of.cid, o->of.order, &chain, deadline(), err))
 		return false;
 	for (size_t i = 0; i < chain.n; i++)
 		note_token(a, &chain.ev[i]);
 	ok = true;
-	if (!order_state(&chain, o->tid, &st, &bad))
+	if (!order_state(&chain, o->of.tid, &st, &bad))
 		leave_out(a, o, bad.msg);
 	else if (st.approving != NULL && in_hold_state(&st, &state))
 		ok = take_over(a, o, &chain, &st, state, err);

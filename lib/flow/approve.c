@@ -64,7 +64,7 @@ answer_captured(struct approval *ap, const struct flow_attempt *at, const struct
 	out->replayed = replayed;
 	out->has_payment = true;
 	out->payment = *payment;
-	snprintf(out->tid, sizeof(out->tid), "%s", at->tid);
+	snprintf(out->tid, sizeof(out->tid), "%s", at->of.tid);
 	snprintf(out->reservation_info, sizeof(out->reservation_info), "%s", at->a.reservation_info);
 	return DONE;
 }
@@ -88,7 +88,7 @@ answer_unknown(struct approval *ap, enum attempt_state state)
 {
 	flow_answer_set(ap->out, FR_UNKNOWN, FC_UNKNOWN, FLOW_RETRY_MS);
 	ap->out->state = state;
-	snprintf(ap->out->tid, sizeof(ap->out->tid), "%s", ap->at.tid);
+	snprintf(ap->out->tid, sizeof(ap->out->tid), "%s", ap->at.of.tid);
 	return DONE;
 }
 
@@ -178,7 +178,7 @@ answer_outcome(struct approval *ap, const struct outcome *o)
 	case LK_REVIEW:
 		return o->captured ? answer_captured(ap, &ap->at, &o->payment, AS_REVIEW, false) : answer_unknown(ap, AS_REVIEW);
 	case LK_DECLINED:
-		return answer_declined(ap, ap->at.tid, &o->provider, false);
+		return answer_declined(ap, ap->at.of.tid, &o->provider, false);
 	case LK_REFUSED:
 		return done(ap, FR_TOKEN_REFUSED, FC_FALSE, 0);
 	case LK_NOT_EXECUTED:
@@ -220,14 +220,14 @@ conclude(struct approval *ap, int64_t n, struct outcome *o)
 		if (o->captured || o->kind == LK_UNKNOWN || o->kind == LK_REVIEW)	/* whoever comes next need not wait for this call */
 			end_grant(ap, HO_UNKNOWN, clock_boot_ms() + FLOW_SPARE_MS);
 		if (o->captured)
-			return answer_recording(ap, ap->at.tid, &err);
+			return answer_recording(ap, ap->at.of.tid, &err);
 		return o->kind == LK_UNKNOWN || o->kind == LK_REVIEW ? answer_unknown(ap, AS_UNKNOWN) : story_store_failed(ap->out, charged_before(ap), &err);
 	}
 	if (how == STORE_TAKEN)
 		return AGAIN;
 	if (!flow_finish_outcome(ap->f, &late, &ap->at, n, o->kind, e.payment, &err)) {
 		if (o->captured)
-			return answer_recording(ap, ap->at.tid, &err);
+			return answer_recording(ap, ap->at.of.tid, &err);
 		log_event(LOG_LEVEL_WARN, "outcome_unfinished", KV_STR("kind", ledger_kind_name(o->kind)), KV_ERR(&err));
 	}
 	return answer_outcome(ap, o);
@@ -257,7 +257,7 @@ read_approve(struct approval *ap, enum provider_outcome ko, struct outcome *o)
 {
 	snprintf(o->reason, sizeof(o->reason), "%s, http %d, code %" PRId64, provider_outcome_name(ko), o->provider.http, o->provider.code);
 	if (ko == PO_OK) {
-		snprintf(o->payment.user_id, sizeof(o->payment.user_id), "%s", ap->at.a.user_id);
+		snprintf(o->payment.user_id, sizeof(o->payment.user_id), "%s", ap->at.of.user);
 		o->captured = true;
 		o->kind = flow_payment_matches(&ap->at, &o->payment, o->reason) ? LK_APPROVED : LK_REVIEW;
 		return;
@@ -294,8 +294,8 @@ drop_earlier_work(struct approval *ap)
 	struct error err;
 
 	error_clear(&err);
-	if (order_state(&ap->chain, ap->at.tid, &st, &err) && st.approving != NULL &&
-	    !store_work_delete(ap->f->store, ap->at.tid, st.approving->n, ap->early.deadline_boot_ms, &err))
+	if (order_state(&ap->chain, ap->at.of.tid, &st, &err) && st.approving != NULL &&
+	    !store_work_delete(ap->f->store, ap->at.of.tid, st.approving->n, ap->early.deadline_boot_ms, &err))
 		log_event(LOG_LEVEL_WARN, "work_item_left", KV_ERR(&err));
 }
 
@@ -310,8 +310,8 @@ record_intent(struct approval *ap, int64_t n, enum next *next)
 
 	error_clear(&err);
 	snprintf(replay.key, sizeof(replay.key), "%s", ap->key);
-	snprintf(replay.cid, sizeof(replay.cid), "%s", ap->at.a.cid);
-	snprintf(replay.partner_order_id, sizeof(replay.partner_order_id), "%s", ap->at.a.partner_order_id);
+	snprintf(replay.cid, sizeof(replay.cid), "%s", ap->at.of.cid);
+	snprintf(replay.partner_order_id, sizeof(replay.partner_order_id), "%s", ap->at.of.order);
 	if (!store_replay_put(ap->f->store, &replay, &how, ap->early.deadline_boot_ms, &err)) {
 		return_grant(ap, HO_RESTORED);
 		*next = story_store_failed(ap->out, charged_before(ap), &err);
@@ -358,9 +358,9 @@ send_approve(struct approval *ap, int64_t n)
 		return next;
 	snprintf(payload, sizeof(payload), "%" PRIu64 "#%" PRId64, ap->at.hold_id, n);
 	rq.payload = payload;
-	snprintf(rq.cid, sizeof(rq.cid), "%s", ap->at.a.cid);
-	snprintf(rq.tid, sizeof(rq.tid), "%s", ap->at.tid);
-	snprintf(rq.partner_order_id, sizeof(rq.partner_order_id), "%s", ap->at.a.partner_order_id);
+	snprintf(rq.cid, sizeof(rq.cid), "%s", ap->at.of.cid);
+	snprintf(rq.tid, sizeof(rq.tid), "%s", ap->at.of.tid);
+	snprintf(rq.partner_order_id, sizeof(rq.partner_order_id), "%s", ap->at.of.order);
 	snprintf(rq.partner_user_id, sizeof(rq.partner_user_id), "%s", ap->at.a.partner_user_id);
 	if (provider_approve(ap->f->provider, &rq, ap->c->deadline_boot_ms - FLOW_SPARE_MS, &ko, &o.payment, &o.provider, &err)) {
 		read_approve(ap, ko, &o);
@@ -388,11 +388,11 @@ settle_first(struct approval *ap, int64_t n)
 		enum next next = conclude(ap, n, &o);
 
 		/* A capture that another pg_token made is not this call's; one that is not recorded yet is for anybody to try again. */
-		return o.captured && ap->out->result == FR_OK && (mine == NULL || strcmp(mine, ap->at.tid) != 0) ? AGAIN : next;
+		return o.captured && ap->out->result == FR_OK && (mine == NULL || strcmp(mine, ap->at.of.tid) != 0) ? AGAIN : next;
 	}
-	if (v == FV_PENDING && clock_boot_ms() < ap->at.window_boot_ms && order_has_room(&ap->chain, LK_APPROVING, ap->at.tid))
+	if (v == FV_PENDING && clock_boot_ms() < ap->at.window_boot_ms && order_has_room(&ap->chain, LK_APPROVING, ap->at.of.tid))
 		return send_approve(ap, n);
-	if (!order_state(&ap->chain, ap->at.tid, &st, &err) || st.state == AS_APPROVING)
+	if (!order_state(&ap->chain, ap->at.of.tid, &st, &err) || st.state == AS_APPROVING)
 		return conclude(ap, n, &o);	/* `unknown`, once; a call that finds it there adds nothing */
 	end_grant(ap, st.state == AS_REVIEW ? HO_REVIEW : HO_UNKNOWN, ap->c->deadline_boot_ms);
 	return answer_unknown(ap, AS_UNKNOWN);
@@ -404,7 +404,7 @@ settle_first(struct approval *ap, int64_t n)
 static enum flow_charged
 charged_by_queue(struct approval *ap)
 {
-	if (!queue_find_tid(ap->f->queue, ap->at.tid, ap->c->deadline_boot_ms, &ap->qa, NULL) || ap->qa.code != HA_OK)
+	if (!queue_find_tid(ap->f->queue, ap->at.of.tid, ap->c->deadline_boot_ms, &ap->qa, NULL) || ap->qa.code != HA_OK)
 		return FC_UNKNOWN;
 	return ap->qa.hold.state == HOLD_READY && ap->qa.hold.token == 0 ? FC_FALSE : FC_UNKNOWN;
 }
@@ -523,12 +523,12 @@ approve_hold(struct approval *ap)
 	error_clear(&err);
 	if (!flow_attempt_of_hold(&ap->qa.hold, &ap->at, &err))
 		return story_queue_failed(ap->out, FC_UNKNOWN, &err);
-	if (!story_read_chain(ap->f, ap->at.a.cid, ap->at.a.partner_order_id, &ap->chain, ap->early.deadline_boot_ms, &err))
+	if (!story_read_chain(ap->f, ap->at.of.cid, ap->at.of.order, &ap->chain, ap->early.deadline_boot_ms, &err))
 		return story_store_failed(ap->out, charged_by_queue(ap), &err);
-	if (answer_replay(ap, ap->at.a.cid) || is_over(ap))
+	if (answer_replay(ap, ap->at.of.cid) || is_over(ap))
 		return DONE;
-	ap->unsettled = flow_chain_has_unsettled_send(&ap->chain, ap->at.tid);
-	if (!ap->unsettled && !order_has_room(&ap->chain, LK_APPROVING, ap->at.tid))
+	ap->unsettled = flow_chain_has_unsettled_send(&ap->chain, ap->at.of.tid);
+	if (!ap->unsettled && !order_has_room(&ap->chain, LK_APPROVING, ap->at.of.tid))
 		return answer_full(ap);
 	n = (int64_t)ap->chain.n + 1;
 	if (!queue_approve(ap->f->queue, ap->qa.hold.id, n, ap->key, ap->c->deadline_boot_ms, &ap->qa, &err))

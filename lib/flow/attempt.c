@@ -8,23 +8,29 @@
 
 #include "base/buf.h"
 
-bool
-flow_attempt_of_text(const char *text, const char *cid, const char *order, const char *user, const char *room, const char *tid, struct flow_attempt *out, struct error *err)
+/* The other way round: who keeps the names beside the attempt's text gives them to it. */
+static void
+name_attempt(struct attempt *a, const struct subject *of)
 {
-	struct attempt *a = &out->a;
+	memcpy(a->cid, of->cid, sizeof(a->cid));
+	memcpy(a->partner_order_id, of->order, sizeof(a->partner_order_id));
+	memcpy(a->user_id, of->user, sizeof(a->user_id));
+	memcpy(a->room_id, of->room, sizeof(a->room_id));
+}
+
+bool
+flow_attempt_of_text(const char *text, const struct subject *of, struct flow_attempt *out, struct error *err)
+{
 	struct buf json;
 	bool fits;
 
 	memset(out, 0, sizeof(*out));
-	if (!attempt_parse(text, a, err))
+	if (!attempt_parse(text, &out->a, err))
 		return false;
-	snprintf(a->cid, sizeof(a->cid), "%s", cid);
-	snprintf(a->partner_order_id, sizeof(a->partner_order_id), "%s", order);
-	snprintf(a->user_id, sizeof(a->user_id), "%s", user);
-	snprintf(a->room_id, sizeof(a->room_id), "%s", room);
-	snprintf(out->tid, sizeof(out->tid), "%s", tid);
+	out->of = *of;
+	name_attempt(&out->a, of);
 	buf_init(&json, sizeof(out->json) - 1);
-	attempt_format(a, &json);
+	attempt_format(&out->a, &json);
 	fits = !json.bad;
 	if (fits)
 		memcpy(out->json, buf_str(&json), json.len + 1);
@@ -32,15 +38,43 @@ flow_attempt_of_text(const char *text, const char *cid, const char *order, const
 	return fits || error_set(err, ERR_INTERNAL, "the attempt is longer than %d bytes", ATTEMPT_MAX);
 }
 
+struct subject
+flow_subject_of_hold(const struct queue_hold *h)
+{
+	struct subject of = { "" };
+
+	snprintf(of.cid, sizeof(of.cid), "%s", h->cid);
+	snprintf(of.order, sizeof(of.order), "%s", h->order);
+	snprintf(of.user, sizeof(of.user), "%s", h->user);
+	snprintf(of.room, sizeof(of.room), "%s", h->room);
+	snprintf(of.tid, sizeof(of.tid), "%s", h->tid);
+	return of;
+}
+
 bool
 flow_attempt_of_hold(const struct queue_hold *h, struct flow_attempt *out, struct error *err)
 {
-	if (!flow_attempt_of_text(h->attempt, h->cid, h->order, h->user, h->room, h->tid, out, err))
+	struct subject of = flow_subject_of_hold(h);
+
+	if (!flow_attempt_of_text(h->attempt, &of, out, err))
 		return error_wrap(err, "hold %" PRIu64, h->id);
 	out->hold_id = h->id;
 	out->token = h->token;
 	out->window_boot_ms = h->window_boot_ms;
 	return true;
+}
+
+static struct subject
+subject_of_attempt(const struct attempt *a, const char *tid)
+{
+	struct subject of = { "" };
+
+	memcpy(of.cid, a->cid, sizeof(of.cid));
+	memcpy(of.order, a->partner_order_id, sizeof(of.order));
+	memcpy(of.user, a->user_id, sizeof(of.user));
+	memcpy(of.room, a->room_id, sizeof(of.room));
+	snprintf(of.tid, sizeof(of.tid), "%s", tid);
+	return of;
 }
 
 bool
@@ -55,7 +89,7 @@ flow_attempt_of_chain(const struct ledger_chain *c, const char *tid, struct flow
 		if (!attempt_parse(e->attempt, &out->a, err))
 			return error_wrap(err, "order#%" PRId64, e->n);
 		snprintf(out->json, sizeof(out->json), "%s", e->attempt);
-		snprintf(out->tid, sizeof(out->tid), "%s", tid);
+		out->of = subject_of_attempt(&out->a, tid);
 		out->chain = c;
 		return true;
 	}

@@ -7,12 +7,13 @@
 #include "base/error.h"
 #include "money/attempt.h"
 #include "money/ledger.h"
+#include "money/subject.h"
 #include "queue/client/queue.h"
 
 struct flow_attempt {
-	struct attempt a;
+	struct subject of;
+	struct attempt a;		/* what was asked of KakaoPay; its own names are those of `of` */
 	char json[ATTEMPT_MAX];		/* a, as the queue keeps it and the ledger will */
-	char tid[TID_CAP];
 	uint64_t hold_id, token;	/* 0: the queue has no such hold, or no approving was granted */
 	int64_t window_boot_ms;		/* end of KakaoPay's window, 0: not known */
 	bool was_unknown;		/* its end is not known, or was not once: the gateway is told when it is */
@@ -22,8 +23,8 @@ struct flow_attempt {
 };
 
 /* From the queue's text of it (attempt_format_short), and what the queue keeps beside. ERR_INTERNAL: it does not parse. */
-bool flow_attempt_of_text(const char *text, const char *cid, const char *order, const char *user, const char *room, const char *tid,
-	struct flow_attempt *out, struct error *err);
+bool flow_attempt_of_text(const char *text, const struct subject *of, struct flow_attempt *out, struct error *err);
+struct subject flow_subject_of_hold(const struct queue_hold *h);
 /* From the queue's hold. ERR_INTERNAL: its attempt does not parse. */
 bool flow_attempt_of_hold(const struct queue_hold *h, struct flow_attempt *out, struct error *err);
 /* From a chain, which it borrows: the attempt under this tid; hold_id and token are 0. ERR_NOT_FOUND, ERR_INTERNAL. */

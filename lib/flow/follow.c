@@ -48,7 +48,7 @@ bool
 flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, enum outbox_kind kind, enum attempt_state state, const struct payment *payment,
 	const struct ledger_event *refunded, struct error *err)
 {
-	struct outbox_facts facts = { at->a.user_id, at->a.room_id, at->tid, at->a.partner_order_id, attempt_state_name(state), at->a.reservation_info,
+	struct outbox_facts facts = { at->of.user, at->of.room, at->of.tid, at->of.order, attempt_state_name(state), at->a.reservation_info,
 		payment, refunded };
 	struct store_message m = { 0 };
 	enum store_put how;
@@ -81,7 +81,7 @@ number_of_send(const struct flow_attempt *at, int64_t n, enum ledger_kind kind)
 	for (size_t i = at->chain->n; i-- > 0;) {
 		const struct ledger_event *e = &at->chain->ev[i];
 
-		if (e->n < n && e->kind == LK_APPROVING && strcmp(e->tid, at->tid) == 0)
+		if (e->n < n && e->kind == LK_APPROVING && strcmp(e->tid, at->of.tid) == 0)
 			return e->n;
 	}
 	return 0;
@@ -97,7 +97,7 @@ finish_ready_again(struct flow *f, const struct flow_call *c, const struct flow_
 	struct flow_attempt again = *at;
 
 	again.n = number_of_send(at, n, kind);
-	if (!store_work_delete(f->store, at->tid, again.n, c->deadline_boot_ms, err))
+	if (!store_work_delete(f->store, at->of.tid, again.n, c->deadline_boot_ms, err))
 		return false;
 	return at->hold_id == 0 || tell_queue(f, c, at, n, kind) || flow_put_work(f, c, &again, err);
 }
@@ -160,9 +160,9 @@ static bool
 is_all_owed(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct order_state *st, bool *owed, struct error *err)
 {
 	*owed = true;
-	if (st->captured != NULL && st->captured->kind == LK_APPROVED && !flow_is_owed(f, c, at->tid, OUTBOX_PAYMENT_APPROVED, 0, owed, err))
+	if (st->captured != NULL && st->captured->kind == LK_APPROVED && !flow_is_owed(f, c, at->of.tid, OUTBOX_PAYMENT_APPROVED, 0, owed, err))
 		return false;
-	return !*owed || !at->was_unknown || flow_is_owed(f, c, at->tid, OUTBOX_PAYMENT_RESOLVED, 0, owed, err);
+	return !*owed || !at->was_unknown || flow_is_owed(f, c, at->of.tid, OUTBOX_PAYMENT_RESOLVED, 0, owed, err);
 }
 
 /* The queue has heard of this end. One that lost its time for good (fenced) hears of a capture, and stays fenced. */
@@ -185,11 +185,11 @@ flow_mend(struct flow *f, const struct flow_call *c, const struct flow_attempt *
 
 	if (st->removed != NULL || (f->gate != FR_OK && st->captured == NULL))
 		return true;
-	live.was_unknown = was_unknown(at->chain, at->tid);
-	if ((st->captured != NULL && !store_payment_get(f->store, at->tid, &payment, &stored, c->deadline_boot_ms, err)) ||
+	live.was_unknown = was_unknown(at->chain, at->of.tid);
+	if ((st->captured != NULL && !store_payment_get(f->store, at->of.tid, &payment, &stored, c->deadline_boot_ms, err)) ||
 	    !is_all_owed(f, c, &live, st, &owed, err))
 		return false;
-	if (f->gate == FR_OK && hold == NULL && queue_find_tid(f->queue, at->tid, c->deadline_boot_ms, &qa, NULL) && qa.code == HA_OK)
+	if (f->gate == FR_OK && hold == NULL && queue_find_tid(f->queue, at->of.tid, c->deadline_boot_ms, &qa, NULL) && qa.code == HA_OK)
 		hold = &qa.hold;
 	if (f->gate == FR_OK && hold != NULL) {
 		told = hears_of(hold->state, st);
@@ -199,7 +199,7 @@ flow_mend(struct flow *f, const struct flow_call *c, const struct flow_attempt *
 	if (stored && told && owed)
 		return true;
 	if (!stored || !told)
-		log_event(LOG_LEVEL_WARN, "mended", KV_BOOL("stored", stored), KV_BOOL("queue_told", told), KV_STR("order", at->a.partner_order_id));
+		log_event(LOG_LEVEL_WARN, "mended", KV_BOOL("stored", stored), KV_BOOL("queue_told", told), KV_STR("order", at->of.order));
 	return flow_finish_outcome(f, c, &live, e->n, e->kind, st->captured != NULL ? &e->payment : NULL, err);
 }
 
@@ -233,7 +233,7 @@ flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow
 	bool owed;
 
 	*by_queue = false;
-	if (!flow_is_owed(f, c, at->tid, OUTBOX_QUEUE_REMOVED, 0, &owed, err) ||
+	if (!flow_is_owed(f, c, at->of.tid, OUTBOX_QUEUE_REMOVED, 0, &owed, err) ||
 	    (!owed && !flow_owe(f, c, at, OUTBOX_QUEUE_REMOVED, flow_state_at_removal(st), &st->captured->payment, NULL, err)))
 		return false;
 	*by_queue = !drop_hold(f, c, hold, st, n, err);

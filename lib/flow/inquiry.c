@@ -22,9 +22,9 @@ bool
 flow_payment_matches(const struct flow_attempt *at, const struct payment *p, char why[200])
 {
 	const struct { const char *what, *asked, *told; } texts[] = {
-		{ "tid", at->tid, p->tid },
-		{ "cid", at->a.cid, p->cid },
-		{ "partner_order_id", at->a.partner_order_id, p->partner_order_id },
+		{ "tid", at->of.tid, p->tid },
+		{ "cid", at->of.cid, p->cid },
+		{ "partner_order_id", at->of.order, p->partner_order_id },
 		{ "partner_user_id", at->a.partner_user_id, p->partner_user_id },
 	};
 	const struct { const char *what; int64_t asked, told; } numbers[] = {
@@ -58,7 +58,7 @@ flow_inquire(struct flow *f, const struct flow_attempt *at, int64_t deadline_boo
 
 	error_clear(&err);
 	why[0] = '\0';
-	if (!provider_order(f->provider, at->a.cid, at->tid, deadline_boot_ms < limit ? deadline_boot_ms : limit, &o, &order, pa, &err)) {
+	if (!provider_order(f->provider, at->of.cid, at->of.tid, deadline_boot_ms < limit ? deadline_boot_ms : limit, &o, &order, pa, &err)) {
 		snprintf(why, 200, "inquiry: %.180s", err.msg);
 		return FV_SILENT;
 	}
@@ -67,7 +67,7 @@ flow_inquire(struct flow *f, const struct flow_attempt *at, int64_t deadline_boo
 		return FV_SILENT;
 	}
 	*payment = order.payment;
-	snprintf(payment->user_id, sizeof(payment->user_id), "%s", at->a.user_id);
+	snprintf(payment->user_id, sizeof(payment->user_id), "%s", at->of.user);
 	snprintf(pa->message, sizeof(pa->message), "%s", order.status_text);
 	snprintf(pa->status, sizeof(pa->status), "%s", provider_status_name(order.status));
 	switch (order.status) {

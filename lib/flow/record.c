@@ -31,13 +31,13 @@ flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_atte
 
 	if (!make_nonce(e.nonce, err))
 		return false;
-	snprintf(e.cid, sizeof(e.cid), "%s", at->a.cid);
-	snprintf(e.partner_order_id, sizeof(e.partner_order_id), "%s", at->a.partner_order_id);
-	snprintf(e.user_id, sizeof(e.user_id), "%s", at->a.user_id);
-	snprintf(e.room_id, sizeof(e.room_id), "%s", at->a.room_id);
+	snprintf(e.cid, sizeof(e.cid), "%s", at->of.cid);
+	snprintf(e.partner_order_id, sizeof(e.partner_order_id), "%s", at->of.order);
+	snprintf(e.user_id, sizeof(e.user_id), "%s", at->of.user);
+	snprintf(e.room_id, sizeof(e.room_id), "%s", at->of.room);
 	snprintf(e.request_id, sizeof(e.request_id), "%s", c->request_id);
 	snprintf(e.by, sizeof(e.by), "%s", f->program);
-	snprintf(e.tid, sizeof(e.tid), "%s", at->tid);
+	snprintf(e.tid, sizeof(e.tid), "%s", at->of.tid);
 	if (what->key != NULL)
 		snprintf(e.key, sizeof(e.key), "%s", what->key);
 	if (what->deadline_boot_ms != 0)
@@ -62,7 +62,7 @@ flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_atte
 	done = store_ledger_put(f->store, &e, how, c->deadline_boot_ms, err);
 	ledger_event_clear(&e);
 	if (done && *how == STORE_OURS)
-		log_event(LOG_LEVEL_INFO, "ledger", KV_STR("order", at->a.partner_order_id), KV_INT("n", what->n), KV_STR("kind", ledger_kind_name(what->kind)));
+		log_event(LOG_LEVEL_INFO, "ledger", KV_STR("order", at->of.order), KV_INT("n", what->n), KV_STR("kind", ledger_kind_name(what->kind)));
 	return done || error_wrap(err, "%s", ledger_kind_name(what->kind));
 }
 
@@ -70,15 +70,10 @@ bool
 flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err)
 {
 	struct now now = clock_now();
-	struct store_work open = { .n = at->n, .at_ms = now.wall_ms, .deadline_ms = now.wall_ms + c->deadline_boot_ms - now.boot_ms,
-		.hold_id = at->hold_id };
+	struct store_work work = { .of = at->of, .n = at->n, .at_ms = now.wall_ms, .hold_id = at->hold_id,
+		.deadline_ms = now.wall_ms + c->deadline_boot_ms - now.boot_ms };
 
-	snprintf(open.tid, sizeof(open.tid), "%s", at->tid);
-	snprintf(open.cid, sizeof(open.cid), "%s", at->a.cid);
-	snprintf(open.partner_order_id, sizeof(open.partner_order_id), "%s", at->a.partner_order_id);
-	snprintf(open.user_id, sizeof(open.user_id), "%s", at->a.user_id);
-	snprintf(open.room_id, sizeof(open.room_id), "%s", at->a.room_id);
-	return store_work_put(f->store, &open, c->deadline_boot_ms, err);
+	return store_work_put(f->store, &work, c->deadline_boot_ms, err);
 }
 
 bool
@@ -87,8 +82,8 @@ flow_drop_work(struct flow *f, const struct flow_call *c, const struct flow_atte
 	for (size_t i = 0; at->chain != NULL && i < at->chain->n; i++) {
 		const struct ledger_event *e = &at->chain->ev[i];
 
-		if (e->kind == LK_APPROVING && strcmp(e->tid, at->tid) == 0 && !store_work_delete(f->store, at->tid, e->n, c->deadline_boot_ms, err))
+		if (e->kind == LK_APPROVING && strcmp(e->tid, at->of.tid) == 0 && !store_work_delete(f->store, at->of.tid, e->n, c->deadline_boot_ms, err))
 			return false;
 	}
-	return at->n == 0 || store_work_delete(f->store, at->tid, at->n, c->deadline_boot_ms, err);
+	return at->n == 0 || store_work_delete(f->store, at->of.tid, at->n, c->deadline_boot_ms, err);
 }

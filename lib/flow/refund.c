@@ -47,7 +47,7 @@ done(struct refunding *r, enum flow_result result, int64_t retry_ms)
 static void
 alert(const struct flow_attempt *at, const char *event, const char *detail)
 {
-	log_event(LOG_LEVEL_ERROR, event, KV_STR("tid", at->tid), KV_STR("cid", at->a.cid), KV_STR("order", at->a.partner_order_id), KV_STR("detail", detail));
+	log_event(LOG_LEVEL_ERROR, event, KV_STR("tid", at->of.tid), KV_STR("cid", at->of.cid), KV_STR("order", at->of.order), KV_STR("detail", detail));
 }
 
 /* ---- what KakaoPay knows */
@@ -65,7 +65,7 @@ ask_sum(struct flow *f, const struct flow_attempt *at, const struct amount *paid
 
 	error_clear(&err);
 	*sum = (struct amount){ 0 };
-	if (!provider_order(f->provider, at->a.cid, at->tid, deadline_boot_ms < limit ? deadline_boot_ms : limit, o, &order, pa, &err)) {
+	if (!provider_order(f->provider, at->of.cid, at->of.tid, deadline_boot_ms < limit ? deadline_boot_ms : limit, o, &order, pa, &err)) {
 		*o = PO_NOT_EXECUTED;
 		snprintf(why, 200, "inquiry: %.180s", err.msg);
 		return SUM_SILENT;
@@ -274,7 +274,7 @@ conclude(struct refunding *r, const struct ledger_event *begun, int64_t n, const
 	}
 	if (how == STORE_TAKEN)
 		return AGAIN;
-	if (o->reading != RR_SILENT && !flow_finish_refund(r->f, &late, r->at.a.cid, r->at.a.partner_order_id, r->rq->tid, begun->n, &finished, &err))
+	if (o->reading != RR_SILENT && !flow_finish_refund(r->f, &late, r->at.of.cid, r->at.of.order, r->rq->tid, begun->n, &finished, &err))
 		log_event(LOG_LEVEL_WARN, "refund_unfinished", KV_STR("tid", r->rq->tid), KV_ERR(&err));	/* its item stays */
 	return answer_outcome(r, begun, o);
 }
@@ -355,7 +355,7 @@ send_cancel(struct refunding *r, const struct amount *amount)
 	snprintf(begun.refund.id, sizeof(begun.refund.id), "%s", r->rq->refund_id);
 	if (!record_intent(r, &begun, &next))
 		return next;
-	snprintf(rq.cid, sizeof(rq.cid), "%s", r->at.a.cid);
+	snprintf(rq.cid, sizeof(rq.cid), "%s", r->at.of.cid);
 	snprintf(rq.tid, sizeof(rq.tid), "%s", r->rq->tid);
 	if (provider_cancel(r->f->provider, &rq, r->c->deadline_boot_ms - FLOW_SPARE_MS, &ko, &said, &o.provider, &err)) {
 		read_cancel(r, &begun, ko, &said, &o);

@@ -22,7 +22,7 @@ owe_one(struct flow *f, const struct flow_call *c, const struct flow_attempt *at
 {
 	bool owed;
 
-	return flow_is_owed(f, c, at->tid, kind, e->n, &owed, err) &&
+	return flow_is_owed(f, c, at->of.tid, kind, e->n, &owed, err) &&
 	    (owed || flow_owe(f, c, at, kind, e->kind == LK_REFUNDED ? AS_REFUNDED : AS_PART_REFUNDED, payment, e, err));
 }
 
@@ -36,7 +36,7 @@ owe_refunds(struct flow *f, const struct flow_call *c, const struct flow_attempt
 	for (size_t i = 0; ok && i < at->chain->n; i++) {
 		const struct ledger_event *e = &at->chain->ev[i];
 
-		if ((e->kind == LK_REFUNDED || e->kind == LK_PART_REFUNDED) && strcmp(e->tid, at->tid) == 0)
+		if ((e->kind == LK_REFUNDED || e->kind == LK_PART_REFUNDED) && strcmp(e->tid, at->of.tid) == 0)
 			ok = owe_one(f, c, at, OUTBOX_REFUNDED_TO_RESERVATION, e, payment, err) && owe_one(f, c, at, OUTBOX_REFUNDED_TO_GATEWAY, e, payment, err);
 	}
 	return ok;
@@ -88,7 +88,7 @@ free_hold(struct flow *f, const struct flow_call *c, const struct flow_attempt *
 	if (!flow_put_event(f, c, at, &e, &how, err))
 		return false;
 	*is_done = how == STORE_OURS;
-	if (how == STORE_TAKEN || f->gate != FR_OK || !queue_find_tid(f->queue, at->tid, c->deadline_boot_ms, &qa, NULL))
+	if (how == STORE_TAKEN || f->gate != FR_OK || !queue_find_tid(f->queue, at->of.tid, c->deadline_boot_ms, &qa, NULL))
 		return true;
 	return flow_finish_removal(f, c, at, qa.code == HA_OK ? &qa.hold : NULL, st, e.n, &by_queue, err) || by_queue;
 }

@@ -61,7 +61,7 @@ answer_removed(struct removal *r, enum attempt_state state, const struct payment
 	out->has_payment = payment != NULL;
 	if (payment != NULL)
 		out->payment = *payment;
-	snprintf(out->tid, sizeof(out->tid), "%s", r->at.tid);
+	snprintf(out->tid, sizeof(out->tid), "%s", r->at.of.tid);
 	snprintf(out->reservation_info, sizeof(out->reservation_info), "%s", r->at.a.reservation_info);
 	return DONE;
 }
@@ -102,13 +102,9 @@ check_not_behind(const struct removal *r, struct error *err)
 
 /* ---- reservation */
 
-struct payment_name {
-	char tid[TID_CAP], cid[CID_CAP], order[ORDER_CAP];
-};
-
 /* By the queue: the one under this tid, or the oldest approved one of this user and room, or the last that was removed. *name is "" where there is none. */
 static bool
-find_in_queue(struct removal *r, struct payment_name *name, struct error *err)
+find_in_queue(struct removal *r, struct subject *name, struct error *err)
 {
 	/* An approving or unknown hold in its place may be a payment that the queue was not told of: the ledger knows. */
 	static const enum hold_find_what ways[] = { FIND_APPROVED_OLDEST, FIND_PLACE, FIND_REMOVED_LAST };
@@ -120,9 +116,7 @@ find_in_queue(struct removal *r, struct payment_name *name, struct error *err)
 		if (!find_hold(r, ways[i], err))
 			return false;
 		if (r->has_hold && (r->tid != NULL || ways[i] != FIND_PLACE || h->state == HOLD_APPROVING || h->state == HOLD_UNKNOWN)) {
-			snprintf(name->tid, sizeof(name->tid), "%s", h->tid);
-			snprintf(name->cid, sizeof(name->cid), "%s", h->cid);
-			snprintf(name->order, sizeof(name->order), "%s", h->order);
+			*name = flow_subject_of_hold(h);
 			return true;
 		}
 		if (r->tid != NULL)
@@ -134,7 +128,7 @@ find_in_queue(struct removal *r, struct payment_name *name, struct error *err)
 
 /* By the store, which remembers for ever. */
 static bool
-find_in_store(struct removal *r, struct payment_name *name, struct error *err)
+find_in_store(struct removal *r, struct subject *name, struct error *err)
 {
 	struct payment p;
 	bool found;
@@ -190,7 +184,7 @@ static enum next
 remove_payment(struct removal *r)
 {
 	struct flow_event e = { .kind = LK_REMOVED };
-	struct payment_name name = { "" };
+	struct subject name = { "" };
 	struct order_state st;
 	struct error err;
 	enum store_put how;
@@ -212,7 +206,7 @@ remove_payment(struct removal *r)
 		return no_payment(r);
 	if (!flow_attempt_of_chain(&r->chain, name.tid, &r->at, &err))
 		return story_store_failed(r->out, FC_UNKNOWN, &err);
-	if (!is_meant(r, name.cid, r->at.a.user_id, r->at.a.room_id))
+	if (!is_meant(r, name.cid, r->at.of.user, r->at.of.room))
 		return never_there(r);
 	if (st.removed != NULL)
 		return finish_removal(r, &st, st.removed->n, true);

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "base/limit.h"
+#include "site/limit.h"
 #include "base/secret.h"
 
 /*

@@ -172,7 +172,7 @@ put(struct work *w, const struct flow_attempt *at, struct flow_event *e, struct 
 	if (!flow_put_event(w->f, &w->call, at, e, &how, err))
 		return false;
 	if (how == STORE_TAKEN)
-		return fail(w, at->tid, "somebody else writes to this order: run it again");
+		return fail(w, at->of.tid, "somebody else writes to this order: run it again");
 	w->next_n++;
 	return true;
 }
@@ -198,9 +198,16 @@ pad(struct work *w, const struct flow_attempt *at, int64_t to_n, struct error *e
 static bool
 attempt_of(const struct remembered *o, const struct memory *m, struct flow_attempt *at, struct error *err)
 {
+	struct subject of = { "" };
+
 	if (m->attempt == NULL)
 		return error_set(err, ERR_INTERNAL, "the queue's log does not tell what was asked for");
-	if (!flow_attempt_of_text(m->attempt, o->cid, o->order, m->user, m->room, m->tid, at, err))
+	snprintf(of.cid, sizeof(of.cid), "%s", o->cid);
+	snprintf(of.order, sizeof(of.order), "%s", o->order);
+	snprintf(of.user, sizeof(of.user), "%s", m->user);
+	snprintf(of.room, sizeof(of.room), "%s", m->room);
+	snprintf(of.tid, sizeof(of.tid), "%s", m->tid);
+	if (!flow_attempt_of_text(m->attempt, &of, at, err))
 		return false;
 	at->token = m->token;
 	return true;

@@ -81,7 +81,7 @@ static struct known *
 get_known(struct settler *s, const struct store_work *item)
 {
 	char id[TID_CAP + 24];
-	struct known *k = find_known(s, item->tid, item->n, id);
+	struct known *k = find_known(s, item->of.tid, item->n, id);
 
 	if (k != NULL || (k = calloc(1, sizeof(*k))) == NULL)
 		return k;

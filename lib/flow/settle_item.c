@@ -40,7 +40,7 @@ struct look {
 static void
 alert(const struct look *l, const char *event, const char *detail)
 {
-	log_event(LOG_LEVEL_ERROR, event, KV_STR("tid", l->item->tid), KV_STR("cid", l->item->cid), KV_STR("order", l->item->partner_order_id), KV_STR("detail", detail));
+	log_event(LOG_LEVEL_ERROR, event, KV_STR("tid", l->item->of.tid), KV_STR("cid", l->item->of.cid), KV_STR("order", l->item->of.order), KV_STR("detail", detail));
 }
 
 /* What is told once of each item. */
@@ -60,18 +60,14 @@ static bool
 attempt_of(struct look *l, struct error *err)
 {
 	const struct store_work *o = l->item;
-	bool in_chain = flow_attempt_of_chain(&l->chain, o->tid, &l->at, err);
+	bool in_chain = flow_attempt_of_chain(&l->chain, o->of.tid, &l->at, err);
 
 	if (!in_chain && err->code != ERR_NOT_FOUND)
 		return false;
 	if (!in_chain && (!l->has_hold || !flow_attempt_of_hold(&l->qa.hold, &l->at, err))) {
 		/* nothing but the item knows of it, which is enough to say that nothing was sent */
 		memset(&l->at, 0, sizeof(l->at));
-		memcpy(l->at.a.cid, o->cid, sizeof(l->at.a.cid));
-		memcpy(l->at.a.partner_order_id, o->partner_order_id, sizeof(l->at.a.partner_order_id));
-		memcpy(l->at.a.user_id, o->user_id, sizeof(l->at.a.user_id));
-		memcpy(l->at.a.room_id, o->room_id, sizeof(l->at.a.room_id));
-		memcpy(l->at.tid, o->tid, sizeof(l->at.tid));
+		l->at.of = o->of;
 	}
 	if (l->has_hold) {
 		l->at.hold_id = l->qa.hold.id;
@@ -111,7 +107,7 @@ gather(struct look *l)
 	const struct store_work *o = l->item;
 	const struct ledger_event *e = o->n <= (int64_t)l->chain.n ? &l->chain.ev[o->n - 1] : NULL;
 	struct settle_facts *f = &l->facts;
-	bool own = e != NULL && strcmp(e->tid, o->tid) == 0;
+	bool own = e != NULL && strcmp(e->tid, o->of.tid) == 0;
 
 	*f = (struct settle_facts){ .n = o->n, .at_ms = o->at_ms, .deadline_ms = o->deadline_ms, .chain_n = (int64_t)l->chain.n, .state = l->st.state };
 	f->at = e == NULL ? SETTLE_NOTHING : own ? at_of(e->kind) : SETTLE_OTHER;
@@ -122,7 +118,7 @@ gather(struct look *l)
 	f->ended = f->at == SETTLE_REFUND && (e->kind != LK_REFUNDING || refund_end(&l->chain, e) != NULL);
 	f->newest = l->st.approving != NULL && l->st.approving->n == o->n;
 	for (size_t i = 0; f->at == SETTLE_SEND && i + 1 < (size_t)o->n; i++)
-		f->sends_before += l->chain.ev[i].kind == LK_APPROVING && strcmp(l->chain.ev[i].tid, o->tid) == 0;
+		f->sends_before += l->chain.ev[i].kind == LK_APPROVING && strcmp(l->chain.ev[i].tid, o->of.tid) == 0;
 	f->removed = l->st.removed != NULL;
 	f->by_readings = by_readings(l->st.last);
 	f->state_at_ms = l->st.last != NULL ? l->st.last->at_ms : 0;
@@ -130,7 +126,7 @@ gather(struct look *l)
 	f->window_ms = f->at == SETTLE_SEND && e->window_ms != 0 ? e->window_ms - e->at_ms : 0;
 	for (size_t i = (size_t)o->n; (f->at == SETTLE_SEND || f->at == SETTLE_REFUND) && i < l->chain.n; i++)
 		f->said_unknown = f->said_unknown ||
-			(l->chain.ev[i].kind == (f->at == SETTLE_SEND ? LK_UNKNOWN : LK_REFUND_UNKNOWN) && strcmp(l->chain.ev[i].tid, o->tid) == 0);
+			(l->chain.ev[i].kind == (f->at == SETTLE_SEND ? LK_UNKNOWN : LK_REFUND_UNKNOWN) && strcmp(l->chain.ev[i].tid, o->of.tid) == 0);
 }
 
 /* The queue first, then the ledger: an end that the queue does not know yet is in the chain then. */
@@ -140,9 +136,9 @@ read_all(struct look *l, struct error *err)
 	const struct store_work *o = l->item;
 	int64_t deadline = l->call.deadline_boot_ms;
 
-	l->asked_queue = l->f->gate == FR_OK && queue_find_tid(l->f->queue, o->tid, deadline, &l->qa, NULL);
+	l->asked_queue = l->f->gate == FR_OK && queue_find_tid(l->f->queue, o->of.tid, deadline, &l->qa, NULL);
 	l->has_hold = l->asked_queue && l->qa.code == HA_OK;
-	if (!story_read_chain(l->f, o->cid, o->partner_order_id, &l->chain, deadline, err) || !order_state(&l->chain, o->tid, &l->st, err) ||
+	if (!story_read_chain(l->f, o->of.cid, o->of.order, &l->chain, deadline, err) || !order_state(&l->chain, o->of.tid, &l->st, err) ||
 	    !attempt_of(l, err))
 		return false;
 	gather(l);
@@ -171,7 +167,7 @@ abandon(struct look *l, struct error *err)
 static enum next
 drop_item(struct look *l, struct error *err)
 {
-	return store_work_delete(l->f->store, l->item->tid, l->item->n, l->call.deadline_boot_ms, err) ? DONE : FAILED;
+	return store_work_delete(l->f->store, l->item->of.tid, l->item->n, l->call.deadline_boot_ms, err) ? DONE : FAILED;
 }
 
 /* Its item was there before the later send: it is put again only for the case that it was lost since. */
@@ -191,7 +187,7 @@ alert_capture(const struct look *l, enum attempt_state before)
 
 	if (before == AS_DECLINED || before == AS_READY)
 		alert(l, "late_capture", "captured after it had been concluded that it was not");
-	if (order_state(&l->chain, NULL, &whole, NULL) && whole.captured != NULL && strcmp(whole.captured->tid, l->item->tid) != 0)
+	if (order_state(&l->chain, NULL, &whole, NULL) && whole.captured != NULL && strcmp(whole.captured->tid, l->item->of.tid) != 0)
 		alert(l, "double_capture", "the order has another capture: refund one of them");
 }
 
@@ -208,7 +204,7 @@ conclude(struct look *l, enum ledger_kind kind, struct payment *payment, struct 
 		return FAILED;
 	if (how == STORE_TAKEN)
 		return AGAIN;
-	log_event(LOG_LEVEL_INFO, "settled", KV_STR("tid", l->item->tid), KV_STR("kind", ledger_kind_name(kind)), KV_STR("reason", reason));
+	log_event(LOG_LEVEL_INFO, "settled", KV_STR("tid", l->item->of.tid), KV_STR("kind", ledger_kind_name(kind)), KV_STR("reason", reason));
 	if (captured)
 		alert_capture(l, before);
 	l->at.was_unknown = true;
@@ -228,7 +224,7 @@ inquire(struct look *l, struct error *err)
 	bool late = l->st.state == AS_DECLINED, captured;
 
 	v = flow_inquire(l->f, &l->at, l->call.deadline_boot_ms, &payment, &pa, why);
-	log_event(LOG_LEVEL_INFO, "inquired", KV_STR("tid", l->item->tid), KV_STR("says", why), KV_INT("nth", l->m->asked + 1));
+	log_event(LOG_LEVEL_INFO, "inquired", KV_STR("tid", l->item->of.tid), KV_STR("says", why), KV_INT("nth", l->m->asked + 1));
 	if (late && v != FV_SILENT)
 		l->m->late_looks++;
 	(void)flow_verdict_proves(v, &kind, &captured);
@@ -248,7 +244,7 @@ end_refund(struct look *l, enum refund_reading r, const struct provider_answer *
 	if (!flow_put_refund_end(l->f, &l->call, &l->at, &l->st, &l->chain.ev[l->item->n - 1], (int64_t)l->chain.n + 1, r, false, pa, why, &how, err))
 		return FAILED;
 	if (how == STORE_OURS)
-		log_event(LOG_LEVEL_INFO, "refund_settled", KV_STR("tid", l->item->tid), KV_INT("n", l->item->n), KV_STR("reason", why));
+		log_event(LOG_LEVEL_INFO, "refund_settled", KV_STR("tid", l->item->of.tid), KV_INT("n", l->item->n), KV_STR("reason", why));
 	l->m->looks = 0;
 	return AGAIN;
 }
@@ -261,7 +257,7 @@ inquire_refund(struct look *l, struct error *err)
 	char why[200];
 
 	r = flow_read_refund(l->f, &l->at, &l->st, &l->chain.ev[l->item->n - 1], l->call.deadline_boot_ms, &pa, why);
-	log_event(LOG_LEVEL_INFO, "inquired", KV_STR("tid", l->item->tid), KV_STR("says", why), KV_INT("nth", l->m->asked + 1));
+	log_event(LOG_LEVEL_INFO, "inquired", KV_STR("tid", l->item->of.tid), KV_STR("says", why), KV_INT("nth", l->m->asked + 1));
 	if (!settle_conclude_refund(&l->facts, l->m, r, clock_now(), &r))
 		return AGAIN;
 	l->call.deadline_boot_ms = clock_boot_ms() + SETTLE_STORE_MS;
@@ -274,7 +270,7 @@ follow_refund(struct look *l, struct error *err)
 	const struct store_work *o = l->item;
 	bool done;
 
-	return flow_finish_refund(l->f, &l->call, o->cid, o->partner_order_id, o->tid, o->n, &done, err) ? DONE : FAILED;
+	return flow_finish_refund(l->f, &l->call, o->of.cid, o->of.order, o->of.tid, o->n, &done, err) ? DONE : FAILED;
 }
 
 /* KakaoPay said at the capture that it was given back since, and the ledger does not tell how much. */
@@ -297,7 +293,7 @@ note_outside(struct look *l, struct error *err)
 static bool
 refunds_unbookable(const struct look *l)
 {
-	const struct conf_merchant *m = conf_merchant(l->f->conf, l->item->cid);
+	const struct conf_merchant *m = conf_merchant(l->f->conf, l->item->of.cid);
 
 	return m != NULL && m->on_unbookable == UNBOOKABLE_REFUND;
 }
@@ -307,14 +303,14 @@ static enum next
 refund_unbookable(struct look *l)
 {
 	struct flow_refund_request rq = { .refund_id = REFUND_UNBOOKABLE, .asked = { -1, -1 }, .reason = "the reservation service cannot book it" };
-	const char *cid = l->item->cid;
+	const char *cid = l->item->of.cid;
 	struct flow_call c = { l->call.request_id, clock_boot_ms() + l->f->conf->deadline_ms };
 	struct flow_answer *a = calloc(1, sizeof(*a));
 	enum flow_result result;
 
 	if (a == NULL)
 		return DONE;
-	snprintf(rq.tid, sizeof(rq.tid), "%s", l->item->tid);
+	snprintf(rq.tid, sizeof(rq.tid), "%s", l->item->of.tid);
 	flow_refund(l->f, &c, &rq, &cid, 1, a);
 	result = a->result;
 	free(a);
@@ -395,7 +391,7 @@ follow_paid(struct look *l, struct error *err)
 		return FAILED;
 	if (is_refund_unread(l))
 		return note_outside(l, err);
-	outbox_id(OUTBOX_PAYMENT_APPROVED, l->item->tid, 0, id);
+	outbox_id(OUTBOX_PAYMENT_APPROVED, l->item->of.tid, 0, id);
 	if (!store_try_list(l->f->store, id, &tries, &n, l->call.deadline_boot_ms, err))
 		return FAILED;
 	if (n > 0)

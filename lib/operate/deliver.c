@@ -43,14 +43,14 @@ gather_facts(const struct ledger_chain *chain, const struct order_state *st, con
 		state = flow_state_at_removal(st);
 	} else {
 		e = n <= (int64_t)chain->n ? &chain->ev[n - 1] : NULL;
-		if (e != NULL && (strcmp(e->tid, at->tid) != 0 || (e->kind != LK_REFUNDED && e->kind != LK_PART_REFUNDED)))
+		if (e != NULL && (strcmp(e->tid, at->of.tid) != 0 || (e->kind != LK_REFUNDED && e->kind != LK_PART_REFUNDED)))
 			e = NULL;
 		state = e != NULL && e->kind == LK_REFUNDED ? AS_REFUNDED : AS_PART_REFUNDED;
 	}
 	if (e == NULL || (st->captured == NULL && (kind != OUTBOX_PAYMENT_RESOLVED || state != AS_DECLINED)))
 		return error_set(err, ERR_CONFLICT, "the ledger does not tell what this message said");
 	*at_ms = e->at_ms;
-	*facts = (struct outbox_facts){ at->a.user_id, at->a.room_id, at->tid, at->a.partner_order_id,
+	*facts = (struct outbox_facts){ at->of.user, at->of.room, at->of.tid, at->of.order,
 		attempt_state_name(state), at->a.reservation_info,
 		st->captured != NULL ? &st->captured->payment : NULL,
 		kind == OUTBOX_REFUNDED_TO_GATEWAY || kind == OUTBOX_REFUNDED_TO_RESERVATION ? e : NULL };

@@ -16,9 +16,9 @@ find_in_open(struct flow *f, const struct flow_call *c, const char *tid, char ci
 	if (!store_work_list(f->store, OPEN_MAX, &items, &n, c->deadline_boot_ms, err))
 		return false;
 	for (size_t i = 0; i < n && !*found; i++)
-		if (strcmp(items[i].tid, tid) == 0) {
-			memcpy(cid, items[i].cid, CID_CAP);
-			memcpy(order, items[i].partner_order_id, ORDER_CAP);
+		if (strcmp(items[i].of.tid, tid) == 0) {
+			memcpy(cid, items[i].of.cid, CID_CAP);
+			memcpy(order, items[i].of.order, ORDER_CAP);
 			*found = true;
 		}
 	free(items);

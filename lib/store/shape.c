@@ -93,11 +93,11 @@ static const struct column replay_columns[] = {
 };
 
 static const struct column work_columns[] = {
-	MUST(COLUMN_STR, "tid", store_work, tid),
-	MUST(COLUMN_STR, "cid", store_work, cid),
-	MUST(COLUMN_STR, "partner_order_id", store_work, partner_order_id),
-	MUST(COLUMN_STR, "userId", store_work, user_id),
-	MUST(COLUMN_STR, "roomId", store_work, room_id),
+	MUST(COLUMN_STR, "tid", store_work, of.tid),
+	MUST(COLUMN_STR, "cid", store_work, of.cid),
+	MUST(COLUMN_STR, "partner_order_id", store_work, of.order),
+	MUST(COLUMN_STR, "userId", store_work, of.user),
+	MUST(COLUMN_STR, "roomId", store_work, of.room),
 	MUST(COLUMN_INT, "n", store_work, n),
 	MUST(COLUMN_TIME, "at", store_work, at_ms),
 	MUST(COLUMN_TIME, "deadline", store_work, deadline_ms),
@@ -238,7 +238,7 @@ open_id(const void *rec, struct buf *out)
 {
 	const struct store_work *o = rec;
 
-	shape_work_id(o->tid, o->n, out);
+	shape_work_id(o->of.tid, o->n, out);
 }
 
 static bool

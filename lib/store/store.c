@@ -335,7 +335,7 @@ store_history(struct store *s, const struct store_history *h, struct payment **o
 bool
 store_work_put(struct store *s, const struct store_work *o, int64_t deadline_boot_ms, struct error *err)
 {
-	assert(o->tid[0] != '\0' && o->n >= 1);
+	assert(o->of.tid[0] != '\0' && o->n >= 1);
 	return put(s, &shape_work, o, NULL, deadline_boot_ms, err);
 }
 

@@ -15,12 +15,13 @@
 #include "site/limit.h"
 #include "money/ledger.h"
 #include "money/payment.h"
+#include "money/subject.h"
 
 enum store_put { STORE_OURS, STORE_TAKEN };
 enum { MESSAGE_ID_CAP = 160 };
 
 struct store_work {		/* work item: _id = "<tid>#<n>": work of whoever takes order#n is no other's, and its id never comes again */
-	char tid[TID_CAP], cid[CID_CAP], partner_order_id[ORDER_CAP], user_id[USER_CAP], room_id[ROOM_CAP];
+	struct subject of;
 	int64_t n;		/* ledger number that its writer is about to take */
 	int64_t at_ms;
 	int64_t deadline_ms;	/* wall: by then its writer has taken the number, and given up what it sent */

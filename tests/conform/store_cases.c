@@ -160,10 +160,10 @@ assert_event(const struct ledger_event *a, const struct ledger_event *b)
 struct store_work
 an_open(const char *tid, int64_t at_ms)
 {
-	struct store_work o = { .cid = "TC0ONETIME", .partner_order_id = "o", .user_id = "u", .room_id = "5f0000000000000000000001", .n = 1,
+	struct store_work o = { .of = { .cid = "TC0ONETIME", .order = "o", .user = "u", .room = "5f0000000000000000000001" }, .n = 1,
 		.at_ms = at_ms, .deadline_ms = at_ms + 13000, .hold_id = UINT64_MAX };
 
-	snprintf(o.tid, sizeof(o.tid), "%s", tid);
+	snprintf(o.of.tid, sizeof(o.of.tid), "%s", tid);
 	return o;
 }
 
@@ -383,9 +383,9 @@ open_work_is_listed_oldest_first_until_deleted(void **state)
 	DO(store_work_put(s, &middle, in(SOON), &err));
 	DO(store_work_list(s, 10, &list, &n, in(SOON), &err));
 	assert_int_equal(n, 3);
-	assert_string_equal(list[0].tid, "O1");
-	assert_string_equal(list[1].tid, "O2");
-	assert_string_equal(list[2].tid, "O3");
+	assert_string_equal(list[0].of.tid, "O1");
+	assert_string_equal(list[1].of.tid, "O2");
+	assert_string_equal(list[2].of.tid, "O3");
 	assert_memory_equal(&list[2], &late, sizeof(late));
 	free(list);
 	DO(store_work_list(s, 2, &list, &n, in(SOON), &err));

@@ -473,7 +473,7 @@ a_delete_whose_answer_is_lost_is_done(void **state)
 
 	DO(store_work_put(sc->store, &o, in(SOON), &err));
 	proxy_order(&sc->proxy, PROXY_LOSE_ANSWER, 1, "LOSTDELETE");
-	DO(store_work_delete(sc->store, o.tid, o.n, in(SOON), &err));
+	DO(store_work_delete(sc->store, o.of.tid, o.n, in(SOON), &err));
 	assert_int_equal(sc->proxy.orders->times, 0);
 	assert_int_equal(count("open", BCON_NEW("_id", BCON_UTF8("LOSTDELETE#1"))), 0);
 }
