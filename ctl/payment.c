@@ -406,7 +406,7 @@ ctl_payment_settle(const struct options *o, const struct conf *conf)
 	    operate_settle(&f, &c, n.cid, n.order, n.tid, as, o->reason, o->dry_run, &report, &err);
 	ctl_close(&f);
 	if (report.kakaopay[0] != '\0' && !o->json)
-		printf(tr("KakaoPay says   %s\n", "카카오페이의 답   %s\n"), report.kakaopay);
+		printf(tr("KakaoPay says   %s\n", "카카오페이의 답   %s\n"), ctl_visible(report.kakaopay));
 	if (!ok)
 		return ctl_complain("payment settle", &err);
 	return tell_settled(o, &n, &report) ? CTL_OK : CTL_FAILED;

@@ -23,9 +23,11 @@
 #include "base/clock.h"
 #include "site/conf.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "booking/hold_record.h"
 #include "booking/hold_table.h"
 #include "fcgi/request.h"
+#include "json/canonical.h"
 #include "json/strict.h"
 #include "provider/kakaopay/message.h"
 #include "money/attempt.h"
@@ -113,6 +115,37 @@ fuzz_query(const char *data, size_t len)
 	field_errors_clear(&errors);
 }
 
+/* The canonical text is JSON, says the same, and is its own canonical text. No character in it is hidden. */
+static void
+check_canonical(const struct json_object *o)
+{
+	struct buf once = BUF_INIT, twice = BUF_INIT;
+	struct json_object *again = NULL;
+
+	json_add_canonical(&once, o);
+	CHECK(!once.bad && !text_has_hidden(buf_str(&once)));
+	CHECK(strict_parse(once.data, once.len, STRICT_DEPTH, &again, NULL));
+	json_add_canonical(&twice, again);
+	CHECK(strcmp(buf_str(&once), buf_str(&twice)) == 0);
+	json_object_put(again);
+	buf_clear(&once);
+	buf_clear(&twice);
+}
+
+/* Whatever the bytes are, they can be shown. */
+static void
+fuzz_text(const char *data, size_t len)
+{
+	struct buf shown = BUF_INIT;
+	char text[4001];
+
+	snprintf(text, sizeof(text), "%.*s", (int)(len < 4000 ? len : 4000), data);
+	text_add_visible(&shown, text);
+	CHECK(!shown.bad && text_is_utf8(buf_str(&shown)) && !text_has_hidden(buf_str(&shown)));
+	CHECK(text_has_hidden(text) == (strcmp(text, buf_str(&shown)) != 0));
+	buf_clear(&shown);
+}
+
 static void
 fuzz_json(const char *data, size_t len)
 {
@@ -123,6 +156,7 @@ fuzz_json(const char *data, size_t len)
 		const char *again = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
 
 		CHECK(strict_check(again, strlen(again), STRICT_DEPTH, NULL));
+		check_canonical(o);
 	} else {
 		CHECK(!strict_check(data, len, STRICT_DEPTH, NULL));
 	}
@@ -398,7 +432,7 @@ static const struct target {
 	void (*run)(const char *data, size_t len);
 	int cost;		/* one of so many mutations is run */
 } targets[] = {
-	{ "ready", fuzz_ready, 1 }, { "requests", fuzz_requests, 1 }, { "query", fuzz_query, 1 }, { "json", fuzz_json, 1 }, { "attempt", fuzz_attempt, 1 },
+	{ "ready", fuzz_ready, 1 }, { "requests", fuzz_requests, 1 }, { "query", fuzz_query, 1 }, { "json", fuzz_json, 1 }, { "text", fuzz_text, 1 }, { "attempt", fuzz_attempt, 1 },
 	{ "kakaopay", fuzz_kakaopay, 1 }, { "daemon", fuzz_daemon, 1 }, { "client", fuzz_client, 1 }, { "journal", fuzz_journal, 2 }, { "record", fuzz_record, 1 },
 	{ "order-log", fuzz_order_log, 2 }, { "conf", fuzz_conf, 4 },
 };
