@@ -171,6 +171,19 @@ def routes_of_openapi():
     return [str(r) for r in sorted(set(routes()) ^ of_page)]
 
 
+def words_of_openapi():
+    """The messages and the cards that openapi.json names are those of the code."""
+    doc = json.loads(read("doc/openapi.json"))
+    kinds = set(re.findall(r'\{ "(\w+\.\w+)", "(?:gateway|reservation)"',
+                           read("lib/delivery/outbox.c")))
+    kinds |= set(re.findall(r'test_type\[\] = "([\w.]+)"', read("lib/delivery/outbox.c")))
+    wrong = kinds ^ set(doc["webhooks"])
+    code = re.search(r"card_codes\[\] = \{(.*?)\}", sources("fcgi"), re.S)[1]
+    pay = doc["components"]["schemas"]["ReadyRequest"]["properties"]["paymentInfo"]["properties"]
+    wrong |= set(re.findall(r'"([^"]+)"', code)) ^ set(pay["available_cards"]["items"]["enum"])
+    return sorted(wrong)
+
+
 def differences(a, b):
     return [f"{k}: code {a.get(k)}, page {b.get(k)}" for k in sorted({*a, *b})
             if a.get(k) != b.get(k)]
@@ -353,7 +366,7 @@ def programs():
 CHECKS = [links_lead_somewhere, the_table_of_contents_is_complete,
           the_documents_are_installed, lines_are_short,
           named_files_exist, twins_say_the_same, snippets_are_parts_of_the_example,
-          routes_of_the_reference, routes_of_the_manual, routes_of_openapi, problems,
+          routes_of_the_reference, routes_of_the_manual, routes_of_openapi, words_of_openapi, problems,
           codes_of_fields, messages, settings, commands_of_roompayctl, exit_codes,
           events_of_the_manuals, ledger_kinds, collections, verbs, states_of_holds,
           faults_of_the_simulator, answers_of_kakaopay, programs]

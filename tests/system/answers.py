@@ -17,6 +17,18 @@ def validator(path, method, status, media):
     return jsonschema.Draft202012Validator({**content[media]["schema"], "components": DOC["components"]})
 
 
+@functools.cache
+def message_validator(kind):
+    content = DOC["webhooks"][kind]["post"]["requestBody"]["content"]
+    schema = content["application/json"]["schema"]
+    return jsonschema.Draft202012Validator({**schema, "components": DOC["components"]})
+
+
+def check_message(message):
+    """A message that a stand-in got is one of those under `webhooks`."""
+    message_validator(message["type"]).validate(message)
+
+
 def template_of(path):
     """The longest path of the document with which this one ends: what stands before it is the prefix."""
     for template in sorted(DOC["paths"], key=len, reverse=True):

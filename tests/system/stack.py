@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 
+import answers
 import ctl_json
 import pymongo
 from booking_site import http_call
@@ -127,6 +128,7 @@ class Peer:
             self.bad.append({"id": msg_id, "body": body})
             return 401
         message = json.loads(body)
+        answers.check_message(message)          # one that is not in openapi.json gets no answer
         with self._lock:
             status = self._fail.pop(0) if self._fail else 204
             self.attempts.append({"id": msg_id, "type": message["type"], "tid": message["data"].get("tid"), "status": status,

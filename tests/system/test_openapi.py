@@ -1,4 +1,5 @@
 """The document is served as it stands in the tree, names every route with its methods, and a machine that knows it alone finds nothing wrong."""
+import copy
 import json
 import os
 import pathlib
@@ -55,6 +56,30 @@ def test_its_payment_info_is_the_table_of_rules():
     urls = set(re.findall(r"PAY_URL\((\w+_url)\)", source))
     assert len(seen) == 14 and len(urls) == 3
     assert seen | urls | {"available_cards", "custom_json"} == set(members) and needed | urls == set(schema["required"])
+
+
+def test_its_examples_are_valid():
+    schemas = answers.DOC["components"]["schemas"]
+    examples = [(name, e) for name, s in schemas.items() for e in s.get("examples", ())]
+    assert len(examples) >= 20
+    for name, example in examples:
+        jsonschema.Draft202012Validator({**schemas[name], "components": answers.DOC["components"]}).validate(example)
+
+
+def test_each_operation_has_a_name_of_its_own():
+    operations = [o for part in ("paths", "webhooks") for ms in answers.DOC[part].values() for o in ms.values()]
+    names = [o["operationId"] for o in operations]
+    assert len(set(names)) == len(names) == len(operations) > 15
+    tags = {t["name"] for t in answers.DOC["tags"]}
+    assert {t for o in operations for t in o["tags"]} == tags
+
+
+def test_a_message_that_is_not_in_it_is_found():
+    message = copy.deepcopy(answers.DOC["components"]["schemas"]["PaymentApproved"]["examples"][0])
+    answers.check_message(message)
+    message["data"]["more"] = 1
+    with pytest.raises(jsonschema.ValidationError):
+        answers.check_message(message)
 
 
 def test_an_answer_that_is_not_in_it_is_found():
