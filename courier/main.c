@@ -15,7 +15,7 @@
 #include <uv.h>
 
 #include "base/clock.h"
-#include "site/conf.h"
+#include "site/conf_read.h"
 #include "base/hex.h"
 #include "base/log.h"
 #include "site/metrics.h"

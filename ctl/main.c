@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "ctl/command.h"
 #include "ctl/lang.h"
+#include "site/conf_read.h"
 
 static void
 usage(FILE *to)

@@ -13,6 +13,7 @@
 #include "ctl/command.h"
 #include "ctl/lang.h"
 #include "json/write.h"
+#include "site/conf_read.h"
 
 enum { MIGRATE_MS = 600000 };	/* an index over years of history takes its time */
 

@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "site/conf.h"
+#include "site/conf_read.h"
 #include "base/log.h"
 #include "base/privilege.h"
 #include "fcgi/call.h"

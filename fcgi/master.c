@@ -18,6 +18,7 @@
 #include "site/metrics.h"
 #include "base/notify.h"
 #include "fcgi/worker.h"
+#include "site/conf_read.h"
 
 enum {
 	SLOTS_MAX = 1000,

@@ -8,7 +8,7 @@
 #include <sys/random.h>
 
 #include "base/clock.h"
-#include "site/conf.h"
+#include "site/conf_read.h"
 #include "base/log.h"
 #include "site/metrics.h"
 #include "base/notify.h"

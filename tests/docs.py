@@ -220,7 +220,7 @@ def entries(page, macro):
 
 def settings():
     """Each key of the code is in roompay.conf(5) with its range and its default, and no other."""
-    conf = next(p for p in (TOP / "lib").rglob("conf*.c") if "static const struct key keys[]"
+    conf = next(p for p in (TOP / "lib").rglob("conf*.c") if "static const struct conf_key keys[]"
                 in p.read_text()).read_text()
     rows = re.findall(r'^\t\{ "([a-z]+)", +"([a-z_0-9]+)", +set_(\w+), *(.*?) \},$', conf, re.M)
     assert len(rows) > 30

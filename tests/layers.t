@@ -27,8 +27,7 @@ may_use() {
 
 # Files that need each other: a .c and its .h are one file here. The known circles, one in a line. Take out what you mend; nothing
 # is added.
-known="lib/site/conf lib/site/conf_safe
-lib/store/backend lib/store/shape lib/store/store
+known="lib/store/backend lib/store/shape lib/store/store
 "
 
 n=0

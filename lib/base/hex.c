@@ -22,3 +22,17 @@ hex_digit(char c)
 	c |= 0x20;
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
+
+bool
+hex_parse(const char *text, unsigned char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int high = hex_digit(text[2 * i]);
+		int low = high < 0 ? -1 : hex_digit(text[2 * i + 1]);
+
+		if (low < 0)
+			return false;
+		bytes[i] = (unsigned char)(high << 4 | low);
+	}
+	return text[2 * n] == '\0';
+}

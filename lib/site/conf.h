@@ -1,11 +1,9 @@
-/* roompay.conf: INI, one file for all programs. Every key stands once in the table of conf.c, from which reading, defaults,
- * checks and the list in roompay.conf(5) come. Secrets are read from the files named, after everything else is right. */
+/* What roompay.conf says, for all programs: one struct. conf_read.h fills it, conf_keys.c has the table of keys. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "base/error.h"
 #include "site/limit.h"
@@ -94,12 +92,7 @@ struct conf {
 	size_t n_merchants;
 };
 
-enum conf_user { CONF_FOR_FCGI = 1, CONF_FOR_QUEUED = 2, CONF_FOR_COURIER = 4, CONF_FOR_CTL = 8 };	/* whose secrets are read */
-
-/* Reads PATH into *c. Every mistake is a line "PATH:LINE: what" on `out` (may be NULL); false if there was any.
- * Only the secrets that `user` needs are opened. conf_clear clears secrets. */
-bool conf_read(struct conf *c, const char *path, enum conf_user user, FILE *out, struct error *err)
-	__attribute__((warn_unused_result));
+/* Clears the secrets. */
 void conf_clear(struct conf *c);
 const struct conf_merchant *conf_merchant(const struct conf *c, const char *cid);	/* NULL: unknown */
 /* After a queue's start: until no call that a queue before it granted, and no time that it guarded, can go on. ms */
@@ -107,5 +100,3 @@ int64_t conf_quiet_ms(const struct conf *c);
 const char *conf_store_uri(const struct conf *c);
 /* Plain http to a loopback host (base/loopback.h). */
 bool conf_is_loopback(const char *url);
-/* Walks the table of keys, for documents and tests: NULL after the last. */
-const char *conf_key_name(size_t i, const char **section);

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "site/conf.h"
+#include "site/conf_read.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "booking/hold_record.h"

@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/hex.h"
 #include "base/log.h"
 #include "base/secret.h"
 
@@ -361,6 +362,27 @@ a_secret_is_one_line_of_printable_ascii(void **state)
 	unlink(path);
 }
 
+static void
+hex_digits_are_bytes_in_either_case(void **state)
+{
+	static const struct { const char *text; bool ok; } rows[] = {
+		{ "00ff7a", true }, { "00FF7A", true }, { "00ff7", false }, { "00ff7a0", false },
+		{ "00ff7g", false }, { "0 ff7a", false }, { "", false },
+	};
+	unsigned char bytes[3];
+	char text[7];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (hex_parse(rows[i].text, bytes, sizeof(bytes)) != rows[i].ok)
+			fail_msg("%s", rows[i].text);
+		if (!rows[i].ok)
+			continue;
+		hex_format(bytes, sizeof(bytes), text);
+		assert_string_equal(text, "00ff7a");
+	}
+}
+
 int
 main(void)
 {
@@ -378,6 +400,7 @@ main(void)
 		cmocka_unit_test(a_log_line_may_be_a_json_object),
 		cmocka_unit_test(a_log_line_may_go_to_syslog),
 		cmocka_unit_test(a_log_line_names_the_process_that_wrote_it),
+		cmocka_unit_test(hex_digits_are_bytes_in_either_case),
 		cmocka_unit_test(a_secret_is_one_line_of_printable_ascii),
 	};
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "site/conf.h"
+#include "site/conf_read.h"
 
 static char dir[] = "/tmp/roompay-test-conf-XXXXXX";
 static char path[64], key[64];
@@ -128,7 +128,7 @@ every_mistake_is_told_with_its_line(void **state)
 	    "[nosuch]\na = 1\n[queue]\ndir = relative\n[merchant short]\nmode = x\n[merchant TC0ONETIME]\nmode = magic\n"
 	    "base_url = http://example.com\n", CONF_FOR_FCGI, &c, out, sizeof(out)));
 	static const char *const told[] = {
-		":3: [site] replay_key_file stands twice", ":4: [site] no_such is not a key of this section",
+		":3: [site] replay_key_file is set twice", ":4: [site] no_such is not a key of this section",
 		":6: [fcgi] workers must be a whole number from 1 to 1000", ":7: [fcgi] deadline must be",
 		":8: [nosuch] is not a section", ":11: [queue] dir must be an absolute path", ":12: [merchant short] must be named by a cid",
 		":15: [merchant TC0ONETIME] mode must be one of secret_key admin_key user_token",
@@ -194,6 +194,7 @@ a_setting_that_lets_people_in_is_a_mistake(void **state)
 		{ GOOD CALLER("b", ZEROS), "[caller b] token_sha256 is a placeholder" },
 		{ GOOD CALLER("b", ONE), "[caller b] token_sha256 has the token of caller web" },
 		{ GOOD CALLER("b", "1" TEST), "[caller b] token_sha256 must be the SHA-256" },
+		{ GOOD CALLER("b", ONE " " ONE " " ONE), "[caller b] token_sha256 takes 2 at the most" },
 		{ GOOD "[deliver gateway]\nurl = https://gateway.example.com/hook\nkey_file = %K\n", "[deliver gateway] url is the sample's" },
 		{ GOOD_BUT_HOSTS, "[site] redirect_hosts is missing" },
 		{ GOOD_BUT_HOSTS "base_url = https://kakaopay.test\n", "[site] redirect_hosts is missing" },
