@@ -52,8 +52,8 @@ static const struct command commands[] = {
 		"설정과 비밀 파일을 모든 프로그램처럼 읽어 보기" }, CTL_BARE, ctl_config_check },
 	{ "token new", "", "", { "a token for a caller, and its hash for roompay.conf",
 		"호출자의 토큰과 roompay.conf에 쓸 해시" }, CTL_BARE, ctl_token_new },
-	{ "completion", "", "", { "what bash needs to complete all this",
-		"bash 자동 완성" }, CTL_BARE | CTL_NO_JSON, ctl_completion },
+	{ "completion", "[SHELL]", "", { "what bash, zsh or fish needs to complete all this",
+		"bash, zsh, fish 자동 완성" }, CTL_BARE | CTL_NO_JSON, ctl_completion },
 };
 
 const struct command *

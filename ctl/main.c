@@ -68,6 +68,31 @@ find_command(struct options *o)
 	return NULL;
 }
 
+/* What was typed, what could have been meant, and where all of it stands. */
+static void
+name_unknown(const struct options *o)
+{
+	bool some = false;
+	size_t len;
+
+	if (o->n_args == 0) {
+		usage(stderr);
+		return;
+	}
+	fprintf(stderr, tr("roompayctl: there is no command \"%s%s%s\"", "roompayctl: \"%s%s%s\"라는 명령은 없습니다"),
+	    ctl_visible(o->args[0]), o->n_args > 1 ? " " : "", o->n_args > 1 ? ctl_visible(o->args[1]) : "");
+	for (size_t i = 0; ctl_command(i) != NULL; i++) {
+		const char *words = ctl_command(i)->words;
+
+		len = strcspn(words, " ");
+		if (strlen(o->args[0]) != len || strncmp(words, o->args[0], len) != 0 || words[len] == '\0')
+			continue;
+		fprintf(stderr, "%s%s", some ? ", " : tr("; there are ", "; 있는 명령: "), words);
+		some = true;
+	}
+	fputs(tr(". See roompayctl --help\n", ". roompayctl --help를 보세요\n"), stderr);
+}
+
 /* The options that only some commands know, by name. A flag takes no value; it is "" where it is given. */
 static const struct { const char *name; size_t at; bool flag; } more_options[] = {
 	{ "as", offsetof(struct options, as), false }, { "id", offsetof(struct options, id), false },
@@ -114,12 +139,14 @@ fits(const struct command *c, struct options *o)
 	int min = c->args[0] == '\0' || c->args[0] == '[' ? 0 : 1;
 
 	if (o->n_args < min || o->n_args > max) {
-		fprintf(stderr, "roompayctl: %s takes %s\n", c->words, max == 0 ? "no argument" : c->args);
+		fprintf(stderr, tr("roompayctl: %s takes %s\n", "roompayctl: %s의 인자: %s\n"), c->words,
+		    max == 0 ? tr("no argument", "없음") : c->args);
 		return false;
 	}
 	for (size_t i = 0; i < N_MORE; i++)
 		if (*option_at(o, i) != NULL && !knows_option(c, more_options[i].name)) {
-			fprintf(stderr, "roompayctl: %s knows no --%s\n", c->words, more_options[i].name);
+			fprintf(stderr, tr("roompayctl: %s knows no --%s\n", "roompayctl: %s에는 --%s가 없습니다\n"), c->words,
+			    more_options[i].name);
 			return false;
 		}
 	if (o->json && (c->flags & CTL_NO_JSON) != 0) {
@@ -127,11 +154,13 @@ fits(const struct command *c, struct options *o)
 		return false;
 	}
 	if ((c->flags & CTL_CHANGES) != 0 && !o->dry_run && (o->reason == NULL || o->reason[0] == '\0')) {
-		fprintf(stderr, "roompayctl: %s changes something: say why with --reason, or look first with --dry-run\n", c->words);
+		fprintf(stderr, tr("roompayctl: %s changes something: say why with --reason, or look first with --dry-run\n",
+		    "roompayctl: %s은(는) 무언가를 바꿉니다. --reason으로 이유를 말하거나 --dry-run으로 먼저 보세요\n"), c->words);
 		return false;
 	}
 	if (o->reason != NULL && strlen(o->reason) >= REASON_CAP) {
-		fprintf(stderr, "roompayctl: --reason is longer than %d bytes\n", REASON_CAP - 1);
+		fprintf(stderr, tr("roompayctl: --reason is longer than %d bytes\n",
+		    "roompayctl: --reason이 %d바이트보다 깁니다\n"), REASON_CAP - 1);
 		return false;
 	}
 	if (o->reason != NULL && (text_has_hidden(o->reason) || text_is_blank(o->reason))) {
@@ -159,49 +188,94 @@ list_options(struct option longs[])
 	longs[n + N_MORE] = (struct option){ NULL, 0, NULL, 0 };
 }
 
+/* One of those that every command knows. False: it is none of them. */
+static bool
+take_common(struct options *o, int c, const char **help)
+{
+	switch (c) {
+	case 'c':
+		o->config = optarg;
+		return true;
+	case 'r':
+		o->reason = optarg;
+		return true;
+	case 'n':
+		o->dry_run = true;
+		return true;
+	case 'j':
+		o->json = true;
+		return true;
+	case 'w':
+		o->wide = true;
+		return true;
+	case 'l':
+		o->lang = optarg;
+		return true;
+	case 'h':
+	case 'V':
+		*help = *help == NULL ? c == 'h' ? "help" : "version" : *help;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* word: as it was typed. */
+static void
+name_unknown_option(const char *word, bool lacks_value)
+{
+	fprintf(stderr, lacks_value ? tr("roompayctl: %s needs a value\n", "roompayctl: %s에 값이 없습니다\n") :
+	    tr("roompayctl: there is no option %s. See roompayctl --help\n",
+	    "roompayctl: %s라는 옵션은 없습니다. roompayctl --help를 보세요\n"), ctl_visible(word));
+}
+
+/* False: it is said what is wrong. *help: --help or --version was given. */
+static bool
+read_options(int argc, char **argv, struct options *o, const char **help)
+{
+	struct option longs[N_MORE + 10];
+	int c, at = 1;
+
+	list_options(longs);
+	opterr = 0;
+	for (*help = NULL; (c = getopt_long(argc, argv, ":c:hV", longs, NULL)) != -1; at = optind)
+		if (c >= MORE)
+			*option_at(o, (size_t)(c - MORE)) = more_options[c - MORE].flag ? "" : optarg;
+		else if (!take_common(o, c, help)) {
+			name_unknown_option(argv[at < optind ? optind - 1 : at], c == ':');
+			return false;
+		}
+	return true;
+}
+
 /* NULL: all is said, *code. */
 static const struct command *
 read_arguments(int argc, char **argv, struct options *o, enum ctl_exit *code)
 {
-	struct option longs[N_MORE + 10];
 	const struct command *command;
-	int c;
+	const char *help;
 
-	list_options(longs);
-	while ((c = getopt_long(argc, argv, "c:hV", longs, NULL)) != -1) {
-		if (c >= MORE)
-			*option_at(o, (size_t)(c - MORE)) = more_options[c - MORE].flag ? "" : optarg;
-		else if (c == 'c')
-			o->config = optarg;
-		else if (c == 'r')
-			o->reason = optarg;
-		else if (c == 'n')
-			o->dry_run = true;
-		else if (c == 'j')
-			o->json = true;
-		else if (c == 'w')
-			o->wide = true;
-		else if (c == 'l')
-			o->lang = optarg;
-		else {
-			if (c == 'V')
-				puts(PACKAGE_STRING);
-			else
-				usage(c == 'h' ? stdout : stderr);
-			*code = c == 'V' || c == 'h' ? CTL_OK : CTL_USAGE;
-			return NULL;
-		}
+	*code = CTL_USAGE;
+	ctl_set_lang(NULL);
+	if (!read_options(argc, argv, o, &help))
+		return NULL;
+	if (!ctl_set_lang(o->lang)) {
+		fputs("roompayctl: --lang is ko or en\n", stderr);
+		return NULL;
+	}
+	if (help != NULL) {
+		if (strcmp(help, "version") == 0)
+			puts(PACKAGE_STRING);
+		else
+			usage(stdout);
+		*code = CTL_OK;
+		return NULL;
 	}
 	o->args = argv + optind;
 	o->n_args = argc - optind;
-	*code = CTL_USAGE;
-	if (!ctl_set_lang(o->lang)) {
-		fprintf(stderr, "roompayctl: --lang is ko or en\n");
-		return NULL;
-	}
 	command = find_command(o);
 	if (command == NULL) {
-		usage(stderr);
+		name_unknown(o);
 		return NULL;
 	}
 	return fits(command, o) ? command : NULL;

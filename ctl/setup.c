@@ -1,4 +1,4 @@
-/* migrate, config check, token new, completion: before and around the work. */
+/* migrate, config check, token new: before and around the work. */
 #include "config.h"
 
 #include <errno.h>
@@ -88,76 +88,5 @@ ctl_token_new(const struct options *o, const struct conf *conf)
 		    "호출자에게, 지금만 보입니다:\n%s\nroompay.conf의 [caller NAME]에:\ntoken_sha256 = %s\n"), token, hex);
 	OPENSSL_cleanse(random, sizeof(random));
 	OPENSSL_cleanse(token, sizeof(token));
-	return CTL_OK;
-}
-
-/* Names of the options that take a value. */
-static void
-print_valued(const char *between)
-{
-	const char *name;
-	bool flag;
-
-	printf("-c%s--config%s--reason%s--lang", between, between, between);
-	for (size_t i = 0; (name = ctl_option(i, &flag)) != NULL; i++)
-		if (!flag)
-			printf("%s--%s", between, name);
-}
-
-/* Words of the commands and names of the options, made from the table: what a shell offers is what there is. */
-enum ctl_exit
-ctl_completion(const struct options *o, const struct conf *conf)
-{
-	(void)o;
-	(void)conf;
-	fputs("# bash completion for roompayctl; made by: roompayctl completion\n"
-	      "_roompayctl() {\n"
-	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} words=() w skip=0 line\n"
-	      "\tfor w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-	      "\t\tif [ $skip = 1 ]; then skip=0; continue; fi\n"
-	      "\t\tcase $w in ", stdout);
-	print_valued("|");
-	fputs(") skip=1 ;; -*) ;; *) words+=(\"$w\") ;; esac\n"
-	      "\tdone\n"
-	      "\tif [[ $cur == -* ]]; then\n"
-	      "\t\tline='--config --json --wide --lang --help --version --reason --dry-run'\n"
-	      "\t\tcase \"${words[*]}\" in\n", stdout);
-	for (size_t i = 0; ctl_command(i) != NULL; i++) {
-		const char *p = ctl_command(i)->options;
-
-		if (p[0] == '\0')
-			continue;
-		printf("\t\t'%s'*) line+='", ctl_command(i)->words);
-		while (*p != '\0') {
-			printf(" --%.*s", (int)strcspn(p, " "), p);
-			p += strcspn(p, " ");
-			p += strspn(p, " ");
-		}
-		puts("' ;;");
-	}
-	fputs("\t\tesac\n\telse\n\t\tcase \"${words[*]}\" in\n\t\t'') line='", stdout);
-	for (size_t i = 0; ctl_command(i) != NULL; i++) {
-		const char *w = ctl_command(i)->words, *before = i > 0 ? ctl_command(i - 1)->words : "";
-		size_t len = strcspn(w, " ");
-
-		if (strncmp(w, before, len) != 0 || strcspn(before, " ") != len)
-			printf("%s%.*s", i > 0 ? " " : "", (int)len, w);
-	}
-	puts("' ;;");
-	for (size_t i = 0; ctl_command(i) != NULL; i++) {
-		const char *w = ctl_command(i)->words;
-		size_t len = strcspn(w, " ");
-		bool first = i == 0 || strncmp(w, ctl_command(i - 1)->words, len + 1) != 0;
-		bool last = ctl_command(i + 1) == NULL || strncmp(w, ctl_command(i + 1)->words, len + 1) != 0;
-
-		if (w[len] == '\0')
-			continue;
-		if (first)
-			printf("\t\t%.*s) line='", (int)len, w);
-		printf("%s%s", first ? "" : " ", w + len + 1);
-		if (last)
-			puts("' ;;");
-	}
-	fputs("\t\t*) line= ;;\n\t\tesac\n\tfi\n\tmapfile -t COMPREPLY < <(compgen -W \"$line\" -- \"$cur\")\n}\ncomplete -o default -F _roompayctl roompayctl\n", stdout);
 	return CTL_OK;
 }

@@ -9,6 +9,7 @@
 #include "fcgi/openapi.h"
 #include "flow/site.h"
 #include "json/write.h"
+#include "operate/courier.h"
 
 enum { HEALTH_LIMIT_MS = 1000 };
 
@@ -44,12 +45,11 @@ handle_livez(struct call *c)
 static const char *
 courier_word(const char *metrics_dir)
 {
-	enum { LOOKS_EVERY_S = 60 };
-	int64_t looked_s;
+	static const char *const words[] = { [OPERATE_COURIER_UNKNOWN] = "unknown", [OPERATE_COURIER_OK] = "ok",
+		[OPERATE_COURIER_AWAY] = "away" };
+	int64_t looked_ms;
 
-	if (!metrics_read(metrics_dir, METRICS_COURIER, METRIC_COURIER_LOOK, &looked_s))
-		return "unknown";
-	return clock_wall_ms() / 1000 - looked_s <= LOOKS_EVERY_S ? "ok" : "away";
+	return words[operate_courier(metrics_dir, &looked_ms)];
 }
 
 /* Ready: store and queue answer now, belong together, and no fence is up. */

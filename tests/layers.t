@@ -17,7 +17,7 @@ may_use() {
 	delivery) echo "base site money json store" ;;
 	flow) echo "base site booking money queue json store provider delivery" ;;
 	operate) echo "base site booking money queue json store provider delivery flow" ;;
-	fcgi) echo "base site json booking queue provider flow" ;;
+	fcgi) echo "base site json booking queue provider flow operate" ;;
 	queued) echo "base site booking queue" ;;
 	courier) echo "base site queue store provider delivery flow" ;;
 	ctl) echo "base site json booking queue provider delivery flow operate" ;;

@@ -207,19 +207,113 @@ def test_usage(site, argv):
     ctl(site, *argv, code=2)
 
 
-def complete(site, line):
-    script = site.stack.dir / "completion"
-    script.write_text(ctl(site, "completion"))
+def script_of(site, shell):
+    script = site.stack.dir / ("completion." + shell)
+    script.write_text(ctl(site, "completion", shell))
+    return script
+
+
+def complete_bash(site, line):
     words = line.split(" ")
-    code = f'. {script}; COMP_WORDS=({" ".join(repr(w) for w in words)}); COMP_CWORD={len(words) - 1}; _roompayctl; echo "${{COMPREPLY[@]}}"'
+    code = (f'. {script_of(site, "bash")}; COMP_WORDS=({" ".join(repr(w) for w in words)}); COMP_CWORD={len(words) - 1}; '
+            '_roompayctl; echo "${COMPREPLY[@]}"')
     return subprocess.run(["bash", "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_completion(site):
-    assert complete(site, "roompayctl hol") == ["holds"] and complete(site, "roompayctl holds ") == ["list", "show", "release"]
+def complete_zsh(site, line):
+    """zsh's completion widget is not to be had without a terminal: compadd and compdef are ours, the rest is the script."""
+    words = line.split(" ")
+    code = ('compdef() { :; }; _files() { :; }; compadd() { shift; print -l -- "${(@M)@:#${words[CURRENT]}*}"; }; '
+            f'words=({" ".join(repr(w) for w in words)}); CURRENT={len(words)}; . {script_of(site, "zsh")}; _roompayctl')
+    done = subprocess.run(["zsh", "-f", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr, done
+    return done.stdout.split()
+
+
+def complete_fish(site, line):
+    code = f"source {script_of(site, 'fish')}; complete -C {line!r}"
+    done = subprocess.run(["fish", "--no-config", "-c", code], capture_output=True, text=True, env={**os.environ, "HOME": str(site.stack.dir)})
+    assert done.returncode == 0 and not done.stderr, done
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(site, shell):
+    complete = globals()["complete_" + shell]
+    assert set(complete(site, "roompayctl hol")) == {"holds"} and set(complete(site, "roompayctl holds ")) == {"list", "show", "release"}
     assert "--room" in complete(site, "roompayctl holds list --") and "--amount" not in complete(site, "roompayctl holds list --")
     assert complete(site, "roompayctl payment refund T1 --am") == ["--amount"]
+    assert "--again" in complete(site, "roompayctl payment refund T1 --amount 5 --")      # 5 is no command's word
     assert complete(site, "roompayctl --reason holds pay") == ["payment"]
+    assert "status" in complete(site, "roompayctl ") and len(complete(site, "roompayctl ")) >= 10
+
+
+def test_completion_of_another_shell(site):
+    ctl(site, "completion", "tcsh", code=2)
+
+
+def run(site, *argv, **env):
+    argv = [str(site.stack.build / "ctl/roompayctl"), "-c", str(site.stack.conf_path), *argv]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, env={**os.environ, **env})
+
+
+def test_an_unknown_command_is_named(site):
+    done = run(site, "holds", "lsit", "--lang", "en")
+    assert done.returncode == 2 and '"holds lsit"' in done.stderr and "holds list, holds show, holds release" in done.stderr and done.stdout == ""
+    done = run(site, "\x1b[2Jdance", "--lang", "en")
+    assert done.returncode == 2 and "dance" in done.stderr and "\x1b" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    done = run(site, "status", "--colour", "--lang", "en")
+    assert done.returncode == 2 and "--colour" in done.stderr and len(done.stderr.splitlines()) == 1 and done.stdout == ""
+    done = run(site, "holds", "list", "--room")
+    assert done.returncode == 2 and "--room" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert "usage" in run(site, "--help", LC_ALL="C").stdout and "사용법" in run(site, "--help", "--lang", "ko", LC_ALL="C").stdout
+
+
+def test_status_tells_what_is_owed_and_held(site):
+    before = listed(site, "status")
+    assert before["courier"] == "ok" and before["version"] and before["ready"] is True
+    opened(site)
+    site.stack.reservation.fail(503, 1, ("Retry-After", "60"))
+    tid, *_ = paid(site)
+    eventually(lambda: [r for r in listed(site, "deliveries", "list") if tid in r["id"] and r["tries"] == 1])
+    now = listed(site, "status")
+    assert now["holds"]["ready"] == before["holds"]["ready"] + 1 and now["holds"]["approved"] == before["holds"]["approved"] + 1
+    assert now["messagesOwed"] == before["messagesOwed"] + 1 and -5 < seconds_until(now["oldestMessageAt"]) <= 0
+    assert now["openWork"] == before["openWork"] + 1
+    text = ctl(site, "status", "--lang", "en")
+    assert "1 owed" in text and "deliveries list" in text and "looked" in text and text.splitlines()[-1].endswith("payments can be taken")
+    for word in ("claim", "verdict"):
+        assert word not in text
+    ctl(site, "deliveries", "retry", "payment.approved." + tid, "--reason", "r")
+    site.stack.stop("courier")
+    metrics = site.stack.dir / "metrics"
+    for path in metrics.glob("courier*"):
+        path.unlink()
+    try:
+        assert listed(site, "status")["courier"] == "unknown"
+    finally:
+        site.stack.start("courier")
+
+
+KOREAN = re.compile("[가-힣]")
+
+
+def test_with_a_korean_locale_everything_is_korean(site):
+    tid, *_ = paid(site)
+    for argv in (["status"], ["holds", "list"], ["payment", "list"], ["payment", "show", tid], ["payment", "explain", tid], ["deliveries", "list"],
+                 ["deliveries", "show", "payment.approved." + tid], ["config", "check"], ["token", "new"], ["migrate"], ["journal", "check"],
+                 ["payment", "refund", tid, "--dry-run"], ["holds", "release", tid, "--dry-run"], ["queue", "adopt", "--dry-run"],
+                 ["restore", "--dry-run"], ["deliveries", "retry", "--all", "--dry-run"], ["reconcile", "--day", "2020-01-01"]):
+        for env in ({"LC_ALL": "ko_KR.UTF-8"}, {"LC_ALL": "", "LC_MESSAGES": "", "LANG": "ko_KR.UTF-8"}):
+            done = run(site, *argv, **env)
+            assert done.returncode in (0, 1) and KOREAN.search(done.stdout), (argv, done)
+            assert not re.search(r"\b(nothing|dry run: nothing|would|there is|given back)\b", done.stdout), (argv, done)
+    for argv in ([], ["dance"], ["holds", "list", "x"], ["holds", "list", "--amount", "5"], ["holds", "release", tid], ["payment", "refund", tid, "--amount", "x", "--reason", "r"],
+                 ["payment", "list", "--from", "x"], ["holds", "list", "--room", "x"], ["--help"]):
+        done = run(site, *argv, LC_ALL="ko_KR.UTF-8")
+        assert KOREAN.search(done.stdout + done.stderr), (argv, done)
+    assert not KOREAN.search(run(site, "status", LC_ALL="en_US.UTF-8").stdout) and KOREAN.search(run(site, "status", "--lang", "ko", LC_ALL="C").stdout)
 
 
 def test_a_terminal_is_not_fooled(site):
