@@ -4,234 +4,7 @@
  */
 #include "config.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "fake_log.h"
-#include "hold_world.h"
-#include "queue/disk/order_log.h"
-#include "queued/command.h"
-
-enum { DAEMONS = 3, PEERS = 6 };
-
-struct daemon {
-	struct fake_log f;
-	struct hold_table *table;
-	struct order_log *orders;
-	struct commands *c;
-	struct peer peer[PEERS];
-	char heard[PEERS][70000];
-	int64_t next_boot_ms;
-};
-
-struct site {
-	struct world w;			/* the clock and the limits of all daemons */
-	struct shared_log shared;
-	struct daemon d[DAEMONS];
-	char dir[64];
-};
-
-static void
-daemon_open(struct site *s, struct daemon *d, bool may_lose)
-{
-	struct hold_load limits = { .max_ready = 4, .max_all = 6 };
-	struct error err;
-
-	fake_log_open(&d->f, &s->shared, may_lose);
-	d->table = world_table(&s->w);
-	d->orders = order_log_open(s->dir, &disk_system_io, DAY, s->w.now, &err);
-	assert_non_null(d->orders);
-	d->c = commands_new(d->table, &d->f.log, d->orders, &limits);
-	assert_non_null(d->c);
-	for (int i = 0; i < PEERS; i++)
-		peer_init(&d->peer[i]);
-}
-
-static struct site *
-site_open(bool may_lose)
-{
-	struct site *s = calloc(1, sizeof(*s));
-
-	assert_non_null(s);
-	world_open(&s->w);
-	strcpy(s->dir, "/tmp/commit-XXXXXX");
-	assert_non_null(mkdtemp(s->dir));
-	for (int i = 0; i < DAEMONS; i++)
-		daemon_open(s, &s->d[i], may_lose);
-	return s;
-}
-
-static void
-turn(struct site *s, struct daemon *d)
-{
-	struct error err = { 0 };
-	struct peer *p;
-
-	if (!command_end_turn(d->c, s->w.now, &d->next_boot_ms, &err))
-		fail_msg("%s", err.msg);
-	while ((p = command_next_news(d->c)) != NULL) {
-		size_t i = (size_t)(p - d->peer), len = strlen(d->heard[i]);
-
-		assert_true(len + p->out.len < sizeof(d->heard[i]));
-		memcpy(d->heard[i] + len, buf_str(&p->out), p->out.len + 1);
-		buf_reset(&p->out);
-	}
-}
-
-/* Lets every daemon read to the end of the log. All must have the table that the log makes. */
-static void
-site_assert_agree(struct site *s)
-{
-	struct buf all = BUF_INIT;
-	struct hold_table *replayed;
-
-	for (size_t i = 0; i < s->shared.n; i++)
-		buf_add(&all, s->shared.batch[i].data, s->shared.batch[i].len);
-	replayed = world_replay(&s->w, &all);
-	for (int i = 0; i < DAEMONS; i++) {
-		s->d[i].f.delays = s->d[i].f.deaf = false;
-		turn(s, &s->d[i]);
-	}
-	for (int i = 0; s->d[0].f.log.may_lose && i < DAEMONS; i++)
-		if (s->d[i].f.applied == s->shared.n)
-			world_assert_equal(s->d[i].table, replayed);
-	hold_table_free(&replayed);
-	buf_clear(&all);
-}
-
-static void
-site_close(struct site *s)
-{
-	char command[128];
-
-	for (int i = 0; i < DAEMONS; i++) {
-		struct daemon *d = &s->d[i];
-
-		for (int k = 0; k < PEERS; k++)
-			command_peer_gone(d->c, &d->peer[k]);
-		commands_free(&d->c);
-		hold_table_free(&d->table);
-		order_log_close(&d->orders);
-		fake_log_clear(&d->f);
-	}
-	shared_log_clear(&s->shared);
-	world_close(&s->w);
-	snprintf(command, sizeof(command), "rm -r %s", s->dir);
-	assert_int_equal(system(command), 0);
-	free(s);
-}
-
-/* ---- a conversation: a connection says a line and hears one */
-
-static void
-say(struct site *s, struct daemon *d, int peer, const char *line)
-{
-	static char copy[70000];
-
-	snprintf(copy, sizeof(copy), "%s", line);
-	assert_true(command_line(d->c, &d->peer[peer], copy, strlen(copy), s->w.now));
-}
-
-/* The user, room, order and times of a hold. */
-static void
-say_hold_of(struct site *s, struct daemon *d, int peer, const char *user, const char *room,
-    const char *order, const char *set)
-{
-	char line[400];
-
-	snprintf(line, sizeof(line), "h hold cid=" CID " order=%s user=%s room=%s set=%s"
-	    " fingerprint=%s%s%s attempt={} ttl_ms=600000 call_ms=13000 deadline=%lld",
-	    order, user, room, set, user, room, order, (long long)(s->w.now.boot_ms + 15000));
-	say(s, d, peer, line);
-}
-
-static void
-say_hold(struct site *s, struct daemon *d, int peer, const char *name)
-{
-	char user[20], order[20];
-
-	snprintf(user, sizeof(user), "u%s", name);
-	snprintf(order, sizeof(order), "o%s", name);
-	say_hold_of(s, d, peer, user, name, order, "600-720");
-}
-
-/* The next line that was sent to this connection; "": none. */
-static const char *
-hear(struct daemon *d, int peer)
-{
-	static char line[70000];
-	size_t len = strcspn(d->heard[peer], "\n");
-
-	memcpy(line, d->heard[peer], len);
-	line[len] = '\0';
-	if (d->heard[peer][len] == '\n')
-		len++;
-	memmove(d->heard[peer], d->heard[peer] + len, strlen(d->heard[peer] + len) + 1);
-	return line;
-}
-
-static void
-expect(struct daemon *d, int peer, const char *begin)
-{
-	const char *line = hear(d, peer);
-
-	if (strncmp(line, begin, strlen(begin)) != 0 || (begin[0] == '\0' && line[0] != '\0'))
-		fail_msg("heard \"%s\", not \"%s\"", line, begin);
-}
-
-#define expect_silence(d, peer) expect((d), (peer), "")
-
-static int64_t
-count_of(struct site *s, struct daemon *d, const char *name)
-{
-	char member[64];
-	const char *at;
-
-	snprintf(member, sizeof(member), "%s:", name);
-	say(s, d, PEERS - 1, "s stats");
-	turn(s, d);
-	at = strstr(hear(d, PEERS - 1), member);
-	return at == NULL ? -1 : strtoll(at + strlen(member), NULL, 10);
-}
-
-/* Opens a hold of room `name` for user "u" + name and order "o" + name. Returns its id. */
-static uint64_t
-open_hold(struct site *s, struct daemon *d, int peer, const char *name)
-{
-	char line[100];
-	uint64_t id;
-
-	say_hold(s, d, peer, name);
-	turn(s, d);
-	id = strtoull(strstr(hear(d, peer), " id=") + 4, NULL, 10);
-	snprintf(line, sizeof(line), "r ready id=%llu tid=T%s answer={}", (unsigned long long)id,
-	    name);
-	say(s, d, peer, line);
-	turn(s, d);
-	expect(d, peer, "r ok ");
-	return id;
-}
-
-static void
-say_approve(struct site *s, struct daemon *d, int peer, uint64_t id)
-{
-	char line[100];
-
-	snprintf(line, sizeof(line), "a approve id=%llu n=1 key=00ff deadline=%lld",
-	    (unsigned long long)id, (long long)(s->w.now.boot_ms + 11000));
-	say(s, d, peer, line);
-}
-
-#define SITE(kind) struct site *s = site_open(kind); \
-	struct daemon *a = &s->d[0], *b = &s->d[1]; (void)state; (void)a; (void)b
-enum { ONE_WRITER = false, SHARED = true };
+#include "commit_site.h"
 
 /* ---- a log with one writer */
 
@@ -240,10 +13,10 @@ a_batch_of_one_writer_may_depend_on_itself(void **state)
 {
 	SITE(ONE_WRITER);
 
-	say_hold(s, a, 0, "a");
-	say(s, a, 1, "r ready id=1 tid=T1 answer={}");
-	say_hold_of(s, a, 2, "other", "a", "other", "660-780");
-	say_approve(s, a, 3, 1);
+	ask_hold(s, a, 0, "a");
+	ask(s, a, 1, "r ready id=1 tid=T1 answer={}");
+	ask_hold_of(s, a, 2, "other", "a", "other", "660-780");
+	ask_approve(s, a, 3, 1);
 	turn(s, a);
 	expect(a, 0, "h ok id=1 state=held ");
 	expect(a, 1, "r ok id=1 state=ready ");
@@ -264,10 +37,10 @@ a_broken_log_ends_the_daemon_without_an_answer(void **state)
 		int64_t next;
 
 		a->f.broken = true;
-		say_hold(s, a, 0, "a");
+		ask_hold(s, a, 0, "a");
 		assert_false(command_end_turn(a->c, s->w.now, &next, &err));
 		assert_string_equal(err.msg, "broken on command");
-		say(s, a, 1, "1 hello");	/* no request is carried out any more */
+		ask(s, a, 1, "1 hello");	/* no request is carried out any more */
 		assert_false(command_end_turn(a->c, s->w.now, &next, &err));
 		assert_int_equal(s->shared.n, 0);
 		site_close(s);
@@ -282,7 +55,7 @@ an_answer_comes_when_its_commit_is_done(void **state)
 	SITE(SHARED);
 
 	a->f.delays = true;
-	say_hold(s, a, 0, "a");
+	ask_hold(s, a, 0, "a");
 	turn(s, a);
 	expect_silence(a, 0);
 	assert_int_equal(count_of(s, a, "held"), 0);
@@ -301,9 +74,9 @@ a_daemon_that_lost_a_commit_decides_again(void **state)
 {
 	SITE(SHARED);
 
-	say_hold_of(s, a, 0, "u1", "room", "o1", "600-720");
-	say_hold_of(s, b, 0, "u2", "room", "o2", "660-780");
-	say_hold_of(s, b, 1, "u3", "elsewhere", "o3", "660-780");
+	ask_hold_of(s, a, 0, "u1", "room", "o1", "600-720");
+	ask_hold_of(s, b, 0, "u2", "room", "o2", "660-780");
+	ask_hold_of(s, b, 1, "u3", "elsewhere", "o3", "660-780");
 	turn(s, a);
 	turn(s, b);
 	expect(a, 0, "h ok id=1 ");
@@ -320,7 +93,7 @@ a_request_is_answered_even_after_a_hundred_lost_commits(void **state)
 	SITE(SHARED);
 
 	a->f.loses = 100;
-	say_hold(s, a, 0, "a");
+	ask_hold(s, a, 0, "a");
 	while (a->f.loses > 0) {
 		turn(s, a);
 		if (a->f.loses > 0)
@@ -339,14 +112,14 @@ a_failed_commit_is_answered_unavailable_and_changes_nothing(void **state)
 	SITE(SHARED);
 
 	a->f.fails = 1;
-	say_hold(s, a, 0, "a");
-	say(s, a, 1, "1 find-tid tid=T1");
+	ask_hold(s, a, 0, "a");
+	ask(s, a, 1, "1 find-tid tid=T1");
 	turn(s, a);
 	expect(a, 0, "h unavailable message=failed%20on%20command");
 	expect(a, 1, "1 unavailable ");
 	assert_int_equal(count_of(s, a, "held"), 0);
 	assert_int_equal(count_of(s, a, "calls"), 0);
-	say_hold(s, a, 0, "a");
+	ask_hold(s, a, 0, "a");
 	turn(s, a);
 	expect(a, 0, "h ok id=1 ");
 	site_assert_agree(s);
@@ -370,15 +143,15 @@ a_delayed_commit_does_not_delay_requests_that_write_nothing(void **state)
 
 	open_hold(s, a, 0, "old");
 	a->f.delays = true;
-	say_hold(s, a, 0, "new");
+	ask_hold(s, a, 0, "new");
 	turn(s, a);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		say(s, a, 1, rows[i].ask);
+		ask(s, a, 1, rows[i].ask);
 		turn(s, a);
 		expect(a, 1, rows[i].hear);
 	}
-	say_hold(s, a, 2, "old");			/* the replay of a ready hold */
-	say_hold_of(s, a, 3, "other", "old", "other", "660-780");
+	ask_hold(s, a, 2, "old");			/* the replay of a ready hold */
+	ask_hold_of(s, a, 3, "other", "old", "other", "660-780");
 	turn(s, a);
 	expect(a, 2, "h replay id=1 ");
 	expect(a, 3, "h slot-held ");
@@ -393,19 +166,19 @@ requests_with_nothing_in_common_share_a_commit(void **state)
 {
 	SITE(SHARED);
 
-	say_hold(s, a, 0, "a");
-	say_hold(s, a, 1, "b");
-	say_hold(s, a, 2, "c");
+	ask_hold(s, a, 0, "a");
+	ask_hold(s, a, 1, "b");
+	ask_hold(s, a, 2, "c");
 	turn(s, a);
 	expect(a, 0, "h ok id=1 ");
 	expect(a, 1, "h ok id=2 ");
 	expect(a, 2, "h ok id=3 ");
 	assert_int_equal(a->f.commits, 1);
-	say(s, a, 0, "r ready id=1 tid=T1 answer={}");
-	say(s, a, 1, "r ready id=2 tid=T2 answer={}");
+	ask(s, a, 0, "r ready id=1 tid=T1 answer={}");
+	ask(s, a, 1, "r ready id=2 tid=T2 answer={}");
 	turn(s, a);
-	say_approve(s, a, 0, 1);
-	say_approve(s, a, 1, 2);
+	ask_approve(s, a, 0, 1);
+	ask_approve(s, a, 1, 2);
 	turn(s, a);
 	for (int i = 0; i < 2; i++)
 		expect(a, i, "r ok ");
@@ -430,8 +203,8 @@ a_request_that_depends_on_a_staged_one_waits_for_the_next_batch(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		SITE(SHARED);
 
-		say_hold_of(s, a, 0, "u1", "room", "o1", "600-720");
-		say_hold_of(s, a, 1, rows[i].user, rows[i].room, rows[i].order, rows[i].set);
+		ask_hold_of(s, a, 0, "u1", "room", "o1", "600-720");
+		ask_hold_of(s, a, 1, rows[i].user, rows[i].room, rows[i].order, rows[i].set);
 		assert_int_equal(a->f.commits, 0);
 		turn(s, a);
 		expect(a, 0, "h ok id=1 ");
@@ -449,10 +222,10 @@ a_write_during_a_pending_commit_waits_for_the_next_batch(void **state)
 	SITE(SHARED);
 
 	a->f.delays = true;
-	say_hold(s, a, 0, "a");
+	ask_hold(s, a, 0, "a");
 	turn(s, a);
-	say_hold(s, a, 1, "b");		/* nothing in common, but the batch is committed */
-	say_hold(s, a, 2, "c");
+	ask_hold(s, a, 1, "b");		/* nothing in common, but the batch is committed */
+	ask_hold(s, a, 2, "c");
 	turn(s, a);
 	expect_silence(a, 1);
 	a->f.delays = false;
@@ -472,8 +245,8 @@ the_requests_of_a_connection_are_carried_out_in_order(void **state)
 	uint64_t id = open_hold(s, a, 0, "a");
 
 	assert_int_equal(id, 1);
-	say(s, a, 0, "1 remove id=1 by=gateway n=0");
-	say(s, a, 0, "2 find-tid tid=Ta");
+	ask(s, a, 0, "1 remove id=1 by=gateway n=0");
+	ask(s, a, 0, "2 find-tid tid=Ta");
 	turn(s, a);
 	expect(a, 0, "1 ok id=1 ");
 	expect(a, 0, "2 ok id=1 state=removed ");
@@ -487,19 +260,19 @@ a_final_no_needs_an_up_to_date_table(void **state)
 
 	b->f.deaf = true;
 	open_hold(s, a, 0, "a");
-	say(s, b, 0, "1 find-tid tid=Ta");
-	say(s, b, 1, "2 find-order cid=" CID " order=oa");
-	say_hold_of(s, b, 2, "u2", "a", "o2", "600-720");	/* b has not heard of the hold */
+	ask(s, b, 0, "1 find-tid tid=Ta");
+	ask(s, b, 1, "2 find-order cid=" CID " order=oa");
+	ask_hold_of(s, b, 2, "u2", "a", "o2", "600-720");	/* b has not heard of the hold */
 	turn(s, b);
 	expect(b, 0, "1 ok id=1 state=ready ");
 	expect(b, 1, "2 ok id=1 state=ready ");
 	expect(b, 2, "h slot-held ");
 	b->f.barriers = 0;
-	say(s, b, 0, "1 find-tid tid=nothing");
+	ask(s, b, 0, "1 find-tid tid=nothing");
 	turn(s, b);
 	expect(b, 0, "1 no-hold");
 	assert_int_equal(b->f.barriers, 1);
-	say(s, b, 0, "1 find-tid tid=Ta");	/* a hold that exists needs no barrier */
+	ask(s, b, 0, "1 find-tid tid=Ta");	/* a hold that exists needs no barrier */
 	turn(s, b);
 	expect(b, 0, "1 ok ");
 	assert_int_equal(b->f.barriers, 1);
@@ -512,9 +285,9 @@ a_client_that_cannot_wait_is_told_unavailable(void **state)
 	SITE(SHARED);
 
 	a->f.delays = true;
-	say_hold(s, a, 0, "a");
+	ask_hold(s, a, 0, "a");
 	turn(s, a);
-	say_hold(s, a, 1, "b");
+	ask_hold(s, a, 1, "b");
 	turn(s, a);
 	assert_int_equal(a->next_boot_ms, s->w.now.boot_ms + 1500);
 	world_pass(&s->w, 1499);
@@ -529,7 +302,7 @@ a_client_that_cannot_wait_is_told_unavailable(void **state)
 	expect_silence(a, 0);
 	assert_int_equal(count_of(s, a, "held"), 1);	/* the staged one was kept, the other not */
 	assert_int_equal(count_of(s, a, "calls"), 0);	/* nobody makes a call for it */
-	say_hold(s, a, 0, "a");
+	ask_hold(s, a, 0, "a");
 	turn(s, a);
 	expect(a, 0, "h payment-in-progress ");
 	site_assert_agree(s);
@@ -542,9 +315,9 @@ a_staged_request_outlives_its_client_and_one_in_the_backlog_does_not(void **stat
 	SITE(SHARED);
 
 	a->f.delays = true;
-	say_hold(s, a, 0, "a");
+	ask_hold(s, a, 0, "a");
 	turn(s, a);
-	say_hold(s, a, 1, "b");
+	ask_hold(s, a, 1, "b");
 	command_peer_gone(a->c, &a->peer[0]);
 	command_peer_gone(a->c, &a->peer[1]);
 	peer_init(&a->peer[0]);
@@ -562,10 +335,10 @@ a_lost_request_is_dropped_if_its_client_is_gone(void **state)
 {
 	SITE(SHARED);
 
-	say_hold(s, b, 0, "b");
+	ask_hold(s, b, 0, "b");
 	a->f.delays = true;
 	a->f.loses = 1;
-	say_hold(s, a, 0, "a");
+	ask_hold(s, a, 0, "a");
 	turn(s, a);
 	command_peer_gone(a->c, &a->peer[0]);
 	peer_init(&a->peer[0]);
@@ -584,7 +357,7 @@ staged_grants_count_for_the_limit_of_calls(void **state)
 	SITE(SHARED);
 
 	for (int i = 0; i < 5; i++)
-		say_hold(s, a, i, rooms[i]);
+		ask_hold(s, a, i, rooms[i]);
 	turn(s, a);
 	for (int i = 0; i < 5; i++)
 		expect(a, i, i < 4 ? "h ok " : "h provider-busy ");
@@ -621,8 +394,8 @@ expired_holds_share_a_batch_with_requests(void **state)
 	open_hold(s, a, 0, "a");
 	world_pass(&s->w, 600000);
 	a->f.commits = 0;
-	say_hold(s, a, 1, "b");
-	say_hold_of(s, a, 2, "u2", "a", "o2", "600-720");	/* takes the expired time */
+	ask_hold(s, a, 1, "b");
+	ask_hold_of(s, a, 2, "u2", "a", "o2", "600-720");	/* takes the expired time */
 	turn(s, a);
 	expect(a, 1, "h ok ");
 	expect(a, 2, "h ok ");
@@ -653,14 +426,14 @@ records_of_other_daemons_wake_waiters(void **state)
 {
 	SITE(SHARED);
 
-	say_hold(s, b, 0, "a");
+	ask_hold(s, b, 0, "a");
 	turn(s, b);
 	expect(b, 0, "h ok id=1 ");
-	say_hold(s, b, 1, "a");
+	ask_hold(s, b, 1, "a");
 	turn(s, b);
 	expect(b, 1, "h wait");
 	turn(s, a);
-	say(s, a, 0, "r ready id=1 tid=T1 answer={}");	/* over another daemon */
+	ask(s, a, 0, "r ready id=1 tid=T1 answer={}");	/* over another daemon */
 	turn(s, a);
 	expect(a, 0, "r ok ");
 	turn(s, b);
@@ -676,14 +449,14 @@ a_full_log_refuses_new_holds_and_accepts_outcomes(void **state)
 	uint64_t id = open_hold(s, a, 0, "a");
 	char line[100];
 
-	say_approve(s, a, 0, id);
+	ask_approve(s, a, 0, id);
 	turn(s, a);
 	expect(a, 0, "a ok ");
 	a->f.is_full = true;
-	say_hold(s, a, 1, "b");
+	ask_hold(s, a, 1, "b");
 	snprintf(line, sizeof(line), "o outcome id=%llu token=1 outcome=approved n=2",
 	    (unsigned long long)id);
-	say(s, a, 0, line);
+	ask(s, a, 0, line);
 	turn(s, a);
 	expect(a, 1, "h unavailable ");
 	expect(a, 0, "o ok id=1 state=approved ");
@@ -697,7 +470,7 @@ a_connection_has_at_most_64_requests_waiting(void **state)
 
 	a->f.delays = true;
 	for (int i = 0; i < 65; i++)
-		say_hold(s, a, 0, "a");
+		ask_hold(s, a, 0, "a");
 	turn(s, a);
 	expect(a, 0, "h unavailable ");
 	expect_silence(a, 0);
@@ -726,7 +499,7 @@ random_line(struct site *s, struct daemon *d, int peer, unsigned *seed)
 	snprintf(user, sizeof(user), "u%s", names[pick(seed, 4)]);
 	snprintf(order, sizeof(order), "o%u", pick(seed, 6));
 	if (kind <= 2) {
-		say_hold_of(s, d, peer, user, names[pick(seed, 4)], order, sets[pick(seed, 3)]);
+		ask_hold_of(s, d, peer, user, names[pick(seed, 4)], order, sets[pick(seed, 3)]);
 		return;
 	}
 	if (kind == 3)
@@ -741,7 +514,7 @@ random_line(struct site *s, struct daemon *d, int peer, unsigned *seed)
 		    1 + pick(seed, 20), outcomes[pick(seed, 5)], pick(seed, 3));
 	else
 		snprintf(line, sizeof(line), "x remove id=%u by=gateway n=0", id);
-	say(s, d, peer, line);
+	ask(s, d, peer, line);
 }
 
 static void

@@ -1,4 +1,4 @@
-/* The system calls with which the journal and the orders' log change the disk. Tests put failing
+/* The system calls with which the journal and the log of orders change the disk. Tests put failing
  * ones in their place. */
 #pragma once
 

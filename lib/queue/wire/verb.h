@@ -28,7 +28,7 @@ enum verb_promise {
 /* A call to KakaoPay that a client makes with what it was granted. */
 enum verb_call { CALL_NONE, CALL_READY, CALL_APPROVE };
 
-/* What goes into the orders' log, which outlives the holds. */
+/* What goes into the log of orders, which is kept longer than the holds. */
 enum verb_note {
 	NOTE_NOTHING,
 	NOTE_STATE,		/* the hold as the answer shows it */
