@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+import textwrap
 import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent)]
@@ -85,6 +86,15 @@ def machine():
     model = [line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     memory = int(pathlib.Path("/proc/meminfo").read_text().split()[1]) // 1048576
     return f"{len(model)} x {model[0] if model else platform.machine()}, {memory} GiB, Linux {platform.release()}"
+
+
+def in_short_lines(text):
+    """Paragraphs of at most 100 characters a line; tables and headings as they are."""
+    def fill(block):
+        if block.startswith(("|", "#")):
+            return block
+        return textwrap.fill(block, 100, break_long_words=False, break_on_hyphens=False)
+    return "\n\n".join(fill(block) for block in text.rstrip("\n").split("\n\n")) + "\n"
 
 
 def table(head, rows):
@@ -193,5 +203,5 @@ if __name__ == "__main__":
     a = p.parse_args()
     r = prove(pathlib.Path(a.build).resolve(), SMALL if a.small else FULL, a.seed)
     if not a.small:
-        (TOP / "doc/proof.md").write_text(report(r))
+        (TOP / "doc/proof.md").write_text(in_short_lines(report(r)))
         print("doc/proof.md is written")
