@@ -10,13 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "site/conf_read.h"
-#include "base/hex.h"
 #include "base/log.h"
 #include "site/metrics.h"
 #include "base/notify.h"
@@ -231,13 +230,8 @@ on_signal(uv_signal_t *sig, int number)
 static bool
 make_name(char by[64], struct error *err)
 {
-	unsigned char raw[16];
-
-	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
-		return error_sys(err, ERR_INTERNAL, "no random numbers");
 	strcpy(by, "courier-");
-	hex_format(raw, sizeof(raw), by + strlen(by));
-	return true;
+	return random_hex(by + strlen(by), 16, err);
 }
 
 static bool

@@ -4,10 +4,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
-#include "base/hex.h"
+#include "base/random.h"
 #include "ctl/command.h"
 #include "ctl/lang.h"
 #include "json/write.h"
@@ -30,12 +29,10 @@ is_at_terminal(void)
 static bool
 make_id(char id[REFUND_ID_CAP])
 {
-	unsigned char random[8];
-	char hex[2 * sizeof(random) + 1];
+	char hex[2 * 8 + 1];
 
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+	if (!random_hex(hex, 8, NULL))
 		return usage(tr("no random numbers", "난수를 얻지 못했습니다"));
-	hex_format(random, sizeof(random), hex);
 	snprintf(id, REFUND_ID_CAP, "ctl-%s", hex);
 	return true;
 }

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/hex.h"
+#include "base/random.h"
 #include "ctl/command.h"
 #include "ctl/lang.h"
 #include "json/write.h"
@@ -69,24 +69,23 @@ ctl_config_check(const struct options *o, const struct conf *conf)
 enum ctl_exit
 ctl_token_new(const struct options *o, const struct conf *conf)
 {
-	unsigned char random[32], hash[SHA256_DIGEST_LENGTH];
-	char token[2 * sizeof(random) + 1], hex[2 * sizeof(hash) + 1];
+	char token[2 * 32 + 1], hex[DIGEST_HEX_CAP];
+	unsigned char hash[DIGEST_LEN];
 	struct error err;
 
 	(void)conf;
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
-		error_sys(&err, ERR_INTERNAL, "random numbers");
+	if (!random_hex(token, 32, &err))
+		return ctl_complain("token new", &err);
+	if (!digest_sha256(token, strlen(token), hash)) {
+		error_set(&err, ERR_INTERNAL, "libcrypto has no SHA-256");
 		return ctl_complain("token new", &err);
 	}
-	hex_format(random, sizeof(random), token);
-	SHA256((const unsigned char *)token, strlen(token), hash);
 	hex_format(hash, sizeof(hash), hex);
 	if (o->json)
 		printf("{\"token\":\"%s\",\"token_sha256\":\"%s\"}\n", token, hex);
 	else
 		printf(tr("for the caller, shown only now:\n%s\nfor [caller NAME] of roompay.conf:\ntoken_sha256 = %s\n",
 		    "호출자에게, 지금만 보입니다:\n%s\nroompay.conf의 [caller NAME]에:\ntoken_sha256 = %s\n"), token, hex);
-	OPENSSL_cleanse(random, sizeof(random));
 	OPENSSL_cleanse(token, sizeof(token));
 	return CTL_OK;
 }

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "fcgi/digest.h"
+#include "base/digest.h"
+
 
 const struct conf_caller *
 caller_find(const struct conf *conf, const char *authorization)

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "site/metrics.h"
 #include "fcgi/call.h"
 #include "fcgi/caller.h"
@@ -58,7 +58,7 @@ make_request_id(struct edge *e)
 	enum { ID_BYTES = 16 };
 
 	if (e->random_left < ID_BYTES) {
-		if (getrandom(e->random, sizeof(e->random), 0) < 0)
+		if (!random_fill(e->random, sizeof(e->random), NULL))
 			/* never seen to fail; if it does, the bytes of before still make an id */
 			e->random[0]++;
 		e->random_left = sizeof(e->random);

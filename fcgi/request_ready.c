@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/digest.h"
 #include "base/hex.h"
 #include "base/text.h"
 #include "fcgi/check.h"
-#include "fcgi/digest.h"
 #include "fcgi/schedule.h"
 #include "fcgi/url.h"
 #include "json/strict.h"

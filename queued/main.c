@@ -5,9 +5,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "site/conf_read.h"
 #include "base/log.h"
 #include "site/metrics.h"
@@ -126,7 +126,7 @@ new_table(const struct conf *conf)
 	struct hold_table *t = hold_table_new(&limits);
 	uint8_t seed[HOLD_SEED_LEN];
 
-	if (t != NULL && getrandom(seed, sizeof(seed), 0) == sizeof(seed))
+	if (t != NULL && random_fill(seed, sizeof(seed), NULL))
 		hold_table_seed(t, seed);
 	return t;
 }

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 
 #define RECURRING_CID "TCSUBSCRIP"
 
@@ -314,8 +314,8 @@ state_open(struct state *s, const char *path, struct error *err)
 {
 	memset(s, 0, sizeof(*s));
 	s->journal.fd = -1;
-	if (getrandom(&s->random, sizeof(s->random), 0) != (ssize_t)sizeof(s->random))
-		return error_sys(err, ERR_INTERNAL, "getrandom");
+	if (!random_fill(&s->random, sizeof(s->random), err))
+		return false;
 	if (path == NULL || journal_open(&s->journal, path, redo, s, err))
 		return true;
 	state_close(s);

@@ -5,22 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
-#include "base/hex.h"
 #include "base/log.h"
-
-static bool
-make_nonce(char nonce[NONCE_CAP], struct error *err)
-{
-	unsigned char bytes[(NONCE_CAP - 1) / 2];
-
-	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
-		return error_set(err, ERR_INTERNAL, "the system gives no random bytes");
-	hex_format(bytes, sizeof(bytes), nonce);
-	return true;
-}
+#include "base/random.h"
 
 bool
 flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct flow_event *what, enum store_put *how, struct error *err)
@@ -29,7 +17,7 @@ flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_atte
 	struct ledger_event e = { .n = what->n, .kind = what->kind, .at_ms = now.wall_ms, .token = (int64_t)at->token };
 	bool done;
 
-	if (!make_nonce(e.nonce, err))
+	if (!random_hex(e.nonce, (NONCE_CAP - 1) / 2, err))
 		return false;
 	snprintf(e.cid, sizeof(e.cid), "%s", at->of.cid);
 	snprintf(e.partner_order_id, sizeof(e.partner_order_id), "%s", at->of.order);

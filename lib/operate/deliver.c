@@ -6,11 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/hex.h"
+#include "base/random.h"
 #include "delivery/outbox.h"
 #include "flow/attempt.h"
 #include "flow/follow.h"
@@ -287,15 +286,13 @@ static bool
 owe_test(struct flow *f, const char *peer, struct operate_test *out, struct error *err)
 {
 	struct flow_call c = a_call(&(struct flow_call){ "", 0 });
-	unsigned char random[8];
-	char nonce[2 * sizeof(random) + 1];
+	char nonce[2 * 8 + 1];
 	struct store_message m = { 0 };
 	enum store_put how;
 	bool ok;
 
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		return error_sys(err, ERR_INTERNAL, "random numbers");
-	hex_format(random, sizeof(random), nonce);
+	if (!random_hex(nonce, 8, err))
+		return false;
 	ok = outbox_test_message(peer, nonce, clock_wall_ms(), &m, err) &&
 	    store_outbox_put(f->store, &m, &how, c.deadline_boot_ms, err);
 	memcpy(out->id, m.id, sizeof(out->id));

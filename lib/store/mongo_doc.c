@@ -122,14 +122,15 @@ mongo_doc_id(const struct shape *sh, const char *id, bson_t *doc, struct error *
 }
 
 static bool
-write_object_id(const struct shape *sh, const void *rec, bson_t *doc)
+write_object_id(const struct shape *sh, const void *rec, bson_t *doc, struct error *err)
 {
 	bson_oid_t oid;
 	char hex[25];
 
-	sh->object_id(rec, hex);
+	if (!sh->object_id(rec, hex))
+		return error_set(err, ERR_INTERNAL, "libcrypto has no memory");
 	bson_oid_init_from_string(&oid, hex);
-	return bson_append_oid(doc, "_id", 3, &oid);
+	return bson_append_oid(doc, "_id", 3, &oid) || error_set(err, ERR_INTERNAL, "the document is too long");
 }
 
 bool
@@ -140,7 +141,7 @@ mongo_doc_write(const struct shape *sh, const void *rec, bson_t *doc, struct err
 	bool ok;
 
 	if (sh->object_id != NULL)	/* the id is one of the columns */
-		return write_object_id(sh, rec, doc) && write_table(&all, rec, doc, err);
+		return write_object_id(sh, rec, doc, err) && write_table(&all, rec, doc, err);
 	sh->id(rec, &id);
 	ok = mongo_doc_id(sh, buf_str(&id), doc, err) && write_table(&all, rec, doc, err);
 	buf_clear(&id);

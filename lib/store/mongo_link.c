@@ -2,7 +2,6 @@
 
 #include "store/mongo_link.h"
 
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/hex.h"
 #include "store/breaker.h"
 
@@ -121,15 +121,18 @@ parse_uri(const char *text, struct error *err)
 static struct breaker_handle *
 open_breaker(const mongoc_uri_t *uri, const char *database)
 {
-	unsigned char digest[SHA256_DIGEST_LENGTH];
+	unsigned char digest[DIGEST_LEN];
 	struct buf what = BUF_INIT;
 	char name[32];
+	bool ok;
 
 	for (const mongoc_host_list_t *h = mongoc_uri_get_hosts(uri); h != NULL; h = h->next)
 		buf_printf(&what, "%s,", h->host_and_port);
 	buf_printf(&what, "/%s", database);
-	SHA256((const unsigned char *)buf_str(&what), what.len, digest);
+	ok = !what.bad && digest_sha256(buf_str(&what), what.len, digest);
 	buf_clear(&what);
+	if (!ok)
+		return NULL;
 	strcpy(name, "store-");
 	hex_format(digest, 8, name + strlen(name));
 	return breaker_open(name);

@@ -3,10 +3,10 @@
 #include "store/shape.h"
 
 #include <inttypes.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/hex.h"
 #include "json/field.h"
 #include "store/store.h"
@@ -198,18 +198,20 @@ payment_id(const void *rec, struct buf *out)
  * As ObjectIds are: seconds first, so that getTimestamp() says when KakaoPay opened the payment and _id
  * sorts by time; then eight bytes of the tid's SHA-256, so that one capture has one _id, whoever writes it.
  */
-static void
+static bool
 payment_object_id(const void *rec, char hex[25])
 {
 	const struct payment *p = rec;
-	unsigned char digest[SHA256_DIGEST_LENGTH], bytes[12];
+	unsigned char digest[DIGEST_LEN], bytes[12];
 	uint32_t seconds = (uint32_t)(p->created_at_ms / 1000);
 
-	SHA256((const unsigned char *)p->tid, strlen(p->tid), digest);
+	if (!digest_sha256(p->tid, strlen(p->tid), digest))
+		return false;
 	for (int i = 0; i < 4; i++)
 		bytes[i] = (unsigned char)(seconds >> (24 - 8 * i));
 	memcpy(bytes + 4, digest, 8);
 	hex_format(bytes, sizeof(bytes), hex);
+	return true;
 }
 
 static bool

@@ -38,7 +38,8 @@ struct shape {
 	const struct column *columns;
 	size_t n_columns;
 	const char *key;		/* the member that holds the id, where that is not _id: it has a unique index */
-	void (*object_id)(const void *rec, char hex[25]);	/* then: the _id, an ObjectId; else NULL */
+	/* The _id, where that is an ObjectId; else NULL. False: libcrypto has no memory. */
+	bool (*object_id)(const void *rec, char hex[25]);
 	size_t at;			/* offset of the time by which lists are ordered */
 	void (*id)(const void *rec, struct buf *out);
 	bool (*same)(const void *mine, const void *stored);	/* under one id: is it the record that I gave? */

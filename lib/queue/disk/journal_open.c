@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hex.h"
+#include "base/random.h"
 #include "queue/disk/journal_file.h"
 
 enum { SEGMENT_SIZE = 4 * 1024 * 1024, WINDOW_MIN = 1024 * 1024 };
@@ -372,14 +372,6 @@ note_spare(struct journal *j)
 }
 
 static bool
-new_queue_id(struct journal *j, struct error *err)
-{
-	ssize_t n = getrandom(j->header.queue_id, sizeof(j->header.queue_id), 0);
-
-	return n == sizeof(j->header.queue_id) || error_sys(err, ERR_INTERNAL, "getrandom");
-}
-
-static bool
 replay_files(struct opening *o, struct error *err)
 {
 	struct journal *j = o->j;
@@ -415,7 +407,7 @@ open_files(struct opening *o, struct error *err)
 	note_spare(j);
 	j->oldest = o->snapshot == 0 ? 1 : o->snapshot;
 	o->report->same_boot = !o->other_boot;
-	if (o->report->is_new && !new_queue_id(j, err))
+	if (o->report->is_new && !random_fill(j->header.queue_id, sizeof(j->header.queue_id), err))
 		return false;
 	hex_format(j->header.queue_id, sizeof(j->header.queue_id), j->queue_id);
 	return !o->report->is_new || journal_begin_segment(j, o->options->now, err);

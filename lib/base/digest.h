@@ -1,5 +1,4 @@
-/* SHA-256. Each process looks the algorithm up in libcrypto once: that costs more than a hash. Use
- * it only after fork. */
+/* SHA-256, for any thread. */
 #pragma once
 
 #include <stdbool.h>
