@@ -113,7 +113,7 @@ read_chain(struct flow_order_answer *a, const struct ledger_chain *chain, struct
 
 /* What the queue adds: an attempt that never came so far as the ledger, or one that is what it was before. */
 static struct flow_order_attempt *
-add_hold(struct flow_order_answer *a, const struct queue_hold *h)
+add_hold(struct flow_order_answer *a, const struct queue_hold *h, const struct ledger_chain *chain)
 {
 	struct flow_order_attempt *t = find_attempt(a, h->tid);
 	struct now now = clock_now();
@@ -131,6 +131,8 @@ add_hold(struct flow_order_answer *a, const struct queue_hold *h)
 	t->next = of_hold[h->state].next;
 	if (h->state == HOLD_EXPIRED && h->window_boot_ms <= now.boot_ms)
 		t->next = FN_START_AGAIN;
+	if (t->next == FN_PAY && !order_has_room(chain, LK_APPROVING, h->tid))
+		t->next = FN_START_AGAIN;	/* it was sent as often as may be */
 	if (h->state == HOLD_READY)
 		t->expires_ms = now.wall_ms + h->expires_boot_ms - now.boot_ms;
 	return t;
@@ -197,7 +199,7 @@ add_queue(struct flow *f, const struct flow_call *c, const char *cid, const char
 	else if (story_is_behind(chain, qa.hold.last_n, why) || (qa.code == HA_OK && qa.hold.state == HOLD_APPROVED))
 		end(a, FR_STORE_UNAVAILABLE, why);
 	else if (qa.code == HA_OK) {
-		const struct flow_order_attempt *t = add_hold(a, &qa.hold);
+		const struct flow_order_attempt *t = add_hold(a, &qa.hold, chain);
 
 		sum_up(a, is_open(&qa.hold) ? t : NULL);
 	}

@@ -7,8 +7,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "flow/settle_plan.h"
 
-enum { PAGE = 100, EVENTS = 1000, CALL_MS = 10000, GRACE_MS = 2000 };
+enum { PAGE = 100, EVENTS = 1000, CALL_MS = 10000 };
 
 static const char *const names[] = {
 	[DIFF_EQUAL] = "equal",
@@ -186,7 +187,7 @@ compare_event(struct run *r, const struct ledger_event *e, struct error *err)
 	for (size_t i = 0; ok && last && i < chain.n; i++) /* a capture of this tid is compared as a
 							      payment */
 		last = !(chain.ev[i].has_payment && strcmp(chain.ev[i].tid, e->tid) == 0);
-	if (ok && last && st.approving->deadline_ms + GRACE_MS < clock_wall_ms())
+	if (ok && last && st.approving->deadline_ms + SETTLE_GRACE_MS < clock_wall_ms())
 		ok = compare(r, e->cid, e->partner_order_id, e->tid, NULL, 0, err);
 	ledger_chain_clear(&chain);
 	return ok;

@@ -10,9 +10,10 @@
 #include "flow/follow.h"
 #include "flow/inquiry.h"
 #include "flow/record.h"
+#include "flow/settle_plan.h"
 #include "flow/verdict.h"
 
-enum { TRIES = 5, GRACE_MS = 2000 };
+enum { TRIES = 5 };
 
 struct deciding {
 	struct flow *f;
@@ -122,7 +123,7 @@ decide(struct deciding *d, bool dry_run, struct operate_settled *out, enum store
 		return error_set(err, ERR_CONFLICT, "it is %s: there is nothing to settle",
 		    attempt_state_name(d->st.state));
 	if (d->st.state == AS_APPROVING &&
-	    d->st.approving->deadline_ms + GRACE_MS > clock_wall_ms())
+	    d->st.approving->deadline_ms + SETTLE_GRACE_MS > clock_wall_ms())
 		return error_set(err, ERR_CONFLICT, "its approve is under way: wait some seconds");
 	v = flow_inquire(d->f, &d->at, clock_boot_ms() + FLOW_INQUIRY_MS, &d->payment, &pa, why);
 	snprintf(out->kakaopay, sizeof(out->kakaopay), "%s",

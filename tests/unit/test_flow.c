@@ -868,8 +868,10 @@ static void
 an_attempt_has_a_last_send_and_an_order_a_last_attempt(void **state)
 {
 	struct flow_answer *a = &out;
+	struct flow_order_answer order;
+	struct flow_call c;
 	size_t events = 0;
-	int i = 0;
+	int i = 0, full = 0;
 
 	(void)state;
 	kakao.answer = PO_UNKNOWN;
@@ -893,6 +895,11 @@ an_attempt_has_a_last_send_and_an_order_a_last_attempt(void **state)
 			time_shift_ms += 12000;
 		assert_int_equal(a->result, FR_TOO_MANY_REQUESTS);
 		assert_true(a->charged == FC_ABSENT && a->retry_ms > 0);
+		c = call();
+		flow_order(&flow, &c, "TC0ONETIME", "order-1", &order);
+		assert_int_equal(order.next, a->retry_ms > 60000 ? FN_START_AGAIN : FN_PAY);	/* of the tid, or of the minute */
+		full += order.next == FN_START_AGAIN;
+		flow_order_clear(&order);
 		assert_int_equal(remove_it(false, NULL), FR_OK);
 		a->result = FR_OK;
 	}
@@ -900,6 +907,7 @@ an_attempt_has_a_last_send_and_an_order_a_last_attempt(void **state)
 	last_kind(&events);
 	assert_in_range(events, ORDER_ATTEMPTS_MAX, ORDER_ATTEMPTS_MAX + 1);
 	assert_int_equal(open_items(), 0);
+	assert_true(full > 0);
 }
 
 static void
