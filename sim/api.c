@@ -72,7 +72,7 @@ check_legacy_key(const struct sim *sim, enum call call, const char *header, stru
 	return false;
 }
 
-/* A key for development may come under either word, one for the live system only as SECRET_KEY. */
+/* A development key may come under either word, a live key only under SECRET_KEY. */
 static bool
 check_current_key(const struct sim *sim, const char *header, struct refusal *no)
 {
@@ -91,8 +91,8 @@ check_current_key(const struct sim *sim, const char *header, struct refusal *no)
 
 /* -- doing it */
 
-/* Whether the call is done in spite of its fault. An inquiry changes nothing and always is: half of
- * its answer may be wanted. */
+/* Is the call carried out in spite of its fault? An inquiry always is: it changes nothing, and a
+ * fault may want half of its answer. */
 static bool
 will_be_done(const struct work *w)
 {
@@ -112,7 +112,7 @@ approve_at_work(const struct work *cancel)
 
 static void execute(struct work *w);
 
-/* A cancel while an approve of its tid is at work: one of the two, or both, by the switch. */
+/* A cancel during an approve of the same tid: the switch decides whether both are carried out. */
 static bool
 meet_approve(const struct work *cancel, struct refusal *no)
 {
@@ -157,7 +157,7 @@ run(struct work *w, struct refusal *no)
 	return true;
 }
 
-/* Does the call and keeps what is to be said. Once. */
+/* Carries the call out once and keeps the answer. */
 static void
 execute(struct work *w)
 {
@@ -199,7 +199,7 @@ fill_error(struct work *w, struct answer *a, int64_t code, const char *method_co
 	message_refusal(&a->body, w->legacy, &no);
 }
 
-/* Half of the answer; where the call was not done, half of one that says nothing. */
+/* Half of the answer, or half of an empty one where the call was not carried out. */
 static void
 fill_truncated(struct work *w, struct answer *a)
 {
@@ -366,8 +366,8 @@ has_type(const struct request *rq, const char *want)
 	return type != NULL && strncasecmp(type, want, strlen(want)) == 0;
 }
 
-/* Legacy reads forms and query strings, current reads JSON; of what comes in another form all
- * fields are missing. */
+/* The legacy API reads forms and query strings, the current one JSON. In any other encoding every
+ * field is missing. */
 static bool
 read_params(struct work *w, const struct request *rq)
 {
@@ -385,7 +385,7 @@ read_params(struct work *w, const struct request *rq)
 	return true;
 }
 
-/* The partner_order_id that a fault or a reader of the calls looks for. */
+/* The partner_order_id by which faults and the list of calls find this call. */
 static const char *
 order_id_of(const struct work *w)
 {
@@ -397,8 +397,8 @@ order_id_of(const struct work *w)
 	return sent == NULL ? "" : sent;
 }
 
-/* What is too long to be one stays out: the calls are read as JSON, and a cut could split a
- * character. */
+/* Leaves out what is too long. A cut could split a character, and the list of calls must be JSON.
+ */
 static void
 copy_if_fits(char *out, size_t cap, const char *text)
 {

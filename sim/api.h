@@ -1,6 +1,6 @@
-/* The API of both generations on the wire: who asks, what is asked, which fault meets it, what is
- * answered and when. What KakaoPay decides is payment.c's. src: KakaoPay API notes, sections 0, 4
- * and 8. */
+/* Both generations of the API on the wire: who calls, what is asked, which fault applies, what is
+ * answered and when. payment.c decides as KakaoPay would.
+ * src: KakaoPay API notes, sections 0, 4 and 8 */
 #pragma once
 
 #include <stdbool.h>

@@ -1,4 +1,4 @@
-/* The last calls of the API that were received, with what was answered. */
+/* A log of the last API calls and their answers. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,7 +30,7 @@ struct calls {
 	uint64_t last;
 };
 
-/* Copies *r but for n, which it returns; 0: no memory. */
+/* Copies *r and returns the number that it gets, n; 0: no memory. */
 uint64_t calls_add(struct calls *c, const struct call_record *r);
 struct call_record *calls_find(struct calls *c, uint64_t n);	/* NULL: not there any more */
 void calls_clear(struct calls *c);

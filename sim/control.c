@@ -119,7 +119,7 @@ post_fail(struct control *c)
 		step_to(c, act.tid, STATUS_FAIL_AUTH_PASSWORD);
 }
 
-/* To a pending status on the way, or FAIL_PAYMENT; money moves elsewhere. */
+/* Sets a pending status, or FAIL_PAYMENT. Money moves only by approve and cancel. */
 static void
 post_step(struct control *c)
 {
@@ -259,7 +259,7 @@ get_calls(struct control *c)
 
 /* -- all of it */
 
-/* What waits may hold an order of the state that goes. */
+/* Refused while requests wait: they may refer to orders. */
 static void
 post_reset(struct control *c)
 {

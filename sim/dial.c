@@ -29,7 +29,7 @@ static const struct field_rule fault_rules[] = {
 	{ "after_commit", FIELD_ANY, false, 0, 0, FIELD_AT(fault_in, after_commit), NULL },
 };
 
-/* What the rules of the fields cannot say. NULL: all is well. */
+/* Checks what the rules cannot express. NULL: all is well. */
 static const char *
 fault_from(const struct fault_in *in, struct fault *f)
 {

@@ -1,5 +1,4 @@
-/* The dials of the control side: faults, latency, clock, what is not established, the user token.
- */
+/* The settings of the control side: faults, latency, clock, switches, user token. */
 #pragma once
 
 #include "sim/control_call.h"

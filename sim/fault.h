@@ -1,5 +1,5 @@
-/* What goes wrong on demand: rules, each for one call, and latencies. src: KakaoPay API notes,
- * faults; doc/simulator.md */
+/* Faults on demand, each a rule for one kind of call, and latencies.
+ * src: KakaoPay API notes, faults; doc/simulator.md */
 #pragma once
 
 #include <stdbool.h>
@@ -30,7 +30,7 @@ enum fault_kind {
 };
 const char *fault_name(enum fault_kind k);
 bool fault_parse(const char *word, enum fault_kind *k);
-/* Whether the call is done as if nothing were wrong (and only the answer is another one). */
+/* The call is carried out, and only its answer is wrong. */
 bool fault_lets_through(enum fault_kind k);
 bool fault_fits(enum fault_kind k, enum call c);
 
@@ -46,7 +46,7 @@ struct fault {
 	char partner_order_id[ORDER_CAP];	/* "": any */
 	int64_t times;			/* left; 0: without end */
 	double share;			/* of the calls that fit: 0..1 */
-	uint64_t random;		/* its own sequence: other rules do not shift it */
+	uint64_t random;		/* each rule has its own sequence */
 	int64_t hits;
 };
 
@@ -60,11 +60,11 @@ struct faults {
 };
 
 void faults_init(struct faults *f, uint64_t seed);
-/* *r: all but id, random and hits. ERR_BUSY: too many. */
+/* Fill in *r but for id, random and hits. ERR_BUSY: there are too many rules. */
 bool faults_add(struct faults *f, const struct fault *r, unsigned *id, struct error *err)
     __attribute__((warn_unused_result));
 size_t faults_clear(struct faults *f);		/* the rules; latencies stay */
-/* The first rule that wants this call; it is used up by one. *hit stays FAULT_NONE where none does.
+/* Finds the first rule for this call and uses it up by one. *hit stays FAULT_NONE if none applies.
  */
 void faults_pick(struct faults *f, enum call call, const char *tid, const char *partner_order_id,
     struct fault *hit);

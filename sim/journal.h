@@ -1,7 +1,7 @@
-/* The state file: JSON lines, one for each change, written before anybody sees the change and read
- * again at the next start. It survives the end of the program, also by kill -9. It is not flushed
- * to the disk: a simulator need not survive its machine. The file knows orders, but not how a
- * change is carried out: that is state.c. */
+/* The state file: a JSON line for each change. A line is written before anybody sees its change,
+ * and read again at the next start. So the state survives the end of the program, even by kill -9.
+ * It is not synced: a simulator need not survive its machine. state.c carries changes out; this
+ * only reads and writes them. */
 #pragma once
 
 #include "base/error.h"
@@ -35,17 +35,16 @@ struct change {
 	struct amount amount;		/* CANCEL */
 };
 
-/* Carries out a change that was read. A READY has a whole order, which it takes over (c->order is
- * NULL after). */
+/* Carries out a change that was read. It takes over the order of a READY and sets c->order to NULL.
+ */
 typedef bool journal_redo(void *ctx, struct change *c, struct error *err);
 
-/* Locks the file, reads it, and leaves it open. A last line that was not finished is cut off.
- * ERR_INPUT: it is no state file, the message names the line. ERR_BUSY: another simulator has it.
- */
+/* Locks the file, reads it, and keeps it open. An unfinished last line is cut off. ERR_INPUT: this
+ * is no state file; the message names the line. ERR_BUSY: another simulator has it. */
 bool journal_open(struct journal *j, const char *path, journal_redo *redo, void *ctx,
     struct error *err) __attribute__((warn_unused_result));
 void journal_close(struct journal *j);
 bool journal_empty(struct journal *j, struct error *err) __attribute__((warn_unused_result));
-/* One line, or nothing where nothing is kept. */
+/* Writes one line; does nothing where no file is kept. */
 bool journal_write(struct journal *j, const struct change *c, struct error *err)
     __attribute__((warn_unused_result));

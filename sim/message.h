@@ -1,5 +1,5 @@
-/* Answers of the API as JSON text: from orders, no decisions. src: KakaoPay API, sections
- * "response" of ready, approve, cancel, order; real captures. */
+/* Writes the API's answers as JSON. It decides nothing.
+ * src: KakaoPay API, "response" of ready, approve, cancel, order; captured answers */
 #pragma once
 
 #include <stdbool.h>
@@ -18,8 +18,7 @@ struct refusal {
 int refusal_status(int64_t code);	/* HTTP */
 void message_refusal(struct buf *out, bool legacy, const struct refusal *no);
 
-/* twist: a fault that changes the answer (EXTRA_MEMBERS ... WRONG_CID); every other leaves it
- * right. */
+/* twist: a fault that changes the answer (EXTRA_MEMBERS ... WRONG_CID). Other faults do not. */
 void message_ready(
     struct buf *out, const struct order *o, const char *base_url, enum fault_kind twist);
 void message_approve(struct buf *out, const struct order *o, bool legacy, enum fault_kind twist);
@@ -28,7 +27,7 @@ void message_cancel(
     struct buf *out, const struct order *o, const char *payload, enum fault_kind twist);
 /* as it was then */
 void message_order(struct buf *out, const struct order *o, int64_t real_ms, enum fault_kind twist);
-/* A capture with all that can be known of it, for the control side. */
+/* A capture with all details, for the control side. */
 void message_capture(struct buf *out, const struct order *o);
 void message_cancel_record(struct buf *out, const struct order *o, const struct cancel *c);
 

@@ -1,5 +1,5 @@
-/* One simulated payment and the words for its life. No clock and no file: state.h changes orders,
- * this looks at them. src: KakaoPay "single payment", statuses and value rules. */
+/* One simulated payment, its statuses, and views of it. state.h changes orders; here is neither
+ * clock nor file. src: KakaoPay "single payment", statuses and value rules */
 #pragma once
 
 #include <stdbool.h>

@@ -345,8 +345,7 @@ start_pay(struct sim *sim, struct request *rq, struct order *o)
 		pay(rq);
 }
 
-/* The user goes away: to cancel_url or fail_url. These are hints only; where the payment has ended,
- * they change nothing. */
+/* The user leaves to cancel_url or fail_url. If the payment has already ended, nothing changes. */
 static void
 stop(struct sim *sim, struct request *rq, struct order *o, enum status to, const char *url)
 {

@@ -9,7 +9,7 @@
 bool pages_own(const char *path);
 void pages_handle(struct sim *sim, struct request *rq);
 
-/* A text as it may stand in HTML, also in a quoted attribute. */
+/* Adds a text, escaped for HTML and for quoted attributes. */
 void pages_add_escaped(struct buf *out, const char *text);
-/* url with pg_token=... appended by ? or &, before a fragment. */
+/* Adds url with pg_token=..., joined by ? or &, before its fragment. */
 void pages_add_approval(struct buf *out, const char *url, const char *pg_token);

@@ -23,7 +23,7 @@ find(const struct params *ps, const char *name)
 	return NULL;
 }
 
-/* Takes name and text over, also when it fails or leaves them out. */
+/* Takes name and text over in every case. */
 static bool
 add(struct params *ps, char *name, char *text, enum param_kind kind, bool bad)
 {
@@ -50,7 +50,7 @@ params_clear(struct params *ps)
 
 /* -- forms */
 
-/* NULL: no memory. *out_len: bytes, with those behind a NUL. */
+/* NULL: no memory. *out_len counts the bytes behind a NUL, too. */
 static char *
 decode(const char *text, size_t len, size_t *out_len)
 {

@@ -1,5 +1,5 @@
-/* The parameters of a call, whether they came as a form, in the query string or as JSON, and the
- * rules that they must obey. src: KakaoPay API, requests of ready, approve, cancel, order. */
+/* The parameters of a call, from a form, the query string or JSON, and the rules for them.
+ * src: KakaoPay API, requests of ready, approve, cancel, order */
 #pragma once
 
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 
 enum param_kind {
 	PARAM_TEXT,
-	PARAM_NUMBER,	/* JSON only; text is the number as it was sent */
+	PARAM_NUMBER,	/* JSON only; text is its digits: 11000.0 and 1.1e4 are 11000 */
 	PARAM_TREE,	/* JSON array or object; text is its JSON */
 	PARAM_OTHER,	/* true, false */
 };
@@ -25,11 +25,11 @@ struct params {
 	size_t n;
 };
 
-/* Adds what a form or query string holds. Of a name that stands twice the first counts; what is
- * past PARAMS_MAX is left out. False: no memory. */
+/* Adds the pairs of a form or query string. The first of equal names counts, and more than
+ * PARAMS_MAX are ignored. False: no memory. */
 bool params_add_form(struct params *ps, const char *text);
-/* The members of one JSON object but those that are null. False: it is not a strict JSON object, or
- * no memory. */
+/* Adds the members of a JSON object; those that are null are ignored. False: not a strict JSON
+ * object, or no memory. */
 bool params_add_json(struct params *ps, const char *text, size_t len);
 void params_clear(struct params *ps);
 
@@ -55,7 +55,6 @@ struct param_rule {
 	const char *characters;	/* of RULE_TEXT: the only ones, or NULL */
 };
 
-/* False: a rule is broken, and msg names the first one as KakaoPay does: "item_name can't be null."
- */
+/* False: msg names the first wrong parameter as KakaoPay does: "item_name can't be null." */
 bool params_check(
     const struct params *ps, const struct param_rule *rules, size_t n, char *msg, size_t cap);

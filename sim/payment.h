@@ -1,5 +1,5 @@
-/* What KakaoPay decides: ready, approve, cancel and order, with every refusal that its documents
- * name. No I/O but the state's. src: KakaoPay API notes, sections 1 to 4 and 8. */
+/* Decides ready, approve, cancel and order as KakaoPay does, with every refusal that it documents.
+ * src: KakaoPay API notes, sections 1 to 4 and 8 */
 #pragma once
 
 #include <stdbool.h>
@@ -24,6 +24,6 @@ bool refuse(struct refusal *no, int64_t code);	/* always false */
 
 /* Whether the parameters and the merchant are right. */
 bool payment_check(const struct payment_call *c, struct refusal *no);
-/* Does a call whose check was passed. False: refused, and nothing has changed but what the refusal
- * itself changes. */
+/* Carries out a call that passed payment_check. False: refused; only the refusal itself may have
+ * changed the order. */
 bool payment_run(struct payment_call *c, struct refusal *no);

@@ -123,8 +123,8 @@ request_header(const struct request *rq, const char *name)
 
 /* -- answers */
 
-/* libmicrohttpd ends the sending side before it closes, so that SO_LINGER would come too late:
- * dissolving the association makes the kernel send the reset at once. */
+/* SO_LINGER would come too late, because libmicrohttpd shuts the sending side down before it
+ * closes. A connect to AF_UNSPEC makes the kernel send the reset at once. */
 static void
 reset_connection(struct MHD_Connection *connection)
 {
@@ -229,7 +229,7 @@ run_due(struct server *sv)
 	}
 }
 
-/* Milliseconds until there is something to do without being told; -1: never. */
+/* Milliseconds until the next deadline; -1: there is none. */
 static int64_t
 next_turn_ms(const struct server *sv)
 {

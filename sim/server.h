@@ -1,6 +1,6 @@
-/* HTTP on loopback: libmicrohttpd turned by our own loop, in one thread. A handler gets a whole
- * request and either answers it or lets it wait; a request that waits is suspended and costs the
- * others nothing. libmicrohttpd is seen by server.c alone. */
+/* HTTP by libmicrohttpd, in one thread and in a loop of our own. A handler gets a whole request. It
+ * answers it, or lets it wait: then the connection is suspended and delays nobody. Only server.c
+ * knows libmicrohttpd. */
 #pragma once
 
 #include <signal.h>
@@ -53,12 +53,12 @@ typedef void server_handler(struct request *rq, void *ctx);
 /* port 0: any free one, see server_port. ERR_INPUT: address; ERR_INTERNAL: cannot listen. */
 bool server_open(struct server **sv, const char *address, int port, server_handler *handler,
     void *ctx, struct error *err) __attribute__((warn_unused_result));
-/* what still waits is closed without an answer, and not done */
+/* Requests that still wait are closed without an answer and not carried out. */
 void server_close(struct server **sv);
 int server_port(const struct server *sv);
 size_t server_count_waiting(const struct server *sv);
-/* Serves until *stop is set by a signal; those signals must be blocked and `unblocked` the mask to
- * wait with. */
+/* Serves until a signal sets *stop. The signals must be blocked; `unblocked` is the mask for
+ * waiting. */
 void server_run(struct server *sv, const volatile sig_atomic_t *stop, const sigset_t *unblocked);
 
 /* What a handler does, exactly one of the two: */

@@ -11,7 +11,7 @@
 #include "sim/server.h"
 #include "sim/state.h"
 
-/* What is not established about KakaoPay: a careful client is safe with each value. */
+/* What is not known for certain about KakaoPay. A careful client must be safe with every value. */
 struct unsure {
 	int64_t replayed_approve;	/* -702 (default), -708, -723 or -785 */
 	int64_t inquiry_lag_s;		/* 0..60: the inquiry answers what was true so long ago */
@@ -21,7 +21,7 @@ struct unsure {
 	bool wrong_token_consumes;	/* -708 ends the tid: FAIL_PAYMENT */
 	bool cancel_available_ignored;	/* a wrong cancel_available_amount does not matter */
 	int64_t vat_rounding;		/* -1, 0, 1: won added to the VAT that nobody sent */
-	/* a cancel that meets an approve at work: both are done; off: -785 */
+	/* a cancel during an approve: both are carried out; off: -785 */
 	bool approve_and_cancel_both;
 };
 

@@ -1,5 +1,5 @@
-/* What the simulated KakaoPay knows: orders, captures, cancels, the clock. The simulator is one
- * thread, so a change is whole before the next request is looked at. */
+/* What the simulated KakaoPay knows: orders, captures, cancels, the clock. The simulator has one
+ * thread, so each change is complete before the next request. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,13 +26,12 @@ struct state {
 	struct journal journal;		/* each change is in it before anybody sees the change */
 };
 
-/* Reads what an earlier run left in the file and appends to it from now on. path NULL: nothing is
- * kept. ERR_INPUT: not a state file (the message names the line), ERR_BUSY: another simulator has
- * it. */
+/* Reads the file of an earlier run and appends to it. path NULL: nothing is kept. ERR_INPUT: not a
+ * state file; the message names the line. ERR_BUSY: another simulator has it. */
 bool state_open(struct state *s, const char *path, struct error *err)
     __attribute__((warn_unused_result));
 void state_close(struct state *s);
-/* forgets everything, the file too */
+/* forgets everything and empties the file */
 bool state_reset(struct state *s, struct error *err) __attribute__((warn_unused_result));
 
 int64_t state_now_ms(const struct state *s);
@@ -45,19 +44,19 @@ struct order *state_find_page(const struct state *s, const char *page_id);
 size_t state_count(const struct state *s);
 bool order_is_expired(const struct state *s, const struct order *o);
 
-/* The changes. Each is ERR_CONFLICT where the status does not allow it, ERR_INTERNAL where the
- * state file cannot be written; then nothing has changed. */
+/* The changes. ERR_CONFLICT: the status does not allow it. ERR_INTERNAL: the state file cannot be
+ * written. Then nothing has changed. */
 
-/* Gives *o its tid, page and time, and takes it over (*o is NULL after) if all is well. */
+/* Gives *o its tid, page and time. On success it takes the order over and sets *o to NULL. */
 bool state_add(struct state *s, struct order **o, struct order **added, struct error *err)
     __attribute__((warn_unused_result));
 bool state_step(struct state *s, struct order *o, enum status to, struct error *err)
     __attribute__((warn_unused_result));
-/* The user authenticated: o->pg_token is issued, or stays what it is. method: CARD, MONEY or NULL
- * for what is fixed, else MONEY. */
+/* The user has authenticated: issues o->pg_token, unless there is one. method: CARD or MONEY. NULL:
+ * the one that ready fixed, else MONEY. */
 bool state_pay(struct state *s, struct order *o, const char *method, struct error *err)
     __attribute__((warn_unused_result));
-/* The money moves. Whether it may is the caller's question, but for the status. */
+/* Moves the money. Only the status is checked here; the caller checks the rest. */
 bool state_capture(struct state *s, struct order *o, const char *payload, struct error *err)
     __attribute__((warn_unused_result));
 bool state_cancel(struct state *s, struct order *o, const struct amount *a, const char *payload,
