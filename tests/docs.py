@@ -106,6 +106,18 @@ def named_files_exist():
     return wrong
 
 
+def named_tests_exist():
+    """`tests/...::name`: the file has a function of that name."""
+    wrong, n = [], 0
+    for page in PAGES:
+        for path, test in re.findall(r"`(tests/[\w/]+\.(?:py|c))::(\w+)", page.read_text()):
+            n += 1
+            if not (TOP / path).exists() or not re.search(rf"\b{test}\(", read(path)):
+                wrong.append(f"{name(page)}: {path}::{test}")
+    assert n > 20
+    return wrong
+
+
 def twins_say_the_same():
     """Every name, command and snippet that stands in one language stands in the other."""
     wrong = []
@@ -294,11 +306,13 @@ def ledger_kinds():
 
 
 def collections():
-    """Each collection has its section in ledger.md, with every member; in brackets what may lack."""
+    """Each collection has its section in ledger.md, with every member; in brackets what may
+    lack, and every index."""
     code = read("lib/store/shape.c")
     shapes = re.findall(r'\.collection = "(\w+)", SHAPE\(\w+, (\w+)\)', code)
     assert len(shapes) >= 7
-    sections = dict(re.findall(r"^### (\w+)$(.*?)(?=^###? |\Z)", read("doc/ledger.md"), re.M | re.S))
+    page = read("doc/ledger.md")
+    sections = dict(re.findall(r"^### (\w+)$(.*?)(?=^###? |\Z)", page, re.M | re.S))
     wrong = [f"{c}: only in one of them" for c in sorted({c for c, _ in shapes} ^ set(sections))]
     for collection, columns in shapes:
         text = sections.get(collection, "")
@@ -307,7 +321,8 @@ def collections():
             form = rf"(?<!\[)\b{member}\b" if must == "MUST" else rf"\[{member}\b"
             if not re.search(form, text) and not (collection == "meta" and member in text):
                 wrong.append(f"{collection}.{member} ({must.lower()})")
-    indexes = re.findall(r'^\t\{ "(\w+)", "\w+", (\{ \{.*?\} \}), ', read("lib/store/mongo.c"), re.M)
+    mongo = read("lib/store/mongo.c")
+    indexes = re.findall(r'^\t\{ "(\w+)", "\w+", (\{ \{.*?\} \}), ', mongo, re.M)
     assert len(indexes) >= 8
     for collection, keys in indexes:
         named = ", ".join(re.findall(r'\{ "([\w.]+)", -?1 \}', keys))
@@ -349,8 +364,37 @@ def answers_of_kakaopay():
     return sorted(of_code ^ {c for r in rows for c in re.findall(r"-\d+", r[0])}, key=int)
 
 
+def layers():
+    """The chain and the table of architecture.md are those of tests/layers.t and of the tree."""
+    test, page = read("tests/layers.t"), read("doc/architecture.md")
+    in_test = re.search(r'^layers="([a-z ]+)"', test, re.M)[1].split()
+    chain = re.search(r"^```text\n(base → .*?)```", page, re.M | re.S)[1]
+    in_page = re.findall(r"[a-z]+", chain.partition("the programs")[0])
+    wrong = [] if in_test == in_page else [f"layers.t: {in_test}", f"architecture.md: {in_page}"]
+    rows = {r[0].strip("`").split("/")[1] if r[0].startswith("`lib/") else r[0].strip("`")
+            for r in table(page, "folder", "what", "knows")}
+    folders = {p.name for p in (TOP / "lib").iterdir() if p.is_dir()}
+    folders |= set(re.search(r'^programs="([a-z ]+)"', test, re.M)[1].split())
+    return wrong + sorted(rows ^ folders)
+
+
+def short_names_exist():
+    """A `file.c` without its folder, in a row that names a folder before, is in one of those."""
+    wrong = []
+    for line in read("doc/architecture.md").split("\n"):
+        named = re.findall(r"`([\w./*-]+\.[ch])`", line)
+        folders = {str(pathlib.PurePath(n).parent) for n in named if "/" in n}
+        folders |= set(re.findall(r"`((?:lib|fcgi|queued|courier|ctl|sim)[\w/]*)`", line))
+        for short in (n for n in named if "/" not in n and "*" not in n):
+            if not any((TOP / f / short).exists() for f in folders or {""}) and \
+                    not any(list((TOP / d).rglob(short)) for d in ("lib", "tests")):
+                wrong.append(f"{short} in: {line[:60]}")
+    return wrong
+
+
 def programs():
-    made = re.findall(r"^(?:sbin|bin|libexec)_PROGRAMS \+= \w+/([\w.-]+)", read("Makefile.am"), re.M)
+    rules = read("Makefile.am")
+    made = re.findall(r"^(?:sbin|bin|libexec)_PROGRAMS \+= \w+/([\w.-]+)", rules, re.M)
     assert len(made) == 5
     wrong = []
     for page in ("man/roompay.7", "doc/architecture.md"):
@@ -363,11 +407,13 @@ def programs():
 
 CHECKS = [links_lead_somewhere, the_table_of_contents_is_complete,
           the_documents_are_installed, lines_are_short,
-          named_files_exist, twins_say_the_same, snippets_are_parts_of_the_example,
-          routes_of_the_reference, routes_of_the_manual, routes_of_openapi, words_of_openapi, problems,
+          named_files_exist, named_tests_exist, twins_say_the_same,
+          snippets_are_parts_of_the_example,
+          routes_of_the_reference, routes_of_the_manual, routes_of_openapi, words_of_openapi,
+          problems,
           codes_of_fields, messages, settings, commands_of_roompayctl, exit_codes,
           events_of_the_manuals, ledger_kinds, collections, verbs, states_of_holds,
-          faults_of_the_simulator, answers_of_kakaopay, programs]
+          faults_of_the_simulator, answers_of_kakaopay, layers, short_names_exist, programs]
 
 
 def main():
