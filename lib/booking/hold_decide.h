@@ -12,7 +12,6 @@
 #include "booking/hold_index.h"
 
 enum {
-	GRACE_MS = 2000,	/* after a deadline, until nobody who kept it can still act */
 	RETRY_MS = 1000,	/* something is under way */
 	RETRY_BUSY_MS = 2000,
 	RETRY_NO_END_MS = 30000,	/* no timer ends the hold that is in the way */

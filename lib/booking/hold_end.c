@@ -37,7 +37,7 @@ answer_not_approvable(struct decision *d, const struct hold *h, const struct hol
 		decision_answer(d, HA_FENCED, 0);
 	else if (s == HOLD_HELD || s == HOLD_REVIEW)
 		decision_answer(d, HA_IN_PROGRESS, s == HOLD_HELD ? RETRY_MS : RETRY_NO_END_MS);
-	else if (s == HOLD_APPROVING && now_ms < h->life.deadline_ms + GRACE_MS)
+	else if (s == HOLD_APPROVING && now_ms < h->life.deadline_ms + DEADLINE_GRACE_MS)
 		decision_answer(d,
 		    hold_load_is_full(load, load->max_all) ? HA_IN_PROGRESS : HA_WAIT,
 		    hold_load_is_full(load, load->max_all) ? RETRY_MS : 0);

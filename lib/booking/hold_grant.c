@@ -335,7 +335,7 @@ grant_hold(struct asking *q)
 	};
 
 	c.life = (struct hold_life){
-		.state = HOLD_HELD, .since_ms = now_ms, .due_ms = now_ms + rq->call_ms + GRACE_MS,
+		.state = HOLD_HELD, .since_ms = now_ms, .due_ms = now_ms + rq->call_ms + DEADLINE_GRACE_MS,
 		.expires_ms = now_ms + rq->ttl_ms, .window_ms = now_ms + t->limits.window_ms,
 	};
 	for (size_t i = 0; i < 2; i++)

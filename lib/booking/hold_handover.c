@@ -198,7 +198,7 @@ is_overdue(const struct hold *h, int64_t now_ms)
 {
 	switch (h->life.state) {
 	case HOLD_APPROVING:
-		return h->life.deadline_ms + GRACE_MS <= now_ms;
+		return h->life.deadline_ms + DEADLINE_GRACE_MS <= now_ms;
 	case HOLD_UNKNOWN:
 	case HOLD_REVIEW:
 		return true;

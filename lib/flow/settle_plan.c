@@ -23,8 +23,8 @@ gap_ms(int64_t asked)
 static bool
 is_overdue(const struct settle_facts *f, const struct settle_memory *m, struct now now, int64_t *left_ms)
 {
-	int64_t by_wall = f->deadline_ms + SETTLE_GRACE_MS - now.wall_ms;
-	int64_t by_boot = m->first_boot_ms + (f->deadline_ms - f->at_ms) + SETTLE_GRACE_MS - now.boot_ms;
+	int64_t by_wall = f->deadline_ms + DEADLINE_GRACE_MS - now.wall_ms;
+	int64_t by_boot = m->first_boot_ms + (f->deadline_ms - f->at_ms) + DEADLINE_GRACE_MS - now.boot_ms;
 
 	*left_ms = by_wall < by_boot ? by_wall : by_boot;
 	return *left_ms <= 0;

@@ -11,7 +11,6 @@
 #include "money/order.h"
 
 enum {
-	SETTLE_GRACE_MS = 2000,			/* after a deadline, until nobody who kept to it can still act */
 	SETTLE_READING_1_MS = 30000,		/* after the window: the first "not yet approved" that counts */
 	SETTLE_READING_2_MS = 90000,		/* ... and the second */
 	SETTLE_READINGS_APART_MS = 60000,

@@ -187,7 +187,7 @@ compare_event(struct run *r, const struct ledger_event *e, struct error *err)
 	for (size_t i = 0; ok && last && i < chain.n; i++) /* a capture of this tid is compared as a
 							      payment */
 		last = !(chain.ev[i].has_payment && strcmp(chain.ev[i].tid, e->tid) == 0);
-	if (ok && last && st.approving->deadline_ms + SETTLE_GRACE_MS < clock_wall_ms())
+	if (ok && last && st.approving->deadline_ms + DEADLINE_GRACE_MS < clock_wall_ms())
 		ok = compare(r, e->cid, e->partner_order_id, e->tid, NULL, 0, err);
 	ledger_chain_clear(&chain);
 	return ok;

@@ -123,7 +123,7 @@ decide(struct deciding *d, bool dry_run, struct operate_settled *out, enum store
 		return error_set(err, ERR_CONFLICT, "it is %s: there is nothing to settle",
 		    attempt_state_name(d->st.state));
 	if (d->st.state == AS_APPROVING &&
-	    d->st.approving->deadline_ms + SETTLE_GRACE_MS > clock_wall_ms())
+	    d->st.approving->deadline_ms + DEADLINE_GRACE_MS > clock_wall_ms())
 		return error_set(err, ERR_CONFLICT, "its approve is under way: wait some seconds");
 	v = flow_inquire(d->f, &d->at, clock_boot_ms() + FLOW_INQUIRY_MS, &d->payment, &pa, why);
 	snprintf(out->kakaopay, sizeof(out->kakaopay), "%s",

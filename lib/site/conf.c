@@ -46,9 +46,7 @@ conf_merchant(const struct conf *c, const char *cid)
 int64_t
 conf_quiet_ms(const struct conf *c)
 {
-	enum { GRACE_MS = 2000 };	/* beyond a request's deadline, until its worker is certainly gone */
-
-	return c->deadline_ms + GRACE_MS + c->guard_ms;
+	return c->deadline_ms + DEADLINE_GRACE_MS + c->guard_ms;
 }
 
 const char *

@@ -21,4 +21,5 @@ enum {
 	ANSWER_MAX = 4096,		/* bytes of the stored payReady answer */
 	RESERVATION_INFO_MAX = 2048,
 	MAX_WON = 1000000000,
+	DEADLINE_GRACE_MS = 2000,	/* after a deadline, until nobody who kept to it can still act */
 };

@@ -6,7 +6,7 @@ package main
 
 const (
 	ms      = int64(1000000)
-	graceMs = 2000 // what the daemon adds to the time of a call, and to an approve's deadline
+	graceMs = 2000 // DEADLINE_GRACE_MS: what the daemon adds to the time of a call, and to an approve's deadline
 )
 
 type window struct{ from, to int64 }
