@@ -103,18 +103,18 @@ write_conf(struct fixture *f, const char *queue_keys)
 	fclose(out);
 }
 
+const struct hold_limits daemon_limits = {
+	.max_per_user = 3, .guard_ms = 60000, .window_ms = 900000, .max_tries_per_min = 5,
+	.removed_answer_ms = 600000, .gone_memory_ms = 86400000, .order_memory_ms = 3024000000,
+};
+
 int
 setup_memory(void **state)
 {
-	static const struct hold_limits limits = {
-		.max_per_user = 3, .guard_ms = 60000, .window_ms = 900000, .max_tries_per_min = 5,
-		.removed_answer_ms = 600000, .gone_memory_ms = 86400000,
-		.order_memory_ms = 3024000000,
-	};
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	*state = f;
-	f->q = queue_open_memory(&limits, clock_now);
+	f->q = queue_open_memory(&daemon_limits, clock_now);
 	return f->q == NULL ? -1 : 0;
 }
 
@@ -229,13 +229,13 @@ dial(struct fixture *f)
 }
 
 void
-say(int fd, const char *text)
+tell(int fd, const char *text)
 {
 	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
 }
 
 void
-say_hold(int fd, const char *tag, const char *user, const char *order, const char *set,
+tell_hold(int fd, const char *tag, const char *user, const char *order, const char *set,
     const char *fingerprint, int64_t wait_ms)
 {
 	char line[1000];
@@ -244,7 +244,7 @@ say_hold(int fd, const char *tag, const char *user, const char *order, const cha
 	    "%s hold cid=" CID " order=%s user=%s room=" ROOM " set=%s fingerprint=%s "
 	    "attempt={} ttl_ms=600000 call_ms=3000 deadline=%lld\n",
 	    tag, order, user, set, fingerprint, (long long)(clock_boot_ms() + wait_ms));
-	say(fd, line);
+	tell(fd, line);
 }
 
 bool

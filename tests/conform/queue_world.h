@@ -32,6 +32,9 @@ struct fixture {
 	struct error err;
 };
 
+/* The limits of the daemon, for queues in this process. */
+extern const struct hold_limits daemon_limits;
+
 /* A test's setup and teardown. The daemon is new and admitted: 4 ready calls, 6 in all. */
 int setup_memory(void **state);
 int setup_daemon(void **state);
@@ -65,8 +68,8 @@ int64_t count_of(struct fixture *f, const char *name);	/* in the answer of stats
 /* ---- other clients of the daemon: lines by hand */
 
 int dial(struct fixture *f);
-void say(int fd, const char *text);
-void say_hold(int fd, const char *tag, const char *user, const char *order, const char *set,
+void tell(int fd, const char *text);
+void tell_hold(int fd, const char *tag, const char *user, const char *order, const char *set,
     const char *fingerprint, int64_t wait_ms);
 bool is_readable(int fd, int timeout_ms);
 /* One line within 3 s, without LF; "": the connection was closed. Takes nothing of the next

@@ -1,7 +1,9 @@
-/* One set of cases on every queue: the one in memory, and a real daemon with its journal. */
+/* One set of cases on every queue: the one in memory, a real daemon with its journal, and two
+ * daemons on a shared log. */
 #include "config.h"
 
 #include "queue_world.h"
+#include "shared_queue.h"
 
 static void
 a_granted_hold_is_shown_with_all_its_fields(struct fixture *f)
@@ -286,16 +288,28 @@ a_text_that_is_too_long_is_an_internal_error(struct fixture *f)
 
 #define DEFINE(name) \
 	static void memory_##name(void **state) { name(*state); } \
-	static void daemon_##name(void **state) { name(*state); }
+	static void daemon_##name(void **state) { name(*state); } \
+	static void shared_##name(void **state) { name(*state); }
 CASES(DEFINE)
+
+static int
+setup_shared(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	*state = f;
+	f->q = queue_open_shared(&daemon_limits);
+	return f->q == NULL ? -1 : 0;
+}
 
 int
 main(void)
 {
-#define ON_BOTH(name) cmocka_unit_test_setup_teardown(memory_##name, setup_memory, teardown), \
-	cmocka_unit_test_setup_teardown(daemon_##name, setup_daemon, teardown),
+#define ON_EACH(name) cmocka_unit_test_setup_teardown(memory_##name, setup_memory, teardown), \
+	cmocka_unit_test_setup_teardown(daemon_##name, setup_daemon, teardown), \
+	cmocka_unit_test_setup_teardown(shared_##name, setup_shared, teardown),
 	const struct CMUnitTest tests[] = {
-		CASES(ON_BOTH)
+		CASES(ON_EACH)
 	};
 
 	if (getenv("ROOMPAY_QUEUED") == NULL) {

@@ -22,16 +22,16 @@ a_bad_client_loses_only_its_own_connection(void **state)
 
 	fd = dial(f);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
-		say(fd, wrong[i]);
+		tell(fd, wrong[i]);
 		expect_line(fd, "1 error message=");
 	}
-	say(fd, "2 hello\n3 hello\n");		/* several at once, in pieces */
-	say(fd, "4 hel");
+	tell(fd, "2 hello\n3 hello\n");		/* several at once, in pieces */
+	tell(fd, "4 hel");
 	expect_line(fd, "2 ok ");
 	expect_line(fd, "3 ok ");
-	say(fd, "lo\n");
+	tell(fd, "lo\n");
 	expect_line(fd, "4 ok ");
-	say(fd, "\x16\x03\x01 binary\n");
+	tell(fd, "\x16\x03\x01 binary\n");
 	assert_string_equal(hear(fd), "");
 	close(fd);
 	fd = dial(f);
@@ -80,7 +80,7 @@ a_thousand_idle_connections_do_not_disturb(void **state)
 
 	for (int i = 0; i < MANY; i++)
 		fd[i] = dial(f);
-	say(fd[MANY - 1], "1 hello\n");
+	tell(fd[MANY - 1], "1 hello\n");
 	expect_line(fd[MANY - 1], "1 ok ");
 	open_hold(f, "u1", "o1", "600-720", "T1");
 	assert_in_range(count_of(f, "connections"), MANY + 1, MANY + 1);
@@ -141,7 +141,7 @@ an_invalid_answer_is_answered_unavailable(void **state)
 		int c = accept(fd, NULL, NULL);
 
 		assert_string_equal(hear(c), "hello hello");
-		say(c, "hello ok queue=00000000000000000000000000000001 version=1\n");
+		tell(c, "hello ok queue=00000000000000000000000000000001 version=1\n");
 		snprintf(tag, sizeof(tag), "%s", hear(c));
 		tag[strcspn(tag, " ")] = '\0';
 		if (strncmp(wrong[i], "%s ok\n%s", 8) == 0)
@@ -150,7 +150,7 @@ an_invalid_answer_is_answered_unavailable(void **state)
 			snprintf(answer, sizeof(answer), "%s%s", tag, wrong[i] + 2);
 		else
 			snprintf(answer, sizeof(answer), "%s", wrong[i]);
-		say(c, answer);
+		tell(c, answer);
 		waitpid(pid, &status, 0);
 		if (!WIFEXITED(status) || WEXITSTATUS(status) != ERR_UNAVAILABLE)
 			fail_msg("answer %zu: exit %d", i, WEXITSTATUS(status));

@@ -14,9 +14,9 @@ a_waiter_gets_the_leaders_answer(void **state)
 
 	fd = dial(f);
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "the leader");
-	say_hold(fd, "w1", "u1", "o1", "600-720", "f1", 5000);
+	tell_hold(fd, "w1", "u1", "o1", "600-720", "f1", 5000);
 	expect_line(fd, "w1 wait");
-	say(fd, "h1 hello\n");
+	tell(fd, "h1 hello\n");
 	expect_line(fd, "h1 ok ");		/* its connection is not held up */
 	assert_false(is_readable(fd, 50));
 	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{\"tid\":1}", soon(), &f->a, &f->err),
@@ -34,7 +34,7 @@ a_waiter_hears_why_the_leader_failed(void **state)
 
 	fd = dial(f);
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "the leader");
-	say_hold(fd, "w1", "u1", "o1", "600-720", "f1", 5000);
+	tell_hold(fd, "w1", "u1", "o1", "600-720", "f1", 5000);
 	expect_line(fd, "w1 wait");
 	assert_true(queue_fail(f->q, f->a.hold.id, false, "{\"code\":\"provider-error\"}", soon(),
 	    &f->err));
@@ -69,17 +69,17 @@ a_waiter_is_answered_at_once_when_its_leader_disconnects(void **state)
 
 	leader = dial(f);
 	waiter = dial(f);
-	say_hold(leader, "1", "u1", "o1", "600-720", "f1", 5000);
+	tell_hold(leader, "1", "u1", "o1", "600-720", "f1", 5000);
 	expect_line(leader, "1 ok ");
-	say_hold(waiter, "w", "u1", "o1", "600-720", "f1", 5000);
+	tell_hold(waiter, "w", "u1", "o1", "600-720", "f1", 5000);
 	expect_line(waiter, "w wait");
 	close(leader);
 	expect_line(waiter, "w payment-in-progress retry_ms=");
 	/* there is no call to wait for */
-	say_hold(waiter, "x", "u1", "o1", "600-720", "f1", 5000);
+	tell_hold(waiter, "x", "u1", "o1", "600-720", "f1", 5000);
 	expect_line(waiter, "x payment-in-progress retry_ms=");
 	/* ready may come over another connection */
-	say(waiter, "r ready id=1 tid=T1 answer={}\n");
+	tell(waiter, "r ready id=1 tid=T1 answer={}\n");
 	expect_line(waiter, "r ok ");
 	close(waiter);
 }
@@ -97,7 +97,7 @@ a_waiting_approve_is_told_to_start_again_when_the_first_ends(void **state)
 	token = approve(f, id, 1);
 	snprintf(line, sizeof(line), "a approve id=%llu n=1 key=00ff deadline=%lld\n",
 	    (unsigned long long)id, (long long)soon());
-	say(fd, line);
+	tell(fd, line);
 	expect_line(fd, "a wait");
 	expect(f, queue_outcome(f->q, id, token, HO_APPROVED, 2, soon(), &f->a, &f->err), HA_OK,
 	    "approved");
@@ -117,16 +117,16 @@ a_call_counts_until_it_ends_or_its_connection_closes(void **state)
 		snprintf(user, sizeof(user), "u%d", i);
 		snprintf(order, sizeof(order), "o%d", i);
 		snprintf(set, sizeof(set), "%d-%d", 100 * i, 100 * i + 50);
-		say_hold(fd[i], "1", user, order, set, order, 5000);
+		tell_hold(fd[i], "1", user, order, set, order, 5000);
 		expect_line(fd[i], i < 4 ? "1 ok " : "1 provider-busy retry_ms=");
 	}
 	assert_int_equal(count_of(f, "calls"), 4);
 	close(fd[0]);
-	say_hold(fd[4], "2", "u4", "o4", "400-450", "o4", 5000);
+	tell_hold(fd[4], "2", "u4", "o4", "400-450", "o4", 5000);
 	expect_line(fd[4], "2 ok ");
-	say(fd[1], "r ready id=2 tid=T1 answer={}\n");
+	tell(fd[1], "r ready id=2 tid=T1 answer={}\n");
 	expect_line(fd[1], "r ok ");
-	say(fd[2], "f fail id=3 paid=0\n");
+	tell(fd[2], "f fail id=3 paid=0\n");
 	expect_line(fd[2], "f ok ");
 	assert_int_equal(count_of(f, "calls"), 2);
 	for (int i = 1; i < 5; i++)
@@ -146,7 +146,7 @@ surplus_waiters_are_answered_at_once(void **state)
 	fd = dial(f);
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "the leader");
 	for (int i = 0; i < 5; i++)	/* one call and three waiters are four */
-		say_hold(fd, "w", "u1", "o1", "600-720", "f1", 3000);
+		tell_hold(fd, "w", "u1", "o1", "600-720", "f1", 3000);
 	for (int i = 0; i < 5; i++)
 		expect_line(fd, i < 3 ? "w wait" : "w payment-in-progress");
 	assert_int_equal(count_of(f, "waiters"), 3);
@@ -163,9 +163,9 @@ a_request_past_its_deadline_changes_nothing(void **state)
 	int fd;
 
 	fd = dial(f);
-	say_hold(fd, "1", "u1", "o1", "600-720", "f1", -1);
+	tell_hold(fd, "1", "u1", "o1", "600-720", "f1", -1);
 	expect_line(fd, "1 payment-in-progress");
-	say_hold(fd, "2", "u1", "o1", "600-720", "f1", 3600000);
+	tell_hold(fd, "2", "u1", "o1", "600-720", "f1", 3600000);
 	expect_line(fd, "2 error message=deadline");
 	assert_int_equal(count_of(f, "held"), 0);
 	close(fd);
@@ -196,7 +196,7 @@ a_poke_wakes_a_watch(void **state)
 
 	fd = dial(f);
 	snprintf(line, sizeof(line), "w watch seen=0 deadline=%lld\n", (long long)soon());
-	say(fd, line);
+	tell(fd, line);
 	expect_line(fd, "w wait");
 	assert_true(queue_poke(f->q, soon(), &f->err));
 	expect_line(fd, "w ok pokes=1");
