@@ -9,12 +9,13 @@
 #include "ctl/command.h"
 #include "ctl/lang.h"
 #include "ctl/rows.h"
+#include "flow/life.h"
 #include "json/write.h"
 #include "operate/explain.h"
 #include "operate/find.h"
 #include "operate/settle.h"
 
-enum { LIST_LIMIT = 50, LIST_MAX = 10000 };
+enum { LIST_LIMIT = 50, LIST_MAX = 10000, LIVES_MS = 600000 };
 
 static bool
 read_filters(const struct options *o, struct store_history *h)
@@ -32,37 +33,41 @@ static const struct column payment_columns[] = {
 	{ NULL, { "approved", "승인" }, 0, ROWS_WHOLE },
 	{ NULL, { "tid", "tid" }, 0, ROWS_WHOLE },
 	{ NULL, { "order", "주문" }, 2, 0 },
-	{ NULL, { "user", "사용자" }, 0, 0 },
+	{ NULL, { "user", "사용자" }, 1, 0 },
 	{ NULL, { "total", "금액" }, 0, ROWS_RIGHT },
-	{ NULL, { "item", "상품" }, 1, 0 },
+	{ NULL, { "refunded", "환불" }, 0, ROWS_RIGHT },
+	{ NULL, { "refunded at", "환불 시각" }, 3, ROWS_WHOLE },
+	{ NULL, { "state", "상태" }, 4, 0 },
+	{ NULL, { "item", "상품" }, 5, 0 },
 };
 
 /* The API's own objects, as GET /payments gives them. */
 static bool
-print_payments_json(const struct payment *list, size_t n)
+print_payments_json(const struct payment *list, const struct payment_life *lives, size_t n)
 {
 	struct buf b = BUF_INIT;
 
 	buf_add_char(&b, '[');
 	for (size_t i = 0; i < n; i++) {
 		buf_add_str(&b, i > 0 ? ",\n" : "");
-		payment_format(&list[i], &b);
+		payment_life_format(&list[i], &lives[i], &b);
 	}
 	buf_add_char(&b, ']');
 	return ctl_print(&b);
 }
 
 static bool
-print_payments(const struct options *o, const struct payment *list, size_t n)
+print_payments(const struct options *o, const struct payment *list, const struct payment_life *lives, size_t n)
 {
 	struct rows rows = ROWS(payment_columns);
 
 	if (o->json)
-		return print_payments_json(list, n);
+		return print_payments_json(list, lives, n);
 	for (size_t i = 0; i < n; i++)
 		rows_add(&rows, (struct cell[]){ cell_time(list[i].approved_at_ms), cell_text(list[i].tid),
 		    cell_text(list[i].partner_order_id), cell_text(list[i].user_id),
-		    cell_int(list[i].amount.total), cell_text(list[i].item_name) });
+		    cell_int(list[i].amount.total), cell_int(lives[i].refunded), cell_time(lives[i].refunded_at_ms),
+		    cell_text(attempt_state_name(lives[i].state)), cell_text(list[i].item_name) });
 	return rows_print(&rows, o, tr("no payment", "결제가 없습니다"));
 }
 
@@ -71,6 +76,7 @@ ctl_payment_list(const struct options *o, const struct conf *conf)
 {
 	const char *cids[CONF_MERCHANTS_MAX];
 	struct store_history h = { .cids = cids, .n_cids = ctl_cids(conf, cids) };
+	struct payment_life *lives = NULL;
 	struct payment *list = NULL;
 	struct flow f = { 0 };
 	bool more = false, ok, printed = false;
@@ -84,9 +90,11 @@ ctl_payment_list(const struct options *o, const struct conf *conf)
 		h.n_cids = 1;
 	}
 	ok = ctl_open(&f, conf, CTL_STORE, &err) &&
-	    store_history(f.store, &h, &list, &n, &more, ctl_call().deadline_boot_ms, &err);
+	    store_history(f.store, &h, &list, &n, &more, ctl_call().deadline_boot_ms, &err) &&
+	    payment_lives(f.store, list, n, &lives, clock_boot_ms() + LIVES_MS, &err);
 	if (ok)
-		printed = print_payments(o, list, n);
+		printed = print_payments(o, list, lives, n);
+	free(lives);
 	free(list);
 	ctl_close(&f);
 	if (!ok)

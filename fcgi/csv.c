@@ -52,7 +52,7 @@ add_link(struct buf *b, const char *prefix, const char *query, const struct paym
 }
 
 static void
-add_row(struct buf *b, const struct payment *p)
+add_row(struct buf *b, const struct payment *p, const struct payment_life *life)
 {
 	const int64_t numbers[] = { p->quantity, p->amount.total, p->amount.tax_free, p->amount.vat,
 		p->amount.point, p->amount.discount };
@@ -71,12 +71,19 @@ add_row(struct buf *b, const struct payment *p)
 		buf_add_int(b, numbers[i]);
 	}
 	add_cell(b, p->payment_method_type);
+	add_cell(b, attempt_state_name(life->state));
+	buf_add_char(b, ',');
+	buf_add_int(b, life->refunded);
+	if (life->refunded_at_ms != 0)
+		add_kst(b, life->refunded_at_ms);
+	else
+		buf_add_str(b, ",\"\"");
 	buf_add_str(b, "\r\n");
 }
 
 void
 csv_payments(struct reply *r, const struct reply_to *to, const char *query,
-    const struct payment *list, size_t n, bool more)
+    const struct payment *list, const struct payment_life *lives, size_t n, bool more)
 {
 	struct buf *b = &r->body;
 
@@ -88,7 +95,7 @@ csv_payments(struct reply *r, const struct reply_to *to, const char *query,
 	buf_add_str(b,
 	    "\xef\xbb\xbf" /* the byte order mark */
 	    "tid,approved_at (KST),created_at (KST),userId,partner_order_id,partner_user_id,cid,aid,item_name,"
-	    "quantity,total,tax_free,vat,point,discount,payment_method_type\r\n");
+	    "quantity,total,tax_free,vat,point,discount,payment_method_type,state,refunded,refunded_at (KST)\r\n");
 	for (size_t i = 0; i < n; i++)
-		add_row(b, &list[i]);
+		add_row(b, &list[i], &lives[i]);
 }

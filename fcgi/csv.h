@@ -11,4 +11,4 @@
  * like a formula. Where there are more payments, the header Link names the next page: the same
  * query with another cursor. */
 void csv_payments(struct reply *r, const struct reply_to *to, const char *query,
-    const struct payment *list, size_t n, bool more);
+    const struct payment *list, const struct payment_life *lives, size_t n, bool more);

@@ -221,6 +221,8 @@ void
 handle_payments(struct call *c)
 {
 	const char *cids[CONF_CIDS_MAX];
+	int64_t deadline = c->flow_call.deadline_boot_ms;
+	struct payment_life *lives = NULL;
 	struct payment *list = NULL;
 	struct request_history rq;
 	struct error err = { 0 };
@@ -229,14 +231,15 @@ handle_payments(struct call *c)
 
 	if (!read_history(c, true, &rq, cids))
 		return;
-	if (!store_history(
-		c->e->flow.store, &rq.h, &list, &n, &more, c->flow_call.deadline_boot_ms, &err)) {
+	if (!store_history(c->e->flow.store, &rq.h, &list, &n, &more, deadline, &err) ||
+	    !payment_lives(c->e->flow.store, list, n, &lives, deadline, &err)) {
 		history_failed(c, &err);
 	} else if (accept_weight(c->in->accept, is_media_type, "text/csv") > 0) {
-		csv_payments(c->reply, &c->to, c->in->query, list, n, more);
+		csv_payments(c->reply, &c->to, c->in->query, list, lives, n, more);
 	} else {
-		reply_payments(c->reply, list, n, more);
+		reply_payments(c->reply, list, lives, n, more);
 	}
+	free(lives);
 	free(list);
 }
 

@@ -387,7 +387,8 @@ reply_order(struct reply *r, const struct reply_to *to, const struct request_ord
 }
 
 void
-reply_payments(struct reply *r, const struct payment *list, size_t n, bool more)
+reply_payments(struct reply *r, const struct payment *list,
+    const struct payment_life *lives, size_t n, bool more)
 {
 	struct buf *b = &r->body, cursor = BUF_INIT;
 
@@ -397,7 +398,7 @@ reply_payments(struct reply *r, const struct payment *list, size_t n, bool more)
 	for (size_t i = 0; i < n; i++) {
 		if (i > 0)
 			buf_add_char(b, ',');
-		payment_format(&list[i], b);
+		payment_life_format(&list[i], &lives[i], b);
 	}
 	buf_add_char(b, ']');
 	json_add_member(b, "next");

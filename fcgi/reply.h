@@ -10,6 +10,7 @@
 #include "fcgi/problem.h"
 #include "fcgi/request.h"
 #include "flow/flow.h"
+#include "flow/life.h"
 
 struct reply {
 	int status;
@@ -53,7 +54,8 @@ void reply_order(struct reply *r, const struct reply_to *to, const struct reques
     const struct flow_order_answer *a);
 
 /* GET /payments: a page, and where the next one begins. As CSV: fcgi/csv.h. */
-void reply_payments(struct reply *r, const struct payment *list, size_t n, bool more);
+void reply_payments(struct reply *r, const struct payment *list,
+    const struct payment_life *lives, size_t n, bool more);
 /* GET /payments/{tid}: the payment and what became of it. False: it is none of the order's
  * attempts, and nothing was written. */
 bool reply_payment(struct reply *r, const struct reply_to *to, const struct payment *p,

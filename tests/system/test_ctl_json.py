@@ -50,7 +50,7 @@ def test_every_command_has_its_json(site, tmp_path):
     site.stack.reservation.fail(503, 1, ("Retry-After", "30"))
     tid, user, _room, order = paid(site)
     name = "payment.approved." + tid
-    assert js(site, "payment", "list", "--user", user) == [site.get("/payments/" + tid).body["payment"]]
+    assert js(site, "payment", "list", "--user", user) == site.get("/payments?userId=" + user).body["payments"]
     assert [e["kind"] for e in js(site, "payment", "show", tid)] == ["approving", "approved"]
     explained = js(site, "payment", "explain", tid)[0]
     told = site.get(f"/orders?cid=TC0ONETIME&partner_order_id={order}").body["attempts"][0]

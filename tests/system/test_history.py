@@ -66,7 +66,7 @@ def test_filters_and_pages(site):
     assert tids(history(site, userId=user, roomId=paid[3][1])) == [paid[3][0]]
     assert tids(history(site, userId="nobody")) == [] and history(site, userId="nobody").body["next"] is None
     assert other[0] in tids(history(site)) and tids(history(site, cid="TCSUBSCRIP")) == []
-    assert paid[4][3] in history(site, userId=user).body["payments"]
+    assert {**paid[4][3], "state": "approved", "refunded": 0} in history(site, userId=user).body["payments"]
     # a payment while somebody reads: no page is moved, nothing comes twice
     first = history(site, userId=user, limit=2)
     time.sleep(1.1)
@@ -129,6 +129,25 @@ def test_what_became_of_a_payment(site):
     assert r.status == 200, r
     a = eventually(lambda: (lambda b: b if b["state"] == "refunded" else None)(history(site, tid=tid).body))
     assert a["refunded"] == payment["amount"]["total"] and a["payment"] == payment
+
+
+def test_a_months_sum_is_right_after_refunds(site):
+    """The list and the CSV tell what was given back, and when: total minus refunded is what stayed."""
+    user = "u-" + new_id()
+    whole, part, none = (pay(site, user)[0] for _ in range(3))
+    assert site.refund(part, "r-1", 700).status == 200 and site.refund(part, "r-2", 300).status == 200
+    assert site.refund(whole, "r-3").status == 200
+    rows = {p["tid"]: p for p in history(site, userId=user).body["payments"]}
+    assert {t: (rows[t]["state"], rows[t]["refunded"]) for t in rows} == {
+        whole: ("refunded", 2200), part: ("part_refunded", 1000), none: ("approved", 0)}
+    assert "refunded_at" not in rows[none] and sum(p["amount"]["total"] - p["refunded"] for p in rows.values()) == 3400
+    last = site.db.ledger.find_one({"tid": part, "kind": "part_refunded", "refund.id": "r-2"})["at"]
+    assert rows[part]["refunded_at"] == last.strftime("%Y-%m-%dT%H:%M:%S.") + f"{last.microsecond // 1000:03}Z"
+    table = csv.DictReader(io.StringIO(history(site, accept="text/csv", userId=user).raw.decode("utf-8-sig")))
+    table = {r["tid"]: r for r in table}
+    assert {t: (r["state"], int(r["refunded"])) for t, r in table.items()} == {t: (r["state"], r["refunded"]) for t, r in rows.items()}
+    kst = last + datetime.timedelta(hours=9)
+    assert table[part]["refunded_at (KST)"] == kst.strftime("%Y-%m-%d %H:%M:%S") and table[none]["refunded_at (KST)"] == ""
 
 
 def test_csv(site):
