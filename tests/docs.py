@@ -208,6 +208,17 @@ def problems():
                                  for r in rows})
 
 
+def shown_words_are_the_programs():
+    """Titles and details of problems that a page shows are in fcgi/problem.c, as they are."""
+    code = re.sub(r'"\s*"', "", read("fcgi/problem.c"))
+    texts = [(name(p), re.sub(r"\s+", " ", p.read_text())) for p in PAGES]
+    texts.append(("doc/openapi.json", read("doc/openapi.json")))
+    shown = [(page, t) for page, text in texts
+             for t in re.findall(r'"(?:title|detail)": ?"([^"]+)"', text) if t != "roompay"]
+    assert len(shown) >= 4
+    return [f"{page}: {t}" for page, t in shown if t not in code]
+
+
 def codes_of_fields():
     of_code = set(re.findall(r'\[FIELD_\w+\] = "([a-z-]+)"', read("lib/json/field.c")))
     text = re.sub(r"\s+", " ", read("doc/http.md"))
@@ -273,6 +284,26 @@ def commands_of_roompayctl():
         told = set(re.findall(r"Fl -([a-z-]+)", page.get(words, "")))
         if told - {"reason", "dry-run"} != set(options.split()) - {"reason", "dry-run"}:
             wrong.append(f"{words}: code {options}, page {' '.join(sorted(told))}")
+    return wrong
+
+
+def commands_that_pages_name():
+    """What a page tells an operator to type is a command, with options that it knows."""
+    rows = re.findall(r'^\t\{ "([a-z ]+)", +"[^"]*", +"([^"]*)", +\{', read("ctl/commands.c"), re.M)
+    known = {words: {*options.split(), "reason", "dry-run", "json", "wide", "lang"}
+             for words, options in rows}
+    wrong, n = [], 0
+    for page in PAGES:
+        text = re.sub(r"\s+", " ", page.read_text())
+        for typed in re.findall(r"roompayctl (?:-c \S+ )?([a-z][^`$]*?)[`$]", text):
+            words = next((w for w in known if re.match(rf"{w}( |$)", typed)), None)
+            n += words is not None
+            if words is None and re.match(r"[a-z]+( [a-z]+)?$", typed):
+                wrong.append(f"{name(page)}: roompayctl {typed}")
+            for option in re.findall(r" --([a-z-]+)", typed) if words else ():
+                if option not in known[words]:
+                    wrong.append(f"{name(page)}: {words} --{option}")
+    assert n > 40
     return wrong
 
 
@@ -410,8 +441,9 @@ CHECKS = [links_lead_somewhere, the_table_of_contents_is_complete,
           named_files_exist, named_tests_exist, twins_say_the_same,
           snippets_are_parts_of_the_example,
           routes_of_the_reference, routes_of_the_manual, routes_of_openapi, words_of_openapi,
-          problems,
-          codes_of_fields, messages, settings, commands_of_roompayctl, exit_codes,
+          problems, shown_words_are_the_programs,
+          codes_of_fields, messages, settings, commands_of_roompayctl,
+          commands_that_pages_name, exit_codes,
           events_of_the_manuals, ledger_kinds, collections, verbs, states_of_holds,
           faults_of_the_simulator, answers_of_kakaopay, layers, short_names_exist, programs]
 
