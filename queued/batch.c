@@ -185,9 +185,12 @@ decide(struct commands *c, struct work *w, struct now now)
 void
 batch_run(struct commands *c, const struct request *rq, struct now now)
 {
-	struct work *w = rq->peer->n_works < WORKS_MAX ? work_new(rq, now) : NULL;
+	bool away = c->log->is_away != NULL && c->log->is_away(c->log);
+	struct work *w = !away && rq->peer->n_works < WORKS_MAX ? work_new(rq, now) : NULL;
 
-	if (w == NULL)
+	if (away)
+		say_message(c, rq->peer, rq->m->tag, "unavailable", "the log is away");
+	else if (w == NULL)
 		say_message(c, rq->peer, rq->m->tag, "unavailable", "too many requests wait");
 	else if (rq->peer->n_works > 0)
 		postpone(c, w);		/* requests of one connection are carried out in order */

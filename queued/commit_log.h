@@ -60,6 +60,9 @@ struct commit_log {
 	 */
 	enum commit_result (*poll)(struct commit_log *l, commit_follow *follow, void *ctx,
 	    struct error *err);
+	/* It has not heard of its store for so long that the table may be far behind. Nothing is
+	 * decided then: every request with a rule is answered `unavailable`. May be NULL: never. */
+	bool (*is_away)(const struct commit_log *l);
 	/* A file descriptor that is readable when poll has news; -1: never. May be NULL. */
 	int (*wake_fd)(const struct commit_log *l);
 

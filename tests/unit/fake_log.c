@@ -111,6 +111,12 @@ has_room(struct commit_log *l, enum verb_promise promise, struct now now)
 }
 
 static bool
+is_away(const struct commit_log *l)
+{
+	return ((const struct fake_log *)(const void *)l)->is_away;
+}
+
+static bool
 tend(struct commit_log *l, struct now now, int64_t *next_boot_ms, struct error *err)
 {
 	(void)l;
@@ -147,7 +153,7 @@ fake_log_open(struct fake_log *f, struct shared_log *shared, bool may_lose)
 	f->log = (struct commit_log){
 		.may_lose = may_lose, .stage = stage, .commit = commit,
 		.poll = may_lose ? poll : NULL, .has_room = has_room, .tend = tend,
-		.queue_id = queue_id, .fence = fence,
+		.is_away = is_away, .queue_id = queue_id, .fence = fence,
 		.add_counts = add_counts,
 	};
 }

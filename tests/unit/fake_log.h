@@ -30,7 +30,7 @@ struct fake_log {
 	bool deaf;			/* poll gives no records of others: this daemon is behind */
 	int fails, loses;		/* so many of the next commits */
 	bool broken;
-	bool is_full;
+	bool is_full, is_away;
 
 	/* ---- what it was asked to do */
 	int commits, barriers;		/* barriers: commits without records */

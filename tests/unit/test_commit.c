@@ -464,6 +464,35 @@ a_full_log_refuses_new_holds_and_accepts_outcomes(void **state)
 }
 
 static void
+nothing_is_decided_while_the_log_is_away(void **state)
+{
+	static const char *const rules[] = { "1 find-tid tid=Ta", "1 remove id=1 by=gateway n=0" };
+	SITE(SHARED);
+
+	open_hold(s, a, 0, "a");
+	a->f.delays = true;
+	ask_hold(s, a, 1, "b");
+	turn(s, a);
+	a->f.is_away = true;
+	for (size_t i = 0; i < 2; i++) {
+		ask(s, a, 0, rules[i]);
+		turn(s, a);
+		expect(a, 0, "1 unavailable ");
+	}
+	ask(s, a, 0, "2 hello");
+	turn(s, a);
+	expect(a, 0, "2 ok ");
+	a->f.delays = false;		/* what is pending goes on */
+	turn(s, a);
+	expect(a, 1, "h ok id=2 ");
+	a->f.is_away = false;
+	ask(s, a, 0, rules[0]);
+	turn(s, a);
+	expect(a, 0, "1 ok id=1 ");
+	site_close(s);
+}
+
+static void
 a_connection_has_at_most_64_requests_waiting(void **state)
 {
 	SITE(SHARED);
@@ -582,6 +611,7 @@ main(void)
 		cmocka_unit_test(expiring_is_retried_a_second_after_a_failed_commit),
 		cmocka_unit_test(records_of_other_daemons_wake_waiters),
 		cmocka_unit_test(a_full_log_refuses_new_holds_and_accepts_outcomes),
+		cmocka_unit_test(nothing_is_decided_while_the_log_is_away),
 		cmocka_unit_test(a_connection_has_at_most_64_requests_waiting),
 		cmocka_unit_test(daemons_on_one_log_always_have_the_same_table),
 	};
