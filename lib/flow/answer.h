@@ -1,4 +1,4 @@
-/* How a story ends for its caller: the words in which the queue and the store refuse. No I/O. */
+/* How a query ends for its caller: what a refusal of the queue or a failure of the store means as an answer. No I/O. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@ enum {
 	FLOW_FULL_RETRY_MS = 3600000,	/* where the order's chain is full (order_has_room), which it stays */
 };
 
-/* Everything of *out empty: FR_INTERNAL, so that a way that forgets to answer says so. */
+/* Empties *out. The result is FR_INTERNAL until somebody sets it, so that a forgotten answer shows. */
 void flow_answer_begin(struct flow_answer *out);
 void flow_answer_set(struct flow_answer *out, enum flow_result result, enum flow_charged charged, int64_t retry_ms);
 /* What a failed call to queue or store means for the caller; err's text goes into detail. */

@@ -1,8 +1,14 @@
-/* approvePayment: the user has confirmed. The same call gets the same answer for ever, and one order is captured once.
+/*
+ * approvePayment: the user has confirmed. The same call gets the same answer for ever, and an order is captured once.
  *
- * Order of work: replay key -> the hold -> the order's chain to its end -> the queue says yes to number n -> replay key and work item in
- * `open` -> `approving` at order#n -> KakaoPay -> outcome at order#n+1 -> payments -> queue told -> delivery -> answer. Each step may be repeated; a crash
- * anywhere leaves a record from which the next call goes on. */
+ * Order of work:
+ *   look up the replay key; find the hold; read the order's chain to its end;
+ *   the queue grants number n;
+ *   write the replay key and the work item, then `approving` at order#n;
+ *   ask KakaoPay;
+ *   write the outcome at order#n+1, then payments; tell the queue; owe the messages; answer.
+ * Every step may be repeated. A crash anywhere leaves a record from which the next call or the courier goes on.
+ */
 #include "config.h"
 
 #include <inttypes.h>
@@ -20,12 +26,12 @@
 #include "flow/story.h"
 #include "provider/answer.h"
 
-enum { ROUNDS_MAX = 32 };	/* each follows a change that another request made */
+enum { ROUNDS_MAX = 32 };	/* each round follows a change by another request */
 
 struct approval {		/* one call on its way */
 	struct flow *f;
 	const struct flow_call *c;
-	struct flow_call early;	/* what is done before KakaoPay is asked must leave time for it */
+	struct flow_call early;	/* the deadline for all work before KakaoPay is asked */
 	const char *user_id, *room_id, *pg_token;
 	const char *const *cids;
 	size_t n_cids;
@@ -33,8 +39,8 @@ struct approval {		/* one call on its way */
 	struct ledger_chain chain;
 	struct queue_answer qa;
 	struct flow_attempt at;
-	bool unsettled;		/* an earlier send of this tid has no certain end */
-	int64_t behind_n;	/* the number that the queue last found too low */
+	bool unsettled;		/* an earlier send of this tid has no certain outcome */
+	int64_t behind_n;	/* the number that the queue last refused as too low */
 	struct flow_answer *out;
 };
 
@@ -45,7 +51,7 @@ done(struct approval *ap, enum flow_result result, enum flow_charged charged, in
 	return DONE;
 }
 
-/* Nothing was sent by this call: then only an earlier send leaves a doubt. */
+/* For a call that sent nothing: only an earlier send can leave a doubt. */
 static enum flow_charged
 charged_before(const struct approval *ap)
 {
@@ -92,7 +98,7 @@ answer_unknown(struct approval *ap, enum attempt_state state)
 	return DONE;
 }
 
-/* This attempt was inquired about and sent as often as may be for now: what is known is said, nothing is written and nobody asked. */
+/* The attempt used up its tries for now. Answers from what is known: nothing is written, and KakaoPay is not asked. */
 static enum next
 answer_not_again(struct approval *ap, int64_t retry_ms)
 {
@@ -113,7 +119,7 @@ answer_recording(struct approval *ap, const char *tid, const struct error *err)
 	return DONE;
 }
 
-/* The final answer of the attempt that this very call, made before, was about. False: it has none yet. */
+/* Answers a repeat of an earlier call: the final outcome of the attempt that it was about. False: there is none yet. */
 static bool
 answer_replay(struct approval *ap, const char *cid)
 {
@@ -140,7 +146,7 @@ answer_replay(struct approval *ap, const char *cid)
 	return true;
 }
 
-/* Looks under the replay key. *answered: *out is the answer. False: the store cannot be read. */
+/* Looks up the replay key. *answered: *out is the answer. False: the store failed. */
 static bool
 look_up_replay(struct approval *ap, bool *answered, struct error *err)
 {
@@ -191,7 +197,7 @@ answer_outcome(struct approval *ap, const struct outcome *o)
 	}
 }
 
-/* The queue is told how this grant ends, and no event of the ledger says so. */
+/* Tells the queue how this grant ended, where the ledger has no event about it. */
 static void
 end_grant(struct approval *ap, enum hold_outcome how, int64_t deadline_boot_ms)
 {
@@ -203,7 +209,7 @@ end_grant(struct approval *ap, enum hold_outcome how, int64_t deadline_boot_ms)
 		log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", hold_outcome_name(how)), KV_INT("hold", ap->at.hold_id), KV_ERR(&err));
 }
 
-/* Writes the outcome at order#n and does all that follows from it. Where money was taken it has a little time beyond the request's. */
+/* Writes the outcome at order#n and does what follows. After a capture it may take a little longer than the request's deadline. */
 static enum next
 conclude(struct approval *ap, int64_t n, struct outcome *o)
 {
@@ -233,7 +239,7 @@ conclude(struct approval *ap, int64_t n, struct outcome *o)
 	return answer_outcome(ap, o);
 }
 
-/* Sent, and its end is not known: inquire at once while there is time. The provider's words that stay are those of the approve. */
+/* Sent, but the outcome is unknown: inquires at once if there is time. The ledger keeps the provider's words of the approve. */
 static void
 inquire_after_send(struct approval *ap, struct outcome *o)
 {
@@ -251,7 +257,7 @@ inquire_after_send(struct approval *ap, struct outcome *o)
 		o->provider = pa;
 }
 
-/* What KakaoPay's answer to approve means, where every earlier send of this tid is known to have failed, and where it is not. */
+/* What KakaoPay's answer to approve means. A refusal proves nothing if an earlier send of this tid may have captured. */
 static void
 read_approve(struct approval *ap, enum provider_outcome ko, struct outcome *o)
 {
@@ -276,7 +282,7 @@ read_approve(struct approval *ap, enum provider_outcome ko, struct outcome *o)
 
 /* ---- before and while sending */
 
-/* Nothing was sent under this grant: the hold is what it was before. */
+/* Nothing was sent under this grant: the hold goes back to its former state. */
 static void
 return_grant(struct approval *ap, enum hold_outcome how)
 {
@@ -284,8 +290,8 @@ return_grant(struct approval *ap, enum hold_outcome how)
 }
 
 /*
- * Of an attempt only the item of its newest send is looked at: the one before it goes now that this one stands, so
- * that repeats leave no heap of them. Where it cannot be dropped the courier does it.
+ * The courier looks only at the work item of an attempt's newest send. The item of the send before is deleted now, so
+ * that repeats do not pile them up. If that fails, the courier deletes it.
  */
 static void
 drop_earlier_work(struct approval *ap)
@@ -299,7 +305,7 @@ drop_earlier_work(struct approval *ap)
 		log_event(LOG_LEVEL_WARN, "work_item_left", KV_ERR(&err));
 }
 
-/* The replay key, the work item and `approving` at order#n. False: *next says how the call goes on, and nothing may be sent. */
+/* Writes the replay key, the work item and `approving` at order#n. False: nothing may be sent; *next says how to go on. */
 static bool
 record_intent(struct approval *ap, int64_t n, enum next *next)
 {
@@ -371,7 +377,7 @@ send_approve(struct approval *ap, int64_t n)
 	return conclude(ap, n + 1, &o);
 }
 
-/* An earlier send has no certain end: first ask KakaoPay what became of it. */
+/* An earlier send has no certain outcome: asks KakaoPay about it first. */
 static enum next
 settle_first(struct approval *ap, int64_t n)
 {
@@ -400,7 +406,7 @@ settle_first(struct approval *ap, int64_t n)
 
 /* ---- the story */
 
-/* The ledger cannot be read, which may have taken its time: what the queue knows by now. */
+/* The ledger cannot be read. Says what the queue knows by now, as waiting for the store may have taken long. */
 static enum flow_charged
 charged_by_queue(struct approval *ap)
 {
@@ -409,7 +415,7 @@ charged_by_queue(struct approval *ap)
 	return ap->qa.hold.state == HOLD_READY && ap->qa.hold.token == 0 ? FC_FALSE : FC_UNKNOWN;
 }
 
-/* The queue said something else than yes. */
+/* The queue did not grant the number. */
 static enum next
 not_granted(struct approval *ap, int64_t n)
 {
@@ -446,7 +452,7 @@ not_granted(struct approval *ap, int64_t n)
 	return DONE;
 }
 
-/* This attempt has its end, and this call is late: what is not yet told is told. */
+/* This attempt has its outcome, and this call is late: repairs what was left undone. */
 static void
 mend_ended(struct approval *ap, const char *tid)
 {
@@ -459,7 +465,7 @@ mend_ended(struct approval *ap, const char *tid)
 		log_event(LOG_LEVEL_WARN, "not_mended", KV_ERR(&err));
 }
 
-/* Of a hold whose approve is under way the chain may have moved on since. */
+/* While an approve is under way, the chain may have grown since it was read. */
 static bool
 is_behind(struct approval *ap)
 {
@@ -472,7 +478,7 @@ is_behind(struct approval *ap)
 	return h->state == HOLD_APPROVED;
 }
 
-/* The hold and the chain say that there is nothing to send: *out says so. False: there is. */
+/* True: hold and chain show that nothing is to be sent, and *out is the answer. */
 static bool
 is_over(struct approval *ap)
 {
@@ -504,7 +510,7 @@ is_over(struct approval *ap)
 	return true;
 }
 
-/* Nothing may be sent any more under this tid. Every send of it came to nothing, so another attempt may pay. */
+/* Nothing more may be sent under this tid. Each of its sends certainly came to nothing, so the user may start another attempt. */
 static enum next
 answer_full(struct approval *ap)
 {

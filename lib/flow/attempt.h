@@ -1,4 +1,7 @@
-/* One attempt on its way through a story: from the queue's hold or the order's chain to what every event, message and record of it says. No I/O. */
+/*
+ * One attempt while a query works on it. It is read from the queue's hold or from the order's chain, and every
+ * event, message and record of it takes its content from here. No I/O.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -16,10 +19,10 @@ struct flow_attempt {
 	char json[ATTEMPT_MAX];		/* a, as the queue keeps it and the ledger will */
 	uint64_t hold_id, token;	/* 0: the queue has no such hold, or no approving was granted */
 	int64_t window_boot_ms;		/* end of KakaoPay's window, 0: not known */
-	bool was_unknown;		/* its end is not known, or was not once: the gateway is told when it is */
+	bool was_unknown;		/* its outcome is, or once was, unknown: payment.resolved tells the gateway */
 	const struct ledger_chain *chain;	/* as far as it was read; NULL: not at all */
-	bool keeps_work;		/* its items stay, whatever its end */
-	int64_t n;			/* number of the event whose send is under way, where the chain does not have it yet; 0: none */
+	bool keeps_work;		/* its work items stay, whatever the outcome */
+	int64_t n;			/* ledger number of the send under way, while the chain does not have it; 0: none */
 };
 
 /* From the queue's text of it (attempt_format_short), and what the queue keeps beside. ERR_INTERNAL: it does not parse. */
@@ -30,5 +33,5 @@ bool flow_attempt_of_hold(const struct queue_hold *h, struct flow_attempt *out, 
 /* From a chain, which it borrows: the attempt under this tid; hold_id and token are 0. ERR_NOT_FOUND, ERR_INTERNAL. */
 bool flow_attempt_of_chain(const struct ledger_chain *c, const char *tid, struct flow_attempt *out, struct error *err);
 
-/* True where an earlier send of this tid has no certain end: then no refusal of KakaoPay's proves that nothing was captured. */
+/* True if an earlier send of this tid has no certain outcome. Then a refusal does not prove that nothing was captured. */
 bool flow_chain_has_unsettled_send(const struct ledger_chain *c, const char *tid);

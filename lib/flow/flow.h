@@ -1,5 +1,8 @@
-/* Each query told as a story over the interfaces of queue, store and provider. Input is typed and checked before; output is typed; the edge (fcgi) makes
- * bytes of it. Nothing here knows HTTP. */
+/*
+ * The queries: payReady, approvePayment, removePaymentInQueue, cancelPayment, GET /orders. Each is one file that
+ * reads from top to bottom, over the interfaces of queue, store and provider. Nothing here knows HTTP: the edge
+ * (fcgi) checks the input before, and turns the typed answer into bytes.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -15,22 +18,24 @@
 #include "queue/client/queue.h"
 #include "store/store.h"
 
-enum flow_result {		/* every way a query can end; the edge has one table from these to status and code */
+enum flow_result {		/* every way a query can end; fcgi/problem.c has the HTTP status and code of each */
 	FR_OK, FR_UNKNOWN /* 202 */, FR_RECORDING /* 202 */, FR_SLOT_HELD, FR_SLOT_SOLD, FR_ORDER_PAID, FR_IN_PROGRESS, FR_DECLINED, FR_TOKEN_REFUSED,
 	FR_NO_HOLD, FR_EXPIRED, FR_TOO_MANY_HOLDS, FR_TOO_MANY_REQUESTS, FR_PROVIDER_UNREACHABLE, FR_PROVIDER_ERROR, FR_PROVIDER_BUSY,
 	FR_QUEUE_UNAVAILABLE, FR_STORE_UNAVAILABLE, FR_NOT_READY, FR_INTERNAL, FR_NO_PAYMENT, FR_IN_REVIEW, FR_REFUND_UNKNOWN /* 202 */, FR_REFUND_IN_PROGRESS,
 	FR_REFUND_EXCEEDS, FR_REFUND_MISMATCH, FR_REFUND_DECLINED, FR_TAX_FREE_REQUIRED, FR__MAX
 };
 
-struct flow {			/* what a program has: made once after fork */
+struct flow {			/* the clients of one program; made once, after fork */
 	const struct conf *conf;
 	struct queue *queue;
 	struct store *store;
 	struct provider *provider;
 	const char *program;	/* fcgi, courier, ctl: `by` of the ledger */
-	/* FR_OK; else what to answer instead of asking the queue (it is away, fenced, or not this site's): only what the ledger alone can say still
-	 * goes out then, the replay of an approve and the repeat of a removal by tid. Set by the program before each call. queue and kakaopay may be
-	 * NULL then. */
+	/*
+	 * FR_OK: the queue may be asked. Otherwise it is down, fenced, or not this site's, and this is the answer
+	 * instead. Only what the ledger alone can tell is answered then: the replay of an approve, and the repeat of a
+	 * removal by tid. The program sets it before each call; queue and provider may be NULL then.
+	 */
 	enum flow_result gate;
 };
 
@@ -77,21 +82,21 @@ struct flow_answer {
 	struct flow_refund_answer refund;
 };
 
-/* Always fill *out; what could not be done is a result, not an error. */
+/* All of them always fill *out: a failure is a result, not an error. */
 void flow_ready(struct flow *f, const struct flow_call *c, const struct flow_ready_request *rq, struct flow_answer *out);
 void flow_approve(struct flow *f, const struct flow_call *c, const char *user_id, const char *room_id, const char *pg_token,
 	const char *const *cids, size_t n_cids /* the caller's: a hold or order of another cid is not found */, struct flow_answer *out);
 void flow_remove(struct flow *f, const struct flow_call *c, bool by_reservation, const char *user_id, const char *room_id, const char *tid /* NULL */,
 	const char *const *cids, size_t n_cids, struct flow_answer *out);
-/* cancelPayment. f->gate must be FR_OK: where queue and database are not known to belong together no money moves. */
+/* cancelPayment. Needs f->gate == FR_OK: no money moves unless queue and database are known to belong together. */
 void flow_refund(struct flow *f, const struct flow_call *c, const struct flow_refund_request *rq, const char *const *cids, size_t n_cids, struct flow_answer *out);
 
-/* GET /orders: what became of an order, after a 202, a time-out or a closed tab. */
+/* GET /orders: the state of an order, for a caller who got a 202, a timeout, or lost the browser tab. */
 enum flow_next {		/* what to do about it */
-	FN_NOTHING,		/* it has its end */
+	FN_NOTHING,		/* it is finished */
 	FN_PAY,			/* the user may pay: approvePayment with the pg_token */
-	FN_WAIT,		/* it is being found out: ask again, or the same approvePayment or cancelPayment */
-	FN_START_AGAIN,		/* payReady: nothing was charged, and nothing of this will be */
+	FN_WAIT,		/* the outcome is not known yet: ask again, or repeat the approvePayment or cancelPayment */
+	FN_START_AGAIN,		/* call payReady: nothing was charged, and this attempt never will be */
 	FN_OPERATOR,		/* a person has to look at it */
 	FN__MAX
 };
@@ -99,7 +104,7 @@ const char *flow_next_name(enum flow_next n);
 
 struct flow_order_attempt {
 	char tid[TID_CAP];	/* "": its ready call is under way */
-	const char *state;	/* a word: of the ledger where the attempt stands there (attempt_state_name), else of the queue (hold_state_name) */
+	const char *state;	/* attempt_state_name if the ledger knows the attempt, else hold_state_name */
 	enum flow_charged charged;
 	int64_t refunded;	/* won */
 	enum flow_next next;
@@ -108,7 +113,7 @@ struct flow_order_attempt {
 };
 struct flow_order_answer {
 	enum flow_result result;	/* FR_OK, also for an order that nobody knows: state "none" */
-	/* of the order: of the captured attempt, else of the open one, else of the last */
+	/* the order is what its captured attempt is, else its open one, else its last */
 	const char *state;
 	enum flow_charged charged;
 	int64_t refunded;

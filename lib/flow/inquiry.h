@@ -1,4 +1,4 @@
-/* One inquiry, and whether KakaoPay speaks of what was asked. What a verdict proves: verdict.h. */
+/* Asks KakaoPay what became of an attempt, and compares its answer with what was asked. What a verdict proves: verdict.h. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 #include "flow/verdict.h"
 
 enum {
-	FLOW_SPARE_MS = 1500,		/* of the request's time, kept for writing down what KakaoPay said */
+	FLOW_SPARE_MS = 1500,		/* of the request's time, reserved for writing KakaoPay's answer to the ledger */
 	FLOW_INQUIRY_MS = 5000,		/* one inquiry takes no longer */
 	FLOW_INQUIRY_MIN_MS = 1000,	/* ... and is not begun with less than this before the spare time */
 };
@@ -21,5 +21,5 @@ enum flow_verdict flow_inquire(struct flow *f, const struct flow_attempt *at, in
 /* Ids, quantity, total, tax-free and, where it was asked for, VAT. why: the first difference. */
 bool flow_payment_matches(const struct flow_attempt *at, const struct payment *p, char why[200]);
 
-/* An inquiry may lack the times; the record must not. */
+/* Fills in the times that an inquiry may lack: a stored payment must have them. */
 struct payment *flow_payment_times(struct payment *p);

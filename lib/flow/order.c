@@ -111,7 +111,7 @@ read_chain(struct flow_order_answer *a, const struct ledger_chain *chain, struct
 	return ok;
 }
 
-/* What the queue adds: an attempt that never came so far as the ledger, or one that is what it was before. */
+/* What the queue adds: an attempt that the ledger does not have yet, or one that may be paid again. */
 static struct flow_order_attempt *
 add_hold(struct flow_order_answer *a, const struct queue_hold *h, const struct ledger_chain *chain)
 {
@@ -180,7 +180,10 @@ end_by_error(struct flow_order_answer *a, const struct error *err, enum flow_res
 	end(a, err->code == ERR_UNAVAILABLE || err->code == ERR_UNCERTAIN ? away : err->code == ERR_CONFLICT ? FR_NOT_READY : FR_INTERNAL, err->msg);
 }
 
-/* A capture in the ledger is one. That there is none is only known where queue and ledger belong together, and the queue remembers no more than the ledger tells. */
+/*
+ * A capture in the ledger is certain. That there is none is certain only if queue and ledger belong together, and the
+ * queue does not remember more than the ledger has.
+ */
 static void
 add_queue(struct flow *f, const struct flow_call *c, const char *cid, const char *order, const struct ledger_chain *chain, struct flow_order_answer *a)
 {

@@ -1,5 +1,8 @@
-/* payReady: may this user pay for this room at these times? Then hold it and open a KakaoPay payment.
- * Order of work: the queue decides and holds -> the order's chain in the ledger -> KakaoPay's ready -> the queue keeps tid and answer. */
+/*
+ * payReady: may this user pay for this room at these times? If so, hold the time and open a payment at KakaoPay.
+ * Order of work: the queue decides and holds; the order's chain is read; KakaoPay's ready; the queue keeps the tid and
+ * the answer.
+ */
 #include "config.h"
 
 #include <assert.h>
@@ -49,7 +52,7 @@ give_up(struct flow *f, const struct flow_call *c, uint64_t id, bool paid, const
 		log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", "ready_failed"), KV_INT("hold", id), KV_ERR(&err));
 }
 
-/* Nothing may be opened for an order that is captured, or may be, as far as the ledger knows. */
+/* False: the ledger shows that the order is captured, or may be, and no payment may be opened for it. */
 static bool
 ledger_allows(struct flow *f, const struct flow_call *c, const struct attempt *a, int64_t last_n, bool *paid, struct flow_answer *out)
 {
@@ -127,7 +130,7 @@ charged_meanwhile(struct flow *f, const struct flow_call *c, const struct attemp
 	}
 }
 
-/* We hold the time: look into the ledger, ask KakaoPay, tell the queue. */
+/* The time is held: reads the ledger, asks KakaoPay, tells the queue. */
 static void
 open_held(struct flow *f, const struct flow_call *c, const struct flow_ready_request *rq, struct queue_answer *qa, struct flow_answer *out)
 {
@@ -162,7 +165,7 @@ open_held(struct flow *f, const struct flow_call *c, const struct flow_ready_req
 		flow_answer_refusal(out, qa, charged_meanwhile(f, c, &rq->attempt));
 }
 
-/* Of the order's attempts, as far as the hold in the way tells. */
+/* `charged` of the order, as far as the hold in the way tells. */
 static enum flow_charged
 charged_by(const struct queue_answer *qa, const struct attempt *a)
 {

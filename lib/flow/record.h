@@ -1,4 +1,4 @@
-/* What a story writes down of its attempt: events of the ledger, and the work item that stays until everything is done. */
+/* What a query writes about its attempt: ledger events, and the work item that stays until everything is done. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,7 +7,7 @@
 #include "flow/attempt.h"
 #include "flow/flow.h"
 
-/* Puts one event of the attempt at order#n, with everything that every event carries. payment and provider may be NULL. */
+/* Writes one event of the attempt at order#n, with everything that every event carries. payment and provider may be NULL. */
 struct flow_event {
 	int64_t n;
 	enum ledger_kind kind;
@@ -21,7 +21,7 @@ struct flow_event {
 bool flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct flow_event *e, enum store_put *how,
 	struct error *err);
 
-/* The work item of what is about to be sent under at->n, before that number is taken. */
+/* Writes the work item for the send under at->n. Must come before that number is taken in the ledger. */
 bool flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err);
-/* Nothing is left to do for this attempt: the items of all its sends go. */
+/* Nothing is left to do for this attempt: deletes the work items of all its sends. */
 bool flow_drop_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err);

@@ -1,8 +1,16 @@
-/* cancelPayment: money goes back, whole or in part, once for each refundId and never more than was paid.
+/*
+ * cancelPayment: money goes back, whole or in part, once for each refundId and never more than was paid.
  *
- * Order of work: the payment -> its order's chain -> the same refundId's answer -> amounts -> an inquiry whose sum of cancelled won is the ledger's -> work item ->
- * `refunding` at order#n -> KakaoPay, which is told what must still be there -> the end at order#n+1 -> messages owed -> after a full refund of what the reservation
- * service has not taken: payment.approved withdrawn, hold freed -> work item dropped. A crash anywhere leaves the item, from which the courier goes on. */
+ * Order of work:
+ *   find the payment; read its order's chain; answer a repeat of the same refundId; check the amounts;
+ *   inquire: KakaoPay's total of cancelled won must be the ledger's;
+ *   write the work item, then `refunding` at order#n;
+ *   ask KakaoPay to cancel, and tell it how much must still be there;
+ *   write the end at order#n+1; owe the messages;
+ *   after a full refund that the reservation service has not seen: withdraw payment.approved, free the hold;
+ *   delete the work item.
+ * A crash anywhere leaves the work item, from which the courier goes on.
+ */
 #include "config.h"
 
 #include "flow/refund.h"
@@ -21,7 +29,7 @@
 #include "money/refund.h"
 
 enum { ROUNDS_MAX = 8 };
-static const int64_t BOOKS_BEHIND_MS = 600000;	/* so long KakaoPay's inquiry may not show yet what it carried out */
+static const int64_t BOOKS_BEHIND_MS = 600000;	/* for so long an inquiry may not show yet what KakaoPay carried out */
 
 struct refunding {		/* one call on its way */
 	struct flow *f;
@@ -54,7 +62,7 @@ alert(const struct flow_attempt *at, const char *event, const char *detail)
 
 enum sum { SUM_KNOWN, SUM_STRANGE, SUM_SILENT };
 
-/* What was cancelled of this payment so far. paid: what the ledger says was captured. */
+/* How much of this payment was cancelled so far. paid: what the ledger says was captured. */
 static enum sum
 ask_sum(struct flow *f, const struct flow_attempt *at, const struct amount *paid, int64_t deadline_boot_ms, struct amount *sum, enum provider_outcome *o,
 	struct provider_answer *pa, char why[200])
@@ -199,7 +207,7 @@ answer_declined(struct refunding *r, const struct provider_answer *pa, bool repl
 	return DONE;
 }
 
-/* What became of the same refund before. False: nothing that stands in the way of trying it (again). */
+/* Answers a repeat of the same refundId. False: it was not tried, or may be tried again. */
 static bool
 answer_replay(struct refunding *r)
 {
@@ -256,7 +264,7 @@ answer_outcome(struct refunding *r, const struct ledger_event *begun, const stru
 	return done(r, FR_REFUND_UNKNOWN, FLOW_RETRY_MS);
 }
 
-/* Writes the end at order#n and does all that follows. KakaoPay may have moved money: a little time beyond the request's. */
+/* Writes the end at order#n and does what follows. It may take a little longer than the request's deadline: money may have moved. */
 static enum next
 conclude(struct refunding *r, const struct ledger_event *begun, int64_t n, const struct outcome *o)
 {
@@ -279,7 +287,7 @@ conclude(struct refunding *r, const struct ledger_event *begun, int64_t n, const
 	return answer_outcome(r, begun, o);
 }
 
-/* What KakaoPay's answer to cancel means. Nothing else of this tid was under way: a certain refusal is one. */
+/* What KakaoPay's answer to cancel means. No other refund of this tid is under way, so a certain refusal proves that nothing moved. */
 static void
 read_cancel(struct refunding *r, const struct ledger_event *begun, enum provider_outcome ko, const struct provider_canceled *said, struct outcome *o)
 {
@@ -316,7 +324,7 @@ read_cancel(struct refunding *r, const struct ledger_event *begun, enum provider
 		o->reading = RR_SILENT;
 }
 
-/* The work item and `refunding` at order#n. False: *next says how the call goes on, and nothing may be sent. */
+/* Writes the work item and `refunding` at order#n. False: nothing may be sent; *next says how to go on. */
 static bool
 record_intent(struct refunding *r, struct ledger_event *begun, enum next *next)
 {
@@ -368,7 +376,7 @@ send_cancel(struct refunding *r, const struct amount *amount)
 
 /* ---- the story */
 
-/* Somebody gave money back that the ledger does not know of, or the other way round: an operator decides. */
+/* The totals differ: KakaoPay refunded something that the ledger does not know, or the other way round. An operator decides. */
 static enum next
 note_mismatch(struct refunding *r, const char *why)
 {
@@ -385,7 +393,7 @@ note_mismatch(struct refunding *r, const char *why)
 	return done(r, FR_IN_REVIEW, 0);
 }
 
-/* Refunds that came to nothing were tried as often as may be for now, or for ever: *out says so, nothing is written and nobody asked. */
+/* True: too many refunds failed in the last minute, or the chain is full. *out says so; nothing is written, and KakaoPay is not asked. */
 static bool
 is_too_often(struct refunding *r)
 {
@@ -437,7 +445,7 @@ refund_payment(struct refunding *r)
 	return send_cancel(r, &amount);
 }
 
-/* cid and order of the payment under this tid: by the store, or by the queue where its document is not written yet. "": there is none for this caller. */
+/* cid and order of the payment with this tid: from the store, or from the queue if its document is not written yet. "": none for this caller. */
 static bool
 find_payment(struct refunding *r, struct payment *p, struct error *err)
 {

@@ -48,7 +48,7 @@ enum withdrawal { WITHDRAWN, TAKEN /* by the reservation service */, UNDER_WAY }
 static bool
 withdraw(struct flow *f, const struct flow_call *c, const char *tid, enum withdrawal *how, struct error *err)
 {
-	struct store_try mine = { .number = 1, .at_ms = clock_now().wall_ms, .by = "refund", .ended = true, .withdrawn = true, .error = "withdrawn: refunded before" };
+	struct store_try mine = { .number = 1, .at_ms = clock_now().wall_ms, .by = "refund", .ended = true, .withdrawn = true, .error = "withdrawn: refunded before the reservation was made" };
 	struct store_try *tries = NULL, last = { 0 };
 	enum store_put put;
 	size_t n = 0;

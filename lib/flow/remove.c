@@ -1,7 +1,10 @@
-/* removePaymentInQueue. Asked by reservation: the payment's reservation is in the calendar, its hold is dropped, gateway is told. Asked by gateway: the user gave
- * up, the attempt can never be approved.
- * Order of work for a payment: `removed` in the ledger -> delivery to gateway -> the queue -> work item, last: until then somebody knows that something is left
- * to do, also where no repeat comes. */
+/*
+ * removePaymentInQueue. From the reservation service: the reservation is in the calendar, so the hold is dropped and
+ * the gateway is told. From the gateway: the user gave up, and the attempt can never be approved.
+ *
+ * Order of work for a payment: `removed` in the ledger; the message to the gateway; the queue; the work item. The item
+ * goes last, so that the courier finishes the work even if the call is never repeated.
+ */
 #include "config.h"
 
 #include <inttypes.h>
@@ -27,7 +30,7 @@ struct removal {
 	size_t n_cids;
 	struct queue_answer qa;
 	bool has_hold;			/* qa.hold is it */
-	bool place_is_unpaid;		/* the open hold in its place is no payment */
+	bool place_is_unpaid;		/* the open hold of this user and room is no payment */
 	enum flow_result gate;		/* FR_OK: the queue was asked, and it is this site's */
 	struct ledger_chain chain;
 	struct flow_attempt at;
@@ -143,7 +146,7 @@ find_in_store(struct removal *r, struct subject *name, struct error *err)
 	return true;
 }
 
-/* The answer again. Of what follows from a removal only the work item may be left, which is no reason to fail. */
+/* The same answer again. At most the work item is still there, and failing to delete it is no reason to fail. */
 static enum next
 repeat_removal(struct removal *r, const struct order_state *st)
 {
@@ -170,7 +173,7 @@ finish_removal(struct removal *r, const struct order_state *st, int64_t n, bool 
 	return answer_removed(r, flow_state_at_removal(st), &st->captured->payment, replayed);
 }
 
-/* What was found is nothing to remove. An approve that is under way hides no earlier answer. */
+/* What was found is not to be removed. An approve under way must not hide the answer of an earlier removal. */
 static enum next
 no_payment(struct removal *r)
 {
@@ -224,7 +227,7 @@ remove_payment(struct removal *r)
 
 /* ---- gateway */
 
-/* The attempt of a gone or unpaid hold, and whether the order of it was captured after all: only a hold that once reached approving needs the ledger. */
+/* Reads the attempt of a gone or unpaid hold. *captured: it was paid after all. Only a hold that once reached approving needs the ledger. */
 static bool
 read_attempt(struct removal *r, bool *captured, struct error *err)
 {

@@ -172,7 +172,7 @@ put(struct work *w, const struct flow_attempt *at, struct flow_event *e, struct 
 	if (!flow_put_event(w->f, &w->call, at, e, &how, err))
 		return false;
 	if (how == STORE_TAKEN)
-		return fail(w, at->of.tid, "somebody else writes to this order: run it again");
+		return fail(w, at->of.tid, "another program writes to this order: run restore again");
 	w->next_n++;
 	return true;
 }
@@ -201,7 +201,7 @@ attempt_of(const struct remembered *o, const struct memory *m, struct flow_attem
 	struct subject of = { "" };
 
 	if (m->attempt == NULL)
-		return error_set(err, ERR_INTERNAL, "the queue's log does not tell what was asked for");
+		return error_set(err, ERR_INTERNAL, "the queue's log does not say what was asked of KakaoPay");
 	snprintf(of.cid, sizeof(of.cid), "%s", o->cid);
 	snprintf(of.order, sizeof(of.order), "%s", o->order);
 	snprintf(of.user, sizeof(of.user), "%s", m->user);

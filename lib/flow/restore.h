@@ -1,5 +1,7 @@
-/* After an older copy of the database was put back: what the queue remembers of each order is compared with the ledger, and what is missing is written again, as KakaoPay
- * tells it. The operator's `roompayctl restore`. */
+/*
+ * After an older backup of the database was restored: compares what the queue remembers of each order with the
+ * ledger, asks KakaoPay, and writes what is missing. The operator's `roompayctl restore`.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -24,5 +26,5 @@ struct restore_options {
 	void (*tell)(void *ctx, const char *cid, const char *order, enum restore_end end, const char *what);
 	void *ctx;
 };
-/* False: the store. Repeatable: what was written is whole the next time. f->queue may be NULL. Nobody else writes meanwhile: the site is fenced. */
+/* False: the store failed. May be repeated. f->queue may be NULL. Nobody else writes meanwhile, since the site is fenced. */
 bool flow_restore(struct flow *f, const struct restorer *r, const struct restore_options *o, struct restore_report *report, struct error *err);

@@ -171,7 +171,7 @@ settle_hold(struct flow *f, const struct queue_hold *h, bool *behind, struct err
 	struct ledger_chain chain = { 0 };
 	struct flow_attempt at;
 	struct order_state st;
-	struct flow_event e = { .n = h->n, .kind = LK_ABANDONED, .reason = "the hold was approving, and its number not taken by its deadline: nothing was sent" };
+	struct flow_event e = { .n = h->n, .kind = LK_ABANDONED, .reason = "nobody took the number that this hold was granted by its deadline: nothing was sent" };
 	const struct ledger_event *there;
 	enum store_put how;
 	bool ok = store_ledger_chain(f->store, h->cid, h->order, &chain, c.deadline_boot_ms, err) && order_state(&chain, h->tid, &st, err) &&
@@ -213,7 +213,7 @@ sweep_holds(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error 
 			return false;
 		if (behind && clock_boot_ms() >= s->behind_boot_ms)
 			log_event(LOG_LEVEL_ERROR, "ledger_behind", KV_STR("tid", qa.hold.tid), KV_STR("order", qa.hold.order),
-			    KV_STR("detail", "an older copy of the database? roompayctl restore"));
+			    KV_STR("detail", "the ledger lacks events that the queue knows, so nothing is decided: was an older backup restored? Then: roompayctl restore"));
 		told = told || behind;
 	}
 	if (told && clock_boot_ms() >= s->behind_boot_ms)

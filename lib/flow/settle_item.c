@@ -161,7 +161,7 @@ abandon(struct look *l, struct error *err)
 {
 	enum store_put how;
 
-	return put(l, LK_ABANDONED, l->item->n, NULL, NULL, "its number was not taken by its deadline: nothing was sent under it", &how, err) ? AGAIN : FAILED;
+	return put(l, LK_ABANDONED, l->item->n, NULL, NULL, "nobody took this number by its deadline: nothing was sent under it", &how, err) ? AGAIN : FAILED;
 }
 
 static enum next
@@ -186,9 +186,9 @@ alert_capture(const struct look *l, enum attempt_state before)
 	struct order_state whole;
 
 	if (before == AS_DECLINED || before == AS_READY)
-		alert(l, "late_capture", "captured after it had been concluded that it was not");
+		alert(l, "late_capture", "KakaoPay took the money after this attempt had been concluded as unpaid: it is recorded as paid now. Has the customer a room? If not: payment refund");
 	if (order_state(&l->chain, NULL, &whole, NULL) && whole.captured != NULL && strcmp(whole.captured->tid, l->item->of.tid) != 0)
-		alert(l, "double_capture", "the order has another capture: refund one of them");
+		alert(l, "double_capture", "the order was captured twice, so the customer has paid twice: payment refund for one of the two");
 }
 
 /* What was found at order#n+1, and all that follows. */
@@ -315,7 +315,7 @@ refund_unbookable(struct look *l)
 	result = a->result;
 	free(a);
 	if (result == FR_REFUND_DECLINED || result == FR_IN_REVIEW)
-		alert_once(l, ONCE_NOT_REFUNDED, "KakaoPay does not give it back: an operator decides");
+		alert_once(l, ONCE_NOT_REFUNDED, "KakaoPay refused the refund, so the customer has still paid: look into its console, and refund or book by hand");
 	return result == FR_OK ? AGAIN : DONE;
 }
 
@@ -402,7 +402,7 @@ follow_paid(struct look *l, struct error *err)
 	if (l->st.state == AS_UNBOOKABLE && l->asked_queue && refunds_unbookable(l))
 		return refund_unbookable(l);
 	if (last.acknowledged && clock_now().wall_ms - last.at_ms >= NOT_REMOVED_MS)
-		alert_once(l, ONCE_NOT_REMOVED, "the reservation service took the payment 10 minutes ago and has not removed its hold");
+		alert_once(l, ONCE_NOT_REMOVED, "the reservation service took this payment 10 minutes ago and has not removed its hold: the time stays blocked. Is it in the calendar? Then: holds release");
 	return DONE;
 }
 
@@ -429,14 +429,14 @@ follow(struct look *l, struct error *err)
 static enum next
 behind(struct look *l)
 {
-	alert_once(l, ONCE_BEHIND, "order#n-1 is missing: an older copy of the database? roompayctl restore");
+	alert_once(l, ONCE_BEHIND, "the ledger lacks the event before this one, so nothing is decided: was an older backup restored? Then: roompayctl restore");
 	return DONE;
 }
 
 static enum next
 act(struct look *l, struct error *err)
 {
-	static const char silence[] = "KakaoPay has not said for six hours what became of it";
+	static const char silence[] = "no answer from KakaoPay for six hours: it is not known whether money was taken";
 	struct now now = clock_now();
 	int64_t again_ms = now.boot_ms + QUIET_MS;
 

@@ -1,5 +1,8 @@
-/* What the courier does next about one work item: pure rules, from what the ledger and the queue know, what KakaoPay said so far, and both clocks. No I/O.
- * A clock that jumps, and a courier that was restarted and remembers nothing, make it late, never early. */
+/*
+ * What the courier does next about one work item. Pure rules: what ledger and queue know, what KakaoPay said so far,
+ * and both clocks are arguments. No I/O. A clock that jumps, or a courier that was restarted and has forgotten
+ * everything, makes a decision late, never early.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -27,7 +30,7 @@ struct settle_memory {		/* of one item, between looks; zeroed when it is seen fo
 	int64_t asked;			/* inquiries so far */
 	int64_t reading_boot_ms;	/* the first reading that counts, 0: none */
 	int64_t late_looks;
-	int64_t looks;			/* that found nothing to do, in a row */
+	int64_t looks;			/* in a row, that found nothing to do */
 	bool unknown;			/* its end was not known at the last look */
 	unsigned told;			/* what the operator was told of it: bits of the settler's */
 };
@@ -40,7 +43,7 @@ struct settle_facts {
 	enum attempt_state state;	/* of the tid */
 	bool newest;			/* no later send of the tid */
 	int64_t sends_before;		/* earlier sends of the tid */
-	bool said_unknown;		/* somebody has said that the end of this send is not known */
+	bool said_unknown;		/* the ledger has `unknown` after this send */
 	bool removed;
 	bool ended;			/* SETTLE_REFUND: the refund has its end */
 	bool by_readings;		/* declined: concluded from readings */
@@ -53,15 +56,15 @@ enum settle_step {
 	SETTLE_WAIT,		/* until *again_boot_ms */
 	SETTLE_ABANDON,		/* take order#n */
 	SETTLE_MOOT,		/* nothing was sent under this item: drop it */
-	SETTLE_SUPERSEDED,	/* a later send of the tid has an item of its own, which is looked at: drop this one */
+	SETTLE_SUPERSEDED,	/* a later send of the tid has its own item: drop this one */
 	SETTLE_INQUIRE,
-	SETTLE_FOLLOW,		/* it has its end: see that everything that follows is done */
-	SETTLE_GIVE_UP,		/* silence for 6 h: review */
-	SETTLE_BEHIND,		/* the ledger lacks what stood before order#n: an older database */
+	SETTLE_FOLLOW,		/* it has an outcome: make sure that everything that follows is done */
+	SETTLE_GIVE_UP,		/* no answer for 6 h: review, and an operator decides */
+	SETTLE_BEHIND,		/* the ledger lacks order#n-1: an older backup was restored */
 };
 enum settle_step settle_plan(const struct settle_facts *f, const struct settle_memory *m, struct now now, int64_t *again_boot_ms);
 
-/* What an inquiry's verdict means now: true: write *kind. Keeps the readings in *m. */
+/* What an inquiry's verdict means now. True: write *kind to the ledger. Keeps the readings in *m. */
 bool settle_conclude(const struct settle_facts *f, struct settle_memory *m, enum flow_verdict v, struct now now, enum ledger_kind *kind);
-/* The same of a refund, whose `refunding` stands at order#n. True: *end is how it ended; "not executed" only by two equal readings. */
+/* The same for a refund whose `refunding` is at order#n. True: *end is its end. "Not executed" takes two equal readings. */
 bool settle_conclude_refund(const struct settle_facts *f, struct settle_memory *m, enum refund_reading r, struct now now, enum refund_reading *end);

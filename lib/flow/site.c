@@ -12,8 +12,8 @@ static const struct {
 	[SITE_OPEN] = { "", FR_OK },
 	[SITE_STORE_AWAY] = { "the database does not answer", FR_STORE_UNAVAILABLE },
 	[SITE_QUEUE_AWAY] = { "the queue does not answer: systemctl status roompay-queued", FR_QUEUE_UNAVAILABLE },
-	[SITE_OTHER_QUEUE] = { "the database names another queue as the site's: put its journal back, or roompayctl queue adopt", FR_NOT_READY },
-	[SITE_ADOPTING] = { "the adopted queue is being told what the ledger knows: roompay-courier does it", FR_NOT_READY },
+	[SITE_OTHER_QUEUE] = { "the database names another queue as this site's: restore that queue's journal, or roompayctl queue adopt", FR_NOT_READY },
+	[SITE_ADOPTING] = { "the adopted queue is being rebuilt from the ledger: roompay-courier does it, wait for it", FR_NOT_READY },
 	[SITE_OLD_DATABASE] = { "the database is older than the queue: roompayctl restore", FR_NOT_READY },
 };
 static_assert(sizeof(fences) / sizeof(fences[0]) == SITE__MAX, "a row for each fence");

@@ -1,4 +1,4 @@
-/* Do database and queue belong together, and does nothing stand against taking payments? One greeting for all programs. */
+/* Checks at start that the database and the queue belong together and that no fence stops payments. All programs use it. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,10 +11,10 @@
 
 enum site_fence {
 	SITE_OPEN,
-	SITE_STORE_AWAY, SITE_QUEUE_AWAY,	/* not known: one of them does not answer */
+	SITE_STORE_AWAY, SITE_QUEUE_AWAY,	/* one of them does not answer, so it is not known */
 	SITE_OTHER_QUEUE,	/* the site's claim names another queue: its journal was lost, or this is another site's */
-	SITE_ADOPTING,		/* the claim names this queue in the place of a lost one, and the courier is telling it what the ledger knows */
-	SITE_OLD_DATABASE,	/* the ledger lacks what the queue was told of: an older copy of the database was put back */
+	SITE_ADOPTING,		/* this queue replaces a lost one, and the courier still copies the ledger's knowledge to it */
+	SITE_OLD_DATABASE,	/* the ledger lacks events that the queue knows: an older backup was restored */
 	SITE__MAX
 };
 /* The reason in a sentence, with the step that lifts it: for readyz, status and the log. */
@@ -27,6 +27,9 @@ struct site {
 	struct store_claim claim;	/* where the store answered, and has one */
 };
 
-/* Greets the queue, prepares the store, claims the queue for a site that has none and admits it then, looks for the order that it was told of last, and holds the queue's
- * client to it. True: SITE_OPEN; else err says what *out->fence does not. Repeatable at any time. */
+/*
+ * Greets the queue and prepares the store. A site without a queue claims this one and admits it. Checks that the
+ * ledger has the newest order that the queue knows, and binds the queue's client to this queue. True: SITE_OPEN;
+ * otherwise *out has the fence and err the details. May be repeated at any time.
+ */
 bool site_open(struct store *s, struct queue *q, struct site *out, int64_t deadline_boot_ms, struct error *err);

@@ -23,18 +23,23 @@ struct order_state {
 };
 /* Of the whole order, or of one tid (tid != NULL). Pointers into the chain. ERR_INTERNAL where the chain makes no legal life. */
 bool order_state(const struct ledger_chain *c, const char *tid, struct order_state *out, struct error *err);
-/* May an approving of this tid be written (NULL: of one that the chain does not have)? False where another attempt of the order is open, charged, or perhaps
- * charged: the chain would make no legal life any more. */
+/*
+ * May `approving` of this tid be written (NULL: of one that the chain does not have)? Not while another attempt of the
+ * order is open, charged, or perhaps charged.
+ */
 bool order_may_begin(const struct ledger_chain *c, const char *tid);
 /*
- * A chain has an end that no caller can pass. What callers begin is limited: an approve is sent at most ORDER_SENDS_MAX times under one
- * tid, and only while the chain is shorter than ORDER_ATTEMPTS_MAX; a cancel only while it is shorter than ORDER_REFUNDS_MAX; an
- * operator's note stands below ORDER_NOTES_MAX. What ends something that was begun is always written.
+ * A chain has a bound that no caller can pass. approve is sent at most ORDER_SENDS_MAX times under one tid, and only
+ * while the chain is shorter than ORDER_ATTEMPTS_MAX. cancel is sent only while it is shorter than ORDER_REFUNDS_MAX,
+ * and notes are written up to ORDER_NOTES_MAX. What ends something that was started is always written.
  */
 enum { ORDER_SENDS_MAX = 30, ORDER_ATTEMPTS_MAX = 200, ORDER_REFUNDS_MAX = 400, ORDER_NOTES_MAX = 500 };
 /* May one more event of this kind be written? tid: of an approving; NULL: of one that the chain does not have. */
 bool order_has_room(const struct ledger_chain *c, enum ledger_kind kind, const char *tid);
 
-/* The attempt that a call under this replay key was about: the tid of the last approving with it, but for one that certainly came to nothing (token refused, not
- * executed): then the key has no part in what became of the tid later. NULL: none. */
+/*
+ * The attempt that a call with this replay key was about: the tid of the last `approving` with it. An approving that
+ * certainly came to nothing (token refused, not executed) does not count: what became of the tid later is not that
+ * call's. NULL: none.
+ */
 const char *order_tid_of_key(const struct ledger_chain *c, const char *key);

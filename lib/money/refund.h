@@ -1,4 +1,4 @@
-/* How much of a payment is given back, and what an order's chain tells of its refunds. Rules; no I/O. */
+/* How much of a payment is refunded, and what an order's chain tells about its refunds. Rules; no I/O. */
 #pragma once
 
 #include <stdbool.h>
@@ -6,7 +6,7 @@
 
 #include "money/ledger.h"
 
-/* Refunds that no caller asked for: no caller's refundId begins so. */
+/* Refunds that no caller asked for. No caller's refundId begins with @. */
 #define REFUND_OUTSIDE "@outside"		/* found at KakaoPay: made in the merchant's console, or by their customer service */
 #define REFUND_UNBOOKABLE "@unbookable"		/* on_unbookable = refund */
 
@@ -18,8 +18,9 @@ enum refund_verdict {
 	REFUND_TAX_FREE_REQUIRED,	/* a part of a payment with a tax-free amount must say its own */
 };
 /*
- * What to ask of KakaoPay: *out's total, tax_free and vat. Without an amount: all that is left. VAT by KakaoPay's rule (amount_vat), but never more than is left, nor so little
- * that what stays could not carry the rest; the last refund takes the rest.
+ * What to ask of KakaoPay: *out has total, tax_free and vat. Without an amount: all that is left. VAT follows
+ * KakaoPay's rule (amount_vat), but is never more than is left, and never so little that the remaining amount could not
+ * carry the remaining VAT. The last refund takes the rest.
  */
 enum refund_verdict refund_amounts(const struct amount *paid, const struct amount *refunded, const struct refund_asked *asked, struct amount *out);
 
@@ -28,8 +29,9 @@ const struct ledger_event *refund_find(const struct ledger_chain *c, const char 
 /* What ended it: refunded, part_refunded, refund_failed or review. NULL: nothing yet. */
 const struct ledger_event *refund_end(const struct ledger_chain *c, const struct ledger_event *begun);
 /*
- * Refunds of one tid that came to nothing are limited to REFUND_FAILURES_PER_MIN a minute: 0, or so many ms from now_ms (wall) on no cancel may
- * begin. A caller who repeats one that KakaoPay does not carry out would else write two events each time.
+ * Rate limit: at most REFUND_FAILURES_PER_MIN failed refunds of one tid a minute. 0: a cancel may start; otherwise how
+ * many ms to wait, from now_ms (wall). Without it, a caller who repeats a refund that KakaoPay does not carry out would
+ * write two events each time.
  */
 enum { REFUND_FAILURES_PER_MIN = 5 };
 int64_t refund_wait_ms(const struct ledger_chain *c, const char *tid, int64_t now_ms);

@@ -77,7 +77,7 @@ choose(struct deciding *d, enum flow_verdict v, enum ledger_kind *kind, struct e
 			    "KakaoPay says that money was taken: refund it instead (payment settle --as approved, then payment refund)");
 		if (!(proven && *kind == LK_DECLINED) && !window_is_over(d))
 			return error_set(err, ERR_CONFLICT,
-			    "KakaoPay does not say that it failed, and its window is not over: an approve may still come in");
+			    "KakaoPay does not say that it failed, and the window is still open: an approve may still be captured. Wait until it is over");
 		*kind = LK_DECLINED;
 		d->has_payment = false;
 		return true;
@@ -85,13 +85,13 @@ choose(struct deciding *d, enum flow_verdict v, enum ledger_kind *kind, struct e
 	if (d->as == OPERATE_END_APPROVED) {
 		if (!captured)
 			return error_set(err, ERR_CONFLICT,
-			    "KakaoPay does not say now that money was taken: nothing to approve");
+			    "KakaoPay does not say that money was taken: there is nothing to approve");
 		*kind = LK_APPROVED;
 		return true;
 	}
 	if (!proven || *kind == LK_REVIEW)
 		return error_set(err, ERR_CONFLICT,
-		    "an inquiry proves nothing: look into KakaoPay's console, then say --as approved or --as declined");
+		    "the inquiry proves nothing: compare with KakaoPay's console, then use --as approved or --as declined");
 	return true;
 }
 
@@ -124,7 +124,7 @@ decide(struct deciding *d, bool dry_run, struct operate_settled *out, enum store
 		    attempt_state_name(d->st.state));
 	if (d->st.state == AS_APPROVING &&
 	    d->st.approving->deadline_ms + DEADLINE_GRACE_MS > clock_wall_ms())
-		return error_set(err, ERR_CONFLICT, "its approve is under way: wait some seconds");
+		return error_set(err, ERR_CONFLICT, "an approve is under way: wait some seconds");
 	v = flow_inquire(d->f, &d->at, clock_boot_ms() + FLOW_INQUIRY_MS, &d->payment, &pa, why);
 	snprintf(out->kakaopay, sizeof(out->kakaopay), "%s",
 	    pa.message[0] != '\0' ? pa.message
@@ -152,7 +152,7 @@ operate_settle(struct flow *f, const struct flow_call *c, const char *cid, const
 	ledger_chain_clear(&d.chain);
 	return ok &&
 	    (how == STORE_OURS ||
-		error_set(err, ERR_CONFLICT, "others write to this order all the time: try again"));
+		error_set(err, ERR_CONFLICT, "other programs keep writing to this order: try again"));
 }
 
 bool
