@@ -424,7 +424,7 @@ def short_names_exist():
 
 
 def programs():
-    rules = read("Makefile.am")
+    rules = "".join(p.read_text() for p in TOP.glob("*/Makefile.inc"))
     made = re.findall(r"^(?:sbin|bin|libexec)_PROGRAMS \+= \w+/([\w.-]+)", rules, re.M)
     assert len(made) == 5
     wrong = []
