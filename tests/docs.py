@@ -106,6 +106,17 @@ def named_files_exist():
     return wrong
 
 
+def identifiers_are_the_codes():
+    """A NAME_LIKE_THIS that a page says stands in the tree, too."""
+    folders = ("lib", "fcgi", "queued", "courier", "ctl", "sim", "tests", "dev")
+    kinds = (".c", ".h", ".py", ".sh", ".mjs", "")
+    code = "".join(p.read_text(errors="replace") for d in folders for p in (TOP / d).rglob("*")
+                   if p.is_file() and p.suffix in kinds and p.stat().st_size < 400000)
+    return [f"{name(page)}: {word}" for page in PAGES
+            for word in sorted(set(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b",
+                                              page.read_text()))) if word not in code]
+
+
 def named_tests_exist():
     """`tests/...::name`: the file has a function of that name."""
     wrong, n = [], 0
@@ -388,11 +399,15 @@ def faults_of_the_simulator():
 
 
 def answers_of_kakaopay():
-    """Every code of the table in the code stands in the table of the page."""
-    of_code = set(re.findall(r"^\t\{ (-\d+),", read("lib/provider/kakaopay/outcome.c"), re.M))
-    assert len(of_code) > 20
-    rows = table(read("doc/kakaopay.md"), "code", "meaning", "ready", "approve")
-    return sorted(of_code ^ {c for r in rows for c in re.findall(r"-\d+", r[0])}, key=int)
+    """Each code of KakaoPay's means to each call what the table in the code says."""
+    short = {"NE": "NE", "TR": "token", "DE": "D", "WO": "window", "IQ": "inquire", "UN": "unknown"}
+    path = name(next((TOP / "lib").rglob("outcome.c")))
+    rows = re.findall(r"^\t\{ (-\d+), +\{ (\w+), (\w+), (\w+), (\w+) \}", read(path), re.M)
+    assert len(rows) > 40
+    of_code = {code: [short[o] for o in outcomes] for code, *outcomes in rows}
+    of_page = {code: row[2:] for row in table(read("doc/kakaopay.md"), "code", "meaning", "ready")
+               for code in re.findall(r"-\d+", row[0])}
+    return differences(of_code, of_page)
 
 
 def layers():
@@ -438,7 +453,7 @@ def programs():
 
 CHECKS = [links_lead_somewhere, the_table_of_contents_is_complete,
           the_documents_are_installed, lines_are_short,
-          named_files_exist, named_tests_exist, twins_say_the_same,
+          named_files_exist, identifiers_are_the_codes, named_tests_exist, twins_say_the_same,
           snippets_are_parts_of_the_example,
           routes_of_the_reference, routes_of_the_manual, routes_of_openapi, words_of_openapi,
           problems, shown_words_are_the_programs,
