@@ -10,9 +10,9 @@
 #include "queued/say.h"
 
 enum {
-	PATIENCE_MS = 1500,		/* a client takes a silent daemon for dead after 2 s */
-	EXPIRE_AGAIN_MS = 1000,		/* after a commit that failed */
-	WORKS_MAX = 64,			/* of one peer, so that it cannot fill the memory */
+	PATIENCE_MS = 1500,	/* a client takes a silent daemon for dead after 2 s */
+	EXPIRE_AGAIN_MS = 1000, /* after a commit that failed */
+	WORKS_MAX = 64,		/* of one peer, so that it cannot fill the memory */
 };
 
 void
@@ -150,7 +150,7 @@ must_be_current(const struct verb *v, enum hold_answer_code code)
 	case HA_STALE_TOKEN:
 		return true;
 	case HA_REPLAY:
-		return !v->waits;	/* final for a removal, but not for a ready hold */
+		return !v->waits; /* final for a removal, but not for a ready hold */
 	default:
 		return v->current;
 	}
@@ -193,7 +193,7 @@ batch_run(struct commands *c, const struct request *rq, struct now now)
 	else if (w == NULL)
 		say_message(c, rq->peer, rq->m->tag, "unavailable", "too many requests wait");
 	else if (rq->peer->n_works > 0)
-		postpone(c, w);		/* requests of one connection are carried out in order */
+		postpone(c, w); /* requests of one connection are carried out in order */
 	else
 		decide(c, w, now);
 }

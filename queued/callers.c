@@ -7,7 +7,7 @@
 
 #include "queued/say.h"
 
-enum { WAITERS_MAX = 10000 };	/* with watchers; far above what max_calls lets through */
+enum { WAITERS_MAX = 10000 }; /* with watchers; far above what max_calls lets through */
 
 /* ---- calls */
 
@@ -51,7 +51,7 @@ callers_begin_call(struct commands *c, enum verb_call kind, uint64_t id, struct 
 	struct call *call = find_call(c, kind, id);
 
 	if (call == NULL && (call = calloc(1, sizeof(*call))) == NULL)
-		return;		/* one call is not counted: the limits are no promise */
+		return; /* one call is not counted: the limits are no promise */
 	if (call->peer == NULL) {
 		TAILQ_INSERT_TAIL(&c->calls, call, all);
 		c->load.calls++;

@@ -16,9 +16,9 @@
 #include "queued/state.h"
 
 enum {
-	WAIT_MAX_MS = 10 * 60 * 1000,	/* a deadline further away is a mistake */
-	FULL_AGAIN_MS = 1000,		/* when to expire holds again, after the log was full */
-	STEPS_MAX = 16,			/* of batches in one turn, so that sockets get their turn */
+	WAIT_MAX_MS = 10 * 60 * 1000, /* a deadline further away is a mistake */
+	FULL_AGAIN_MS = 1000,	      /* when to expire holds again, after the log was full */
+	STEPS_MAX = 16,		      /* of batches in one turn, so that sockets get their turn */
 };
 
 struct commands *
@@ -182,8 +182,8 @@ ask_again(struct commands *c, struct waiter *w, struct now now)
 {
 	struct proto_message m;
 	struct request rq = { .peer = w->peer, .verb = w->verb, .m = &m, .again = true };
-	bool whole = !w->line.bad &&
-	    proto_parse(w->line.data, w->line.len - 1, &m, NULL) == PROTO_OK;
+	bool whole =
+	    !w->line.bad && proto_parse(w->line.data, w->line.len - 1, &m, NULL) == PROTO_OK;
 
 	if (!whole || w->kind == CALL_APPROVE)
 		say_message(c, w->peer, w->tag,

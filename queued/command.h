@@ -34,8 +34,8 @@ bool command_line(struct commands *c, struct peer *p, char *line, size_t len, st
 /* Expires holds, answers those who have waited long enough, and commits. Then the answers of every
  * peer may leave. *next_boot_ms: when to call again at the latest; INT64_MAX: no need.
  * False: what was decided may not be kept. Let no answer out, and end the program. */
-bool command_end_turn(struct commands *c, struct now now, int64_t *next_boot_ms,
-    struct error *err) __attribute__((warn_unused_result));
+bool command_end_turn(struct commands *c, struct now now, int64_t *next_boot_ms, struct error *err)
+    __attribute__((warn_unused_result));
 /* Takes one peer out of those that have news; NULL: no more. */
 struct peer *command_next_news(struct commands *c);
 /* Adds a peer whose client reads again and still has answers in `out`. */

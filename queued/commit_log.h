@@ -44,6 +44,7 @@ enum commit_result { COMMIT_DONE, COMMIT_PENDING, COMMIT_LOST, COMMIT_FAILED, CO
 /* Takes a record that another daemon has committed. False: it does not fit the table (broken). */
 typedef bool commit_follow(void *ctx, const void *record, size_t len, struct error *err);
 
+/* clang-format off */
 struct commit_log {
 	bool may_lose;
 
@@ -75,10 +76,11 @@ struct commit_log {
 	bool (*tend)(struct commit_log *l, struct now now, int64_t *next_boot_ms,
 	    struct error *err);
 
-	const char *(*queue_id)(const struct commit_log *l);	/* 32 hex digits */
+	const char *(*queue_id)(const struct commit_log *l); /* 32 hex digits */
 	/* Why nothing new is granted, as hello says it: "no-room"; "": everything is. */
 	const char *(*fence)(const struct commit_log *l);
 	/* Appends its counts for stats: ",name:number". */
 	void (*add_counts)(const struct commit_log *l, struct buf *counts);
-	void (*close)(struct commit_log **l);	/* what was not committed is lost */
+	void (*close)(struct commit_log **l); /* what was not committed is lost */
 };
+/* clang-format on */

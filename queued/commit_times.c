@@ -4,9 +4,11 @@
 
 #include <stddef.h>
 
+/* clang-format off */
 static const int64_t bounds_us[COMMIT_BOUNDS] = {
 	500, 1000, 2000, 5000, 10000, 25000, 50000, 100000, 1000000,
 };
+/* clang-format on */
 
 void
 commit_times_add(struct commit_times *t, int64_t us)

@@ -8,7 +8,7 @@
 enum { COMMIT_BOUNDS = 9 };
 
 struct commit_times {
-	int64_t n[COMMIT_BOUNDS + 1];	/* the last: longer than every bound */
+	int64_t n[COMMIT_BOUNDS + 1]; /* the last: longer than every bound */
 	int64_t total_us;
 };
 

@@ -15,19 +15,19 @@
 #include "queue/disk/journal.h"
 
 enum {
-	SPARE_AGAIN_MS = 1000,		/* after the disk was full */
-	SNAPSHOT_AGAIN_MS = 60000,	/* after one that failed */
-	OUTCOME_ROOM = 1024 * 1024,	/* bytes of the last segment, kept for outcomes */
+	SPARE_AGAIN_MS = 1000,	    /* after the disk was full */
+	SNAPSHOT_AGAIN_MS = 60000,  /* after one that failed */
+	OUTCOME_ROOM = 1024 * 1024, /* bytes of the last segment, kept for outcomes */
 };
 
 struct disk_log {
-	struct commit_log log;		/* first: a disk_log is a commit_log */
+	struct commit_log log; /* first: a disk_log is a commit_log */
 	struct journal *journal;
 	struct hold_table *table;
 	struct order_log *orders;
 	int64_t next_spare_boot_ms, next_snapshot_boot_ms;
-	bool is_full;			/* the log has said that the disk is full */
-	pid_t snapshot_pid;		/* 0: none is being made */
+	bool is_full;	    /* the log has said that the disk is full */
+	pid_t snapshot_pid; /* 0: none is being made */
 };
 
 static struct disk_log *
@@ -143,7 +143,7 @@ start_snapshot(struct disk_log *d, struct now now, struct error *err)
 	d->next_snapshot_boot_ms = now.boot_ms + SNAPSHOT_AGAIN_MS;
 	if (!journal_snapshot_begin(d->journal, now, err))
 		return false;
-	sigfillset(&all);	/* the child must not write into the loop's signal pipe */
+	sigfillset(&all); /* the child must not write into the loop's signal pipe */
 	sigprocmask(SIG_SETMASK, &all, &old);
 	d->snapshot_pid = fork();
 	if (d->snapshot_pid == 0)
@@ -169,7 +169,7 @@ end_snapshot(struct disk_log *d)
 	d->snapshot_pid = 0;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		journal_snapshot_abandon(d->journal);
-		return;		/* the child has logged why */
+		return; /* the child has logged why */
 	}
 	if (!journal_snapshot_finish(d->journal, &err)) {
 		log_failure(err.msg);
@@ -236,8 +236,9 @@ log_replay(const struct journal *j, const struct journal_report *r, int64_t took
 		    KV_STR("todo", "nothing; the file may be removed"));
 	if (r->is_new)
 		log_event(LOG_LEVEL_WARN, "journal_new", KV_STR("queue", journal_queue_id(j)),
-		    KV_STR("meaning", "[queue] dir was empty; nothing is granted before the site's "
-		    "other programs admit this queue"),
+		    KV_STR("meaning",
+			"[queue] dir was empty; nothing is granted before the site's "
+			"other programs admit this queue"),
 		    KV_STR("todo", "a new site: nothing; a lost journal: roompayctl queue adopt"));
 	else
 		log_event(LOG_LEVEL_INFO, "journal_read", KV_STR("queue", journal_queue_id(j)),
@@ -251,9 +252,10 @@ static bool
 rebase(struct disk_log *d, bool same_boot, struct now now, struct error *err)
 {
 	hold_table_rebase(d->table, same_boot, now);
-	return same_boot || (journal_snapshot_begin(d->journal, now, err) &&
-	    journal_snapshot_write(d->journal, snapshot_source, d->table, err) &&
-	    journal_snapshot_finish(d->journal, err));
+	return same_boot ||
+	    (journal_snapshot_begin(d->journal, now, err) &&
+		journal_snapshot_write(d->journal, snapshot_source, d->table, err) &&
+		journal_snapshot_finish(d->journal, err));
 }
 
 /* A new journal cannot tell whether the site had another queue before. */
@@ -273,8 +275,11 @@ close_table(struct disk_log *d, struct now now, struct error *err)
 static bool
 open_journal(struct disk_log *d, const char *dir, int64_t quiet_ms, struct error *err)
 {
-	struct journal_options options = { .io = &disk_system_io, .boot_id = clock_boot_id(),
-	    .now = clock_now() };
+	struct journal_options options = {
+		.io = &disk_system_io,
+		.boot_id = clock_boot_id(),
+		.now = clock_now(),
+	};
 	struct journal_report report;
 
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
@@ -285,7 +290,7 @@ open_journal(struct disk_log *d, const char *dir, int64_t quiet_ms, struct error
 	hold_table_stay_quiet(d->table, options.now.boot_ms + quiet_ms);
 	if (report.is_new && !close_table(d, options.now, err))
 		return false;
-	journal_make_spare(d->journal, NULL);	/* if it fails, tend logs it and tries again */
+	journal_make_spare(d->journal, NULL); /* if it fails, tend logs it and tries again */
 	return report.is_new || rebase(d, report.same_boot, clock_now(), err);
 }
 
@@ -297,7 +302,7 @@ close_log(struct commit_log **l)
 	if (d == NULL)
 		return;
 	if (d->snapshot_pid > 0) {
-		kill(d->snapshot_pid, SIGKILL);	/* the next start removes its unfinished file */
+		kill(d->snapshot_pid, SIGKILL); /* the next start removes its unfinished file */
 		waitpid(d->snapshot_pid, NULL, 0);
 	}
 	journal_close(&d->journal);

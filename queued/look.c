@@ -74,8 +74,11 @@ watch(struct commands *c, const struct request *rq)
 void
 look(struct commands *c, const struct request *rq)
 {
-	static void (*const looks[VERB__MAX])(struct commands *c, const struct request *rq) = {
-		[VERB_HELLO] = hello, [VERB_LIST] = list, [VERB_STATS] = stats, [VERB_POKE] = poke,
+	static void (*const looks[VERB__MAX])(struct commands * c, const struct request *rq) = {
+		[VERB_HELLO] = hello,
+		[VERB_LIST] = list,
+		[VERB_STATS] = stats,
+		[VERB_POKE] = poke,
 		[VERB_WATCH] = watch,
 	};
 

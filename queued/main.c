@@ -23,7 +23,7 @@ enum exit_code { EXIT_OK = 0, EXIT_USAGE = 1, EXIT_IN_USE = 2, EXIT_JOURNAL = 3,
 
 enum {
 	MINUTE_MS = 60 * 1000,
-	WINDOW_MS = 15 * MINUTE_MS,		/* KakaoPay lets a tid live so long */
+	WINDOW_MS = 15 * MINUTE_MS, /* KakaoPay lets a tid live so long */
 	REMOVED_ANSWER_MS = 10 * MINUTE_MS,
 	GONE_MEMORY_MS = 24 * 60 * MINUTE_MS,
 };
@@ -38,7 +38,8 @@ static void
 usage(FILE *out)
 {
 	fputs("usage: roompay-queued [-c FILE] [--check] [--foreground]\n"
-	    "       roompay-queued --version | --help\n", out);
+	      "       roompay-queued --version | --help\n",
+	    out);
 }
 
 /* False: nothing more to do; *code says how to exit. */
@@ -48,7 +49,7 @@ read_arguments(int argc, char **argv, struct arguments *a, enum exit_code *code)
 	static const struct option options[] = {
 		{ "config", required_argument, NULL, 'c' },
 		{ "check", no_argument, NULL, 'n' },
-		{ "foreground", no_argument, NULL, 'f' },	/* it always does */
+		{ "foreground", no_argument, NULL, 'f' }, /* it always does */
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
@@ -95,7 +96,7 @@ static const struct ending cannot_use_journal = {
 	.event = "cannot_use_journal",
 	.meaning = "no queue: nobody can open or confirm a payment; no payment is lost",
 	.todo = "roompayctl journal check names the damage; put no older copy back; if the journal "
-	    "cannot be read any more, see the operations guide, section 5",
+		"cannot be read any more, see the operations guide, section 5",
 };
 static const struct ending stopped_without_answering = {
 	.event = "stopped_without_answering",
@@ -145,8 +146,8 @@ static bool
 open_orders(const struct conf *conf, const struct hold_table *table, struct order_log **orders,
     struct error *err)
 {
-	*orders = order_log_open(conf->queue_dir, &disk_system_io, order_memory_ms, clock_now(),
-	    err);
+	*orders =
+	    order_log_open(conf->queue_dir, &disk_system_io, order_memory_ms, clock_now(), err);
 	return *orders != NULL && hold_table_each(table, NULL, note_again, *orders);
 }
 
@@ -155,7 +156,10 @@ serve(const struct conf *conf, struct hold_table *table, struct commit_log *log,
     struct order_log *orders)
 {
 	struct server_options options = {
-		.uids = conf->queue_uids, .n_uids = conf->n_queue_uids, .table = table, .log = log,
+		.uids = conf->queue_uids,
+		.n_uids = conf->n_queue_uids,
+		.table = table,
+		.log = log,
 		.orders = orders,
 		.limits = { .max_ready = conf->max_calls_ready, .max_all = conf->max_calls },
 	};

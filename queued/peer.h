@@ -7,12 +7,12 @@
 
 #include "base/buf.h"
 
-enum { PEER_OUT_MAX = 1024 * 1024 };	/* a peer with more unread answers than this is cut off */
+enum { PEER_OUT_MAX = 1024 * 1024 }; /* a peer with more unread answers than this is cut off */
 
 struct peer {
-	struct buf out;			/* answers; they leave after command_end_turn */
-	int64_t n_works;		/* its requests that wait for a commit */
-	bool has_news;			/* it is in the list of those whose `out` has grown */
+	struct buf out;	 /* answers; they leave after command_end_turn */
+	int64_t n_works; /* its requests that wait for a commit */
+	bool has_news;	 /* it is in the list of those whose `out` has grown */
 	TAILQ_ENTRY(peer) news;
 };
 

@@ -58,10 +58,14 @@ static bool
 view_of_told(const struct proto_message *m, struct hold_view *v)
 {
 	*v = (struct hold_view){
-		.cid = proto_text(m, ARG_CID), .order = proto_text(m, ARG_ORDER),
-		.user = proto_text(m, ARG_USER), .room = proto_text(m, ARG_ROOM),
-		.tid = proto_text(m, ARG_TID), .attempt = proto_text(m, ARG_ATTEMPT),
-		.token = (uint64_t)proto_num(m, ARG_TOKEN), .n = proto_num(m, ARG_N),
+		.cid = proto_text(m, ARG_CID),
+		.order = proto_text(m, ARG_ORDER),
+		.user = proto_text(m, ARG_USER),
+		.room = proto_text(m, ARG_ROOM),
+		.tid = proto_text(m, ARG_TID),
+		.attempt = proto_text(m, ARG_ATTEMPT),
+		.token = (uint64_t)proto_num(m, ARG_TOKEN),
+		.n = proto_num(m, ARG_N),
 		.last_n = proto_num(m, ARG_LAST_N),
 	};
 	return v->tid[0] != '\0' && hold_state_parse(proto_text(m, ARG_STATE), &v->state);

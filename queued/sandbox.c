@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+/* clang-format off */
 static const int allowed[] = {
 	/* the files of the journal and of the log of orders */
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(readv), SCMP_SYS(writev), SCMP_SYS(pread64),
@@ -42,6 +43,7 @@ static const int allowed[] = {
 	SCMP_SYS(setpriority), SCMP_SYS(getpriority), SCMP_SYS(ioprio_set), SCMP_SYS(sysinfo),
 	SCMP_SYS(uname), SCMP_SYS(prctl), SCMP_SYS(arch_prctl),
 };
+/* clang-format on */
 
 #ifdef __SANITIZE_ADDRESS__
 /* The leak sanitizer traces its own process, which this filter would forbid. */
@@ -57,7 +59,7 @@ sandbox_enter(struct error *err)
 	int rc = filter == NULL ? -ENOMEM : 0;
 
 	for (size_t i = 0; rc == 0 && i < sizeof(allowed) / sizeof(allowed[0]); i++)
-		if (allowed[i] != __NR_SCMP_ERROR)	/* else this machine lacks it */
+		if (allowed[i] != __NR_SCMP_ERROR) /* else this machine lacks it */
 			rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
 	if (rc == 0)
 		rc = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,

@@ -21,21 +21,21 @@
 
 enum {
 	CONNECTIONS_MAX = 8192,
-	FDS_RESERVED = 32,	/* for the journal, the loop, the log */
-	ACCEPT_MAX = 1024,	/* in one turn */
-	READ_CHUNK = 65536,	/* from one connection in one turn, so that nobody fills a turn */
-	OUT_ENOUGH = 65536,	/* bytes of unread answers: then no more requests are read */
-	STALL_MS = 10000,	/* then a client that reads no answers is cut off */
+	FDS_RESERVED = 32,  /* for the journal, the loop, the log */
+	ACCEPT_MAX = 1024,  /* in one turn */
+	READ_CHUNK = 65536, /* from one connection in one turn, so that nobody fills a turn */
+	OUT_ENOUGH = 65536, /* bytes of unread answers: then no more requests are read */
+	STALL_MS = 10000,   /* then a client that reads no answers is cut off */
 };
 
 struct conn {
-	struct peer peer;	/* first: a connection is a peer */
+	struct peer peer; /* first: a connection is a peer */
 	struct server *server;
 	uv_poll_t poll;
 	int fd;
-	int events;		/* that uv_poll waits for */
+	int events; /* that uv_poll waits for */
 	struct buf in;
-	int64_t stalled_since_boot_ms;	/* 0: it reads its answers */
+	int64_t stalled_since_boot_ms; /* 0: it reads its answers */
 	bool closed;
 	TAILQ_ENTRY(conn) all;
 };
@@ -53,10 +53,10 @@ struct server {
 	uv_idle_t more;
 	uv_signal_t term, interrupt, child;
 	int timer_fd;
-	int64_t timer_boot_ms;	/* when it fires; INT64_MAX: off */
+	int64_t timer_boot_ms; /* when it fires; INT64_MAX: off */
 	struct conns conns;
 	int64_t n_conns, max_conns, n_stalled;
-	bool full;		/* the log has said so */
+	bool full; /* the log has said so */
 	bool failed;
 	struct error why;
 };
@@ -137,7 +137,7 @@ take_lines(struct conn *c)
 	}
 	buf_drop_front(&c->in, pos);
 	if (c->in.len == 0 && c->in.cap > READ_CHUNK)
-		buf_clear(&c->in);	/* an idle connection keeps no buffer */
+		buf_clear(&c->in); /* an idle connection keeps no buffer */
 }
 
 static bool
@@ -199,7 +199,7 @@ flush(struct conn *c, int64_t now_boot_ms)
 		buf_drop_front(out, sent);
 	if (out->len == 0 && out->cap > READ_CHUNK)
 		buf_clear(out);
-	more = has_line(c);	/* take_lines stopped there: carry them out before reading more */
+	more = has_line(c); /* take_lines stopped there: carry them out before reading more */
 	if (more && out->len < OUT_ENOUGH)
 		uv_idle_start(&c->server->more, on_more);
 	poll_for(c,
@@ -384,7 +384,7 @@ on_tick(uv_poll_t *h, int status, int events)
 	uint64_t times;
 	ssize_t n = read(s->timer_fd, &times, sizeof(times));
 
-	(void)n;	/* the end of this turn looks what is due */
+	(void)n; /* the end of this turn looks what is due */
 	(void)status;
 	(void)events;
 	s->timer_boot_ms = INT64_MAX;
@@ -443,8 +443,9 @@ room_for_connections(void)
 	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
 		return 1024 - FDS_RESERVED;
 	if (r.rlim_cur < r.rlim_max && r.rlim_cur < CONNECTIONS_MAX + FDS_RESERVED) {
-		r.rlim_cur = r.rlim_max < CONNECTIONS_MAX + FDS_RESERVED ? r.rlim_max :
-		    CONNECTIONS_MAX + FDS_RESERVED;
+		r.rlim_cur = r.rlim_max < CONNECTIONS_MAX + FDS_RESERVED
+		    ? r.rlim_max
+		    : CONNECTIONS_MAX + FDS_RESERVED;
 		setrlimit(RLIMIT_NOFILE, &r);
 		getrlimit(RLIMIT_NOFILE, &r);
 	}
@@ -512,8 +513,12 @@ finish(struct server *s)
 bool
 server_run(const struct server_options *o, struct listener *l, struct error *err)
 {
-	struct server s = { .options = o, .listener = l, .timer_boot_ms = INT64_MAX,
-	    .max_conns = room_for_connections() };
+	struct server s = {
+		.options = o,
+		.listener = l,
+		.timer_boot_ms = INT64_MAX,
+		.max_conns = room_for_connections(),
+	};
 
 	TAILQ_INIT(&s.conns);
 	s.commands = commands_new(o->table, o->log, o->orders, &o->limits);
@@ -528,7 +533,7 @@ server_run(const struct server_options *o, struct listener *l, struct error *err
 		return false;
 	}
 	if (start(&s)) {
-		set_timer(&s, clock_boot_ms());	/* a turn at once: something may be due already */
+		set_timer(&s, clock_boot_ms()); /* a turn at once: something may be due already */
 		uv_run(&s.loop, UV_RUN_DEFAULT);
 	} else {
 		s.failed = true;

@@ -12,7 +12,7 @@
 #include "queued/listener.h"
 
 struct server_options {
-	const uint32_t *uids;		/* who may connect; none: the daemon's own user and root */
+	const uint32_t *uids; /* who may connect; none: the daemon's own user and root */
 	size_t n_uids;
 	struct hold_table *table;
 	struct commit_log *log;
@@ -22,5 +22,5 @@ struct server_options {
 
 /* Serves until SIGTERM or SIGINT, which the caller has blocked: true. Or until the log is broken:
  * false, and no answer has left that is not kept. */
-bool server_run(const struct server_options *o, struct listener *l,
-    struct error *err) __attribute__((warn_unused_result));
+bool server_run(const struct server_options *o, struct listener *l, struct error *err)
+    __attribute__((warn_unused_result));

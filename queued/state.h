@@ -18,9 +18,9 @@
 #include "queued/commit_times.h"
 #include "queued/peer.h"
 
-enum { RETRY_MS = 1000 };	/* when to come again where no rule knows better */
+enum { RETRY_MS = 1000 }; /* when to come again where no rule knows better */
 
-struct call {			/* to KakaoPay, under way: of a granted hold or approve */
+struct call { /* to KakaoPay, under way: of a granted hold or approve */
 	enum verb_call kind;
 	uint64_t id;
 	struct peer *peer;
@@ -28,33 +28,33 @@ struct call {			/* to KakaoPay, under way: of a granted hold or approve */
 };
 
 struct waiter {
-	enum verb_id verb;	/* hold, approve, watch */
-	enum verb_call kind;	/* of the call that it waits for; watch: none */
-	uint64_t id;		/* of the hold; watch: 0 */
+	enum verb_id verb;   /* hold, approve, watch */
+	enum verb_call kind; /* of the call that it waits for; watch: none */
+	uint64_t id;	     /* of the hold; watch: 0 */
 	struct peer *peer;
 	char tag[PROTO_TAG_CAP];
 	int64_t deadline_boot_ms;
-	struct buf line;	/* the request, to decide it again */
+	struct buf line; /* the request, to decide it again */
 	bool woken;
 	TAILQ_ENTRY(waiter) all;
 };
 
 /* A request on its way through the rules. */
 struct request {
-	struct peer *peer;	/* NULL: its client is gone or has given up */
+	struct peer *peer; /* NULL: its client is gone or has given up */
 	enum verb_id verb;
 	const struct proto_message *m;
-	bool again;		/* its client has been told to wait */
+	bool again; /* its client has been told to wait */
 };
 
 /* A request that is not committed yet, on a log that may lose. */
 struct work {
 	struct request rq;
 	struct proto_message m;
-	struct buf line;	/* texts of m point into it */
+	struct buf line; /* texts of m point into it */
 	struct hold_answer answer;
-	struct buf said;	/* the answer's line, from when it was decided */
-	int64_t give_up_boot_ms;	/* then its client is told `unavailable` */
+	struct buf said;	 /* the answer's line, from when it was decided */
+	int64_t give_up_boot_ms; /* then its client is told `unavailable` */
 	TAILQ_ENTRY(work) next;
 };
 
@@ -63,32 +63,32 @@ TAILQ_HEAD(waiters, waiter);
 TAILQ_HEAD(works, work);
 
 struct batch {
-	struct works works;	/* decided, in the order in which they were staged */
-	struct works backlog;	/* to be decided when the batch is over */
-	bool pending;		/* committed, but poll has not said yet what became of it */
-	struct buf expired;	/* a staged record of hold_table_expire; empty: there is none */
-	int64_t next_expire_boot_ms;	/* not before, after a commit that failed */
+	struct works works;   /* decided, in the order in which they were staged */
+	struct works backlog; /* to be decided when the batch is over */
+	bool pending;	      /* committed, but poll has not said yet what became of it */
+	struct buf expired;   /* a staged record of hold_table_expire; empty: there is none */
+	int64_t next_expire_boot_ms; /* not before, after a commit that failed */
 	uint64_t n_records;
-	int64_t n_calls;	/* that its grants will begin */
+	int64_t n_calls; /* that its grants will begin */
 	struct hold_touch touched;
-	int64_t began_us;	/* of the commit */
-	bool followed;		/* this step has applied records of others */
+	int64_t began_us; /* of the commit */
+	bool followed;	  /* this step has applied records of others */
 };
 
 struct commands {
 	struct hold_table *table;
 	struct commit_log *log;
 	struct order_log *orders;
-	struct hold_load load;	/* always up to date */
+	struct hold_load load; /* always up to date */
 	int64_t n_watchers, n_connections, pokes;
 	struct calls calls;
 	struct waiters waiters;
 	struct news news;
-	struct batch batch;	/* on a log that may lose; else always empty */
-	bool staged;		/* on a log with one writer: a commit is due */
+	struct batch batch; /* on a log that may lose; else always empty */
+	bool staged;	    /* on a log with one writer: a commit is due */
 	int64_t began_boot_ms;
 	struct commit_times times;
-	struct buf scratch;	/* the line of an answer that needs no batch */
+	struct buf scratch; /* the line of an answer that needs no batch */
 	bool failed;
 	struct error why;
 };

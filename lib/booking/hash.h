@@ -17,7 +17,7 @@ struct hash_node {
 struct hash {
 	struct hash_node **bucket;
 	size_t n;
-	size_t cap;	/* buckets: 0 or a power of two */
+	size_t cap; /* buckets: 0 or a power of two */
 };
 
 /* src: Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012, section 2 */
@@ -25,7 +25,7 @@ uint64_t hash_bytes(const uint8_t key[HASH_KEY_LEN], const void *data, size_t le
 
 /* False: no memory, nothing added. */
 bool hash_add(struct hash *h, struct hash_node *node, uint64_t hash);
-void hash_remove(struct hash *h, struct hash_node *node);	/* node must be in it */
+void hash_remove(struct hash *h, struct hash_node *node); /* node must be in it */
 /* All nodes with this hash, one after another; NULL after the last. */
 struct hash_node *hash_first(const struct hash *h, uint64_t hash);
 struct hash_node *hash_next(const struct hash_node *node);

@@ -121,7 +121,11 @@ heap_each_due(const struct heap *h, int64_t now_ms, bool (*each)(void *ctx, stru
     void *ctx)
 {
 	struct walk w = {
-		.h = h, .now_ms = now_ms, .next_ms = INT64_MAX, .each = each, .ctx = ctx,
+		.h = h,
+		.now_ms = now_ms,
+		.next_ms = INT64_MAX,
+		.each = each,
+		.ctx = ctx,
 	};
 
 	walk_from(&w, 1);

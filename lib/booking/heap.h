@@ -8,17 +8,17 @@
 
 struct timer {
 	int64_t due_ms;
-	size_t pos;	/* in the heap, from 1; 0: not in it */
+	size_t pos; /* in the heap, from 1; 0: not in it */
 };
 
 struct heap {
-	struct timer **at;	/* at[1..n] */
+	struct timer **at; /* at[1..n] */
 	size_t n, cap;
 };
 
 /* Adds the timer or moves it. INT64_MAX removes it. False: no memory, and the timer is not in. */
 bool heap_set(struct heap *h, struct timer *timer, int64_t due_ms);
-int64_t heap_next(const struct heap *h);	/* INT64_MAX: empty */
+int64_t heap_next(const struct heap *h); /* INT64_MAX: empty */
 /*
  * Visits every timer that is due at `now_ms`, a parent before its children, in O(number of those).
  * Changes nothing. `each` ends the visit by false.
@@ -26,5 +26,5 @@ int64_t heap_next(const struct heap *h);	/* INT64_MAX: empty */
  */
 int64_t heap_each_due(const struct heap *h, int64_t now_ms,
     bool (*each)(void *ctx, struct timer *timer), void *ctx);
-void heap_shift(struct heap *h, int64_t by_ms);	/* moves every deadline alike */
+void heap_shift(struct heap *h, int64_t by_ms); /* moves every deadline alike */
 void heap_clear(struct heap *h);

@@ -10,7 +10,7 @@
 enum hold_state {
 	HOLD_HELD,	/* the ready call is under way */
 	HOLD_READY,	/* KakaoPay knows it, the user may pay */
-	HOLD_APPROVING,	/* an approve is under way: a charge may exist */
+	HOLD_APPROVING, /* an approve is under way: a charge may exist */
 	HOLD_UNKNOWN,	/* the approve was sent, its outcome is not known */
 	HOLD_REVIEW,	/* an operator decides */
 	HOLD_APPROVED,	/* paid; guards its time until removed */
@@ -19,10 +19,11 @@ enum hold_state {
 	/* May be taken again within KakaoPay's window, as long as nobody else was granted its
 	 * time. */
 	HOLD_EXPIRED,
-	HOLD_FENCED,	/* can never be approved */
+	HOLD_FENCED, /* can never be approved */
 	HOLD__MAX
 };
 
+/* clang-format off */
 enum hold_event {
 	HOLD_EV_READY, HOLD_EV_FAIL, HOLD_EV_APPROVE, HOLD_EV_APPROVED, HOLD_EV_DECLINED,
 	HOLD_EV_UNKNOWN, HOLD_EV_REVIEW,
@@ -31,8 +32,9 @@ enum hold_event {
 	HOLD_EV_EXPIRE, HOLD_EV_FENCE, HOLD_EV_REMOVE,
 	HOLD_EV__MAX
 };
+/* clang-format on */
 
-const char *hold_state_name(enum hold_state s);			/* "held", "ready", ... */
+const char *hold_state_name(enum hold_state s); /* "held", "ready", ... */
 bool hold_state_parse(const char *name, enum hold_state *out);
 /* Looks the step up in the table of legal ones. err: ERR_CONFLICT: there is no such step. */
 bool hold_step(enum hold_state from, enum hold_event ev, enum hold_state *to, struct error *err);

@@ -133,11 +133,20 @@ static void
 describe_hold(const struct hold *h, struct change *c)
 {
 	*c = (struct change){
-		.kind = CHANGE_HOLD, .id = h->id, .seq = h->seq, .cid = order_cid(h->order),
-		.order = order_name(h->order), .user = h->place->user->name,
-		.room = h->place->room->name, .fingerprint = h->fingerprint, .attempt = h->attempt,
-		.tid = h->tid[0] == '\0' ? NULL : h->tid, .answer = h->answer, .key = h->key,
-		.life = h->life, .tries = h->tries,
+		.kind = CHANGE_HOLD,
+		.id = h->id,
+		.seq = h->seq,
+		.cid = order_cid(h->order),
+		.order = order_name(h->order),
+		.user = h->place->user->name,
+		.room = h->place->room->name,
+		.fingerprint = h->fingerprint,
+		.attempt = h->attempt,
+		.tid = h->tid[0] == '\0' ? NULL : h->tid,
+		.answer = h->answer,
+		.key = h->key,
+		.life = h->life,
+		.tries = h->tries,
 	};
 	hold_get_set(h, &c->set);
 }
@@ -150,8 +159,12 @@ hold_table_snapshot(const struct hold_table *t,
 
 	for (const struct order *o = t->remembered; o != NULL; o = o->following) {
 		c = (struct change){
-			.kind = CHANGE_ORDER, .cid = order_cid(o), .order = order_name(o),
-			.last_n = o->last_n, .paid = o->paid, .until_ms = o->timer.due_ms,
+			.kind = CHANGE_ORDER,
+			.cid = order_cid(o),
+			.order = order_name(o),
+			.last_n = o->last_n,
+			.paid = o->paid,
+			.until_ms = o->timer.due_ms,
 		};
 		if (!emit_change(t, &c, emit, ctx))
 			return false;
@@ -166,7 +179,9 @@ hold_table_snapshot(const struct hold_table *t,
 	if (t->closed && !emit_change(t, &c, emit, ctx))
 		return false;
 	c = (struct change){
-		.kind = CHANGE_COUNTERS, .last_id = t->last_id, .last_token = t->last_token,
+		.kind = CHANGE_COUNTERS,
+		.last_id = t->last_id,
+		.last_token = t->last_token,
 		.last_seq = t->last_seq,
 	};
 	return emit_change(t, &c, emit, ctx);

@@ -86,7 +86,7 @@ decision_usable(const struct hold_table *t, struct error *err)
 void
 decision_write(struct decision *d, const struct change *c)
 {
-	if (d->out->record.limit == 0)	/* not begun yet; one that could not be begun stays bad */
+	if (d->out->record.limit == 0) /* not begun yet; one that could not be begun stays bad */
 		record_begin(&d->out->record, d->now);
 	record_add(&d->out->record, c);
 }
@@ -119,7 +119,9 @@ decision_find(const struct decision *d, uint64_t id)
 	const struct hold *h = hold_index_find(d->t, id);
 
 	return h != NULL && h->life.state == HOLD_HELD &&
-	    hold_state_at(h, d->now.boot_ms) != HOLD_HELD ? NULL : h;
+		hold_state_at(h, d->now.boot_ms) != HOLD_HELD
+	    ? NULL
+	    : h;
 }
 
 void
@@ -142,13 +144,22 @@ hold_view_of(const struct hold *h, int64_t boot_ms, struct hold_view *v)
 	enum hold_state s = hold_state_at(h, boot_ms);
 
 	*v = (struct hold_view){
-		.id = h->id, .state = s, .before = l->before, .cid = order_cid(h->order),
-		.order = order_name(h->order), .user = h->place->user->name,
-		.room = h->place->room->name, .tid = h->tid, .attempt = h->attempt,
+		.id = h->id,
+		.state = s,
+		.before = l->before,
+		.cid = order_cid(h->order),
+		.order = order_name(h->order),
+		.user = h->place->user->name,
+		.room = h->place->room->name,
+		.tid = h->tid,
+		.attempt = h->attempt,
 		.answer = text_of(h->answer),
 		.expires_boot_ms = s == HOLD_HELD || s == HOLD_READY ? l->due_ms : 0,
-		.window_boot_ms = l->window_ms, .token = l->token, .n = l->n,
-		.deadline_boot_ms = l->deadline_ms, .last_n = h->order->last_n,
+		.window_boot_ms = l->window_ms,
+		.token = l->token,
+		.n = l->n,
+		.deadline_boot_ms = l->deadline_ms,
+		.last_n = h->order->last_n,
 		.replacing = h->replaced_by != NULL,
 	};
 }
@@ -227,7 +238,9 @@ decision_write_memory(struct decision *d, const char *cid, const char *order, co
     int64_t n, bool paid)
 {
 	struct change c = {
-		.kind = CHANGE_ORDER, .cid = cid, .order = order,
+		.kind = CHANGE_ORDER,
+		.cid = cid,
+		.order = order,
 		.last_n = o != NULL && o->last_n > n ? o->last_n : n,
 		.paid = paid || (o != NULL && o->paid),
 		.until_ms = d->now.boot_ms + d->t->limits.order_memory_ms,
@@ -250,9 +263,9 @@ hold_set_fits(const struct interval_set *set, struct error *err)
 	size_t a, b;
 
 	return (set->n > 0 && set->n <= INTERVALS_MAX && interval_set_normalize(&sorted, &a, &b) &&
-	    interval_set_equal(&sorted, set)) ||
+		   interval_set_equal(&sorted, set)) ||
 	    error_set(err, ERR_INPUT, "the intervals are not 1 to %d, sorted and disjoint",
-	    INTERVALS_MAX);
+		INTERVALS_MAX);
 }
 
 bool

@@ -12,12 +12,12 @@
 #include "booking/hold_index.h"
 
 enum {
-	RETRY_MS = 1000,	/* something is under way */
+	RETRY_MS = 1000, /* something is under way */
 	RETRY_BUSY_MS = 2000,
-	RETRY_NO_END_MS = 30000,	/* no timer ends the hold that is in the way */
-	GONE_OF_PLACE_MAX = 64,	/* of one user and room: holds remembered without an approve */
-	GONE_DROPS_MAX = 8,	/* of those in one record, so that it stays short */
-	SPAN_MAX_MS = 24 * 60 * 60 * 1000,	/* the longest time that a caller may ask for */
+	RETRY_NO_END_MS = 30000, /* no timer ends the hold that is in the way */
+	GONE_OF_PLACE_MAX = 64,	 /* of one user and room: holds remembered without an approve */
+	GONE_DROPS_MAX = 8,	 /* of those in one record, so that it stays short */
+	SPAN_MAX_MS = 24 * 60 * 60 * 1000, /* the longest time that a caller may ask for */
 };
 
 struct decision {

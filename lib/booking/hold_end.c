@@ -89,11 +89,15 @@ grant_approve(struct decision *d, const struct hold *h, int64_t n, const char *k
 {
 	struct try_times tries;
 	struct change c = {
-		.kind = CHANGE_LIFE, .id = h->id, .key = key, .life = h->life, .tries = &tries,
+		.kind = CHANGE_LIFE,
+		.id = h->id,
+		.key = key,
+		.life = h->life,
+		.tries = &tries,
 	};
 	struct hold_view *v = &d->out->hold;
 
-	if (h->replaced_by != NULL)	/* the approve wins; the ready call will hear of it */
+	if (h->replaced_by != NULL) /* the approve wins; the ready call will hear of it */
 		decision_write_step(d, h->replaced_by, HOLD_EV_FENCE);
 	c.life.before = hold_state_at(h, d->now.boot_ms);
 	c.life.state = HOLD_APPROVING;
@@ -104,7 +108,7 @@ grant_approve(struct decision *d, const struct hold *h, int64_t n, const char *k
 	c.life.deadline_ms = d->now.boot_ms + deadline_ms;
 	add_try(h, d->now.boot_ms, &tries);
 	decision_write(d, &c);
-	if (n - 1 > h->order->last_n)	/* the caller has read that far, and may never write n */
+	if (n - 1 > h->order->last_n) /* the caller has read that far, and may never write n */
 		decision_write_order(d, h->order, n - 1, false);
 	decision_answer(d, HA_OK, 0);
 	v->state = HOLD_APPROVING;
@@ -171,9 +175,11 @@ restore(struct decision *d, const struct hold *h, enum hold_outcome o, int64_t n
 	struct change c = { .kind = CHANGE_LIFE, .id = h->id };
 
 	if (h->life.state == HOLD_UNKNOWN && (n == 0 || h->life.doubt))
-		return;		/* a repeat, or it does not settle what is unknown */
+		return; /* a repeat, or it does not settle what is unknown */
 	c.life = decision_step(d, h,
-	    !certain ? HOLD_EV_UNKNOWN : over ? HOLD_EV_RESTORE_EXPIRED : HOLD_EV_RESTORE_READY);
+	    !certain   ? HOLD_EV_UNKNOWN
+		: over ? HOLD_EV_RESTORE_EXPIRED
+		       : HOLD_EV_RESTORE_READY);
 	if (o == HO_RESTORED && n == 0 && h->life.state == HOLD_APPROVING &&
 	    h->life.before != HOLD_UNKNOWN && h->life.before != HOLD_APPROVING)
 		write_untried(d, &c, h);
@@ -190,7 +196,7 @@ is_free_in(const struct hold *h, const struct week *w, int64_t now_ms)
 
 	for (size_t i = 0; i < h->n_iv; i++) {
 		for (slot = week_find(w, h->iv[i], 0); slot != NULL;
-		    slot = week_find(w, h->iv[i], (size_t)(slot - w->slot) + 1)) {
+		     slot = week_find(w, h->iv[i], (size_t)(slot - w->slot) + 1)) {
 			const struct hold *other = slot->owner;
 
 			if (hold_guards_at(other, now_ms) &&
@@ -218,7 +224,9 @@ capture(struct decision *d, const struct hold *h, int64_t n)
 	bool has_time = h->life.state != HOLD_DECLINED && h->life.state != HOLD_FENCED &&
 	    h->life.state != HOLD_REMOVED;
 	struct change c = {
-		.kind = CHANGE_LIFE, .id = h->id, .grant = !has_time,
+		.kind = CHANGE_LIFE,
+		.id = h->id,
+		.grant = !has_time,
 		.fenced_until_ms = hold_gone_until(d->t, d->now.boot_ms),
 	};
 
@@ -240,7 +248,7 @@ conclude(struct decision *d, const struct hold *h, enum hold_event ev)
 	struct hold_life l = h->life;
 
 	if (!hold_step(l.state, ev, &l.state, NULL))
-		return;		/* a repeat, or overtaken by something that was told later */
+		return; /* a repeat, or overtaken by something that was told later */
 	l = decision_step(d, h, ev);
 	l.doubt = ev == HOLD_EV_UNKNOWN || l.doubt;
 	decision_write_life(d, h, &l);

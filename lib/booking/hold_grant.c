@@ -9,7 +9,7 @@ struct asking {
 	struct decision d;
 	const struct hold_request *rq;
 	const struct hold_load *load;
-	struct order *order;		/* NULL: unknown */
+	struct order *order; /* NULL: unknown */
 	struct place *place;
 	/* The user's ready holds of this place and of this order, which it replaces. NULL: none. */
 	const struct hold *old[2];
@@ -37,8 +37,9 @@ current(const struct asking *q, size_t i)
 {
 	if (i == 0)
 		return q->place == NULL ? NULL : q->place->cur;
-	return q->order == NULL || (q->place != NULL && q->order->cur == q->place->cur) ?
-	    NULL : q->order->cur;
+	return q->order == NULL || (q->place != NULL && q->order->cur == q->place->cur)
+	    ? NULL
+	    : q->order->cur;
 }
 
 static const struct hold *
@@ -46,8 +47,9 @@ upcoming(const struct asking *q, size_t i)
 {
 	if (i == 0)
 		return q->place == NULL ? NULL : q->place->next;
-	return q->order == NULL || (q->place != NULL && q->order->next == q->place->next) ?
-	    NULL : q->order->next;
+	return q->order == NULL || (q->place != NULL && q->order->next == q->place->next)
+	    ? NULL
+	    : q->order->next;
 }
 
 static bool
@@ -123,9 +125,9 @@ answer_replay(struct asking *q)
 }
 
 struct conflicts {
-	bool minute[WEEK_MINUTES];	/* taken by others; set only within the asked intervals */
+	bool minute[WEEK_MINUTES]; /* taken by others; set only within the asked intervals */
 	bool any;
-	int64_t retry_ms;		/* until the last of them may be over */
+	int64_t retry_ms; /* until the last of them may be over */
 };
 
 static void
@@ -154,7 +156,7 @@ find_conflicts_in(const struct asking *q, const struct week *w, struct interval 
 	const struct week_slot *slot;
 
 	for (slot = week_find(w, asked, 0); slot != NULL;
-	    slot = week_find(w, asked, (size_t)(slot - w->slot) + 1)) {
+	     slot = week_find(w, asked, (size_t)(slot - w->slot) + 1)) {
 		const struct hold *h = slot->owner;
 
 		if (h == q->old[0] || h == q->old[1] || !hold_guards_at(h, now_ms))
@@ -194,7 +196,7 @@ list_conflicts(const struct conflicts *c, const struct interval_set *asked,
 		const bool *begin, *end, *last = c->minute + asked->iv[i].end;
 
 		for (const bool *m = c->minute + asked->iv[i].start;
-		    m < last && (begin = memchr(m, true, (size_t)(last - m))) != NULL; m = end) {
+		     m < last && (begin = memchr(m, true, (size_t)(last - m))) != NULL; m = end) {
 			end = memchr(begin, false, (size_t)(last - begin));
 			if (end == NULL)
 				end = last;
@@ -206,8 +208,8 @@ list_conflicts(const struct conflicts *c, const struct interval_set *asked,
 static bool
 answer_slot(struct asking *q)
 {
-	const struct room *r = q->place != NULL ? q->place->room :
-	    hold_index_room(q->d.t, q->rq->room);
+	const struct room *r =
+	    q->place != NULL ? q->place->room : hold_index_room(q->d.t, q->rq->room);
 	struct conflicts held, sold;
 	const struct conflicts *c;
 
@@ -245,8 +247,8 @@ counts_for_user(const struct hold *h, int64_t now_ms)
 static bool
 answer_user_limit(struct asking *q)
 {
-	const struct user *u = q->place != NULL ? q->place->user :
-	    hold_index_user(q->d.t, q->rq->user);
+	const struct user *u =
+	    q->place != NULL ? q->place->user : hold_index_user(q->d.t, q->rq->user);
 	int64_t n = 0, now_ms = q->d.now.boot_ms, first_ms = INT64_MAX;
 
 	if (u == NULL || q->old[0] != NULL || q->old[1] != NULL)
@@ -308,7 +310,7 @@ static void
 write_forgotten(struct asking *q)
 {
 	const struct hold *h = q->place == NULL ? NULL : q->place->gone;
-	size_t n = 1, dropped = 0;	/* n counts the hold that is granted now, too */
+	size_t n = 1, dropped = 0; /* n counts the hold that is granted now, too */
 
 	for (const struct hold *g = h; g != NULL; g = g->place_next)
 		n++;
@@ -328,15 +330,25 @@ grant_hold(struct asking *q)
 	struct hold_table *t = q->d.t;
 	int64_t now_ms = q->d.now.boot_ms;
 	struct change c = {
-		.kind = CHANGE_HOLD, .id = decision_next_id(t), .cid = rq->cid, .order = rq->order,
-		.user = rq->user, .room = rq->room, .fingerprint = rq->fingerprint,
-		.attempt = rq->attempt, .set = rq->set, .grant = true,
+		.kind = CHANGE_HOLD,
+		.id = decision_next_id(t),
+		.cid = rq->cid,
+		.order = rq->order,
+		.user = rq->user,
+		.room = rq->room,
+		.fingerprint = rq->fingerprint,
+		.attempt = rq->attempt,
+		.set = rq->set,
+		.grant = true,
 		.fenced_until_ms = hold_gone_until(t, now_ms),
 	};
 
 	c.life = (struct hold_life){
-		.state = HOLD_HELD, .since_ms = now_ms, .due_ms = now_ms + rq->call_ms + DEADLINE_GRACE_MS,
-		.expires_ms = now_ms + rq->ttl_ms, .window_ms = now_ms + t->limits.window_ms,
+		.state = HOLD_HELD,
+		.since_ms = now_ms,
+		.due_ms = now_ms + rq->call_ms + DEADLINE_GRACE_MS,
+		.expires_ms = now_ms + rq->ttl_ms,
+		.window_ms = now_ms + t->limits.window_ms,
 	};
 	for (size_t i = 0; i < 2; i++)
 		c.life.replaces[i] = q->old[i] == NULL ? 0 : q->old[i]->id;
@@ -345,9 +357,17 @@ grant_hold(struct asking *q)
 	decision_write(&q->d, &c);
 	decision_answer(&q->d, HA_OK, 0);
 	q->d.out->hold = (struct hold_view){
-		.id = c.id, .state = HOLD_HELD, .cid = rq->cid, .order = rq->order,
-		.user = rq->user, .room = rq->room, .tid = "", .attempt = rq->attempt, .answer = "",
-		.expires_boot_ms = c.life.due_ms, .window_boot_ms = c.life.window_ms,
+		.id = c.id,
+		.state = HOLD_HELD,
+		.cid = rq->cid,
+		.order = rq->order,
+		.user = rq->user,
+		.room = rq->room,
+		.tid = "",
+		.attempt = rq->attempt,
+		.answer = "",
+		.expires_boot_ms = c.life.due_ms,
+		.window_boot_ms = c.life.window_ms,
 	};
 }
 
@@ -382,26 +402,31 @@ expiry_of_replacement(const struct hold *h, const struct hold *old, int64_t expi
 		return expires_ms;
 	hold_get_set(h, &a);
 	hold_get_set(old, &b);
-	return interval_set_overlaps(&a, &b) && old->life.expires_ms < expires_ms ?
-	    old->life.expires_ms : expires_ms;
+	return interval_set_overlaps(&a, &b) && old->life.expires_ms < expires_ms
+	    ? old->life.expires_ms
+	    : expires_ms;
 }
 
 static void
 become_ready(struct decision *d, const struct hold *h, const char *tid, const char *given)
 {
 	struct change c = {
-		.kind = CHANGE_LIFE, .id = h->id, .tid = tid, .answer = given, .life = h->life,
+		.kind = CHANGE_LIFE,
+		.id = h->id,
+		.tid = tid,
+		.answer = given,
+		.life = h->life,
 	};
 	const struct hold *old[2];
 
 	for (size_t i = 0; i < 2; i++) {
-		old[i] = h->life.replaces[i] == 0 ? NULL :
-		    hold_index_find(d->t, h->life.replaces[i]);
+		old[i] =
+		    h->life.replaces[i] == 0 ? NULL : hold_index_find(d->t, h->life.replaces[i]);
 		if (old[i] != NULL)
 			c.life.expires_ms = expiry_of_replacement(h, old[i], c.life.expires_ms);
 		c.life.replaces[i] = 0;
 	}
-	if (c.life.expires_ms <= d->now.boot_ms) {	/* it expired before the call came back */
+	if (c.life.expires_ms <= d->now.boot_ms) { /* it expired before the call came back */
 		decision_answer_about(d, HA_FENCED, 0, h);
 		decision_write_drop(d, h);
 		return;
@@ -454,7 +479,7 @@ hold_table_fail(struct hold_table *t, uint64_t id, bool paid, struct now now,
     struct hold_answer *out, struct error *err)
 {
 	struct decision d = decision_begin(t, now, out);
-	const struct hold *h = hold_index_find(t, id);	/* even if it has ended: paid */
+	const struct hold *h = hold_index_find(t, id); /* even if it has ended: paid */
 
 	if (!decision_usable(t, err))
 		return false;

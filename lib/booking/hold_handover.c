@@ -45,7 +45,9 @@ hold_table_admit(struct hold_table *t, bool adopted, uint64_t token_floor, struc
 {
 	struct decision d = decision_begin(t, now, out);
 	struct change c = {
-		.kind = CHANGE_COUNTERS, .last_id = t->last_id, .last_token = t->last_token,
+		.kind = CHANGE_COUNTERS,
+		.last_id = t->last_id,
+		.last_token = t->last_token,
 		.last_seq = t->last_seq,
 	};
 
@@ -154,10 +156,20 @@ take_over(struct decision *d, const struct hold_handover *h)
 	decision_write_memory(d, h->cid, h->order, o, h->last_n, paid);
 	decision_answer(d, HA_OK, 0);
 	d->out->hold = (struct hold_view){
-		.id = c.id, .state = h->state, .before = HOLD_READY, .cid = h->cid,
-		.order = h->order, .user = h->user, .room = h->room, .tid = h->tid,
-		.attempt = h->attempt, .answer = "", .window_boot_ms = c.life.window_ms,
-		.token = h->token, .n = h->n, .deadline_boot_ms = c.life.deadline_ms,
+		.id = c.id,
+		.state = h->state,
+		.before = HOLD_READY,
+		.cid = h->cid,
+		.order = h->order,
+		.user = h->user,
+		.room = h->room,
+		.tid = h->tid,
+		.attempt = h->attempt,
+		.answer = "",
+		.window_boot_ms = c.life.window_ms,
+		.token = h->token,
+		.n = h->n,
+		.deadline_boot_ms = c.life.deadline_ms,
 		.last_n = o != NULL && o->last_n > h->last_n ? o->last_n : h->last_n,
 	};
 }

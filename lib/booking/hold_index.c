@@ -83,8 +83,8 @@ is_consistent(const struct hold *h)
 
 	if (ends != (l->due_ms != INT64_MAX))
 		return false;
-	if (held ? has_tid || l->token != 0 :
-	    !has_tid && l->state != HOLD_REMOVED && l->state != HOLD_FENCED)
+	if (held ? has_tid || l->token != 0
+		 : !has_tid && l->state != HOLD_REMOVED && l->state != HOLD_FENCED)
 		return false;
 	if (l->state == HOLD_APPROVED ? !l->paid : l->paid && l->state != HOLD_REMOVED)
 		return false;
@@ -142,8 +142,8 @@ static void
 link_replaced(struct hold_table *t, struct hold *h)
 {
 	for (size_t i = 0; i < 2; i++) {
-		struct hold *old = h->life.replaces[i] == 0 ?
-		    NULL : hold_index_find(t, h->life.replaces[i]);
+		struct hold *old =
+		    h->life.replaces[i] == 0 ? NULL : hold_index_find(t, h->life.replaces[i]);
 
 		if (old != NULL && can_be_replaced(old->life.state) &&
 		    (old->replaced_by == NULL || old->replaced_by == h))
@@ -157,8 +157,8 @@ static void
 unlink_replaced(struct hold_table *t, const struct hold *h)
 {
 	for (size_t i = 0; i < 2; i++) {
-		struct hold *old = h->life.replaces[i] == 0 ?
-		    NULL : hold_index_find(t, h->life.replaces[i]);
+		struct hold *old =
+		    h->life.replaces[i] == 0 ? NULL : hold_index_find(t, h->life.replaces[i]);
 
 		if (old != NULL && old->replaced_by == h)
 			old->replaced_by = NULL;
@@ -365,7 +365,7 @@ clear_way_in(const struct hold_apply *a, const struct week *w, struct interval i
 		if (!hold_guards_at(h, a->boot_ms)) {
 			if (!give_way(a, h, until_ms))
 				return false;
-			from = 0;	/* all its intervals are gone, some before this one */
+			from = 0; /* all its intervals are gone, some before this one */
 		} else if (h->id == replaces[0] || h->id == replaces[1]) {
 			from = (size_t)(slot - w->slot) + 1;
 		} else {

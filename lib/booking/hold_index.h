@@ -27,8 +27,8 @@
 #include "booking/week.h"
 
 struct room {
-	struct hash_node node;		/* first, as in user, place, order: a node is its owner */
-	struct week primary;		/* live and expired holds, guarded times */
+	struct hash_node node; /* first, as in user, place, order: a node is its owner */
+	struct week primary;   /* live and expired holds, guarded times */
 	struct week replacing;
 	size_t places;
 	char name[ROOM_CAP];
@@ -36,7 +36,7 @@ struct room {
 
 struct user {
 	struct hash_node node;
-	struct hold *open;		/* held and ready holds: user_prev, user_next */
+	struct hold *open; /* held and ready holds: user_prev, user_next */
 	size_t places;
 	char name[];
 };
@@ -53,32 +53,32 @@ struct place {
 
 struct order {
 	struct hash_node node;
-	struct timer timer;		/* when it is forgotten */
+	struct timer timer; /* when it is forgotten */
 	struct hold *cur, *next;
 	struct hold *all;		/* order_prev, order_next; the latest change is last */
-	struct order *prev, *following;	/* remembered orders; the latest change is last */
+	struct order *prev, *following; /* remembered orders; the latest change is last */
 	int64_t last_n;
 	bool paid;
-	size_t order_at;		/* in name */
-	char name[];			/* cid NUL order NUL */
+	size_t order_at; /* in name */
+	char name[];	 /* cid NUL order NUL */
 };
 
 struct hold {
-	struct timer timer;		/* first: a timer is its hold */
+	struct timer timer; /* first: a timer is its hold */
 	struct hash_node by_id, by_tid;
 	uint64_t id;
-	uint64_t seq;			/* of its last change */
+	uint64_t seq; /* of its last change */
 	struct place *place;
 	struct order *order;
-	struct hold *prev, *following;	/* all holds, in order of id */
+	struct hold *prev, *following; /* all holds, in order of id */
 	struct hold *place_prev, *place_next, *order_prev, *order_next, *user_prev, *user_next;
-	struct hold *replaced_by;	/* a held hold that fences this one when it becomes ready */
+	struct hold *replaced_by; /* a held hold that fences this one when it becomes ready */
 	struct hold_life life;
-	char *answer, *key;		/* NULL: none */
-	struct try_times *tries;	/* NULL: none */
-	const char *fingerprint, *attempt;	/* they never change: kept behind iv */
+	char *answer, *key;		   /* NULL: none */
+	struct try_times *tries;	   /* NULL: none */
+	const char *fingerprint, *attempt; /* they never change: kept behind iv */
 	size_t n_iv;
-	char tid[TID_CAP];		/* "" before ready */
+	char tid[TID_CAP]; /* "" before ready */
 	struct interval iv[];
 };
 
@@ -90,11 +90,11 @@ struct hold_table {
 	struct hold *all;
 	struct order *remembered;
 	uint64_t last_id, last_token, last_seq;
-	struct now last;		/* when the last record was decided */
-	bool broken;			/* a record did not fit */
-	bool closed;			/* a new queue, not admitted yet */
-	uint64_t ahead;			/* records that are decided and not applied yet */
-	int64_t quiet_until_ms;		/* an adopted queue is not opened before */
+	struct now last;	/* when the last record was decided */
+	bool broken;		/* a record did not fit */
+	bool closed;		/* a new queue, not admitted yet */
+	uint64_t ahead;		/* records that are decided and not applied yet */
+	int64_t quiet_until_ms; /* an adopted queue is not opened before */
 	struct hold_stats stats;
 };
 

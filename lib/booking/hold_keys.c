@@ -133,7 +133,7 @@ find_order(const struct hold_table *t, const char *cid, const char *order, uint6
 
 	while (node != NULL &&
 	    (strcmp(order_cid((struct order *)node), cid) != 0 ||
-	    strcmp(order_name((struct order *)node), order) != 0))
+		strcmp(order_name((struct order *)node), order) != 0))
 		node = hash_next(node);
 	return (struct order *)node;
 }

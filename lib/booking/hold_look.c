@@ -119,7 +119,7 @@ show_one(const struct hold *h,
 	struct interval_set set;
 	struct hold_view view;
 
-	hold_view_of(h, INT64_MIN, &view);		/* as it was last recorded */
+	hold_view_of(h, INT64_MIN, &view); /* as it was last recorded */
 	hold_get_set(h, &set);
 	return fn(ctx, &view, &set);
 }

@@ -56,7 +56,7 @@ put_life(struct buf *b, const struct hold_life *l)
 	put(b, l->before, 1);
 	put(b,
 	    (l->doubt ? LIFE_DOUBT : 0) | (l->paid ? LIFE_PAID : 0) |
-	    (l->guarded ? LIFE_GUARDED : 0),
+		(l->guarded ? LIFE_GUARDED : 0),
 	    1);
 	put(b, l->replaces[0], 8);
 	put(b, l->replaces[1], 8);
@@ -74,8 +74,8 @@ put_parts(struct buf *b, const struct change *c)
 {
 	put(b,
 	    (c->tid != NULL ? HAS_TID : 0) | (c->answer != NULL ? HAS_ANSWER : 0) |
-	    (c->key != NULL ? HAS_KEY : 0) | (c->tries != NULL ? HAS_TRIES : 0) |
-	    (c->grant ? HAS_GRANT : 0),
+		(c->key != NULL ? HAS_KEY : 0) | (c->tries != NULL ? HAS_TRIES : 0) |
+		(c->grant ? HAS_GRANT : 0),
 	    1);
 	if (c->tid != NULL)
 		put_text(b, c->tid);
@@ -230,7 +230,7 @@ get_set(struct record_reader *r, struct interval_set *s)
 		s->iv[i].end = (int16_t)get_upto(r, 2, WEEK_MINUTES);
 		demand(r,
 		    s->iv[i].start < s->iv[i].end &&
-		    s->iv[i].start / DAY_MINUTES == (s->iv[i].end - 1) / DAY_MINUTES);
+			s->iv[i].start / DAY_MINUTES == (s->iv[i].end - 1) / DAY_MINUTES);
 		demand(r, i == 0 || s->iv[i - 1].end <= s->iv[i].start);
 	}
 }

@@ -39,43 +39,43 @@
 #include "booking/interval.h"
 
 struct hold_limits {
-	int64_t max_per_user;		/* held or ready holds */
-	int64_t guard_ms;		/* the sold guard, after an approved hold was removed */
-	int64_t window_ms;		/* KakaoPay's: 15 min from the start of the ready call */
-	int64_t max_tries_per_min;	/* of one hold: each grant may inquire, and send once */
-	int64_t removed_answer_ms;	/* 10 min: a removal may be repeated so long */
+	int64_t max_per_user;	   /* held or ready holds */
+	int64_t guard_ms;	   /* the sold guard, after an approved hold was removed */
+	int64_t window_ms;	   /* KakaoPay's: 15 min from the start of the ready call */
+	int64_t max_tries_per_min; /* of one hold: each grant may inquire, and send once */
+	int64_t removed_answer_ms; /* 10 min: a removal may be repeated so long */
 	/* 24 h: how long a fenced, expired or declined hold answers hold-expired instead of
 	 * no-hold. Of one user and room only the last 64 that never came to an approve. */
 	int64_t gone_memory_ms;
-	int64_t order_memory_ms;	/* 35 days */
+	int64_t order_memory_ms; /* 35 days */
 };
 
 /* KakaoPay calls and waiters under way. The daemon counts, because it sees connections close; the
  * rules decide. */
 struct hold_load {
-	int64_t calls;		/* of all kinds */
+	int64_t calls; /* of all kinds */
 	int64_t waiters;
-	int64_t max_ready;	/* payReady is refused once calls + waiters reach this */
-	int64_t max_all;	/* and approvals once they reach this */
+	int64_t max_ready; /* payReady is refused once calls + waiters reach this */
+	int64_t max_all;   /* and approvals once they reach this */
 };
 
 enum hold_answer_code {
-	HA_OK,			/* see the command */
-	HA_REPLAY,		/* hold: a ready hold with equal business fields is there already */
-	HA_WAIT,		/* wait until hold `id` changes, then ask again */
+	HA_OK,	   /* see the command */
+	HA_REPLAY, /* hold: a ready hold with equal business fields is there already */
+	HA_WAIT,   /* wait until hold `id` changes, then ask again */
 	HA_ORDER_PAID,
-	HA_IN_PROGRESS,		/* retry_ms */
-	HA_SLOT_HELD,		/* conflicts, retry_ms */
-	HA_SLOT_SOLD,		/* conflicts, retry_ms */
-	HA_TOO_MANY_HOLDS,	/* retry_ms */
-	HA_TOO_MANY_REFUSED,	/* retry_ms */
-	HA_BUSY,		/* provider-busy: retry_ms */
+	HA_IN_PROGRESS,	     /* retry_ms */
+	HA_SLOT_HELD,	     /* conflicts, retry_ms */
+	HA_SLOT_SOLD,	     /* conflicts, retry_ms */
+	HA_TOO_MANY_HOLDS,   /* retry_ms */
+	HA_TOO_MANY_REFUSED, /* retry_ms */
+	HA_BUSY,	     /* provider-busy: retry_ms */
 	HA_NO_HOLD,
 	HA_EXPIRED,
-	HA_FENCED,		/* this id or tid was replaced, fenced or removed */
-	HA_LEDGER_BEHIND,	/* n <= last_n */
-	HA_STALE_TOKEN,		/* the outcome names a fencing token that is not the hold's */
-	HA_NOT_READY,		/* the queue is closed: retry_ms */
+	HA_FENCED,	  /* this id or tid was replaced, fenced or removed */
+	HA_LEDGER_BEHIND, /* n <= last_n */
+	HA_STALE_TOKEN,	  /* the outcome names a fencing token that is not the hold's */
+	HA_NOT_READY,	  /* the queue is closed: retry_ms */
 	HA__MAX
 };
 /* The word on the socket: "ok", "replay", "wait", "order-already-paid", ... */
@@ -89,30 +89,30 @@ const char *hold_answer_name(enum hold_answer_code c);
 struct hold_view {
 	uint64_t id;
 	enum hold_state state;
-	enum hold_state before;		/* approving: granted from ready, expired or unknown */
-	const char *cid, *order, *user, *room, *tid;	/* tid "" before ready */
-	const char *attempt;		/* JSON as given to hold */
-	const char *answer;		/* payReady's answer as given to ready; "": none is kept */
-	int64_t expires_boot_ms;	/* ready; held: end of its ready call; else 0 */
-	int64_t window_boot_ms;		/* end of KakaoPay's window */
-	uint64_t token;			/* fencing token of the last approving, 0: none */
-	int64_t n;			/* its ledger number */
-	int64_t deadline_boot_ms;	/* of the approving */
-	int64_t last_n;			/* last ledger number remembered for the order, 0: none */
-	bool replacing;			/* its replacement has a ready call under way */
+	enum hold_state before; /* approving: granted from ready, expired or unknown */
+	const char *cid, *order, *user, *room, *tid; /* tid "" before ready */
+	const char *attempt;			     /* JSON as given to hold */
+	const char *answer;	  /* payReady's answer as given to ready; "": none is kept */
+	int64_t expires_boot_ms;  /* ready; held: end of its ready call; else 0 */
+	int64_t window_boot_ms;	  /* end of KakaoPay's window */
+	uint64_t token;		  /* fencing token of the last approving, 0: none */
+	int64_t n;		  /* its ledger number */
+	int64_t deadline_boot_ms; /* of the approving */
+	int64_t last_n;		  /* last ledger number remembered for the order, 0: none */
+	bool replacing;		  /* its replacement has a ready call under way */
 };
 
 struct hold_answer {
 	enum hold_answer_code code;
-	struct hold_view hold;		/* where code says so */
-	struct interval_set conflicts;	/* the overlapping parts only */
+	struct hold_view hold;	       /* where code says so */
+	struct interval_set conflicts; /* the overlapping parts only */
 	int64_t retry_ms;
-	struct buf record;		/* empty: nothing changes */
+	struct buf record; /* empty: nothing changes */
 };
 void hold_answer_clear(struct hold_answer *a);
 
 struct hold_table;
-struct hold_table *hold_table_new(const struct hold_limits *limits);	/* NULL: no memory */
+struct hold_table *hold_table_new(const struct hold_limits *limits); /* NULL: no memory */
 void hold_table_free(struct hold_table **t);
 /* The key of the hash tables: random bytes, so that nobody can choose user or order ids that
  * collide. Only while the table is empty. It changes no answer. */
@@ -128,8 +128,8 @@ void hold_table_decide_ahead(struct hold_table *t, uint64_t n);
 struct hold_request {
 	const char *cid, *order, *user, *room;
 	struct interval_set set;
-	const char *fingerprint;	/* hash of the business fields, hex */
-	const char *attempt;		/* JSON, opaque */
+	const char *fingerprint; /* hash of the business fields, hex */
+	const char *attempt;	 /* JSON, opaque */
 	int64_t ttl_ms;
 	/* The ready call will be back by then. A little later the held hold expires. */
 	int64_t call_ms;
@@ -243,8 +243,8 @@ enum hold_outcome {
 	HO_DECLINED,
 	HO_UNKNOWN,
 	HO_REVIEW,
-	HO_REFUSED,	/* KakaoPay did not take the token */
-	HO_RESTORED,	/* not executed, or abandoned */
+	HO_REFUSED,  /* KakaoPay did not take the token */
+	HO_RESTORED, /* not executed, or abandoned */
 	HO__MAX
 };
 bool hold_outcome_parse(const char *name, enum hold_outcome *out);
@@ -317,12 +317,12 @@ bool hold_table_remember(struct hold_table *t, const char *cid, const char *orde
     bool paid, struct now now, struct hold_answer *out, struct error *err);
 struct hold_handover {
 	const char *cid, *order, *user, *room, *tid, *attempt;
-	const char *key;		/* replay key of the approving; NULL: none */
+	const char *key; /* replay key of the approving; NULL: none */
 	struct interval_set set;
-	enum hold_state state;		/* unknown, review, approved */
+	enum hold_state state; /* unknown, review, approved */
 	uint64_t token;
-	int64_t n, last_n;		/* number of its approving, of the end of the chain */
-	int64_t window_ms;		/* until the end of KakaoPay's window; may be over */
+	int64_t n, last_n; /* number of its approving, of the end of the chain */
+	int64_t window_ms; /* until the end of KakaoPay's window; may be over */
 };
 /*
  * An open or paid attempt from the ledger, into a closed table.

@@ -5,11 +5,11 @@
 
 #include "booking/hold_decide.h"
 
-enum { RECORD_SPARE = 2048 };	/* bytes: more than one change by time needs */
+enum { RECORD_SPARE = 2048 }; /* bytes: more than one change by time needs */
 
 struct ending {
 	struct decision d;
-	int64_t next_ms;	/* when what this record begins ends in turn */
+	int64_t next_ms; /* when what this record begins ends in turn */
 };
 
 static bool
@@ -53,8 +53,8 @@ static bool
 end_order(void *ctx, struct timer *timer)
 {
 	struct ending *e = ctx;
-	const struct order *o = (const struct order *)((char *)timer -
-	    offsetof(struct order, timer));
+	const struct order *o =
+	    (const struct order *)((char *)timer - offsetof(struct order, timer));
 	struct change c = { .kind = CHANGE_FORGET, .cid = order_cid(o), .order = order_name(o) };
 
 	if (!has_room(e))

@@ -15,9 +15,9 @@
 enum { TOUCH_MAX = 1024 };
 
 struct hold_touch {
-	uint64_t key[TOUCH_MAX];	/* keyed hashes: two names that meet by chance only wait */
+	uint64_t key[TOUCH_MAX]; /* keyed hashes: two names that meet by chance only wait */
 	size_t n;
-	bool all;			/* everything: the counters, the gate, or more than fit */
+	bool all; /* everything: the counters, the gate, or more than fit */
 };
 
 void hold_touch_init(struct hold_touch *t);

@@ -28,7 +28,7 @@ bool
 interval_set_normalize(struct interval_set *s, size_t *a, size_t *b)
 {
 	struct interval_set sorted = { .n = 0 };
-	size_t from[INTERVALS_MAX];	/* sorted.iv[i] was at from[i] */
+	size_t from[INTERVALS_MAX]; /* sorted.iv[i] was at from[i] */
 	size_t at;
 
 	assert(s->n <= INTERVALS_MAX);

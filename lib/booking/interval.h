@@ -13,11 +13,11 @@
 enum { DAY_MINUTES = 24 * 60, WEEK_MINUTES = 7 * DAY_MINUTES };
 
 struct interval {
-	int16_t start;	/* 0..10079 */
-	int16_t end;	/* start+1..10080; never past its day's midnight */
+	int16_t start; /* 0..10079 */
+	int16_t end;   /* start+1..10080; never past its day's midnight */
 };
 
-struct interval_set {		/* of one request: disjoint, sorted by start once normalized */
+struct interval_set { /* of one request: disjoint, sorted by start once normalized */
 	struct interval iv[INTERVALS_MAX];
 	size_t n;
 };
@@ -34,5 +34,5 @@ bool interval_set_equal(const struct interval_set *a, const struct interval_set 
 /* The text on the queue's socket, "1980-2100,3420-3480", with at least one interval. Parse accepts
  * only what format would write. */
 void interval_set_format(const struct interval_set *s, struct buf *out);
-bool interval_set_parse(const char *text, struct interval_set *out,
-    struct error *err) __attribute__((warn_unused_result));
+bool interval_set_parse(const char *text, struct interval_set *out, struct error *err)
+    __attribute__((warn_unused_result));

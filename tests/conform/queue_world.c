@@ -104,8 +104,13 @@ write_conf(struct fixture *f, const char *queue_keys)
 }
 
 const struct hold_limits daemon_limits = {
-	.max_per_user = 3, .guard_ms = 60000, .window_ms = 900000, .max_tries_per_min = 5,
-	.removed_answer_ms = 600000, .gone_memory_ms = 86400000, .order_memory_ms = 3024000000,
+	.max_per_user = 3,
+	.guard_ms = 60000,
+	.window_ms = 900000,
+	.max_tries_per_min = 5,
+	.removed_answer_ms = 600000,
+	.gone_memory_ms = 86400000,
+	.order_memory_ms = 3024000000,
 };
 
 int
@@ -134,7 +139,9 @@ setup_daemon(void **state)
 	f->q = queue_open_unix(f->socket);
 	/* a new queue is closed until it is admitted */
 	return f->q == NULL || !queue_admit(f->q, false, 0, soon(), &f->a, &f->err) ||
-	    f->a.code != HA_OK ? -1 : 0;
+		f->a.code != HA_OK
+	    ? -1
+	    : 0;
 }
 
 void
@@ -174,8 +181,13 @@ struct hold_request
 request(const char *user, const char *order, const char *set, const char *fingerprint)
 {
 	struct hold_request rq = {
-		.cid = CID, .order = order, .user = user, .room = ROOM, .fingerprint = fingerprint,
-		.attempt = "{\"item_name\":\"\xea\xb0\x80 = 100%\"}", .ttl_ms = 600000,
+		.cid = CID,
+		.order = order,
+		.user = user,
+		.room = ROOM,
+		.fingerprint = fingerprint,
+		.attempt = "{\"item_name\":\"\xea\xb0\x80 = 100%\"}",
+		.ttl_ms = 600000,
 		.call_ms = 12000,
 	};
 	struct error err;

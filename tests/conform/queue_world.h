@@ -26,9 +26,9 @@
 
 struct fixture {
 	char dir[64], socket[100], conf[100];
-	pid_t daemon;			/* 0: none runs */
+	pid_t daemon; /* 0: none runs */
 	struct queue *q;
-	struct queue_answer a;		/* the last one */
+	struct queue_answer a; /* the last one */
 	struct error err;
 };
 
@@ -48,22 +48,22 @@ void write_conf(struct fixture *f, const char *queue_keys);
 pid_t spawn(struct fixture *f, const char *log_name);
 void remove_tree(const char *dir);
 void start_daemon(struct fixture *f);
-int end_daemon(struct fixture *f, int signum);		/* returns its wait status */
-int exit_code(pid_t pid);	/* of one that cannot start; -1: it did not end within 5 s */
+int end_daemon(struct fixture *f, int signum); /* returns its wait status */
+int exit_code(pid_t pid); /* of one that cannot start; -1: it did not end within 5 s */
 /* A full disk: no file of the daemon may grow beyond this. */
 void limit_files(struct fixture *f, rlim_t bytes);
 
 /* ---- asking through the client library; answers in f->a */
 
-int64_t soon(void);		/* a deadline that is far enough away */
+int64_t soon(void); /* a deadline that is far enough away */
 struct hold_request request(const char *user, const char *order, const char *set,
     const char *fingerprint);
 void expect(struct fixture *f, bool done, enum hold_answer_code code, const char *what);
 /* Holds, says ready, and returns the id. */
 uint64_t open_hold(struct fixture *f, const char *user, const char *order, const char *set,
     const char *tid);
-uint64_t approve(struct fixture *f, uint64_t id, int64_t n);	/* returns the token */
-int64_t count_of(struct fixture *f, const char *name);	/* in the answer of stats */
+uint64_t approve(struct fixture *f, uint64_t id, int64_t n); /* returns the token */
+int64_t count_of(struct fixture *f, const char *name);	     /* in the answer of stats */
 
 /* ---- other clients of the daemon: lines by hand */
 

@@ -24,7 +24,7 @@ struct daemon {
 };
 
 struct site {
-	struct transport transport;	/* first: a site is a transport */
+	struct transport transport; /* first: a site is a transport */
 	struct shared_log shared;
 	struct daemon daemon[DAEMONS];
 	unsigned turn;

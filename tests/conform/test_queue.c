@@ -51,7 +51,7 @@ a_refusal_shows_only_the_overlapping_parts(struct fixture *f)
 	assert_int_equal(f->a.conflicts.iv[0].start, 660);
 	assert_int_equal(f->a.conflicts.iv[0].end, 720);
 	assert_true(f->a.retry_ms > 0);
-	assert_int_equal(f->a.hold.id, 0);	/* it does not say whose they are */
+	assert_int_equal(f->a.hold.id, 0); /* it does not say whose they are */
 	rq = request("u2", "o2", "720-780", "f2");
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "right after it");
 }
@@ -234,7 +234,7 @@ a_poke_is_kept_for_a_later_watch(struct fixture *f)
 	assert_true(queue_poke(f->q, soon(), &f->err));
 	assert_true(queue_watch(f->q, 5000, &poked, &f->err));
 	assert_true(poked);
-	assert_true(queue_watch(f->q, 20, &poked, &f->err));	/* two pokes wake once */
+	assert_true(queue_watch(f->q, 20, &poked, &f->err)); /* two pokes wake once */
 	assert_false(poked);
 }
 
@@ -287,9 +287,18 @@ a_text_that_is_too_long_is_an_internal_error(struct fixture *f)
 	X(a_text_that_is_too_long_is_an_internal_error)
 
 #define DEFINE(name) \
-	static void memory_##name(void **state) { name(*state); } \
-	static void daemon_##name(void **state) { name(*state); } \
-	static void shared_##name(void **state) { name(*state); }
+	static void memory_##name(void **state) \
+	{ \
+		name(*state); \
+	} \
+	static void daemon_##name(void **state) \
+	{ \
+		name(*state); \
+	} \
+	static void shared_##name(void **state) \
+	{ \
+		name(*state); \
+	}
 CASES(DEFINE)
 
 static int
@@ -305,12 +314,11 @@ setup_shared(void **state)
 int
 main(void)
 {
-#define ON_EACH(name) cmocka_unit_test_setup_teardown(memory_##name, setup_memory, teardown), \
-	cmocka_unit_test_setup_teardown(daemon_##name, setup_daemon, teardown), \
-	cmocka_unit_test_setup_teardown(shared_##name, setup_shared, teardown),
-	const struct CMUnitTest tests[] = {
-		CASES(ON_EACH)
-	};
+#define ON_EACH(name) \
+	cmocka_unit_test_setup_teardown(memory_##name, setup_memory, teardown), \
+	    cmocka_unit_test_setup_teardown(daemon_##name, setup_daemon, teardown), \
+	    cmocka_unit_test_setup_teardown(shared_##name, setup_shared, teardown),
+	const struct CMUnitTest tests[] = { CASES(ON_EACH) };
 
 	if (getenv("ROOMPAY_QUEUED") == NULL) {
 		puts("1..0 # SKIP ROOMPAY_QUEUED names no daemon");

@@ -15,7 +15,7 @@ static void
 a_bad_client_loses_only_its_own_connection(void **state)
 {
 	static const char *const wrong[] = { "1 nonsense\n", "1 hold\n", "1 find-tid tid=%00\n",
-	    "1 find-tid tid=1 tid=1\n", "1 hello id=x\n", "1 \n" };
+		"1 find-tid tid=1 tid=1\n", "1 hello id=x\n", "1 \n" };
 	struct fixture *f = *state;
 	static char longer[PROTO_LINE_MAX + 10];
 	int fd;
@@ -25,7 +25,7 @@ a_bad_client_loses_only_its_own_connection(void **state)
 		tell(fd, wrong[i]);
 		expect_line(fd, "1 error message=");
 	}
-	tell(fd, "2 hello\n3 hello\n");		/* several at once, in pieces */
+	tell(fd, "2 hello\n3 hello\n"); /* several at once, in pieces */
 	tell(fd, "4 hel");
 	expect_line(fd, "2 ok ");
 	expect_line(fd, "3 ok ");
@@ -60,11 +60,11 @@ a_client_that_reads_nothing_waits_and_gets_every_answer_later(void **state)
 	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{}", soon(), &f->a, &f->err), HA_OK,
 	    "ready");
 	fd = dial(f);
-	while (sent < MANY && send(fd, "1 find-tid tid=T1\n", 18,
-	    MSG_NOSIGNAL | MSG_DONTWAIT) == 18)
+	while (
+	    sent < MANY && send(fd, "1 find-tid tid=T1\n", 18, MSG_NOSIGNAL | MSG_DONTWAIT) == 18)
 		sent++;
 	usleep(100000);
-	assert_in_range(count_of(f, "connections"), 2, 2);	/* others are served meanwhile */
+	assert_in_range(count_of(f, "connections"), 2, 2); /* others are served meanwhile */
 	for (size_t i = 0; i < sent; i++)
 		expect_line(fd, "1 ok id=1 ");
 	assert_in_range(sent, 100, MANY);
@@ -103,7 +103,7 @@ a_daemon_that_hangs_is_given_up_within_two_seconds(void **state)
 	assert_in_range(clock_boot_ms() - began, 1900, 2500);
 	began = clock_boot_ms();
 	assert_false(queue_find_tid(f->q, "T1", began + 300, &f->a, &f->err));
-	assert_in_range(clock_boot_ms() - began, 250, 600);	/* its own deadline is nearer */
+	assert_in_range(clock_boot_ms() - began, 250, 600); /* its own deadline is nearer */
 	kill(f->daemon, SIGCONT);
 	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK, "it works again");
 }
@@ -114,7 +114,7 @@ static void
 an_invalid_answer_is_answered_unavailable(void **state)
 {
 	static const char *const wrong[] = { "zzzz ok\n", "%s nonsense\n",
-	    "%s ok id=1 state=strange before=held\n", "%s ok\n%s ok\n", "\x01\n",
+		"%s ok id=1 state=strange before=held\n", "%s ok\n%s ok\n", "\x01\n",
 		"%s slot-held conflicts=9-3\n", "%s wait\n" };
 	char path[] = "/tmp/test-queue-XXXXXX", name[40], tag[PROTO_TAG_CAP + 30], answer[200];
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
@@ -132,7 +132,7 @@ an_invalid_answer_is_answered_unavailable(void **state)
 		int status;
 		pid_t pid = fork();
 
-		if (pid == 0) {		/* the client */
+		if (pid == 0) { /* the client */
 			struct queue *q = queue_open_unix(name);
 			bool done = queue_find_tid(q, "T1", clock_boot_ms() + 2000, &a, &err);
 

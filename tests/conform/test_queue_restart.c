@@ -16,9 +16,18 @@ a_new_queue_is_closed_and_accepts_holds_from_the_ledger(void **state)
 	struct fixture *f = *state;
 	struct hold_request rq = request("u2", "o2", "630-660", "f2");
 	struct hold_handover h = {
-		.cid = CID, .order = "o 1", .user = "u1", .room = ROOM, .tid = "T1",
-		.attempt = "{}", .key = "ab", .state = HOLD_UNKNOWN, .token = 7, .n = 3,
-		.last_n = 4, .window_ms = 60000,
+		.cid = CID,
+		.order = "o 1",
+		.user = "u1",
+		.room = ROOM,
+		.tid = "T1",
+		.attempt = "{}",
+		.key = "ab",
+		.state = HOLD_UNKNOWN,
+		.token = 7,
+		.n = 3,
+		.last_n = 4,
+		.window_ms = 60000,
 	};
 	struct queue_greeting hello;
 	char dir[128];
@@ -34,14 +43,14 @@ a_new_queue_is_closed_and_accepts_holds_from_the_ledger(void **state)
 	expect(f, queue_take_over(f->q, &h, soon(), &f->a, &f->err), HA_OK, "handed over");
 	expect(f,
 	    queue_remember(f->q, &(struct order_entry){ .cid = CID, .order = "o9", .last_n = 5 },
-	    true, soon(), &f->a, &f->err),
+		true, soon(), &f->a, &f->err),
 	    HA_OK, "remembered");
 	expect(f, queue_admit(f->q, true, 50, soon(), &f->a, &f->err), HA_IN_PROGRESS,
 	    "the old queue's calls may go on");
 	end_daemon(f, SIGKILL);
 	start_daemon(f);
 	assert_true(queue_hello(f->q, &hello, soon(), &f->err));
-	assert_string_equal(hello.fence, "new");	/* it is in the journal */
+	assert_string_equal(hello.fence, "new"); /* it is in the journal */
 	assert_string_equal(hello.order, "o9");
 	assert_int_equal(hello.last_n, 5);
 	expect(f, queue_admit(f->q, false, 50, soon(), &f->a, &f->err), HA_OK, "admitted");
@@ -89,7 +98,7 @@ every_hold_is_there_after_kill_9(void **state)
 	    "approved");
 	assert_true(queue_hello(f->q, &again, soon(), &f->err));
 	assert_string_equal(again.id, hello.id);
-	assert_true(approve(f, ready, 1) > token);	/* tokens only grow */
+	assert_true(approve(f, ready, 1) > token); /* tokens only grow */
 }
 
 static void
@@ -112,7 +121,7 @@ a_second_daemon_does_not_start_on_the_same_journal_or_socket(void **state)
 	open_hold(f, "u1", "o1", "600-720", "T1");
 	assert_int_equal(exit_code(spawn(f, "log2")), 2);
 	snprintf(f->conf, sizeof(f->conf), "%s/other.conf", f->dir);
-	snprintf(f->dir + strlen(f->dir), 3, "/q");	/* another journal, the same socket */
+	snprintf(f->dir + strlen(f->dir), 3, "/q"); /* another journal, the same socket */
 	assert_int_equal(mkdir(f->dir, 0700), 0);
 	write_conf(f, "");
 	code = exit_code(spawn(f, "log"));
@@ -162,7 +171,7 @@ a_full_disk_refuses_new_holds_and_lets_payments_end(void **state)
 	memset(attempt, 'x', ATTEMPT_MAX - 1);
 	attempt[ATTEMPT_MAX - 1] = '\0';
 	ready = open_hold(f, "payer", "paid", "0-10", "T1");
-	limit_files(f, 4 * 1024 * 1024 - 1);	/* no further segment fits */
+	limit_files(f, 4 * 1024 * 1024 - 1); /* no further segment fits */
 	rq.attempt = attempt;
 	while (granted < 2000 && queue_hold(f->q, &rq, soon(), &f->a, &f->err)) {
 		granted++;
@@ -223,7 +232,7 @@ a_snapshot_replaces_a_long_journal_while_the_daemon_serves(void **state)
 	token = approve(f, f->a.hold.id, 1);
 	rq.attempt = attempt;
 	snprintf(dir, sizeof(dir), "%s/queue", f->dir);
-	for (int i = 0; i < 4000 && !found; i++) {	/* 8 KiB each: more than four segments */
+	for (int i = 0; i < 4000 && !found; i++) { /* 8 KiB each: more than four segments */
 		expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "hold");
 		assert_true(queue_fail(f->q, f->a.hold.id, false, "", soon(), &f->err));
 		if (i > 1500 && i % 100 == 0)

@@ -17,7 +17,7 @@ a_waiter_gets_the_leaders_answer(void **state)
 	tell_hold(fd, "w1", "u1", "o1", "600-720", "f1", 5000);
 	expect_line(fd, "w1 wait");
 	tell(fd, "h1 hello\n");
-	expect_line(fd, "h1 ok ");		/* its connection is not held up */
+	expect_line(fd, "h1 ok "); /* its connection is not held up */
 	assert_false(is_readable(fd, 50));
 	expect(f, queue_ready(f->q, f->a.hold.id, "T1", "{\"tid\":1}", soon(), &f->a, &f->err),
 	    HA_OK, "ready");
@@ -112,7 +112,7 @@ a_call_counts_until_it_ends_or_its_connection_closes(void **state)
 	char user[32], order[32], set[32];
 	int fd[5];
 
-	for (int i = 0; i < 5; i++) {	/* four may be under way */
+	for (int i = 0; i < 5; i++) { /* four may be under way */
 		fd[i] = dial(f);
 		snprintf(user, sizeof(user), "u%d", i);
 		snprintf(order, sizeof(order), "o%d", i);
@@ -145,7 +145,7 @@ surplus_waiters_are_answered_at_once(void **state)
 
 	fd = dial(f);
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_OK, "the leader");
-	for (int i = 0; i < 5; i++)	/* one call and three waiters are four */
+	for (int i = 0; i < 5; i++) /* one call and three waiters are four */
 		tell_hold(fd, "w", "u1", "o1", "600-720", "f1", 3000);
 	for (int i = 0; i < 5; i++)
 		expect_line(fd, i < 3 ? "w wait" : "w payment-in-progress");

@@ -108,7 +108,8 @@ ask_hold_of(struct site *s, struct daemon *d, int peer, const char *user, const 
 {
 	char line[400];
 
-	snprintf(line, sizeof(line), "h hold cid=" CID " order=%s user=%s room=%s set=%s"
+	snprintf(line, sizeof(line),
+	    "h hold cid=" CID " order=%s user=%s room=%s set=%s"
 	    " fingerprint=%s%s%s attempt={} ttl_ms=600000 call_ms=13000 deadline=%lld",
 	    order, user, room, set, user, room, order, (long long)(s->w.now.boot_ms + 15000));
 	ask(s, d, peer, line);
@@ -146,7 +147,6 @@ expect(struct daemon *d, int peer, const char *begin)
 	if (strncmp(line, begin, strlen(begin)) != 0 || (begin[0] == '\0' && line[0] != '\0'))
 		fail_msg("heard \"%s\", not \"%s\"", line, begin);
 }
-
 
 int64_t
 count_of(struct site *s, struct daemon *d, const char *name)

@@ -19,7 +19,7 @@ struct daemon {
 };
 
 struct site {
-	struct world w;			/* the clock and the limits of all daemons */
+	struct world w; /* the clock and the limits of all daemons */
 	struct shared_log shared;
 	struct daemon d[DAEMONS];
 	char dir[64];
@@ -49,6 +49,10 @@ uint64_t open_hold(struct site *s, struct daemon *d, int peer, const char *name)
 void ask_approve(struct site *s, struct daemon *d, int peer, uint64_t id);
 
 /* Begins a test: daemons a and b of a site. */
-#define SITE(kind) struct site *s = site_open(kind); \
-	struct daemon *a = &s->d[0], *b = &s->d[1]; (void)state; (void)a; (void)b
+#define SITE(kind) \
+	struct site *s = site_open(kind); \
+	struct daemon *a = &s->d[0], *b = &s->d[1]; \
+	(void)state; \
+	(void)a; \
+	(void)b
 enum { ONE_WRITER = false, SHARED = true };

@@ -15,12 +15,12 @@ enum { SECTOR = 512, PENDING_MAX = 4096 };
 /* A change that is not synced yet. Changes are undone in reverse order. */
 struct pending {
 	enum { WRITTEN, CREATED, RENAMED, UNLINKED } what;
-	ino_t ino;		/* written: of the file */
-	int fd;			/* written: a descriptor of our own for it */
+	ino_t ino; /* written: of the file */
+	int fd;	   /* written: a descriptor of our own for it */
 	off_t at;
 	size_t len;
 	uint8_t *old;
-	char from[96], to[96];	/* created, unlinked: from */
+	char from[96], to[96]; /* created, unlinked: from */
 };
 
 struct disk disk;
@@ -101,7 +101,7 @@ t_pwrite(int fd, const void *data, size_t len, off_t at)
 	p->at = at;
 	p->len = len;
 	p->old = calloc(1, len);
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);	/* ours may be write-only */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd); /* ours may be write-only */
 	p->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (p->fd < 0 || p->old == NULL || pread(p->fd, p->old, len, at) < 0)
 		abort();
@@ -193,8 +193,8 @@ is_lost(const bool *lost, size_t i, enum disk_loss loss, uint32_t *seed)
 	for (size_t k = 0; k < i; k++)
 		if (lost[k] && pending[k].what != WRITTEN &&
 		    (strcmp(pending[k].from, pending[i].from) == 0 ||
-		    strcmp(pending[k].to, pending[i].from) == 0 ||
-		    strcmp(pending[k].from, pending[i].to) == 0))
+			strcmp(pending[k].to, pending[i].from) == 0 ||
+			strcmp(pending[k].from, pending[i].to) == 0))
 			return true;
 	return draw(seed) % 2 == 0;
 }

@@ -151,9 +151,15 @@ fake_log_open(struct fake_log *f, struct shared_log *shared, bool may_lose)
 	memset(f, 0, sizeof(*f));
 	f->shared = shared;
 	f->log = (struct commit_log){
-		.may_lose = may_lose, .stage = stage, .commit = commit,
-		.poll = may_lose ? poll : NULL, .has_room = has_room, .tend = tend,
-		.is_away = is_away, .queue_id = queue_id, .fence = fence,
+		.may_lose = may_lose,
+		.stage = stage,
+		.commit = commit,
+		.poll = may_lose ? poll : NULL,
+		.has_room = has_room,
+		.tend = tend,
+		.is_away = is_away,
+		.queue_id = queue_id,
+		.fence = fence,
 		.add_counts = add_counts,
 	};
 }

@@ -14,26 +14,26 @@
 enum { FAKE_BATCHES = 20000 };
 
 struct shared_log {
-	struct buf batch[FAKE_BATCHES];	/* size_t length, record, ... */
+	struct buf batch[FAKE_BATCHES]; /* size_t length, record, ... */
 	size_t n;
 };
 
 struct fake_log {
-	struct commit_log log;		/* first: a fake_log is a commit_log */
+	struct commit_log log; /* first: a fake_log is a commit_log */
 	struct shared_log *shared;
 	struct buf staged;
-	size_t applied;			/* batches that this daemon has applied */
+	size_t applied; /* batches that this daemon has applied */
 	bool pending, won, has_records;
 
 	/* ---- what it is told to do */
-	bool delays;			/* poll does not say what became of a batch */
-	bool deaf;			/* poll gives no records of others: this daemon is behind */
-	int fails, loses;		/* so many of the next commits */
+	bool delays;	  /* poll does not say what became of a batch */
+	bool deaf;	  /* poll gives no records of others: this daemon is behind */
+	int fails, loses; /* so many of the next commits */
 	bool broken;
 	bool is_full, is_away;
 
 	/* ---- what it was asked to do */
-	int commits, barriers;		/* barriers: commits without records */
+	int commits, barriers; /* barriers: commits without records */
 };
 
 void shared_log_clear(struct shared_log *s);

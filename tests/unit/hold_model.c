@@ -127,14 +127,14 @@ model_hold(struct model *m, const struct asked *q)
 			sold |= h->guarded;
 		}
 		if (h->user == q->user && (h->state == HOLD_READY || h->state == HOLD_HELD)) {
-			struct plain *a = h->replaces[0] == 0 ? NULL :
-			    model_find(m, h->replaces[0]);
-			struct plain *b = h->replaces[1] == 0 ? NULL :
-			    model_find(m, h->replaces[1]);
+			struct plain *a =
+			    h->replaces[0] == 0 ? NULL : model_find(m, h->replaces[0]);
+			struct plain *b =
+			    h->replaces[1] == 0 ? NULL : model_find(m, h->replaces[1]);
 
 			if (h->state == HOLD_READY ||
 			    !((a != NULL && a->state == HOLD_READY) ||
-			    (b != NULL && b->state == HOLD_READY)))
+				(b != NULL && b->state == HOLD_READY)))
 				count++;
 		}
 	}
@@ -158,9 +158,15 @@ model_hold(struct model *m, const struct asked *q)
 	}
 	assert_true(m->n < MODEL_HOLDS_MAX);
 	m->holds[m->n++] = (struct plain){
-		.id = m->next_id++, .user = q->user, .room = q->room, .order = q->order,
-		.hours = q->hours, .state = HOLD_HELD, .due = m->now + 15 * SECOND,
-		.expires = m->now + 10 * MINUTE, .window = m->now + 15 * MINUTE,
+		.id = m->next_id++,
+		.user = q->user,
+		.room = q->room,
+		.order = q->order,
+		.hours = q->hours,
+		.state = HOLD_HELD,
+		.due = m->now + 15 * SECOND,
+		.expires = m->now + 10 * MINUTE,
+		.window = m->now + 15 * MINUTE,
 		.replaces = { old[0], old[1] },
 	};
 	return HA_OK;

@@ -15,8 +15,8 @@ enum {
 	MODEL_USERS = 4,
 	MODEL_ORDERS = 16,
 	MODEL_HOLDS_MAX = 4096,
-	MODEL_TRIES = 2,		/* grants of a hold in a minute */
-	MODEL_MEMORY_MS = 20 * 60 * 1000,	/* of an ended hold */
+	MODEL_TRIES = 2,		  /* grants of a hold in a minute */
+	MODEL_MEMORY_MS = 20 * 60 * 1000, /* of an ended hold */
 };
 
 /* Random numbers, the same on every machine. */
@@ -25,13 +25,13 @@ struct dice {
 };
 uint32_t roll(struct dice *d, uint32_t sides);
 
-struct plain {			/* a hold */
+struct plain { /* a hold */
 	uint64_t id;
 	int user, room, order;
 	uint32_t hours;
 	enum hold_state state, before;
 	bool doubt, paid, guarded, ready_once;
-	int64_t due, expires, window, deadline;	/* due: of held, ready and guards */
+	int64_t due, expires, window, deadline; /* due: of held, ready and guards */
 	int64_t gone_at;
 	uint64_t token, replaces[2];
 	int64_t tries[8];
@@ -52,7 +52,7 @@ struct asked {
 	uint32_t hours;
 };
 
-struct plain *model_find(struct model *m, uint64_t id);	/* NULL: there is no such hold */
+struct plain *model_find(struct model *m, uint64_t id); /* NULL: there is no such hold */
 void model_forget(struct model *m, struct plain *h);
 /* `next` is held and fences `old` when it becomes ready. */
 bool model_replaces(const struct plain *next, const struct plain *old);

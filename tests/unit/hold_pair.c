@@ -2,7 +2,7 @@
 
 #include "hold_pair.h"
 
-enum { NOBODY = 1000000 };	/* an id that no hold has */
+enum { NOBODY = 1000000 }; /* an id that no hold has */
 
 const char *const pair_users[MODEL_USERS] = { "u0", "u1", "u2", "u3" };
 const char *const pair_rooms[MODEL_ROOMS] = { "000000000000000000000000",
@@ -64,7 +64,7 @@ do_hold(struct pair *p)
 	const struct plain *h = any(p);
 	char order[20], set[200], fingerprint[KEY_CAP];
 
-	if (h != NULL && roll(&p->d, 4) == 0)	/* an equal request */
+	if (h != NULL && roll(&p->d, 4) == 0) /* an equal request */
 		q = (struct asked){ h->user, h->room, h->order, h->hours };
 	snprintf(order, sizeof(order), "o%d", q.order);
 	snprintf(fingerprint, sizeof(fingerprint), "%d/%d/%d/%x", q.user, q.room, q.order, q.hours);
@@ -79,10 +79,10 @@ do_outcome(struct pair *p, const struct plain *h, int64_t n)
 {
 	enum hold_outcome o = (enum hold_outcome)roll(&p->d, HO__MAX);
 	uint64_t id = h == NULL ? NOBODY : h->id,
-	    token = h == NULL || roll(&p->d, 20) == 0 ? roll(&p->d, 50) : h->token;
+		 token = h == NULL || roll(&p->d, 20) == 0 ? roll(&p->d, 50) : h->token;
 
 	if (o == HO_APPROVED && roll(&p->d, 4) != 0)
-		o = HO_REFUSED;		/* else all orders would be paid soon */
+		o = HO_REFUSED; /* else all orders would be paid soon */
 	must(p, DO_OUTCOME, world_outcome(&p->w, id, token, o, n),
 	    model_outcome(&p->m, id, token, o, n));
 }
@@ -113,10 +113,15 @@ do_one(struct pair *p)
 	char tid[TID_CAP];
 
 	switch (roll(&p->d, 15)) {
-	case 0: case 1: case 2: case 3:
+	case 0:
+	case 1:
+	case 2:
+	case 3:
 		do_hold(p);
 		break;
-	case 4: case 5: case 6:
+	case 4:
+	case 5:
+	case 6:
 		snprintf(tid, sizeof(tid), "T%u", (unsigned)id);
 		must(p, DO_READY, world_ready(&p->w, id, tid), model_ready(&p->m, id));
 		break;
@@ -125,11 +130,14 @@ do_one(struct pair *p)
 			model_forget(&p->m, model_find(&p->m, id));
 		world_fail(&p->w, id, false);
 		break;
-	case 8: case 9: case 10:
+	case 8:
+	case 9:
+	case 10:
 		n += n == 0;
 		must(p, DO_APPROVE, world_approve(&p->w, id, n), model_approve(&p->m, id, n));
 		break;
-	case 11: case 12:
+	case 11:
+	case 12:
 		do_outcome(p, h, n);
 		break;
 	case 13:

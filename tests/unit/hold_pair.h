@@ -16,7 +16,7 @@ struct pair {
 	struct model m;
 	struct dice d;
 	int op;
-	int answers[DO__MAX][HA__MAX];	/* how often each command got each answer */
+	int answers[DO__MAX][HA__MAX]; /* how often each command got each answer */
 };
 
 void pair_open(struct pair *p, uint64_t seed);

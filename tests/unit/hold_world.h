@@ -28,9 +28,9 @@ struct world {
 	struct hold_load load;
 	struct now now;
 	struct hold_table *t;
-	struct buf journal;		/* size_t length, record, ... */
-	struct hold_answer a;		/* the last one */
-	struct hold_changes changed;	/* what the last record changed */
+	struct buf journal;	     /* size_t length, record, ... */
+	struct hold_answer a;	     /* the last one */
+	struct hold_changes changed; /* what the last record changed */
 	int tids;
 };
 
@@ -50,8 +50,12 @@ world_open(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
 	w->limits = (struct hold_limits){
-		.max_per_user = 3, .guard_ms = MINUTE, .window_ms = 15 * MINUTE,
-		.max_tries_per_min = 5, .removed_answer_ms = 10 * MINUTE, .gone_memory_ms = DAY,
+		.max_per_user = 3,
+		.guard_ms = MINUTE,
+		.window_ms = 15 * MINUTE,
+		.max_tries_per_min = 5,
+		.removed_answer_ms = 10 * MINUTE,
+		.gone_memory_ms = DAY,
 		.order_memory_ms = 35 * DAY,
 	};
 	w->load = (struct hold_load){ .max_ready = 4, .max_all = 6 };
@@ -104,7 +108,7 @@ world_assert_equal(const struct hold_table *a, const struct hold_table *b)
 	assert_memory_equal(x.data, y.data, x.len);
 	hold_table_stats(a, &s);
 	hold_table_stats(b, &r);
-	r.refused_slot = s.refused_slot;	/* it counts answers, not changes */
+	r.refused_slot = s.refused_slot; /* it counts answers, not changes */
 	assert_memory_equal(&s, &r, sizeof(s));
 	buf_clear(&x);
 	buf_clear(&y);
@@ -117,7 +121,7 @@ world_restart(struct world *w)
 {
 	struct buf snapshot = world_snapshot(w->t);
 	struct hold_table *replayed = world_replay(w, &w->journal),
-	                  *restored = world_replay(w, &snapshot);
+			  *restored = world_replay(w, &snapshot);
 
 	world_assert_equal(w->t, replayed);
 	world_assert_equal(w->t, restored);
@@ -199,8 +203,14 @@ world_hold_as(struct world *w, const char *user, const char *room, const char *o
     const char *set, const char *fingerprint)
 {
 	struct hold_request rq = {
-		.cid = CID, .order = order, .user = user, .room = room, .fingerprint = fingerprint,
-		.attempt = "{\"order\":1}", .ttl_ms = 10 * MINUTE, .call_ms = 13 * SECOND,
+		.cid = CID,
+		.order = order,
+		.user = user,
+		.room = room,
+		.fingerprint = fingerprint,
+		.attempt = "{\"order\":1}",
+		.ttl_ms = 10 * MINUTE,
+		.call_ms = 13 * SECOND,
 	};
 	struct error err = { 0 };
 
@@ -344,4 +354,7 @@ world_state(struct world *w, const char *tid)
 }
 
 /* Begins a test that has one world. */
-#define WORLD(w) struct world w; (void)state; world_open(&w)
+#define WORLD(w) \
+	struct world w; \
+	(void)state; \
+	world_open(&w)

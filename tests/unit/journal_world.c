@@ -17,7 +17,10 @@ setup(void **state)
 		return -1;
 	disk_reset();
 	f->options = (struct journal_options){
-		.io = &disk_io, .segment_size = SEGMENT, .boot_id = "boot-1", .now = { 1000, 2000 },
+		.io = &disk_io,
+		.segment_size = SEGMENT,
+		.boot_id = "boot-1",
+		.now = { 1000, 2000 },
 	};
 	snprintf(f->dir, sizeof(f->dir), "/tmp/test-journal-XXXXXX");
 	*state = f;

@@ -46,7 +46,7 @@ void add_synced(struct fixture *f, const char *text);
 
 void each_file(struct fixture *f, void (*fn)(struct fixture *f, const char *name, void *ctx),
     void *ctx);
-void remove_file(struct fixture *f, const char *name, void *ctx);	/* for each_file */
+void remove_file(struct fixture *f, const char *name, void *ctx); /* for each_file */
 void path_of(struct fixture *f, const char *name, char out[200]);
 bool is_there(struct fixture *f, const char *name);
 void read_bytes(struct fixture *f, const char *name, size_t at, void *bytes, size_t len);

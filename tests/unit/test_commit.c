@@ -24,7 +24,7 @@ a_batch_of_one_writer_may_depend_on_itself(void **state)
 	expect(a, 3, "a ok id=1 state=approving ");
 	assert_int_equal(a->f.commits, 1);
 	turn(s, a);
-	assert_int_equal(a->f.commits, 1);	/* nothing staged, nothing committed */
+	assert_int_equal(a->f.commits, 1); /* nothing staged, nothing committed */
 	site_close(s);
 }
 
@@ -40,7 +40,7 @@ a_broken_log_ends_the_daemon_without_an_answer(void **state)
 		ask_hold(s, a, 0, "a");
 		assert_false(command_end_turn(a->c, s->w.now, &next, &err));
 		assert_string_equal(err.msg, "broken on command");
-		ask(s, a, 1, "1 hello");	/* no request is carried out any more */
+		ask(s, a, 1, "1 hello"); /* no request is carried out any more */
 		assert_false(command_end_turn(a->c, s->w.now, &next, &err));
 		assert_int_equal(s->shared.n, 0);
 		site_close(s);
@@ -81,7 +81,7 @@ a_daemon_that_lost_a_commit_decides_again(void **state)
 	turn(s, b);
 	expect(a, 0, "h ok id=1 ");
 	expect(b, 0, "h slot-held conflicts=660-720 ");
-	expect(b, 1, "h ok id=2 ");		/* another id than it was given first */
+	expect(b, 1, "h ok id=2 "); /* another id than it was given first */
 	assert_int_equal(b->f.commits, 2);
 	site_assert_agree(s);
 	site_close(s);
@@ -129,7 +129,9 @@ a_failed_commit_is_answered_unavailable_and_changes_nothing(void **state)
 static void
 a_delayed_commit_does_not_delay_requests_that_write_nothing(void **state)
 {
-	static const struct { const char *ask, *hear; } rows[] = {
+	static const struct {
+		const char *ask, *hear;
+	} rows[] = {
 		{ "1 hello", "1 ok " },
 		{ "1 stats", "1 ok " },
 		{ "1 list room=old", "1 ok held=600-720:ready" },
@@ -150,7 +152,7 @@ a_delayed_commit_does_not_delay_requests_that_write_nothing(void **state)
 		turn(s, a);
 		expect(a, 1, rows[i].hear);
 	}
-	ask_hold(s, a, 2, "old");			/* the replay of a ready hold */
+	ask_hold(s, a, 2, "old"); /* the replay of a ready hold */
 	ask_hold_of(s, a, 3, "other", "old", "other", "660-780");
 	turn(s, a);
 	expect(a, 2, "h replay id=1 ");
@@ -192,7 +194,9 @@ requests_with_nothing_in_common_share_a_commit(void **state)
 static void
 a_request_that_depends_on_a_staged_one_waits_for_the_next_batch(void **state)
 {
-	static const struct { const char *what, *user, *room, *order, *set, *hear; } rows[] = {
+	static const struct {
+		const char *what, *user, *room, *order, *set, *hear;
+	} rows[] = {
 		{ "the same time", "u2", "room", "o2", "660-780", "h slot-held " },
 		{ "the same room", "u2", "room", "o2", "720-780", "h ok id=2 " },
 		{ "the same order", "u1", "elsewhere", "o1", "600-720", "h payment-in-progress " },
@@ -224,7 +228,7 @@ a_write_during_a_pending_commit_waits_for_the_next_batch(void **state)
 	a->f.delays = true;
 	ask_hold(s, a, 0, "a");
 	turn(s, a);
-	ask_hold(s, a, 1, "b");		/* nothing in common, but the batch is committed */
+	ask_hold(s, a, 1, "b"); /* nothing in common, but the batch is committed */
 	ask_hold(s, a, 2, "c");
 	turn(s, a);
 	expect_silence(a, 1);
@@ -262,7 +266,7 @@ a_final_no_needs_an_up_to_date_table(void **state)
 	open_hold(s, a, 0, "a");
 	ask(s, b, 0, "1 find-tid tid=Ta");
 	ask(s, b, 1, "2 find-order cid=" CID " order=oa");
-	ask_hold_of(s, b, 2, "u2", "a", "o2", "600-720");	/* b has not heard of the hold */
+	ask_hold_of(s, b, 2, "u2", "a", "o2", "600-720"); /* b has not heard of the hold */
 	turn(s, b);
 	expect(b, 0, "1 ok id=1 state=ready ");
 	expect(b, 1, "2 ok id=1 state=ready ");
@@ -272,7 +276,7 @@ a_final_no_needs_an_up_to_date_table(void **state)
 	turn(s, b);
 	expect(b, 0, "1 no-hold");
 	assert_int_equal(b->f.barriers, 1);
-	ask(s, b, 0, "1 find-tid tid=Ta");	/* a hold that exists needs no barrier */
+	ask(s, b, 0, "1 find-tid tid=Ta"); /* a hold that exists needs no barrier */
 	turn(s, b);
 	expect(b, 0, "1 ok ");
 	assert_int_equal(b->f.barriers, 1);
@@ -300,8 +304,8 @@ a_client_that_cannot_wait_is_told_unavailable(void **state)
 	a->f.delays = false;
 	turn(s, a);
 	expect_silence(a, 0);
-	assert_int_equal(count_of(s, a, "held"), 1);	/* the staged one was kept, the other not */
-	assert_int_equal(count_of(s, a, "calls"), 0);	/* nobody makes a call for it */
+	assert_int_equal(count_of(s, a, "held"), 1);  /* the staged one was kept, the other not */
+	assert_int_equal(count_of(s, a, "calls"), 0); /* nobody makes a call for it */
 	ask_hold(s, a, 0, "a");
 	turn(s, a);
 	expect(a, 0, "h payment-in-progress ");
@@ -376,10 +380,10 @@ a_hold_expires_by_one_record_for_all_daemons(void **state)
 	assert_int_equal(b->next_boot_ms, s->w.now.boot_ms + 600000);
 	world_pass(&s->w, 600000);
 	for (int i = 0; i < DAEMONS; i++)
-		s->d[i].f.deaf = true;		/* so all of them try */
+		s->d[i].f.deaf = true; /* so all of them try */
 	for (int i = 0; i < DAEMONS; i++)
 		turn(s, &s->d[i]);
-	assert_int_equal(s->shared.n, 3);	/* hold, ready, expired */
+	assert_int_equal(s->shared.n, 3); /* hold, ready, expired */
 	for (int i = 0; i < DAEMONS; i++)
 		assert_int_equal(count_of(s, &s->d[i], "expired"), 1);
 	site_assert_agree(s);
@@ -395,7 +399,7 @@ expired_holds_share_a_batch_with_requests(void **state)
 	world_pass(&s->w, 600000);
 	a->f.commits = 0;
 	ask_hold(s, a, 1, "b");
-	ask_hold_of(s, a, 2, "u2", "a", "o2", "600-720");	/* takes the expired time */
+	ask_hold_of(s, a, 2, "u2", "a", "o2", "600-720"); /* takes the expired time */
 	turn(s, a);
 	expect(a, 1, "h ok ");
 	expect(a, 2, "h ok ");
@@ -433,7 +437,7 @@ records_of_other_daemons_wake_waiters(void **state)
 	turn(s, b);
 	expect(b, 1, "h wait");
 	turn(s, a);
-	ask(s, a, 0, "r ready id=1 tid=T1 answer={}");	/* over another daemon */
+	ask(s, a, 0, "r ready id=1 tid=T1 answer={}"); /* over another daemon */
 	turn(s, a);
 	expect(a, 0, "r ok ");
 	turn(s, b);
@@ -482,7 +486,7 @@ nothing_is_decided_while_the_log_is_away(void **state)
 	ask(s, a, 0, "2 hello");
 	turn(s, a);
 	expect(a, 0, "2 ok ");
-	a->f.delays = false;		/* what is pending goes on */
+	a->f.delays = false; /* what is pending goes on */
 	turn(s, a);
 	expect(a, 1, "h ok id=2 ");
 	a->f.is_away = false;
@@ -575,13 +579,13 @@ daemons_on_one_log_always_have_the_same_table(void **state)
 				d->heard[i][0] = '\0';
 		}
 		site_assert_agree(s);
-		site_assert_agree(s);	/* the first call may have committed what was pending */
+		site_assert_agree(s); /* the first call may have committed what was pending */
 		for (int i = 0; i < DAEMONS; i++)
 			assert_int_equal(s->d[i].f.applied, s->shared.n);
 		batches += s->shared.n;
 		site_close(s);
 	}
-	assert_in_range(batches, 1000, 1000000);	/* enough has happened */
+	assert_in_range(batches, 1000, 1000000); /* enough has happened */
 }
 
 int
@@ -597,8 +601,7 @@ main(void)
 		cmocka_unit_test(a_delayed_commit_does_not_delay_requests_that_write_nothing),
 		cmocka_unit_test(requests_with_nothing_in_common_share_a_commit),
 		cmocka_unit_test(a_request_that_depends_on_a_staged_one_waits_for_the_next_batch),
-		cmocka_unit_test(
-		    a_write_during_a_pending_commit_waits_for_the_next_batch),
+		cmocka_unit_test(a_write_during_a_pending_commit_waits_for_the_next_batch),
 		cmocka_unit_test(the_requests_of_a_connection_are_carried_out_in_order),
 		cmocka_unit_test(a_final_no_needs_an_up_to_date_table),
 		cmocka_unit_test(a_client_that_cannot_wait_is_told_unavailable),

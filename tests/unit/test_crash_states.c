@@ -39,7 +39,7 @@ enum {
 
 struct op {
 	enum { OP_CREATE, OP_WRITE, OP_SYNC, OP_RENAME, OP_UNLINK, OP_SYNC_DIR, OP_PROMISE } what;
-	int file;			/* create, write, sync */
+	int file; /* create, write, sync */
 	char from[NAME_CAP], to[NAME_CAP];
 	size_t at, len;
 	uint8_t *data;
@@ -50,7 +50,11 @@ struct op {
 static struct op ops[OPS_MAX];
 static size_t n_ops;
 /* of the recording run */
-static struct { bool used; char name[NAME_CAP]; int file; } names[NAMES_MAX];
+static struct {
+	bool used;
+	char name[NAME_CAP];
+	int file;
+} names[NAMES_MAX];
 static int n_files, file_of_fd[1024];
 
 static struct op *
@@ -91,7 +95,7 @@ r_openat(int dir, const char *name, int flags, mode_t mode)
 	int i = find_name(name), fd;
 
 	if ((flags & O_TRUNC) != 0 && i >= 0)
-		unlinkat(dir, name, 0);	/* a new file: simpler to play back than a cut one */
+		unlinkat(dir, name, 0); /* a new file: simpler to play back than a cut one */
 	fd = openat(dir, name, flags, mode);
 	if (fd < 0 || (flags & O_ACCMODE) == O_RDONLY)
 		return fd;
@@ -169,13 +173,16 @@ static const struct disk_io recording_io = { r_openat, r_pwrite, r_fdatasync, r_
 
 /* ---- playing a disk back */
 
-static struct { size_t size; uint8_t data[FILE_CAP]; } durable[FILES_MAX], laid_out;
+static struct {
+	size_t size;
+	uint8_t data[FILE_CAP];
+} durable[FILES_MAX], laid_out;
 static struct {
 	bool used;
 	char name[NAME_CAP];
 	int file;
 } synced_dir[NAMES_MAX], dir_now[NAMES_MAX];
-static size_t pending[OPS_MAX], n_pending;	/* calls that are not synced */
+static size_t pending[OPS_MAX], n_pending; /* calls that are not synced */
 
 static uint64_t random_state;
 
@@ -195,40 +202,43 @@ write_into(uint8_t *data, size_t *size, const struct op *op, size_t from, size_t
 		*size = op->at + from + len;
 }
 
-#define DIR_PUT(dir, text, id) do { \
-	int free_ = -1, i_; \
-	for (i_ = 0; i_ < NAMES_MAX; i_++) { \
-		if ((dir)[i_].used && strcmp((dir)[i_].name, text) == 0) \
-			break; \
-		if (!(dir)[i_].used) \
-			free_ = i_; \
-	} \
-	i_ = i_ < NAMES_MAX ? i_ : free_; \
-	(dir)[i_].used = true; \
-	snprintf((dir)[i_].name, NAME_CAP, "%s", text); \
-	(dir)[i_].file = id; \
-} while (0)
+#define DIR_PUT(dir, text, id) \
+	do { \
+		int free_ = -1, i_; \
+		for (i_ = 0; i_ < NAMES_MAX; i_++) { \
+			if ((dir)[i_].used && strcmp((dir)[i_].name, text) == 0) \
+				break; \
+			if (!(dir)[i_].used) \
+				free_ = i_; \
+		} \
+		i_ = i_ < NAMES_MAX ? i_ : free_; \
+		(dir)[i_].used = true; \
+		snprintf((dir)[i_].name, NAME_CAP, "%s", text); \
+		(dir)[i_].file = id; \
+	} while (0)
 
 /* Removes a name, and returns its file; -1: there is none. */
-#define DIR_TAKE(dir, text, out) do { \
-	(out) = -1; \
-	for (int i_ = 0; i_ < NAMES_MAX; i_++) \
-		if ((dir)[i_].used && strcmp((dir)[i_].name, text) == 0) { \
-			(out) = (dir)[i_].file; \
-			(dir)[i_].used = false; \
-		} \
-} while (0)
+#define DIR_TAKE(dir, text, out) \
+	do { \
+		(out) = -1; \
+		for (int i_ = 0; i_ < NAMES_MAX; i_++) \
+			if ((dir)[i_].used && strcmp((dir)[i_].name, text) == 0) { \
+				(out) = (dir)[i_].file; \
+				(dir)[i_].used = false; \
+			} \
+	} while (0)
 
-#define DIR_APPLY(dir, op) do { \
-	int file_; \
-	if ((op)->what == OP_CREATE) { \
-		DIR_PUT(dir, (op)->to, (op)->file); \
-	} else { \
-		DIR_TAKE(dir, (op)->from, file_); \
-		if ((op)->what == OP_RENAME && file_ >= 0) \
-			DIR_PUT(dir, (op)->to, file_); \
-	} \
-} while (0)
+#define DIR_APPLY(dir, op) \
+	do { \
+		int file_; \
+		if ((op)->what == OP_CREATE) { \
+			DIR_PUT(dir, (op)->to, (op)->file); \
+		} else { \
+			DIR_TAKE(dir, (op)->from, file_); \
+			if ((op)->what == OP_RENAME && file_ >= 0) \
+				DIR_PUT(dir, (op)->to, file_); \
+		} \
+	} while (0)
 
 /* Makes permanent what this sync covers. */
 static void
@@ -244,8 +254,8 @@ play(size_t i)
 	}
 	for (size_t k = 0; k < n_pending; k++) {
 		const struct op *p = &ops[pending[k]];
-		bool lasts = op->what == OP_SYNC ? p->what == OP_WRITE && p->file == op->file :
-		    p->what != OP_WRITE;
+		bool lasts = op->what == OP_SYNC ? p->what == OP_WRITE && p->file == op->file
+						 : p->what != OP_WRITE;
 
 		if (!lasts)
 			pending[kept++] = pending[k];
@@ -276,7 +286,7 @@ is_lost(size_t k, enum loss loss)
 
 		if (q->what != OP_WRITE && lost_name[i] &&
 		    (strcmp(q->from, p->from) == 0 || strcmp(q->to, p->from) == 0 ||
-		    strcmp(q->from, p->to) == 0))
+			strcmp(q->from, p->to) == 0))
 			return true;
 	}
 	return roll(2) == 0;
@@ -299,7 +309,7 @@ lay_out_file(const char *name, int file, enum loss loss)
 			if (n > p->len - from)
 				n = p->len - from;
 			if (loss == KEPT || roll(2) == 0) {
-				if (p->at + from > laid_out.size)	/* a hole */
+				if (p->at + from > laid_out.size) /* a hole */
 					memset(laid_out.data + laid_out.size, 0,
 					    p->at + from - laid_out.size);
 				write_into(laid_out.data, &laid_out.size, p, from, n);
@@ -383,7 +393,10 @@ static struct journal *
 open_with(const struct disk_io *io)
 {
 	struct journal_options o = {
-		.io = io, .segment_size = SEGMENT, .boot_id = "boot", .now = { 1000, 2000 },
+		.io = io,
+		.segment_size = SEGMENT,
+		.boot_id = "boot",
+		.now = { 1000, 2000 },
 	};
 	struct journal_report report;
 	struct journal *j = NULL;
@@ -424,7 +437,7 @@ take_snapshot(struct journal *j)
 
 	if (!journal_has_spare(j) || !journal_snapshot_begin(j, (struct now){ 1000, 2000 }, &err))
 		return;
-	promised = next_number;		/* begin has synced everything before it */
+	promised = next_number; /* begin has synced everything before it */
 	promise();
 	for (uint32_t i = roll(4); i > 0; i--)
 		append(j);
@@ -458,7 +471,7 @@ run_once(void)
 		journal_make_spare(j, &err);
 		if (roll(12) == 0)
 			take_snapshot(j);
-		if (roll(25) == 0) {	/* an orderly end and a new start, recorded too */
+		if (roll(25) == 0) { /* an orderly end and a new start, recorded too */
 			assert_true(journal_sync(j, &err));
 			promised = next_number;
 			promise();
@@ -526,7 +539,7 @@ static void
 after_any_crash_every_promised_record_is_there(void **state)
 {
 	const char *wanted_text = getenv("ROOMPAY_CRASH_STATES"),
-	           *seed_text = getenv("ROOMPAY_SEED");
+		   *seed_text = getenv("ROOMPAY_SEED");
 	long wanted = wanted_text == NULL ? 1000 : atol(wanted_text), states = 0;
 	uint64_t seed = seed_text == NULL ? 1 : (uint64_t)atoll(seed_text);
 	int runs = 0;

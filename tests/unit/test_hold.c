@@ -28,16 +28,16 @@ static const struct {
 } rows[] = {
 	{ HOLD_HELD, "held", true,
 	    { HOLD_READY, HOLD_REMOVED, NO, NO, NO, NO, NO, NO, NO, HOLD_EXPIRED, HOLD_FENCED,
-	    HOLD_REMOVED } },
+		HOLD_REMOVED } },
 	{ HOLD_READY, "ready", true,
 	    { NO, NO, HOLD_APPROVING, HOLD_APPROVED, NO, NO, NO, NO, NO, HOLD_EXPIRED, HOLD_FENCED,
-	    HOLD_REMOVED } },
+		HOLD_REMOVED } },
 	{ HOLD_APPROVING, "approving", true,
 	    { NO, NO, HOLD_APPROVING, HOLD_APPROVED, HOLD_DECLINED, HOLD_UNKNOWN, HOLD_REVIEW,
-	    HOLD_READY, HOLD_EXPIRED, NO, NO, NO } },
+		HOLD_READY, HOLD_EXPIRED, NO, NO, NO } },
 	{ HOLD_UNKNOWN, "unknown", true,
 	    { NO, NO, HOLD_APPROVING, HOLD_APPROVED, HOLD_DECLINED, NO, HOLD_REVIEW, HOLD_READY,
-	    HOLD_EXPIRED, NO, NO, NO } },
+		HOLD_EXPIRED, NO, NO, NO } },
 	{ HOLD_REVIEW, "review", true,
 	    { NO, NO, NO, HOLD_APPROVED, HOLD_DECLINED, NO, NO, NO, NO, NO, NO, NO } },
 	{ HOLD_APPROVED, "approved", true,
@@ -48,7 +48,7 @@ static const struct {
 	    { NO, NO, NO, HOLD_APPROVED, NO, NO, NO, NO, NO, NO, NO, NO } },
 	{ HOLD_EXPIRED, "expired", false,
 	    { NO, NO, HOLD_APPROVING, HOLD_APPROVED, NO, NO, NO, NO, NO, NO, HOLD_FENCED,
-	    HOLD_REMOVED } },
+		HOLD_REMOVED } },
 	{ HOLD_FENCED, "fenced", false,
 	    { NO, NO, NO, HOLD_APPROVED, NO, NO, NO, NO, NO, NO, NO, NO } },
 };
@@ -104,8 +104,13 @@ the_hash_is_siphash(void **state)
 {
 	/* Appendix A of the paper: key 00..0f, message 00..0e. The others are from the authors'
 	 * table of vectors: the same key, messages of 0 and 8 bytes. */
-	static const struct { size_t len; uint64_t hash; } vectors[] = {
-		{ 15, 0xa129ca6149be45e5 }, { 0, 0x726fdb47dd0e0e31 }, { 8, 0x93f5f5799a932462 },
+	static const struct {
+		size_t len;
+		uint64_t hash;
+	} vectors[] = {
+		{ 15, 0xa129ca6149be45e5 },
+		{ 0, 0x726fdb47dd0e0e31 },
+		{ 8, 0x93f5f5799a932462 },
 	};
 	uint8_t key[HASH_KEY_LEN], msg[15];
 
@@ -173,7 +178,7 @@ a_heap_visits_exactly_what_is_due(void **state)
 	assert_int_equal(heap_next(&h), INT64_MAX);
 	for (size_t i = 0; i < N; i++)
 		assert_true(heap_set(&h, &timers[i], (int64_t)i));
-	for (size_t round = 0; round < 2000; round++) {	/* moved, removed, added again */
+	for (size_t round = 0; round < 2000; round++) { /* moved, removed, added again */
 		seed = seed * 1103515245 + 12345;
 		assert_true(heap_set(&h, &timers[seed / 65536 % N],
 		    round % 3 == 0 ? INT64_MAX : seed % 1000));
@@ -189,7 +194,7 @@ a_heap_visits_exactly_what_is_due(void **state)
 	assert_int_equal(s.n, 100);
 	assert_int_equal(s.latest_ms, 100);
 	s = (struct seen){ .stop_after = 7 };
-	assert_true(heap_each_due(&h, 100, see, &s) <= 100);	/* it tells when the rest is due */
+	assert_true(heap_each_due(&h, 100, see, &s) <= 100); /* it tells when the rest is due */
 	assert_int_equal(s.n, 7);
 	heap_shift(&h, -50);
 	assert_int_equal(heap_next(&h), -49);

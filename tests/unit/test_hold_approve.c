@@ -4,8 +4,12 @@
 #include "hold_world.h"
 
 /* Two outcomes that take no money. */
-static const struct { const char *what; enum hold_outcome outcome; } ends[] = {
-	{ "refused", HO_REFUSED }, { "restored", HO_RESTORED },
+static const struct {
+	const char *what;
+	enum hold_outcome outcome;
+} ends[] = {
+	{ "refused", HO_REFUSED },
+	{ "restored", HO_RESTORED },
 };
 
 static void
@@ -29,7 +33,7 @@ a_fencing_token_only_grows_even_over_restarts(void **state)
 		}
 		assert_int_equal(world_remove(&w, id, false, 0), HA_OK);
 		world_pass(&w, 2 * DAY);
-		world_expire(&w);	/* nothing of the hold is left */
+		world_expire(&w); /* nothing of the hold is left */
 		world_restart(&w);
 	}
 	world_close(&w);
@@ -48,7 +52,7 @@ a_ledger_number_that_the_queue_has_seen_is_not_granted_again(void **state)
 	assert_int_equal(world_approve(&w, id, 6), HA_LEDGER_BEHIND);
 	assert_int_equal(w.a.hold.last_n, 6);
 	assert_int_equal(world_remove(&w, id, false, 0), HA_OK);
-	id = world_opened(&w, "b", ROOM2, "o1", "0-60");	/* another attempt of this order */
+	id = world_opened(&w, "b", ROOM2, "o1", "0-60"); /* another attempt of this order */
 	assert_int_equal(world_approve(&w, id, 6), HA_LEDGER_BEHIND);
 	assert_int_equal(world_approve(&w, id, 7), HA_OK);
 	world_close(&w);
@@ -119,25 +123,25 @@ each_state_of_a_hold_has_its_answer_to_approve(void **state)
 	WORLD(w);
 	assert_int_equal(world_approve(&w, 1, 1), HA_NO_HOLD);
 	id = world_held(&w, "a", ROOM1, "o1", "0-60");
-	assert_int_equal(world_approve(&w, id, 1), HA_IN_PROGRESS);	/* held */
+	assert_int_equal(world_approve(&w, id, 1), HA_IN_PROGRESS); /* held */
 	assert_int_equal(world_ready(&w, id, "X1"), HA_OK);
-	token = world_granted(&w, id, 1);				/* ready */
+	token = world_granted(&w, id, 1); /* ready */
 	assert_int_equal(w.a.hold.before, HOLD_READY);
 	assert_int_equal(world_outcome(&w, id, token, HO_UNKNOWN, 2), HA_OK);
-	token = world_granted(&w, id, 3);				/* unknown */
+	token = world_granted(&w, id, 3); /* unknown */
 	assert_int_equal(w.a.hold.before, HOLD_UNKNOWN);
 	assert_int_equal(world_outcome(&w, id, token, HO_REVIEW, 4), HA_OK);
-	assert_int_equal(world_approve(&w, id, 5), HA_IN_PROGRESS);	/* review */
+	assert_int_equal(world_approve(&w, id, 5), HA_IN_PROGRESS); /* review */
 	assert_int_equal(world_outcome(&w, id, token, HO_APPROVED, 5), HA_OK);
-	assert_int_equal(world_approve(&w, id, 6), HA_ORDER_PAID);	/* approved */
+	assert_int_equal(world_approve(&w, id, 6), HA_ORDER_PAID); /* approved */
 	assert_int_equal(world_remove(&w, id, true, 6), HA_OK);
-	assert_int_equal(world_approve(&w, id, 7), HA_ORDER_PAID);	/* removed, paid */
+	assert_int_equal(world_approve(&w, id, 7), HA_ORDER_PAID); /* removed, paid */
 	id = world_opened(&w, "a", ROOM1, "o2", "60-120");
 	assert_int_equal(world_outcome(&w, id, world_granted(&w, id, 1), HO_DECLINED, 2), HA_OK);
-	assert_int_equal(world_approve(&w, id, 3), HA_FENCED);		/* declined */
+	assert_int_equal(world_approve(&w, id, 3), HA_FENCED); /* declined */
 	id = world_opened(&w, "a", ROOM1, "o3", "60-120");
 	assert_int_equal(world_remove(&w, id, false, 0), HA_OK);
-	assert_int_equal(world_approve(&w, id, 1), HA_FENCED);		/* removed, not paid */
+	assert_int_equal(world_approve(&w, id, 1), HA_FENCED); /* removed, not paid */
 	world_close(&w);
 }
 
@@ -205,7 +209,7 @@ a_restored_grant_does_not_settle_an_unknown_charge(void **state)
 		    HA_OK);
 		token = world_granted(&w, id, 3);
 		assert_int_equal(world_outcome(&w, id, token, i == 0 ? HO_RESTORED : HO_REFUSED,
-		    numbers[i]),
+				     numbers[i]),
 		    HA_OK);
 		assert_int_equal(w.a.hold.state, HOLD_UNKNOWN);
 		assert_int_equal(world_state(&w, "T1"), HOLD_UNKNOWN);
@@ -221,11 +225,11 @@ only_the_ledger_can_say_that_a_vanished_worker_sent_nothing(void **state)
 
 	WORLD(w);
 	id = world_opened(&w, "a", ROOM1, "o1", "0-60");
-	world_granted(&w, id, 1);			/* and its worker vanishes */
+	world_granted(&w, id, 1); /* and its worker vanishes */
 	world_pass(&w, 13 * SECOND);
 	token = world_granted(&w, id, 1);
 	assert_int_equal(world_outcome(&w, id, token, HO_RESTORED, 0), HA_OK);
-	assert_int_equal(w.a.hold.state, HOLD_UNKNOWN);	/* the first worker may have sent */
+	assert_int_equal(w.a.hold.state, HOLD_UNKNOWN); /* the first worker may have sent */
 	/* the ledger has `abandoned` as 1 */
 	assert_int_equal(world_outcome(&w, id, token, HO_RESTORED, 1), HA_OK);
 	assert_int_equal(w.a.hold.state, HOLD_READY);
@@ -302,7 +306,7 @@ a_sixth_approve_in_a_minute_is_refused_however_the_others_ended(void **state)
 				world_pass(&w, 13 * SECOND);
 			else
 				assert_int_equal(world_outcome(&w, id, token, ways[i].how,
-				    ways[i].n == 0 ? 0 : n + 1),
+						     ways[i].n == 0 ? 0 : n + 1),
 				    HA_OK);
 		}
 		world_restart(&w);
@@ -327,10 +331,10 @@ a_grant_under_which_nothing_was_sent_is_not_counted(void **state)
 	for (int k = 0; k < 20; k++)
 		assert_int_equal(world_outcome(&w, id, world_granted(&w, id, 1), HO_RESTORED, 0),
 		    HA_OK);
-	for (int k = 0; k < 5; k++) {	/* an unknown one begins with an inquiry, so it counts */
+	for (int k = 0; k < 5; k++) { /* an unknown one begins with an inquiry, so it counts */
 		token = world_granted(&w, id, 2 * k + 1);
 		assert_int_equal(world_outcome(&w, id, token, k == 0 ? HO_UNKNOWN : HO_RESTORED,
-		    k == 0 ? 2 : 0),
+				     k == 0 ? 2 : 0),
 		    HA_OK);
 	}
 	assert_int_equal(world_approve(&w, id, 11), HA_TOO_MANY_REFUSED);
@@ -340,7 +344,9 @@ a_grant_under_which_nothing_was_sent_is_not_counted(void **state)
 static void
 a_repeated_outcome_changes_nothing(void **state)
 {
-	static const struct { enum hold_outcome first, then; enum hold_state s;
+	static const struct {
+		enum hold_outcome first, then;
+		enum hold_state s;
 	} rows[] = {
 		{ HO_APPROVED, HO_APPROVED, HOLD_APPROVED },
 		{ HO_APPROVED, HO_DECLINED, HOLD_APPROVED },
@@ -352,11 +358,15 @@ a_repeated_outcome_changes_nothing(void **state)
 		{ HO_DECLINED, HO_RESTORED, HOLD_DECLINED },
 		{ HO_DECLINED, HO_REVIEW, HOLD_DECLINED },
 		{ HO_DECLINED, HO_APPROVED, HOLD_APPROVED },
-		{ HO_UNKNOWN, HO_UNKNOWN, HOLD_UNKNOWN }, { HO_UNKNOWN, HO_RESTORED, HOLD_UNKNOWN },
+		{ HO_UNKNOWN, HO_UNKNOWN, HOLD_UNKNOWN },
+		{ HO_UNKNOWN, HO_RESTORED, HOLD_UNKNOWN },
 		{ HO_UNKNOWN, HO_REFUSED, HOLD_UNKNOWN },
-		{ HO_UNKNOWN, HO_DECLINED, HOLD_DECLINED }, { HO_UNKNOWN, HO_REVIEW, HOLD_REVIEW },
-		{ HO_UNKNOWN, HO_APPROVED, HOLD_APPROVED }, { HO_REVIEW, HO_REVIEW, HOLD_REVIEW },
-		{ HO_REVIEW, HO_UNKNOWN, HOLD_REVIEW }, { HO_REVIEW, HO_RESTORED, HOLD_REVIEW },
+		{ HO_UNKNOWN, HO_DECLINED, HOLD_DECLINED },
+		{ HO_UNKNOWN, HO_REVIEW, HOLD_REVIEW },
+		{ HO_UNKNOWN, HO_APPROVED, HOLD_APPROVED },
+		{ HO_REVIEW, HO_REVIEW, HOLD_REVIEW },
+		{ HO_REVIEW, HO_UNKNOWN, HOLD_REVIEW },
+		{ HO_REVIEW, HO_RESTORED, HOLD_REVIEW },
 		{ HO_REVIEW, HO_DECLINED, HOLD_DECLINED },
 		{ HO_REVIEW, HO_APPROVED, HOLD_APPROVED },
 		{ HO_REFUSED, HO_APPROVED, HOLD_APPROVED },
@@ -449,7 +459,7 @@ a_capture_fences_a_replacement_under_way(void **state)
 	old = world_opened(&w, "a", ROOM1, "o1", "0-60");
 	token = world_granted(&w, old, 1);
 	assert_int_equal(world_outcome(&w, old, token, HO_RESTORED, 0), HA_OK);
-	new = world_held(&w, "a", ROOM1, "o2", "30-90");	/* another order */
+	new = world_held(&w, "a", ROOM1, "o2", "30-90"); /* another order */
 	assert_int_equal(world_outcome(&w, old, token, HO_APPROVED, 2), HA_OK);
 	assert_int_equal(world_state(&w, "T1"), HOLD_APPROVED);
 	assert_int_equal(world_ready(&w, new, "T2"), HA_IN_PROGRESS);
@@ -470,8 +480,7 @@ main(void)
 		cmocka_unit_test(an_unknown_charge_may_be_inquired_after_the_window),
 		cmocka_unit_test(a_refused_token_and_a_restored_attempt_leave_the_hold_as_it_was),
 		cmocka_unit_test(a_restored_grant_does_not_settle_an_unknown_charge),
-		cmocka_unit_test(
-		    only_the_ledger_can_say_that_a_vanished_worker_sent_nothing),
+		cmocka_unit_test(only_the_ledger_can_say_that_a_vanished_worker_sent_nothing),
 		cmocka_unit_test(a_sixth_approve_is_refused_after_five_refused_tokens_in_a_minute),
 		cmocka_unit_test(a_sixth_approve_in_a_minute_is_refused_however_the_others_ended),
 		cmocka_unit_test(a_grant_under_which_nothing_was_sent_is_not_counted),

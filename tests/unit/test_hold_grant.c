@@ -22,13 +22,12 @@ a_second_user_gets_only_intervals_that_do_not_overlap(void **state)
 		{ "0-1440", "1439-1440", false, "1439-1440" },
 		{ "0-1440", "1440-2880", true, NULL },
 		{ "10079-10080", "10079-10080", false, "10079-10080" }, /* the last one */
-		{ "10079-10080", "0-1", true, NULL }, /* the week is not a ring */
+		{ "10079-10080", "0-1", true, NULL },			/* the week is not a ring */
 		{ "600-660,720-780", "660-720", true, NULL },
 		{ "600-660,720-780", "650-730", false, "650-660,720-730" },
 		/* intervals that touch are joined */
 		{ "600-660,660-720", "600-720", false, "600-720" },
-		{ "600-720", "590-660,660-700,710-730", false,
-		    "600-700,710-720" }, /* even if asked for apart */
+		{ "600-720", "590-660,660-700,710-730", false, "600-700,710-720" },
 		{ "1380-1440,1440-1500", "1400-1440,1440-1460", false,
 		    "1400-1440,1440-1460" }, /* but not past midnight */
 		{ "600-660", "0-10,650-700,9000-9001", false, "650-660" },
@@ -70,12 +69,12 @@ sixty_four_intervals_are_held_and_each_conflicts_by_itself(void **state)
 	/* some of them cross midnight: cut those */
 	for (size_t i = 0; i < all.n; i++)
 		if (all.iv[i].start / DAY_MINUTES != (all.iv[i].end - 1) / DAY_MINUTES)
-			all.iv[i].end = (int16_t)((all.iv[i].start / DAY_MINUTES + 1) *
-			    DAY_MINUTES);
+			all.iv[i].end =
+			    (int16_t)((all.iv[i].start / DAY_MINUTES + 1) * DAY_MINUTES);
 	interval_set_format(&all, &text);
 	world_opened(&w, "a", ROOM1, "o1", buf_str(&text));
 	assert_int_equal(world_hold(&w, "b", ROOM1, "o2",
-	    "0-1440,1440-2880,2880-4320,4320-5760,5760-7200,7200-8640,8640-10080"),
+			     "0-1440,1440-2880,2880-4320,4320-5760,5760-7200,7200-8640,8640-10080"),
 	    HA_SLOT_HELD);
 	assert_true(interval_set_equal(&w.a.conflicts, &all));
 	buf_clear(&text);
@@ -107,9 +106,15 @@ static void
 an_invalid_request_is_refused(void **state)
 {
 	struct hold_request good = {
-		.cid = CID, .order = "o", .user = "u", .room = ROOM1,
-		.set = { .iv = { { 0, 1 } }, .n = 1 }, .fingerprint = "f", .attempt = "{}",
-		.ttl_ms = 1000, .call_ms = 1000,
+		.cid = CID,
+		.order = "o",
+		.user = "u",
+		.room = ROOM1,
+		.set = { .iv = { { 0, 1 } }, .n = 1 },
+		.fingerprint = "f",
+		.attempt = "{}",
+		.ttl_ms = 1000,
+		.call_ms = 1000,
 	};
 	char long_name[600];
 	struct hold_request bad[9];
@@ -144,9 +149,15 @@ static void
 only_the_record_of_a_command_changes_the_table(void **state)
 {
 	struct hold_request rq = {
-		.cid = CID, .order = "o", .user = "u", .room = ROOM1,
-		.set = { .iv = { { 0, 60 } }, .n = 1 }, .fingerprint = "f", .attempt = "{}",
-		.ttl_ms = 1000, .call_ms = 1000,
+		.cid = CID,
+		.order = "o",
+		.user = "u",
+		.room = ROOM1,
+		.set = { .iv = { { 0, 60 } }, .n = 1 },
+		.fingerprint = "f",
+		.attempt = "{}",
+		.ttl_ms = 1000,
+		.call_ms = 1000,
 	};
 	struct hold_answer first, second;
 	struct error err;
@@ -176,7 +187,7 @@ the_order_of_checks_is_paid_progress_replay_slot_limits_busy(void **state)
 	world_opened(&w, "a", ROOM2, "o2", "0-60");
 	world_opened(&w, "a", "cccccccccccccccccccccccc", "o3", "0-60");
 	world_opened(&w, "b", "dddddddddddddddddddddddd", "o4", "0-60");
-	w.load.calls = w.load.max_ready;	/* busy, and the user has three */
+	w.load.calls = w.load.max_ready; /* busy, and the user has three */
 	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "paid", "0-60"),
 	    HA_ORDER_PAID);
 	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o4", "0-60"),
@@ -215,12 +226,12 @@ a_fourth_hold_of_a_user_is_refused_until_one_ends(void **state)
 	world_held(&w, "a", "cccccccccccccccccccccccc", "o3", "0-60");
 	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o4", "0-60"),
 	    HA_TOO_MANY_HOLDS);
-	assert_int_equal(w.a.retry_ms, 15 * SECOND);	/* until its ready call must be back */
+	assert_int_equal(w.a.retry_ms, 15 * SECOND); /* until its ready call must be back */
 	/* a replacement is not a fourth hold */
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "60-120"), HA_OK);
 	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o4", "0-60"),
 	    HA_TOO_MANY_HOLDS);
-	world_pass(&w, 15 * SECOND);			/* held ones are over */
+	world_pass(&w, 15 * SECOND); /* held ones are over */
 	assert_int_equal(world_hold(&w, "a", "dddddddddddddddddddddddd", "o4", "0-60"), HA_OK);
 	assert_int_equal(world_hold(&w, "a", "eeeeeeeeeeeeeeeeeeeeeeee", "o5", "0-60"),
 	    HA_TOO_MANY_HOLDS);

@@ -3,7 +3,12 @@
 
 #include "hold_world.h"
 
-#define OUR(w) struct world w; struct error err = { 0 }; (void)state; (void)err; world_open(&w)
+#define OUR(w) \
+	struct world w; \
+	struct error err = { 0 }; \
+	(void)state; \
+	(void)err; \
+	world_open(&w)
 
 static enum hold_answer_code
 close_gate(struct world *w, struct error *err)
@@ -32,8 +37,17 @@ handover(const char *user, const char *order, const char *tid, const char *set,
     enum hold_state state)
 {
 	struct hold_handover h = {
-		.cid = CID, .order = order, .user = user, .room = ROOM1, .tid = tid,
-		.attempt = "{}", .key = "ab", .state = state, .token = 7, .n = 1, .last_n = 2,
+		.cid = CID,
+		.order = order,
+		.user = user,
+		.room = ROOM1,
+		.tid = tid,
+		.attempt = "{}",
+		.key = "ab",
+		.state = state,
+		.token = 7,
+		.n = 1,
+		.last_n = 2,
 		.window_ms = 5 * MINUTE,
 	};
 
@@ -59,7 +73,7 @@ a_closed_queue_grants_nothing_until_it_is_admitted(void **state)
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "600-720"), HA_NOT_READY);
 	assert_int_equal(admit(&w, false, 0, &err), HA_OK);
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "600-720"), HA_OK);
-	assert_int_equal(admit(&w, true, 99, &err), HA_OK);	/* it is open: nothing changes */
+	assert_int_equal(admit(&w, true, 99, &err), HA_OK); /* it is open: nothing changes */
 	assert_int_equal(w.a.record.len, 0);
 	world_close(&w);
 }
@@ -76,7 +90,7 @@ an_adopted_queue_waits_for_what_the_old_one_granted(void **state)
 	assert_int_equal(admit(&w, true, 1000, &err), HA_OK);
 	assert_int_equal(world_opened(&w, "a", ROOM1, "o1", "600-720"), 1);
 	assert_int_equal(world_approve(&w, 1, 1), HA_OK);
-	assert_int_equal(w.a.hold.token, 1001);		/* above all of the old queue */
+	assert_int_equal(w.a.hold.token, 1001); /* above all of the old queue */
 	world_close(&w);
 }
 
@@ -84,12 +98,12 @@ static void
 a_hold_that_is_handed_over_keeps_its_time_and_its_order(void **state)
 {
 	struct hold_handover unknown = handover("a", "o1", "T1", "600-720", HOLD_UNKNOWN),
-	    paid = handover("a", "o2", "T2", "800-900", HOLD_APPROVED);
+			     paid = handover("a", "o2", "T2", "800-900", HOLD_APPROVED);
 
 	OUR(w);
 	close_gate(&w, &err);
 	assert_int_equal(take_over(&w, &unknown, &err), HA_OK);
-	assert_int_equal(take_over(&w, &unknown, &err), HA_REPLAY);	/* a second courier */
+	assert_int_equal(take_over(&w, &unknown, &err), HA_REPLAY); /* a second courier */
 	assert_int_equal(w.a.record.len, 0);
 	assert_int_equal(take_over(&w, &paid, &err), HA_OK);
 	world_restart(&w);
@@ -117,9 +131,9 @@ static void
 a_hold_that_cannot_be_handed_over_is_refused_with_the_reason(void **state)
 {
 	struct hold_handover h = handover("a", "o1", "T1", "600-720", HOLD_APPROVED),
-	    other = handover("b", "o2", "T2", "700-710", HOLD_APPROVED),
-	    first = handover("c", "o3", "T3", "10-20", HOLD_UNKNOWN),
-	    second = handover("c", "o4", "T4", "20-30", HOLD_REVIEW);
+			     other = handover("b", "o2", "T2", "700-710", HOLD_APPROVED),
+			     first = handover("c", "o3", "T3", "10-20", HOLD_UNKNOWN),
+			     second = handover("c", "o4", "T4", "20-30", HOLD_REVIEW);
 
 	OUR(w);
 	/* an open queue takes nothing over */

@@ -37,7 +37,7 @@ a_user_and_room_mean_their_open_hold_or_else_the_last_that_ended(void **state)
 	assert_int_equal(world_remove(&w, id, true, 3), HA_OK);
 	world_restart(&w);
 	world_find(&w, FIND_PLACE, "a", ROOM1);
-	assert_int_equal(w.a.hold.state, HOLD_REMOVED);	/* it ended last, although it is older */
+	assert_int_equal(w.a.hold.state, HOLD_REMOVED); /* it ended last, although it is older */
 	assert_int_equal(w.a.hold.id, id);
 	world_close(&w);
 }
@@ -59,10 +59,10 @@ the_reservation_service_finds_the_oldest_paid_hold_then_the_last_removed(void **
 	assert_int_equal(world_remove(&w, two, true, 3), HA_OK);
 	assert_int_equal(world_find(&w, FIND_APPROVED_OLDEST, "a", ROOM1), HA_NO_HOLD);
 	world_opened(&w, "a", ROOM1, "o3", "600-660");
-	world_remove(&w, w.a.hold.id, false, 0);		/* unpaid: never the answer */
+	world_remove(&w, w.a.hold.id, false, 0); /* unpaid: never the answer */
 	world_restart(&w);
 	world_pass(&w, 10 * MINUTE - 1);
-	world_expire(&w);	/* the guard ends, the answer stays */
+	world_expire(&w); /* the guard ends, the answer stays */
 	assert_int_equal(world_find(&w, FIND_REMOVED_LAST, "a", ROOM1), HA_OK);
 	assert_int_equal(w.a.hold.id, two);
 	world_pass(&w, 1);
@@ -183,9 +183,15 @@ the_largest_texts_fit_into_a_record_and_one_byte_more_is_refused(void **state)
 	static char attempt[ATTEMPT_MAX + 2], given[ANSWER_MAX + 2], order[ORDER_CAP],
 	    user[USER_CAP];
 	struct hold_request rq = {
-		.cid = CID, .order = order, .user = user, .room = ROOM1,
-		.set = { .iv = { { 0, 60 } }, .n = 1 }, .fingerprint = "f", .attempt = attempt,
-		.ttl_ms = MINUTE, .call_ms = SECOND,
+		.cid = CID,
+		.order = order,
+		.user = user,
+		.room = ROOM1,
+		.set = { .iv = { { 0, 60 } }, .n = 1 },
+		.fingerprint = "f",
+		.attempt = attempt,
+		.ttl_ms = MINUTE,
+		.call_ms = SECOND,
 	};
 	struct error err;
 	uint64_t id;
@@ -199,7 +205,8 @@ the_largest_texts_fit_into_a_record_and_one_byte_more_is_refused(void **state)
 	assert_int_equal(err.code, ERR_INPUT);
 	attempt[ATTEMPT_MAX] = '\0';
 	assert_int_equal(world_done(&w, hold_table_hold(w.t, &rq, &w.load, w.now, &w.a, &err),
-	    &err), HA_OK);
+			     &err),
+	    HA_OK);
 	id = w.a.hold.id;
 	hold_answer_clear(&w.a);
 	assert_false(hold_table_ready(w.t, id, "T1", given, w.now, &w.a, &err));
@@ -207,7 +214,9 @@ the_largest_texts_fit_into_a_record_and_one_byte_more_is_refused(void **state)
 	assert_false(hold_table_ready(w.t, id, "123456789012345678901", "{}", w.now, &w.a, &err));
 	given[ANSWER_MAX] = '\0';
 	assert_int_equal(world_done(&w,
-	    hold_table_ready(w.t, id, "12345678901234567890", given, w.now, &w.a, &err), &err),
+			     hold_table_ready(w.t, id, "12345678901234567890", given, w.now, &w.a,
+				 &err),
+			     &err),
 	    HA_OK);
 	world_restart(&w);
 	assert_int_equal(world_find_tid(&w, "12345678901234567890"), HA_OK);

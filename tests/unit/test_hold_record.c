@@ -65,7 +65,7 @@ prod(struct world *w)
 	buf_clear(&sink);
 }
 
-struct cut {			/* the records of a run, apart */
+struct cut { /* the records of a run, apart */
 	const char *record[600];
 	size_t len[600];
 	size_t n;
@@ -118,7 +118,7 @@ a_damaged_record_never_crashes_the_table(void **state)
 
 	(void)state;
 	pair_open(&p, 99);
-	pair_run(&p, 390);		/* without a restart, so that the journal is complete */
+	pair_run(&p, 390); /* without a restart, so that the journal is complete */
 	victim = p.w;
 	cut_journal(&p.w.journal, &c);
 	assert_true(c.n > 100);
@@ -132,8 +132,8 @@ a_damaged_record_never_crashes_the_table(void **state)
 			assert_non_null(copy);
 			memcpy(copy, c.record[at], len);
 			for (uint32_t flips = i < 20 ? 0 : 1 + roll(&d, 3); flips > 0; flips--)
-				copy[roll(&d, (uint32_t)len)] = (char)(i % 2 == 0 ? roll(&d, 256) :
-				    roll(&d, 12));
+				copy[roll(&d, (uint32_t)len)] =
+				    (char)(i % 2 == 0 ? roll(&d, 256) : roll(&d, 12));
 			copy = realloc(copy, len == 0 ? 1 : len);
 			try_damaged(&victim, &c, at, copy, len);
 			free(copy);
@@ -150,7 +150,7 @@ a_truncated_record_or_another_version_is_refused(void **state)
 	struct cut c;
 
 	(void)state;
-	for (size_t cut = 0; ; cut++) {
+	for (size_t cut = 0;; cut++) {
 		struct world w;
 		struct hold_table *t;
 		size_t whole;
@@ -220,7 +220,8 @@ open_for_misfits(struct world *w, struct change *c)
 	world_granted(w, world_opened(w, "b", ROOM1, "o2", "60-120"), 3);
 	world_held(w, "c", ROOM1, "o3", "120-180");
 	*c = (struct change){
-		.kind = CHANGE_LIFE, .id = 1,
+		.kind = CHANGE_LIFE,
+		.id = 1,
 		.life = { .state = HOLD_EXPIRED, .due_ms = w->now.boot_ms + DAY },
 	};
 }
@@ -243,6 +244,7 @@ try_change(struct world *w, const struct change *c)
 	return fits;
 }
 
+/* clang-format off */
 static void
 a_valid_change_that_does_not_fit_the_table_is_refused(void **state)
 {
@@ -304,10 +306,9 @@ a_valid_change_that_does_not_fit_the_table_is_refused(void **state)
 			c = (struct change){ .kind = CHANGE_FORGET, .cid = CID, .order = "o1" };
 			break;
 		case 21:
-			c = (struct change){ .kind = CHANGE_COUNTERS,
-				.last_id = 99,
-				.last_token = 0,
-				.last_seq = 99 };
+			c = (struct change){
+				.kind = CHANGE_COUNTERS, .last_id = 99, .last_seq = 99,
+			};
 			break;
 		case 22: c.kind = (enum change_kind)99; break;
 		default: break;
@@ -316,8 +317,10 @@ a_valid_change_that_does_not_fit_the_table_is_refused(void **state)
 			fail_msg("%s", rows[i]);
 	}
 }
+/* clang-format on */
 
 /* The bytes of a record must not change: journals that exist have them. */
+/* clang-format off */
 static void
 the_bytes_of_a_record_stay_as_they_are(void **state)
 {
@@ -343,6 +346,7 @@ the_bytes_of_a_record_stay_as_they_are(void **state)
 	assert_memory_equal(c.record[0], begin, sizeof(begin));
 	world_close(&w);
 }
+/* clang-format on */
 
 int
 main(void)

@@ -15,7 +15,7 @@ the_reservation_service_removes_paid_holds_only(void **state)
 	assert_int_equal(world_state(&w, "T1"), HOLD_READY);
 	id = world_paid(&w, "a", ROOM1, "o1", "0-60");
 	assert_int_equal(world_remove(&w, id, true, 3), HA_OK);
-	assert_int_equal(w.a.hold.state, HOLD_APPROVED);	/* as it was */
+	assert_int_equal(w.a.hold.state, HOLD_APPROVED); /* as it was */
 	assert_string_equal(w.a.hold.attempt, "{\"order\":1}");
 	assert_int_equal(world_remove(&w, id, true, 3), HA_REPLAY);
 	assert_int_equal(w.a.hold.state, HOLD_REMOVED);
@@ -85,13 +85,13 @@ the_gateway_removes_unpaid_holds_only(void **state)
 	WORLD(w);
 	id = world_opened(&w, "a", ROOM1, "o1", "0-60");
 	assert_int_equal(world_remove(&w, id, false, 0), HA_OK);
-	assert_int_equal(w.a.hold.state, HOLD_READY);		/* as it was */
+	assert_int_equal(w.a.hold.state, HOLD_READY); /* as it was */
 	assert_int_equal(world_state(&w, "T1"), HOLD_REMOVED);
 	assert_int_equal(world_remove(&w, id, false, 0), HA_REPLAY);
 	assert_int_equal(world_remove(&w, id, true, 0), HA_NO_HOLD);
 	assert_int_equal(world_approve(&w, id, 1), HA_FENCED);
 	id = world_opened(&w, "a", ROOM1, "o1", "0-60");
-	world_pass(&w, 10 * MINUTE);				/* expired */
+	world_pass(&w, 10 * MINUTE); /* expired */
 	assert_int_equal(world_remove(&w, id, false, 0), HA_OK);
 	assert_int_equal(w.a.hold.state, HOLD_EXPIRED);
 	assert_int_equal(world_state(&w, "T2"), HOLD_FENCED);
@@ -124,14 +124,15 @@ of_a_user_who_opens_and_cancels_repeatedly_64_holds_are_remembered(void **state)
 	WORLD(w);
 	declined = world_opened(&w, "a", ROOM1, "o0", "0-60");
 	assert_int_equal(world_outcome(&w, declined, world_granted(&w, declined, 1), HO_DECLINED,
-	    2), HA_OK);
+			     2),
+	    HA_OK);
 	for (int i = 0; i < 300; i++) {
 		id = world_opened(&w, "a", ROOM1, "o1", "0-60");
 		assert_int_equal(world_remove(&w, id, false, 0), HA_OK);
 		hold_table_stats(w.t, &s);
 		assert_in_range(s.by_state[HOLD_REMOVED], i < 63 ? i + 1 : 63, i < 63 ? i + 1 : 63);
 	}
-	assert_int_equal(s.by_state[HOLD_DECLINED], 1);	/* an approve was granted: kept for a day */
+	assert_int_equal(s.by_state[HOLD_DECLINED], 1); /* an approve was granted: kept for a day */
 	assert_int_equal(world_find(&w, FIND_PLACE, "a", ROOM1), HA_OK);
 	assert_int_equal(w.a.hold.id, id);
 	assert_int_equal(world_remove(&w, id, false, 0), HA_REPLAY);

@@ -85,14 +85,14 @@ during_a_replacement_both_times_are_kept_from_others(void **state)
 
 	WORLD(w);
 	old = world_opened(&w, "a", ROOM1, "o1", "0-60");
-	new = world_held(&w, "a", ROOM1, "o1", "30-120");	/* it may overlap the old one */
+	new = world_held(&w, "a", ROOM1, "o1", "30-120"); /* it may overlap the old one */
 	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "0-30"), HA_SLOT_HELD);
 	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "90-120"), HA_SLOT_HELD);
 	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "0-120"), HA_SLOT_HELD);
 	assert_int_equal(w.a.conflicts.n, 1);
-	assert_int_equal(w.a.conflicts.iv[0].end, 120);	/* a part that both have is told once */
+	assert_int_equal(w.a.conflicts.iv[0].end, 120); /* a part that both have is told once */
 	assert_int_equal(world_find(&w, FIND_PLACE, "a", ROOM1), HA_OK);
-	assert_int_equal(w.a.hold.id, old);			/* an approve means the old hold */
+	assert_int_equal(w.a.hold.id, old); /* an approve means the old hold */
 	assert_true(w.a.hold.replacing);
 	/* a second different one */
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o1", "600-660"), HA_IN_PROGRESS);
@@ -102,11 +102,11 @@ during_a_replacement_both_times_are_kept_from_others(void **state)
 	world_restart(&w);
 	assert_int_equal(world_ready(&w, new, "T2"), HA_OK);
 	assert_int_equal(w.a.hold.state, HOLD_READY);
-	assert_int_equal(world_state(&w, "T1"), HOLD_FENCED);	/* in the same step */
+	assert_int_equal(world_state(&w, "T1"), HOLD_FENCED); /* in the same step */
 	assert_int_equal(world_approve(&w, old, 1), HA_FENCED);
 	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "0-30"), HA_OK);
 	assert_int_equal(world_hold(&w, "c", ROOM1, "o3", "60-61"), HA_SLOT_HELD);
-	assert_int_equal(world_ready(&w, new, "T2"), HA_OK);	/* repeats answer the same */
+	assert_int_equal(world_ready(&w, new, "T2"), HA_OK); /* repeats answer the same */
 	world_close(&w);
 }
 
@@ -220,7 +220,7 @@ a_hold_may_replace_one_of_its_room_and_one_of_its_order_at_once(void **state)
 	WORLD(w);
 	a = world_opened(&w, "a", ROOM1, "o1", "0-60");
 	b = world_opened(&w, "a", ROOM2, "o2", "0-60");
-	new = world_held(&w, "a", ROOM2, "o1", "30-90");	/* in room 2, for order 1 */
+	new = world_held(&w, "a", ROOM2, "o1", "30-90"); /* in room 2, for order 1 */
 	world_restart(&w);
 	/* that hold is being replaced */
 	assert_int_equal(world_hold(&w, "a", ROOM1, "o3", "0-60"), HA_IN_PROGRESS);

@@ -27,7 +27,7 @@ a_held_hold_that_is_over_makes_room_for_the_next_one(void **state)
 {
 	WORLD(w);
 	world_opened(&w, "a", ROOM1, "o1", "0-60");
-	world_held(&w, "a", ROOM1, "o2", "60-120");		/* replaces, and never comes back */
+	world_held(&w, "a", ROOM1, "o2", "60-120"); /* replaces, and never comes back */
 	world_pass(&w, 15 * SECOND);
 	/* the order's ready hold */
 	assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "0-60"), HA_OK);
@@ -41,7 +41,7 @@ a_held_hold_that_is_over_makes_room_for_the_next_one(void **state)
 static void
 a_ready_hold_expires_at_its_ttl_and_not_before(void **state)
 {
-	for (int told = 0; told < 2; told++) {	/* told by hold_table_expire, or not */
+	for (int told = 0; told < 2; told++) { /* told by hold_table_expire, or not */
 		uint64_t id;
 
 		WORLD(w);
@@ -74,13 +74,13 @@ an_expired_hold_is_taken_again_while_its_time_is_free(void **state)
 	id = world_opened(&w, "a", ROOM1, "o1", "0-60");
 	world_pass(&w, 11 * MINUTE);
 	world_expire(&w);
-	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "60-120"), HA_OK);	/* a neighbour */
+	assert_int_equal(world_hold(&w, "b", ROOM1, "o2", "60-120"), HA_OK); /* a neighbour */
 	token = world_granted(&w, id, 1);
 	assert_int_equal(w.a.hold.before, HOLD_EXPIRED);
 	assert_int_equal(world_hold(&w, "b", ROOM1, "o3", "0-60"), HA_IN_PROGRESS);
 	assert_int_equal(world_hold(&w, "c", ROOM1, "o3", "0-60"), HA_SLOT_HELD);
 	assert_int_equal(world_outcome(&w, id, token, HO_REFUSED, 2), HA_OK);
-	assert_int_equal(w.a.hold.state, HOLD_EXPIRED);	/* as it was before */
+	assert_int_equal(w.a.hold.state, HOLD_EXPIRED); /* as it was before */
 	/* one minute is enough */
 	assert_int_equal(world_hold(&w, "c", ROOM1, "o3", "59-60"), HA_OK);
 	assert_int_equal(world_approve(&w, id, 3), HA_FENCED);
@@ -98,7 +98,7 @@ a_fenced_hold_is_never_approved_again(void **state)
 	world_pass(&w, 10 * MINUTE);
 	other = world_held(&w, "b", ROOM1, "o2", "170-200");
 	assert_int_equal(w.changed.n, 2);
-	assert_int_equal(world_fail(&w, other, false), HA_OK);	/* free again, but granted once */
+	assert_int_equal(world_fail(&w, other, false), HA_OK); /* free again, but granted once */
 	assert_int_equal(world_approve(&w, id, 1), HA_FENCED);
 	world_restart(&w);
 	assert_int_equal(world_approve(&w, id, 1), HA_FENCED);
@@ -115,7 +115,7 @@ a_grant_fences_every_expired_hold_that_it_overlaps(void **state)
 	last = world_opened(&w, "c", ROOM1, "o3", "150-160");
 	world_pass(&w, 10 * MINUTE);
 	world_opened(&w, "a", ROOM1, "o1", "100-110");
-	new = world_held(&w, "a", ROOM1, "o1", "90-200");	/* overlaps three */
+	new = world_held(&w, "a", ROOM1, "o1", "90-200"); /* overlaps three */
 	assert_int_equal(world_approve(&w, scattered, 1), HA_FENCED);
 	assert_int_equal(world_approve(&w, last, 1), HA_FENCED);
 	assert_int_equal(world_ready(&w, new, "X1"), HA_OK);
@@ -194,7 +194,7 @@ an_order_that_reached_approving_is_remembered_for_five_weeks(void **state)
 	WORLD(w);
 	id = world_paid(&w, "a", ROOM1, "o1", "0-60");
 	world_pass(&w, 40 * DAY);
-	world_expire(&w);	/* the order is kept while it has a hold */
+	world_expire(&w); /* the order is kept while it has a hold */
 	assert_int_equal(world_hold(&w, "a", ROOM2, "o1", "0-60"), HA_ORDER_PAID);
 	assert_int_equal(world_remove(&w, id, true, 3), HA_OK);
 	world_pass(&w, MINUTE);

@@ -24,8 +24,14 @@ decide_hold(struct world *w, const char *user, const char *room, const char *ord
     struct step *s)
 {
 	struct hold_request rq = {
-		.cid = CID, .order = order, .user = user, .room = room, .fingerprint = "f",
-		.attempt = "{}", .ttl_ms = 10 * MINUTE, .call_ms = 13 * SECOND,
+		.cid = CID,
+		.order = order,
+		.user = user,
+		.room = room,
+		.fingerprint = "f",
+		.attempt = "{}",
+		.ttl_ms = 10 * MINUTE,
+		.call_ms = 13 * SECOND,
 	};
 	struct error err = { 0 };
 
@@ -43,13 +49,13 @@ clear(struct step *s)
 static void
 holds_meet_in_a_room_a_user_or_an_order(void **state)
 {
-	static const struct { const char *user, *room, *order; bool meets; } rows[] = {
-		{ "u1", "r1", "o1", true },
-		{ "u1", "r2", "o2", true },
-		{ "u2", "r1", "o2", true },
-		{ "u2", "r2", "o1", true },
-		{ "u2", "r2", "o2", false },
-		{ "r1", "u1", "r1", false },	/* a user with the name of the room */
+	static const struct {
+		const char *user, *room, *order;
+		bool meets;
+	} rows[] = {
+		{ "u1", "r1", "o1", true }, { "u1", "r2", "o2", true }, { "u2", "r1", "o2", true },
+		{ "u2", "r2", "o1", true }, { "u2", "r2", "o2", false },
+		{ "r1", "u1", "r1", false }, /* a user with the name of the room */
 	};
 	struct world w;
 
@@ -127,7 +133,7 @@ the_gate_and_the_counters_touch_everything(void **state)
 	assert_true(hold_touch_meets(&a.touched, &b.touched));
 	assert_true(hold_touch_meets(&b.touched, &a.touched));
 	hold_touch_init(&none);
-	assert_false(hold_touch_meets(&a.touched, &none));	/* but not an empty batch */
+	assert_false(hold_touch_meets(&a.touched, &none)); /* but not an empty batch */
 	world_apply(&w, &a.a.record);
 	assert_true(hold_table_admit(w.t, false, 9, w.now, &c.a, &err));
 	look(&w, &c);
@@ -187,9 +193,15 @@ static struct asked
 random_command(void)
 {
 	return (struct asked){
-		.kind = pick(9), .user = pick(6), .room = pick(5), .order = pick(9), .set = pick(4),
+		.kind = pick(9),
+		.user = pick(6),
+		.room = pick(5),
+		.order = pick(9),
+		.set = pick(4),
 		.id = last_id < 8 ? 1 + pick(8) : (unsigned)last_id - pick(8),
-		.outcome = pick(HO__MAX), .n = pick(4), .token = (int64_t)last_token - pick(3),
+		.outcome = pick(HO__MAX),
+		.n = pick(4),
+		.token = (int64_t)last_token - pick(3),
 	};
 }
 
@@ -235,7 +247,7 @@ decide(struct world *w, const struct asked *c, struct step *s)
 		    &s->a, &err);
 		break;
 	}
-	if (!ok)	/* one tid for two holds: nothing was decided */
+	if (!ok) /* one tid for two holds: nothing was decided */
 		hold_answer_clear(&s->a);
 	look(w, s);
 }

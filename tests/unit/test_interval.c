@@ -54,10 +54,14 @@ intervals_that_only_touch_do_not_overlap(void **state)
 		int16_t a0, a1, b0, b1;
 		bool overlap;
 	} rows[] = {
-		{ 600, 720, 720, 840, false }, { 600, 720, 719, 840, true },
-		{ 600, 720, 600, 720, true }, { 600, 720, 630, 660, true },
-		{ 600, 601, 601, 602, false }, { 0, 1440, 1440, 2880, false },
-		{ 0, 1, 10079, 10080, false }, { 0, 1440, 0, 1, true },
+		{ 600, 720, 720, 840, false },
+		{ 600, 720, 719, 840, true },
+		{ 600, 720, 600, 720, true },
+		{ 600, 720, 630, 660, true },
+		{ 600, 601, 601, 602, false },
+		{ 0, 1440, 1440, 2880, false },
+		{ 0, 1, 10079, 10080, false },
+		{ 0, 1440, 0, 1, true },
 		{ 0, 1440, 1439, 1440, true },
 	};
 
@@ -79,7 +83,8 @@ normalizing_sorts_and_names_two_intervals_that_overlap(void **state)
 {
 	struct interval_set s = { .iv = { { 300, 400 }, { 100, 200 }, { 200, 300 } }, .n = 3 };
 	struct interval_set clash = {
-		.iv = { { 500, 600 }, { 100, 200 }, { 0, 50 }, { 150, 160 } }, .n = 4,
+		.iv = { { 500, 600 }, { 100, 200 }, { 0, 50 }, { 150, 160 } },
+		.n = 4,
 	};
 	struct interval_set before = clash, none = { .n = 0 };
 	size_t a = 99, b = 99;
@@ -102,7 +107,7 @@ two_sets_overlap_if_any_two_of_their_intervals_do(void **state)
 	struct interval_set a = { .n = 0 }, b = { .n = 0 };
 
 	(void)state;
-	for (int16_t i = 0; i < INTERVALS_MAX; i++) {	/* 64 of each, in turns */
+	for (int16_t i = 0; i < INTERVALS_MAX; i++) { /* 64 of each, in turns */
 		a.iv[a.n++] = (struct interval){ (int16_t)(20 * i), (int16_t)(20 * i + 10) };
 		b.iv[b.n++] = (struct interval){ (int16_t)(20 * i + 10), (int16_t)(20 * i + 20) };
 	}
@@ -141,10 +146,38 @@ static void
 parse_refuses_what_format_would_not_write(void **state)
 {
 	static const char *const texts[] = {
-		"", ",", "-", "1", "1-", "-1", "1-1", "2-1", "01-2", "1-02", "00-1", "+1-2", " 1-2",
-		"1-2 ", "1 -2", "1-2,", ",1-2", "1-2,,3-4", "1-2;3-4", "1--2", "0x1-2",
-		"10079-10081", "10080-10081", "1439-1441", "0-1441", "3-4,1-2", "1-3,2-4",
-		"1-2,1-2", "99999999999999999999-1", "1-99999999999999999999", "1-2\n", "1.5-2",
+		"",
+		",",
+		"-",
+		"1",
+		"1-",
+		"-1",
+		"1-1",
+		"2-1",
+		"01-2",
+		"1-02",
+		"00-1",
+		"+1-2",
+		" 1-2",
+		"1-2 ",
+		"1 -2",
+		"1-2,",
+		",1-2",
+		"1-2,,3-4",
+		"1-2;3-4",
+		"1--2",
+		"0x1-2",
+		"10079-10081",
+		"10080-10081",
+		"1439-1441",
+		"0-1441",
+		"3-4,1-2",
+		"1-3,2-4",
+		"1-2,1-2",
+		"99999999999999999999-1",
+		"1-99999999999999999999",
+		"1-2\n",
+		"1.5-2",
 	};
 	struct interval_set s = { .n = 7 };
 	struct error err;
@@ -154,7 +187,7 @@ parse_refuses_what_format_would_not_write(void **state)
 		error_clear(&err);
 		if (interval_set_parse(texts[i], &s, &err) || err.code != ERR_INPUT)
 			fail_msg("accepted \"%s\"", texts[i]);
-		assert_int_equal(s.n, 7);	/* not changed */
+		assert_int_equal(s.n, 7); /* not changed */
 	}
 }
 
@@ -184,7 +217,7 @@ a_full_week_holds_every_minute_once(void **state)
 	int owner = 0;
 
 	(void)state;
-	for (int m = 0; m < WEEK_MINUTES; m++) {	/* odd minutes first, then the even ones */
+	for (int m = 0; m < WEEK_MINUTES; m++) { /* odd minutes first, then the even ones */
 		int at = m < WEEK_MINUTES / 2 ? 2 * m + 1 : 2 * (m - WEEK_MINUTES / 2);
 
 		iv = (struct interval){ (int16_t)at, (int16_t)(at + 1) };
@@ -205,7 +238,7 @@ static void
 a_week_adds_all_intervals_or_none_and_removes_only_the_owners(void **state)
 {
 	struct interval a[] = { { 100, 200 }, { 300, 400 } }, b[] = { { 200, 300 }, { 350, 360 } },
-	    c[] = { { 200, 300 }, { 400, 410 } };
+			c[] = { { 200, 300 }, { 400, 410 } };
 	struct week w = { NULL, 0, 0 };
 	int one = 0, two = 0;
 

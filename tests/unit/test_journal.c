@@ -16,7 +16,7 @@ crc32c_is_castagnoli(void **state)
 
 	(void)state;
 	assert_int_equal(crc32c(0, "123456789", 9), 0xe3069283);
-	assert_int_equal(crc32c(0, zeros, sizeof(zeros)), 0x8a9136aa);	/* RFC 3720, B.4 */
+	assert_int_equal(crc32c(0, zeros, sizeof(zeros)), 0x8a9136aa); /* RFC 3720, B.4 */
 	assert_int_equal(crc32c(crc32c(0, "12345", 5), "6789", 4), 0xe3069283);
 	assert_int_equal(crc32c(0, "", 0), 0);
 }
@@ -24,21 +24,26 @@ crc32c_is_castagnoli(void **state)
 static void
 a_record_is_parsed_only_if_it_is_whole(void **state)
 {
-	struct journal_record r = { .seq = 7, .prev = 8, .behind = 1, .type = JOURNAL_RECORD_TABLE,
-	    .payload = (const uint8_t *)"hello", .len = 5 }, got;
+	struct journal_record r = { .seq = 7,
+		.prev = 8,
+		.behind = 1,
+		.type = JOURNAL_RECORD_TABLE,
+		.payload = (const uint8_t *)"hello",
+		.len = 5 },
+			      got;
 	struct buf b = BUF_INIT;
 	uint8_t *copy;
 
 	(void)state;
 	journal_record_format(&r, &b);
-	assert_int_equal(b.len, 32);	/* 25 + 5, padded to 8 */
+	assert_int_equal(b.len, 32); /* 25 + 5, padded to 8 */
 	assert_true(journal_record_parse((const uint8_t *)b.data, b.len, &got));
 	assert_true(
 	    got.seq == 7 && got.prev == 8 && got.behind == 1 && got.crc == r.crc && got.len == 5);
 	assert_memory_equal(got.payload, "hello", 5);
 	for (size_t left = 0; left < b.len; left++)
 		assert_false(journal_record_parse((const uint8_t *)b.data, left, &got));
-	for (size_t i = 0; i < 30; i++) {	/* without the padding */
+	for (size_t i = 0; i < 30; i++) { /* without the padding */
 		copy = malloc(b.len);
 		memcpy(copy, b.data, b.len);
 		copy[i] ^= 1;
@@ -94,7 +99,7 @@ records_continue_over_many_segments(void **state)
 	struct journal_size size;
 	char text[200];
 
-	disk.short_writes = true;	/* a short write is not a failure */
+	disk.short_writes = true; /* a short write is not a failure */
 	assert_true(reopen(f));
 	for (int i = 0; i < 300; i++) {
 		snprintf(text, sizeof(text), "%d:%0*d", i, i % 150 + 1, 7);
@@ -150,7 +155,7 @@ a_torn_end_is_cut_at_any_byte_and_kept_in_a_file(void **state)
 	struct fixture *f = *state;
 	static const uint8_t zeros[64];
 	size_t first = JOURNAL_HEADER, last = first + journal_record_size(4),
-	    end = last + journal_record_size(4);
+	       end = last + journal_record_size(4);
 	uint8_t whole[64];
 
 	assert_true(reopen(f));
@@ -168,7 +173,7 @@ a_torn_end_is_cut_at_any_byte_and_kept_in_a_file(void **state)
 		assert_int_equal(f->report.torn_bytes > 0, cut - 1 > last);
 		assert_true(f->report.torn_bytes == 0 || is_there(f, f->report.torn_file));
 		assert_true(reopen(f));
-		assert_int_equal(f->report.torn_bytes, 0);	/* it is reported once */
+		assert_int_equal(f->report.torn_bytes, 0); /* it is reported once */
 	}
 	add_synced(f, "next");
 	assert_true(reopen(f));
@@ -215,7 +220,7 @@ a_missing_record_that_a_later_sync_relied_on_is_damage(void **state)
 	assert_int_equal(f->err.code, ERR_INTERNAL);
 	snprintf(place, sizeof(place), "%s is damaged at byte %zu", FIRST, second);
 	assert_non_null(strstr(f->err.msg, place));
-	scribble(f, FIRST, second, zeros, journal_record_size(3));	/* as if never written */
+	scribble(f, FIRST, second, zeros, journal_record_size(3)); /* as if never written */
 	assert_false(reopen(f));
 	assert_non_null(strstr(f->err.msg, place));
 }
@@ -249,9 +254,12 @@ a_whole_record_out_of_sequence_is_not_replayed(void **state)
 		read_bytes(f, FIRST, JOURNAL_HEADER, bytes, sizeof(bytes));
 		assert_true(journal_record_parse(bytes, sizeof(bytes), &first));
 		r = (struct journal_record){
-			.seq = rows[i].seq, .prev = first.crc + rows[i].prev_off,
-			.behind = (uint32_t)rows[i].seq - 1, .type = JOURNAL_RECORD_TABLE,
-			.payload = (const uint8_t *)"two", .len = 3,
+			.seq = rows[i].seq,
+			.prev = first.crc + rows[i].prev_off,
+			.behind = (uint32_t)rows[i].seq - 1,
+			.type = JOURNAL_RECORD_TABLE,
+			.payload = (const uint8_t *)"two",
+			.len = 3,
 		};
 		journal_record_format(&r, &b);
 		scribble(f, FIRST, JOURNAL_HEADER + journal_record_size(3), b.data, b.len);
@@ -266,7 +274,9 @@ a_whole_record_out_of_sequence_is_not_replayed(void **state)
 static void
 a_journal_with_other_damage_is_not_opened(void **state)
 {
-	static const struct { size_t at; const char *sentence;
+	static const struct {
+		size_t at;
+		const char *sentence;
 	} rows[] = {
 		{ 0, "the magic" },
 		{ 8, "the version" },
@@ -372,7 +382,7 @@ a_full_disk_is_noticed_before_the_last_segment_is_full(void **state)
 	assert_true(journal_make_spare(f->j, &f->err));
 	assert_true(journal_has_spare(f->j));
 	left = journal_left(f->j);
-	while (journal_left(f->j) <= left) {	/* until the spare is used up */
+	while (journal_left(f->j) <= left) { /* until the spare is used up */
 		left = journal_left(f->j);
 		add_synced(f, "0123456789");
 	}
@@ -388,7 +398,7 @@ a_full_disk_is_noticed_before_the_last_segment_is_full(void **state)
 	add_synced(f, "0123456789");
 	assert_true(journal_make_spare(f->j, &f->err));
 	disk.is_full = true;
-	while (!journal_failed(f->j))	/* until the spare is full, too */
+	while (!journal_failed(f->j)) /* until the spare is full, too */
 		if (journal_append(f->j, "0123456789", 10, &f->err))
 			assert_true(journal_sync(f->j, &f->err) || journal_failed(f->j));
 	disk.is_full = false;

@@ -55,7 +55,7 @@ an_unfinished_snapshot_is_ignored(void **state)
 	assert_true(journal_snapshot_begin(f->j, f->options.now, &f->err));
 	assert_true(journal_snapshot_write(f->j, source, texts, &f->err));
 	assert_true(is_there(f, "snapshot-0000000000000002.tmp"));
-	assert_true(reopen(f));		/* killed here */
+	assert_true(reopen(f)); /* killed here */
 	assert_string_equal(buf_str(&f->seen), "old|");
 	assert_false(is_there(f, "snapshot-0000000000000002.tmp"));
 	assert_true(journal_snapshot_begin(f->j, f->options.now, &f->err));
@@ -122,14 +122,14 @@ another_boot_is_reported_until_a_snapshot_is_written_in_it(void **state)
 	assert_true(reopen(f));
 	assert_false(f->report.same_boot);
 	assert_true(journal_snapshot_begin(f->j, f->options.now, &f->err));
-	assert_true(reopen(f));		/* killed before the snapshot was there */
+	assert_true(reopen(f)); /* killed before the snapshot was there */
 	assert_false(f->report.same_boot);
 	assert_true(journal_snapshot_begin(f->j, f->options.now, &f->err));
 	assert_true(journal_snapshot_write(f->j, source, texts, &f->err));
 	assert_true(journal_snapshot_finish(f->j, &f->err));
 	assert_true(reopen(f));
 	assert_true(f->report.same_boot);
-	f->options.boot_id = "";	/* a system without a boot id */
+	f->options.boot_id = ""; /* a system without a boot id */
 	assert_true(reopen(f));
 	assert_false(f->report.same_boot);
 }
@@ -159,7 +159,7 @@ a_grown_journal_wants_a_snapshot(void **state)
 /* Appends "0", "1", ..., and makes a snapshot now and then, until the disk dies. Numbers below
  * synced are known to be kept. */
 struct life {
-	int next, synced, base;		/* a snapshot says "base N": all numbers below N */
+	int next, synced, base; /* a snapshot says "base N": all numbers below N */
 };
 
 static bool
@@ -255,7 +255,7 @@ a_kill_at_any_system_call_loses_nothing_that_was_synced(void **state)
 	f->options.segment_size = 1536;
 	while (die_and_look(f, at, LOSE_NOTHING))
 		at++;
-	assert_in_range(at, 200, MANY);	/* every call of the run had its turn */
+	assert_in_range(at, 200, MANY); /* every call of the run had its turn */
 }
 
 static void

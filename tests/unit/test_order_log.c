@@ -23,7 +23,7 @@ static const int64_t DAY_MS = 86400000;
 static char dir[64];
 static struct disk_io io;
 static bool disk_is_full;
-static ssize_t room;		/* bytes that a full disk still takes */
+static ssize_t room; /* bytes that a full disk still takes */
 
 static ssize_t
 limited_pwrite(int fd, const void *data, size_t len, off_t at)
@@ -75,9 +75,18 @@ static struct hold_view
 hold(enum hold_state s, int64_t n, const char *attempt)
 {
 	return (struct hold_view){
-		.id = 7, .state = s, .cid = "TC0ONETIME", .order = "주문 1", .user = "u-1",
-		.room = "0123456789abcdef01234567", .tid = "T1", .attempt = attempt,
-		.answer = "https://never.example/told", .token = 9, .n = n, .last_n = n - 1,
+		.id = 7,
+		.state = s,
+		.cid = "TC0ONETIME",
+		.order = "주문 1",
+		.user = "u-1",
+		.room = "0123456789abcdef01234567",
+		.tid = "T1",
+		.attempt = attempt,
+		.answer = "https://never.example/told",
+		.token = 9,
+		.n = n,
+		.last_n = n - 1,
 	};
 }
 
@@ -111,12 +120,12 @@ what_is_noted_is_read_back(void **state)
 {
 	struct order_log *l = open_log();
 	struct hold_view a = hold(HOLD_APPROVING, 3, "{\"total_amount\":2200}"),
-	    b = hold(HOLD_APPROVED, 3, "{}");
+			 b = hold(HOLD_APPROVED, 3, "{}");
 
 	(void)state;
 	order_log_note(l, &a, "abc");
 	order_log_note(l, &b, NULL);
-	assert_int_equal(read_all(), 0);	/* at once, while the log is open */
+	assert_int_equal(read_all(), 0); /* at once, while the log is open */
 	order_log_close(&l);
 	l = open_log();
 	b.state = HOLD_REMOVED;
@@ -224,7 +233,7 @@ what_a_full_disk_refuses_waits_in_memory(void **state)
 	assert_false(order_log_is_behind(l));
 	for (int i = 0; i < 110; i++)
 		order_log_note(l, &a, NULL);
-	assert_true(order_log_is_behind(l));	/* no approve is granted now */
+	assert_true(order_log_is_behind(l)); /* no approve is granted now */
 	disk_is_full = false;
 	assert_false(order_log_is_behind(l));
 	order_log_close(&l);

@@ -42,7 +42,7 @@ a_message_is_written_with_its_fields_in_a_fixed_order(void **state)
 	proto_set_text(&m, ARG_ROOM, "64b0");
 	proto_set_num(&m, ARG_DEADLINE, 0);
 	proto_set_text(&m, ARG_CID, "TC0ONETIME");
-	proto_set_text(&m, ARG_USER, "");	/* an empty text is not written */
+	proto_set_text(&m, ARG_USER, ""); /* an empty text is not written */
 	proto_format(&m, &b);
 	assert_string_equal(buf_str(&b), "0001 hold cid=TC0ONETIME room=64b0 deadline=0\n");
 	buf_clear(&b);
@@ -57,7 +57,7 @@ arguments_are_read_in_any_order(void **state)
 
 	(void)state;
 	assert_int_equal(parse_text("1 x message=hi version=2 room=64b0 deadline=5 id=9", &b, &m,
-	    &err),
+			     &err),
 	    PROTO_OK);
 	assert_string_equal(proto_text(&m, ARG_MESSAGE), "hi");
 	assert_int_equal(proto_num(&m, ARG_VERSION), 2);
@@ -98,7 +98,7 @@ the_longest_hold_fits_a_line(void **state)
 	struct proto_message m;
 	struct error err;
 	char *attempt = malloc(ATTEMPT_MAX), *answer = malloc(ANSWER_MAX), order[ORDER_CAP],
-	    user[USER_CAP];
+	     user[USER_CAP];
 
 	(void)state;
 	memset(attempt, 0xea, ATTEMPT_MAX - 1);
@@ -124,6 +124,7 @@ the_longest_hold_fits_a_line(void **state)
 	free(answer);
 }
 
+/* clang-format off */
 static void
 garbage_is_told_apart_from_an_invalid_line(void **state)
 {
@@ -196,6 +197,7 @@ garbage_is_told_apart_from_an_invalid_line(void **state)
 	}
 	buf_clear(&line);
 }
+/* clang-format on */
 
 static void
 a_nul_byte_is_garbage(void **state)
@@ -228,7 +230,9 @@ a_missing_field_reads_as_empty_or_zero(void **state)
 static void
 a_verb_accepts_its_arguments_and_no_others(void **state)
 {
-	static const struct { const char *line; const char *why;
+	static const struct {
+		const char *line;
+		const char *why;
 	} rows[] = {
 		{ "1 hello", NULL },
 		{ "1 hello id=1", "hello has no argument id" },
@@ -273,9 +277,21 @@ an_answer_shows_the_hold_and_the_conflicts(void **state)
 
 	(void)state;
 	a.hold = (struct hold_view){
-		.id = 3, .state = HOLD_APPROVING, .before = HOLD_READY, .cid = "C", .order = "o 1",
-		.user = "u", .room = "r", .tid = "T1", .attempt = "{}", .answer = "",
-		.window_boot_ms = 900, .token = 5, .n = 2, .deadline_boot_ms = 13, .last_n = 2,
+		.id = 3,
+		.state = HOLD_APPROVING,
+		.before = HOLD_READY,
+		.cid = "C",
+		.order = "o 1",
+		.user = "u",
+		.room = "r",
+		.tid = "T1",
+		.attempt = "{}",
+		.answer = "",
+		.window_boot_ms = 900,
+		.token = 5,
+		.n = 2,
+		.deadline_boot_ms = 13,
+		.last_n = 2,
 	};
 	verb_answer(&m, "7", &a, &conflicts);
 	proto_format(&m, &line);

@@ -15,7 +15,7 @@
 static const char own_id[] = "6d656d6f727900000000000000000000";
 
 struct memory {
-	struct transport transport;	/* first: this is a transport */
+	struct transport transport; /* first: this is a transport */
 	struct hold_table *table;
 	struct now (*clock)(void);
 	int64_t pokes;
@@ -60,10 +60,13 @@ decide(struct memory *m, const struct verb *verb, const struct proto_message *rq
 	done = verb->decide(m->table, rq, &nothing_to_do, now, &a, err);
 	if (done) {
 		if (a.code == HA_WAIT)
-			a = (struct hold_answer){ .code = HA_IN_PROGRESS, .retry_ms = 1000,
-			    .record = a.record };
+			a = (struct hold_answer){
+				.code = HA_IN_PROGRESS,
+				.retry_ms = 1000,
+				.record = a.record,
+			};
 		verb_answer(&said, rq->tag, &a, &conflicts);
-		proto_format(&said, answer);	/* before apply: it borrows from the table */
+		proto_format(&said, answer); /* before apply: it borrows from the table */
 		done = apply(m, &a.record, err);
 	}
 	buf_clear(&conflicts);

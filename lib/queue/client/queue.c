@@ -13,8 +13,8 @@
 
 struct queue {
 	struct transport *transport;
-	struct buf line, in, set;	/* of the exchange under way; texts of m point into them */
-	struct proto_message m;		/* the request, then its answer */
+	struct buf line, in, set; /* of the exchange under way; texts of m point into them */
+	struct proto_message m;	  /* the request, then its answer */
 	uint32_t tag;
 	int64_t pokes_seen;
 };
@@ -96,7 +96,7 @@ ask(struct queue *q, bool waits, int64_t deadline_boot_ms, struct error *err)
 	if (q->line.bad)
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	if (!q->transport->exchange(q->transport, tag, &q->line, waits, deadline_boot_ms, &q->in,
-	    err))
+		err))
 		return false;
 	if (q->in.bad || q->in.len == 0 ||
 	    proto_parse(q->in.data, q->in.len, &q->m, &why) != PROTO_OK)
@@ -146,8 +146,9 @@ static bool
 take_hold(const struct proto_message *m, struct queue_hold *h)
 {
 	h->state = h->before = HOLD_HELD;
-	if (proto_has(m, ARG_ID) && (!hold_state_parse(proto_text(m, ARG_STATE), &h->state) ||
-	    !hold_state_parse(proto_text(m, ARG_BEFORE), &h->before)))
+	if (proto_has(m, ARG_ID) &&
+	    (!hold_state_parse(proto_text(m, ARG_STATE), &h->state) ||
+		!hold_state_parse(proto_text(m, ARG_BEFORE), &h->before)))
 		return false;
 	h->id = (uint64_t)proto_num(m, ARG_ID);
 	TAKE_TEXT(m, ARG_CID, h->cid);

@@ -19,7 +19,7 @@
 #include "booking/hold_table.h"
 #include "queue/wire/order_entry.h"
 
-struct queue_hold {		/* struct hold_view with texts of its own */
+struct queue_hold { /* struct hold_view with texts of its own */
 	uint64_t id;
 	enum hold_state state, before;
 	char cid[CID_CAP], order[ORDER_CAP], user[USER_CAP], room[ROOM_CAP], tid[TID_CAP];
@@ -40,8 +40,8 @@ struct queue_answer {
 	char failure[ANSWER_MAX];
 };
 
-struct queue;	/* one per process */
-struct queue *queue_open_unix(const char *path);	/* NULL: no memory */
+struct queue;					 /* one per process */
+struct queue *queue_open_unix(const char *path); /* NULL: no memory */
 struct queue *queue_open_memory(const struct hold_limits *limits, struct now (*clock)(void));
 void queue_free(struct queue **q);
 /* From now on only the queue with this id is asked, which the site's claim names. Every new
@@ -110,7 +110,7 @@ struct queue_greeting {
 	 * ledger; 0: none. */
 	char cid[CID_CAP], order[ORDER_CAP];
 	int64_t last_n;
-	int64_t up_ms;		/* since the daemon's start */
+	int64_t up_ms; /* since the daemon's start */
 };
 bool queue_hello(struct queue *q, struct queue_greeting *out, int64_t deadline_boot_ms,
     struct error *err);

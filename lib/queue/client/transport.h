@@ -20,9 +20,9 @@ struct transport {
 	/* The last answer cannot be trusted: drop the connection and what else it sent. */
 	void (*reset)(struct transport *t);
 	void (*free)(struct transport **t);
-	char expected[QUEUE_ID_CAP];		/* the queue's id; "": any */
+	char expected[QUEUE_ID_CAP]; /* the queue's id; "": any */
 };
 
 /* A queue over this transport, which it owns from now on. NULL for NULL, or no memory. */
 struct queue *queue_over(struct transport *t);
-struct transport *client_new(const char *path);	/* NULL: no memory */
+struct transport *client_new(const char *path); /* NULL: no memory */

@@ -23,16 +23,16 @@
 #include "queue/client/transport.h"
 
 enum {
-	SILENCE_MS = 2000,	/* a daemon that is silent for so long hangs */
-	GRACE_MS = 300,		/* on top of the deadline, at which a waiting verb is answered */
+	SILENCE_MS = 2000, /* a daemon that is silent for so long hangs */
+	GRACE_MS = 300,	   /* on top of the deadline, at which a waiting verb is answered */
 };
 
 struct client {
-	struct transport transport;	/* first: a client is a transport */
+	struct transport transport; /* first: a client is a transport */
 	char *path;
-	int fd;				/* -1: not connected */
-	char id[QUEUE_ID_CAP];		/* of the queue at the other end */
-	struct buf in;			/* received, after the last line that was read */
+	int fd;		       /* -1: not connected */
+	char id[QUEUE_ID_CAP]; /* of the queue at the other end */
+	struct buf in;	       /* received, after the last line that was read */
 };
 
 static void
@@ -107,7 +107,7 @@ read_line(struct client *c, struct buf *line, int64_t until_boot_ms, struct erro
 		}
 		if (c->in.len >= PROTO_LINE_MAX)
 			return give_up(c, err, "its answer exceeds the limit of a line");
-		if (!wait_for(c, POLLIN, until_boot_ms, err))	/* an answer takes a moment */
+		if (!wait_for(c, POLLIN, until_boot_ms, err)) /* an answer takes a moment */
 			return false;
 		n = recv(c->fd, chunk, sizeof(chunk), 0);
 		if (n > 0)
@@ -177,8 +177,8 @@ is_expected(struct client *c, struct error *err)
 static bool
 send_request(struct client *c, const struct buf *line, int64_t until_boot_ms, struct error *err)
 {
-	bool was_open = c->fd >= 0;	/* the daemon may have closed it: then the send fails */
-	struct error first;	/* of that send: no error if a new connection works */
+	bool was_open = c->fd >= 0; /* the daemon may have closed it: then the send fails */
+	struct error first;	    /* of that send: no error if a new connection works */
 
 	if (!was_open && !dial(c, until_boot_ms, err))
 		return false;
@@ -205,7 +205,7 @@ exchange(struct transport *t, const char *tag, const struct buf *line, bool wait
 {
 	struct client *c = (struct client *)(void *)t;
 	int64_t until = clock_boot_ms() + SILENCE_MS,
-	    end = deadline_boot_ms + (waits ? GRACE_MS : 0);
+		end = deadline_boot_ms + (waits ? GRACE_MS : 0);
 
 	if (until > end)
 		until = end;

@@ -9,7 +9,7 @@ struct disk_io {
 	int (*openat)(int dir, const char *name, int flags, mode_t mode);
 	ssize_t (*pwrite)(int fd, const void *data, size_t len, off_t at);
 	int (*fdatasync)(int fd);
-	int (*fsync)(int fd);			/* of a directory */
+	int (*fsync)(int fd); /* of a directory */
 	int (*rename)(int dir, const char *from, const char *to);
 	int (*unlink)(int dir, const char *name);
 };

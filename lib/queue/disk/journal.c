@@ -167,7 +167,10 @@ emit_typed(struct writer *w, enum journal_record_type type, const void *payload,
 		return false;
 	}
 	w->last = (struct journal_record){
-		.seq = w->last.seq + 1, .prev = w->last.crc, .type = type, .payload = payload,
+		.seq = w->last.seq + 1,
+		.prev = w->last.crc,
+		.type = type,
+		.payload = payload,
 		.len = len,
 	};
 	journal_record_format(&w->last, &w->chunk);
@@ -263,7 +266,7 @@ journal_snapshot_finish(struct journal *j, struct error *err)
 	j->snapshot_bytes = st.st_size;
 	j->begun = 0;
 	if (!journal_sync_dir(j, err))
-		return false;	/* old and new files exist: the next start finds everything */
+		return false; /* old and new files exist: the next start finds everything */
 	remove_old(j, old);
 	return true;
 }

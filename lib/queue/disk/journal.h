@@ -26,16 +26,16 @@
 
 struct journal_options {
 	const struct disk_io *io;
-	size_t segment_size;		/* 0: 4 MiB */
-	const char *boot_id;		/* clock_boot_id() */
+	size_t segment_size; /* 0: 4 MiB */
+	const char *boot_id; /* clock_boot_id() */
 	struct now now;
 };
 
-struct journal_report {			/* what opening found */
-	bool is_new;			/* there was no journal: a new queue with a new id */
-	bool same_boot;			/* every file was begun in this boot of the machine */
+struct journal_report { /* what opening found */
+	bool is_new;	/* there was no journal: a new queue with a new id */
+	bool same_boot; /* every file was begun in this boot of the machine */
 	int64_t records;
-	char torn_file[96];		/* has what was cut off a torn end; "": nothing was */
+	char torn_file[96]; /* has what was cut off a torn end; "": nothing was */
 	int64_t torn_bytes;
 };
 
@@ -49,18 +49,18 @@ struct journal;
  */
 bool journal_open(const char *dir, const struct journal_options *o,
     bool (*replay)(void *ctx, const void *record, size_t len, struct error *err), void *ctx,
-    struct journal **out, struct journal_report *report,
-    struct error *err) __attribute__((warn_unused_result));
+    struct journal **out, struct journal_report *report, struct error *err)
+    __attribute__((warn_unused_result));
 /* What was not synced is lost. */
 void journal_close(struct journal **j);
 
-const char *journal_queue_id(const struct journal *j);	/* 32 hex digits */
+const char *journal_queue_id(const struct journal *j); /* 32 hex digits */
 
 /* Appends 1..JOURNAL_RECORD_MAX bytes. They are on the disk only after journal_sync. */
-bool journal_append(struct journal *j, const void *record, size_t len,
-    struct error *err) __attribute__((warn_unused_result));
+bool journal_append(struct journal *j, const void *record, size_t len, struct error *err)
+    __attribute__((warn_unused_result));
 bool journal_sync(struct journal *j, struct error *err) __attribute__((warn_unused_result));
-bool journal_is_dirty(const struct journal *j);		/* appended, and not synced yet */
+bool journal_is_dirty(const struct journal *j); /* appended, and not synced yet */
 bool journal_failed(const struct journal *j);
 
 /* The next segment exists, so what is promised now can be ended, too. False: promise nothing
@@ -91,5 +91,8 @@ bool journal_snapshot_finish(struct journal *j, struct error *err);
 /* Instead of finish: removes the new file. */
 void journal_snapshot_abandon(struct journal *j);
 
-struct journal_size { int64_t segments, snapshot_bytes; uint64_t last_seq; };
+struct journal_size {
+	int64_t segments, snapshot_bytes;
+	uint64_t last_seq;
+};
 void journal_size(const struct journal *j, struct journal_size *out);

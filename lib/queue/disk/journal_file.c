@@ -60,7 +60,7 @@ journal_write_zeros(struct journal *j, int fd, size_t from, size_t to)
 
 	for (size_t at = from; at < to; at += sizeof(zeros))
 		if (!journal_write_all(j, fd, zeros,
-		    to - at < sizeof(zeros) ? to - at : sizeof(zeros), at))
+			to - at < sizeof(zeros) ? to - at : sizeof(zeros), at))
 			return false;
 	return true;
 }

@@ -18,20 +18,20 @@ enum { JOURNAL_NAME_CAP = 64 };
 struct journal {
 	const struct disk_io *io;
 	size_t segment_size;
-	int dir, lock, fd;		/* fd: the segment in use */
-	char path[512];			/* of the directory, for messages */
-	struct journal_header header;	/* of the segment in use */
-	uint64_t oldest;		/* segments exist from here up to header.number */
-	uint64_t snapshot;		/* number of the valid one; 0: none */
+	int dir, lock, fd;	      /* fd: the segment in use */
+	char path[512];		      /* of the directory, for messages */
+	struct journal_header header; /* of the segment in use */
+	uint64_t oldest;	      /* segments exist from here up to header.number */
+	uint64_t snapshot;	      /* number of the valid one; 0: none */
 	int64_t snapshot_bytes;
-	uint64_t begun;			/* number of the snapshot under way; 0: none */
+	uint64_t begun; /* number of the snapshot under way; 0: none */
 	uint64_t last_seq, synced_seq;
-	uint32_t chain;			/* crc of the last record */
-	size_t offset;			/* where the pending bytes will be written */
+	uint32_t chain; /* crc of the last record */
+	size_t offset;	/* where the pending bytes will be written */
 	struct buf pending;
 	bool has_spare, failed;
 	char queue_id[QUEUE_ID_CAP];
-	char boot_id[40];		/* of this boot */
+	char boot_id[40]; /* of this boot */
 };
 
 /* "segment-0000000000000007"; "snapshot-0000000000000007" and the suffix. */

@@ -10,8 +10,19 @@
 static const uint8_t magic[8] = "ROOMPAYQ";
 
 /* Offsets in a file header. */
-enum { H_MAGIC = 0, H_VERSION = 8, H_KIND = 12, H_NUMBER = 16, H_FIRST_SEQ = 24, H_QUEUE_ID = 32,
-	H_BOOT_ID = 48, H_BOOT_MS = 88, H_WALL_MS = 96, H_CHAIN = 104, H_CRC = 108 };
+enum {
+	H_MAGIC = 0,
+	H_VERSION = 8,
+	H_KIND = 12,
+	H_NUMBER = 16,
+	H_FIRST_SEQ = 24,
+	H_QUEUE_ID = 32,
+	H_BOOT_ID = 48,
+	H_BOOT_MS = 88,
+	H_WALL_MS = 96,
+	H_CHAIN = 104,
+	H_CRC = 108
+};
 /* Offsets in a record header. */
 enum { R_LEN = 0, R_CRC = 4, R_SEQ = 8, R_PREV = 16, R_BEHIND = 20, R_TYPE = 24 };
 static_assert(R_TYPE + 1 == JOURNAL_RECORD_HEADER, "the payload follows the type");

@@ -19,33 +19,33 @@
 
 enum {
 	JOURNAL_VERSION = 1,
-	JOURNAL_HEADER = 512,		/* a sector of its own: no write of a record touches it */
+	JOURNAL_HEADER = 512, /* a sector of its own: no write of a record touches it */
 	JOURNAL_RECORD_HEADER = 25,
-	JOURNAL_RECORD_MAX = 64 * 1024,		/* payload */
+	JOURNAL_RECORD_MAX = 64 * 1024, /* payload */
 	JOURNAL_ALIGN = 8,
 };
 
 enum journal_kind { JOURNAL_SEGMENT = 1, JOURNAL_SNAPSHOT = 2 };
 enum journal_record_type {
 	JOURNAL_RECORD_TABLE = 1,
-	JOURNAL_RECORD_END,	/* ends a snapshot: u64 number of records before it */
+	JOURNAL_RECORD_END, /* ends a snapshot: u64 number of records before it */
 };
 
 struct journal_header {
 	enum journal_kind kind;
-	uint64_t number;	/* a snapshot replaces all segments below its number */
-	uint64_t first_seq;	/* of the first record in the segment of that number */
-	uint32_t chain;		/* prev of that record */
+	uint64_t number;    /* a snapshot replaces all segments below its number */
+	uint64_t first_seq; /* of the first record in the segment of that number */
+	uint32_t chain;	    /* prev of that record */
 	uint8_t queue_id[16];
-	char boot_id[40];	/* of the machine when the file was begun; NUL-terminated */
-	int64_t boot_ms, wall_ms;	/* the same moment */
+	char boot_id[40];	  /* of the machine when the file was begun; NUL-terminated */
+	int64_t boot_ms, wall_ms; /* the same moment */
 };
 
 struct journal_record {
 	uint64_t seq;
 	uint32_t crc, prev, behind;
 	enum journal_record_type type;
-	const uint8_t *payload;	/* borrowed */
+	const uint8_t *payload; /* borrowed */
 	size_t len;
 };
 

@@ -25,11 +25,11 @@ struct opening {
 	const struct journal_options *options;
 	bool (*replay)(void *ctx, const void *record, size_t len, struct error *err);
 	void *ctx;
-	uint64_t snapshot;		/* the highest number; 0: none */
-	uint64_t first, last;		/* of the segments that it does not replace; 0: none */
+	uint64_t snapshot;    /* the highest number; 0: none */
+	uint64_t first, last; /* of the segments that it does not replace; 0: none */
 	size_t n_segments;
 	bool other_boot;
-	uint8_t *window;		/* one for all files, so that its memory is paged in once */
+	uint8_t *window; /* one for all files, so that its memory is paged in once */
 	size_t window_size;
 };
 
@@ -38,9 +38,9 @@ struct file {
 	char name[JOURNAL_NAME_CAP];
 	int fd;
 	size_t size;
-	uint8_t *data;		/* the opening's window */
-	size_t base, len;	/* the part of the file that is in it */
-	size_t pos;		/* in the window: where to read next */
+	uint8_t *data;	  /* the opening's window */
+	size_t base, len; /* the part of the file that is in it */
+	size_t pos;	  /* in the window: where to read next */
 	struct journal_header header;
 };
 
@@ -76,7 +76,7 @@ refill(struct opening *o, struct file *f, struct error *err)
 		f->len += (size_t)n;
 	}
 	if (f->len > f->size - f->base)
-		f->len = f->size - f->base;	/* it has grown, which nobody may do */
+		f->len = f->size - f->base; /* it has grown, which nobody may do */
 	return true;
 }
 
@@ -378,7 +378,7 @@ replay_files(struct opening *o, struct error *err)
 	uint64_t first = o->snapshot == 0 ? 1 : o->snapshot;
 
 	if (o->n_segments == 0 && o->snapshot == 0)
-		return true;	/* new */
+		return true; /* new */
 	/* snapshot N is made after segment N is begun */
 	if (o->first != first || o->last - o->first + 1 != o->n_segments)
 		return error_set(err, ERR_INTERNAL,
@@ -437,7 +437,11 @@ journal_open(const char *dir, const struct journal_options *options,
 {
 	struct journal *j = calloc(1, sizeof(*j));
 	struct opening o = {
-		.j = j, .report = report, .options = options, .replay = replay, .ctx = ctx,
+		.j = j,
+		.report = report,
+		.options = options,
+		.replay = replay,
+		.ctx = ctx,
 	};
 
 	memset(report, 0, sizeof(*report));

@@ -25,7 +25,7 @@ struct order_log {
 	off_t at;
 	int64_t keep_ms;
 	struct buf pending;
-	bool told;		/* the log says that it cannot be written */
+	bool told; /* the log says that it cannot be written */
 };
 
 static void
@@ -45,7 +45,10 @@ is_name(const char *name, uint64_t *number)
 
 /* ---- files */
 
-struct files { uint64_t *number; size_t n; };
+struct files {
+	uint64_t *number;
+	size_t n;
+};
 
 static int
 by_number(const void *a, const void *b)
@@ -200,8 +203,8 @@ flush(struct order_log *l)
 	bool failed = false;
 
 	while (done < l->pending.len && !failed) {
-		ssize_t n = l->io->pwrite(l->fd, l->pending.data + done, l->pending.len - done,
-		    l->at);
+		ssize_t n =
+		    l->io->pwrite(l->fd, l->pending.data + done, l->pending.len - done, l->at);
 
 		failed = n <= 0 && !(n < 0 && errno == EINTR);
 		if (n > 0) {
@@ -254,7 +257,7 @@ order_log_note(struct order_log *l, const struct hold_view *h, const char *key)
 	proto_set_text(&m, ARG_ATTEMPT, h->attempt);
 	proto_format(&m, &l->pending);
 	if (l->pending.bad)
-		return;		/* order_log_is_behind will say so */
+		return; /* order_log_is_behind will say so */
 	snprintf(crc, sizeof(crc), "%08" PRIx32,
 	    crc32c(0, l->pending.data + from + CRC_LEN, l->pending.len - from - CRC_LEN));
 	memcpy(l->pending.data + from, crc, CRC_LEN);
@@ -347,8 +350,8 @@ order_log_read(const char *path,
 		name_of(files.number[i], name);
 		fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
 		f = fd < 0 ? NULL : fdopen(fd, "r");
-		ok = f != NULL ? read_file(f, each, ctx, torn, err) :
-		    error_sys(err, ERR_INTERNAL, "open %s/%s", path, name);
+		ok = f != NULL ? read_file(f, each, ctx, torn, err)
+			       : error_sys(err, ERR_INTERNAL, "open %s/%s", path, name);
 		if (f != NULL)
 			fclose(f);
 		else if (fd >= 0)

@@ -9,7 +9,7 @@
 struct order_entry {
 	enum hold_state state;
 	char cid[CID_CAP], order[ORDER_CAP], user[USER_CAP], room[ROOM_CAP], tid[TID_CAP];
-	char key[KEY_CAP];		/* "": not known here */
+	char key[KEY_CAP]; /* "": not known here */
 	char attempt[ATTEMPT_MAX];
 	uint64_t token;
 	int64_t n, last_n;

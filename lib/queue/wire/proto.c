@@ -12,7 +12,7 @@ enum type { TEXT, NUMBER };
 struct field {
 	const char *name;
 	enum type type;
-	int64_t min, max;	/* bytes of a text, value of a number */
+	int64_t min, max; /* bytes of a text, value of a number */
 };
 
 /* clang-format off */
@@ -91,7 +91,7 @@ void
 proto_begin(struct proto_message *m, const char *tag, const char *word)
 {
 	size_t tag_len = run_of(tag, is_tag_char, PROTO_TAG_CAP),
-	    word_len = run_of(word, is_word_char, PROTO_WORD_CAP);
+	       word_len = run_of(word, is_word_char, PROTO_WORD_CAP);
 
 	assert(tag_len > 0 && tag[tag_len] == '\0' && word_len > 0 && word[word_len] == '\0');
 	m->has = 0;

@@ -18,11 +18,12 @@
 
 enum {
 	PROTO_VERSION = 1,
-	PROTO_LINE_MAX = 65536,	/* bytes, the LF included */
+	PROTO_LINE_MAX = 65536, /* bytes, the LF included */
 	PROTO_TAG_CAP = 17,	/* 1..16 of [0-9A-Za-z] */
 	PROTO_WORD_CAP = 33,	/* 1..32 of [a-z-] */
 };
 
+/* clang-format off */
 enum proto_field {
 	/* a hold */
 	ARG_ID, ARG_STATE, ARG_BEFORE, ARG_CID, ARG_ORDER, ARG_USER, ARG_ROOM, ARG_TID, ARG_EXPIRES,
@@ -35,13 +36,14 @@ enum proto_field {
 	ARG_QUEUE, ARG_FENCE, ARG_UP_MS, ARG_VERSION, ARG_MESSAGE,
 	ARG__MAX
 };
+/* clang-format on */
 #define PROTO_BIT(f) (UINT64_C(1) << (f))
 
 struct proto_message {
 	char tag[PROTO_TAG_CAP];
-	char word[PROTO_WORD_CAP];	/* a request's verb, an answer's word */
-	uint64_t has;			/* PROTO_BIT of each field that is there */
-	const char *text[ARG__MAX];	/* borrowed */
+	char word[PROTO_WORD_CAP];  /* a request's verb, an answer's word */
+	uint64_t has;		    /* PROTO_BIT of each field that is there */
+	const char *text[ARG__MAX]; /* borrowed */
 	int64_t num[ARG__MAX];
 };
 
@@ -61,8 +63,8 @@ void proto_format(const struct proto_message *m, struct buf *b);
 
 enum proto_result {
 	PROTO_OK,
-	PROTO_WRONG,	/* it has a tag, but is not valid: may be answered with `error` */
-	PROTO_GARBAGE,	/* not a line of this protocol: close the connection */
+	PROTO_WRONG,   /* it has a tag, but is not valid: may be answered with `error` */
+	PROTO_GARBAGE, /* not a line of this protocol: close the connection */
 };
 /* Parses one line of len bytes without its LF; line[len], where the LF was, is overwritten. Values
  * are decoded in place: texts of *m point into line. err is set unless PROTO_OK; m->tag is set

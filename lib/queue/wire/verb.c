@@ -19,10 +19,13 @@ decide_hold(struct hold_table *t, const struct proto_message *m, const struct ho
     struct now now, struct hold_answer *out, struct error *err)
 {
 	struct hold_request rq = {
-		.cid = proto_text(m, ARG_CID), .order = proto_text(m, ARG_ORDER),
-		.user = proto_text(m, ARG_USER), .room = proto_text(m, ARG_ROOM),
+		.cid = proto_text(m, ARG_CID),
+		.order = proto_text(m, ARG_ORDER),
+		.user = proto_text(m, ARG_USER),
+		.room = proto_text(m, ARG_ROOM),
 		.fingerprint = proto_text(m, ARG_FINGERPRINT),
-		.attempt = proto_text(m, ARG_ATTEMPT), .ttl_ms = proto_num(m, ARG_TTL_MS),
+		.attempt = proto_text(m, ARG_ATTEMPT),
+		.ttl_ms = proto_num(m, ARG_TTL_MS),
 		.call_ms = proto_num(m, ARG_CALL_MS),
 	};
 
@@ -151,12 +154,17 @@ decide_take_over(struct hold_table *t, const struct proto_message *m, const stru
     struct now now, struct hold_answer *out, struct error *err)
 {
 	struct hold_handover h = {
-		.cid = proto_text(m, ARG_CID), .order = proto_text(m, ARG_ORDER),
-		.user = proto_text(m, ARG_USER), .room = proto_text(m, ARG_ROOM),
-		.tid = proto_text(m, ARG_TID), .attempt = proto_text(m, ARG_ATTEMPT),
+		.cid = proto_text(m, ARG_CID),
+		.order = proto_text(m, ARG_ORDER),
+		.user = proto_text(m, ARG_USER),
+		.room = proto_text(m, ARG_ROOM),
+		.tid = proto_text(m, ARG_TID),
+		.attempt = proto_text(m, ARG_ATTEMPT),
 		.key = proto_has(m, ARG_KEY) ? proto_text(m, ARG_KEY) : NULL,
-		.token = (uint64_t)proto_num(m, ARG_TOKEN), .n = proto_num(m, ARG_N),
-		.last_n = proto_num(m, ARG_LAST_N), .window_ms = proto_num(m, ARG_WINDOW_MS),
+		.token = (uint64_t)proto_num(m, ARG_TOKEN),
+		.n = proto_num(m, ARG_N),
+		.last_n = proto_num(m, ARG_LAST_N),
+		.window_ms = proto_num(m, ARG_WINDOW_MS),
 	};
 
 	(void)load;
@@ -319,7 +327,7 @@ verb_answer(struct proto_message *m, const char *tag, const struct hold_answer *
 	if (a->hold.id != 0)
 		set_view(m, &a->hold);
 	else
-		set_nonzero(m, ARG_LAST_N, a->hold.last_n);	/* the order is known */
+		set_nonzero(m, ARG_LAST_N, a->hold.last_n); /* the order is known */
 	if (a->conflicts.n > 0) {
 		interval_set_format(&a->conflicts, conflicts);
 		proto_set_text(m, ARG_CONFLICTS, buf_str(conflicts));
