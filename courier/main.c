@@ -14,17 +14,17 @@
 #include <uv.h>
 
 #include "base/clock.h"
-#include "base/random.h"
-#include "site/conf_read.h"
 #include "base/log.h"
-#include "site/metrics.h"
 #include "base/notify.h"
 #include "base/privilege.h"
+#include "base/random.h"
 #include "courier/post.h"
 #include "courier/round.h"
 #include "courier/sweeper.h"
 #include "delivery/webhook.h"
 #include "queue/client/queue.h"
+#include "site/conf_read.h"
+#include "site/metrics.h"
 #include "store/store.h"
 
 enum { EXIT_USAGE = 2, WATCH_MS = 1000, AGAIN_MS = 500, GRACE_MS = 5000 };

@@ -9,10 +9,10 @@
 #include <uthash.h>
 
 #include "base/log.h"
-#include "site/metrics.h"
 #include "courier/name_set.h"
 #include "delivery/outbox.h"
 #include "delivery/webhook.h"
+#include "site/metrics.h"
 
 /* A message that is not known costs a few reads: a look takes LOOKS_MAX of them at most, what it found is posted, and the next look goes on. */
 enum { STORE_MS = 5000, LIST_MS = 60000, LIST_MAX = 10000, LOOKS_MAX = 64, RETRY_STORE_MS = 1000, PEERS = 2 };

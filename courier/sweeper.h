@@ -3,8 +3,8 @@
 
 #include <stdbool.h>
 
-#include "site/conf.h"
 #include "base/error.h"
+#include "site/conf.h"
 #include "site/limit.h"
 
 struct sweeper;

@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "site/conf.h"
 #include "base/error.h"
 #include "flow/flow.h"
+#include "site/conf.h"
 
 enum ctl_exit { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };	/* FAILED: not done, or something is not as it should be */
 

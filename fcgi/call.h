@@ -5,11 +5,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "site/conf.h"
 #include "fcgi/gate.h"
 #include "fcgi/reply.h"
 #include "fcgi/request.h"
 #include "flow/flow.h"
+#include "site/conf.h"
 
 /* As the web server handed it over. Everything is borrowed, and any text may be NULL. */
 struct http_request {

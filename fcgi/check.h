@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "site/limit.h"
 #include "json/field.h"
+#include "site/limit.h"
 
 enum field_code check_alnum(const char *text, const void *ctx);		/* cid, tid */
 /* an id that a caller makes: [A-Za-z0-9._-] */

@@ -10,11 +10,11 @@
 #include "base/hex.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "site/metrics.h"
 #include "fcgi/call.h"
 #include "fcgi/caller.h"
 #include "fcgi/route.h"
 #include "provider/kakaopay/kakaopay.h"
+#include "site/metrics.h"
 
 bool
 edge_init(struct edge *e, const struct conf *conf, struct error *err)

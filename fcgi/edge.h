@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 #include "base/buf.h"
-#include "site/conf.h"
 #include "base/error.h"
+#include "site/conf.h"
 
 struct edge;
 struct http_request;

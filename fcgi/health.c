@@ -3,13 +3,13 @@
 #include "fcgi/health.h"
 
 #include "base/clock.h"
-#include "site/metrics.h"
 #include "fcgi/call.h"
 #include "fcgi/metrics_page.h"
 #include "fcgi/openapi.h"
 #include "flow/site.h"
 #include "json/write.h"
 #include "operate/courier.h"
+#include "site/metrics.h"
 
 enum { HEALTH_LIMIT_MS = 1000 };
 

@@ -12,13 +12,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "site/conf_read.h"
 #include "base/log.h"
 #include "base/privilege.h"
 #include "fcgi/call.h"
 #include "fcgi/edge.h"
 #include "fcgi/master.h"
 #include "fcgi/worker.h"
+#include "site/conf_read.h"
 
 enum { EXIT_USAGE = 2, BACKLOG = 1024, SYSTEMD_FD = 3, WORKERS_MAX = 1000 };
 

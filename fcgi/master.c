@@ -15,10 +15,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "site/metrics.h"
 #include "base/notify.h"
 #include "fcgi/worker.h"
 #include "site/conf_read.h"
+#include "site/metrics.h"
 
 enum {
 	SLOTS_MAX = 1000,

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "site/conf.h"
 #include "base/error.h"
+#include "site/conf.h"
 
 struct master {
 	const char *conf_path;		/* read again on SIGHUP */

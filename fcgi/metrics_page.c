@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "site/metrics.h"
 #include "json/strict.h"
+#include "site/metrics.h"
 
 /* 0 where the queue, an older one, does not tell it. */
 static int64_t

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "site/conf.h"
 #include "queue/client/queue.h"
+#include "site/conf.h"
 
 /* Always a page in *out; false: something is missing on it, err says what. */
 bool metrics_page(const struct conf *conf, struct queue *q, int64_t deadline_boot_ms,

@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "site/conf.h"
 #include "fcgi/problem.h"
 #include "fcgi/request.h"
 #include "flow/flow.h"
 #include "flow/life.h"
+#include "site/conf.h"
 
 struct reply {
 	int status;

@@ -5,10 +5,10 @@
 #include <stddef.h>
 
 #include "base/buf.h"
-#include "site/conf.h"
 #include "fcgi/verdict.h"
 #include "flow/flow.h"
 #include "json/field.h"
+#include "site/conf.h"
 
 struct json_object;
 

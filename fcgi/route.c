@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "site/conf.h"
 #include "fcgi/handlers.h"
 #include "fcgi/health.h"
+#include "site/conf.h"
 
 /* clang-format off */
 static const struct route routes[] = {

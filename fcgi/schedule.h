@@ -2,9 +2,9 @@
 #pragma once
 
 #include "base/buf.h"
-#include "site/conf.h"
 #include "booking/interval.h"
 #include "json/field.h"
+#include "site/conf.h"
 
 struct json_object;
 

@@ -2,8 +2,8 @@
  * sent there: only the site's own are accepted. */
 #pragma once
 
-#include "site/conf.h"
 #include "json/field.h"
+#include "site/conf.h"
 
 /* The URL must be absolute https with an ASCII host. http is allowed to loopback hosts, and with
  * redirect_http. User info, fragment, blanks, backslashes and controls are not. If redirect_hosts

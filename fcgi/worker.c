@@ -19,10 +19,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "site/metrics.h"
-#include "fcgi/gate.h"
 #include "fcgi/call.h"
 #include "fcgi/edge.h"
+#include "fcgi/gate.h"
+#include "site/metrics.h"
 
 /* libfcgi has no time-outs, and its handling of SIGTERM loses requests. So the signals that end a
  * worker are blocked, except in epoll_pwait. While libfcgi reads or closes, a timer runs: its

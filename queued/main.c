@@ -7,17 +7,17 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/random.h"
-#include "site/conf_read.h"
 #include "base/log.h"
-#include "site/metrics.h"
 #include "base/notify.h"
 #include "base/privilege.h"
+#include "base/random.h"
 #include "booking/hold_table.h"
 #include "queue/disk/journal.h"
 #include "queued/disk_log.h"
 #include "queued/sandbox.h"
 #include "queued/server.h"
+#include "site/conf_read.h"
+#include "site/metrics.h"
 
 enum exit_code { EXIT_OK = 0, EXIT_USAGE = 1, EXIT_IN_USE = 2, EXIT_JOURNAL = 3, EXIT_FAILED = 4 };
 

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "site/limit.h"
 #include "sim/state.h"
+#include "site/limit.h"
 
 enum call { CALL_READY, CALL_APPROVE, CALL_CANCEL, CALL_ORDER, CALL_PAGE, CALL__MAX };
 const char *call_name(enum call c);

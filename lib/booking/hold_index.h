@@ -19,12 +19,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "site/limit.h"
 #include "booking/hash.h"
 #include "booking/heap.h"
 #include "booking/hold_record.h"
 #include "booking/hold_table.h"
 #include "booking/week.h"
+#include "site/limit.h"
 
 struct room {
 	struct hash_node node; /* first, as in user, place, order: a node is its owner */

@@ -34,9 +34,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "site/limit.h"
 #include "booking/hold.h"
 #include "booking/interval.h"
+#include "site/limit.h"
 
 struct hold_limits {
 	int64_t max_per_user;	   /* held or ready holds */

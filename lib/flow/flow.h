@@ -8,14 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "site/conf.h"
 #include "base/error.h"
 #include "booking/interval.h"
-#include "provider/provider.h"
 #include "money/attempt.h"
 #include "money/order.h"
 #include "money/refund.h"
+#include "provider/provider.h"
 #include "queue/client/queue.h"
+#include "site/conf.h"
 #include "store/store.h"
 
 enum flow_result {		/* every way a query can end; fcgi/problem.c has the HTTP status and code of each */

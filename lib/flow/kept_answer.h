@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "site/limit.h"
 #include "flow/flow.h"
+#include "site/limit.h"
 
 /* wall_offset_ms: of the wall clock from the boot clock now. expiresAt must come out equal each time, so it is kept with the answer.
  * ERR_INTERNAL: it does not fit. */

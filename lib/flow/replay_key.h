@@ -4,8 +4,8 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "site/limit.h"
 #include "base/secret.h"
+#include "site/limit.h"
 
 /*
  * HMAC-SHA-256 over the three, each with its length, so that no two calls share a key, in hex. The token

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "site/limit.h"
 #include "money/payment.h"
+#include "site/limit.h"
 
 enum ledger_kind {	/* what happened; the word in the store */
 	LK_APPROVING,		/* approve is about to be sent */

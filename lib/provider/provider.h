@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "site/limit.h"
 #include "money/ledger.h"
 #include "money/payment.h"
+#include "site/limit.h"
 
 enum provider_outcome {
 	PO_OK,			/* it did what was asked, and said so */

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "site/limit.h"
 #include "base/log.h"
 #include "base/secret.h"
+#include "site/limit.h"
 
 enum { CONF_CALLERS_MAX = 32, CONF_MERCHANTS_MAX = 32, CONF_CIDS_MAX = 32, CONF_UIDS_MAX = 16, CONF_HOSTS_MAX = 32, CONF_ADDRESSES_MAX = 16, CONF_ADDRESS_CAP = 46,
 	CONF_PATH_CAP = 256, CONF_TEXT_CAP = 512, CONF_TOKENS_MAX = 2 };

@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "site/limit.h"
 #include "money/ledger.h"
 #include "money/payment.h"
 #include "money/subject.h"
+#include "site/limit.h"
 
 enum store_put { STORE_OURS, STORE_TAKEN };
 enum { MESSAGE_ID_CAP = 160 };

@@ -7,7 +7,13 @@ from roompay_client import AuthenticatedClient
 from roompay_client.api.history import get_order
 from roompay_client.api.payments import approve_payment, cancel_payment, pay_ready
 from roompay_client.models import (
-    Approved, ApproveRequest, Order, Ready, ReadyRequest, Refunded, RefundRequest,
+    Approved,
+    ApproveRequest,
+    Order,
+    Ready,
+    ReadyRequest,
+    Refunded,
+    RefundRequest,
 )
 
 ENV = os.environ

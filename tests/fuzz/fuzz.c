@@ -21,7 +21,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "site/conf_read.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "booking/hold_record.h"
@@ -29,14 +28,15 @@
 #include "fcgi/request.h"
 #include "json/canonical.h"
 #include "json/strict.h"
-#include "provider/kakaopay/message.h"
 #include "money/attempt.h"
+#include "provider/kakaopay/message.h"
+#include "queue/client/queue.h"
+#include "queue/client/transport.h"
 #include "queue/disk/journal.h"
 #include "queue/disk/order_log.h"
 #include "queue/wire/proto.h"
-#include "queue/client/queue.h"
-#include "queue/client/transport.h"
 #include "queue/wire/verb.h"
+#include "site/conf_read.h"
 
 enum { INPUT_MAX = 70000 };
 

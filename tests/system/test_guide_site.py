@@ -7,7 +7,6 @@ import signal
 import urllib.parse
 
 import pytest
-
 from booking_site import Simulator, eventually, http_call
 from node_site import NodeSite, install
 from ports import free_port

@@ -3,7 +3,6 @@ import json
 import time
 
 import pytest
-
 from booking_site import eventually, new_id
 from conftest import make
 
@@ -53,7 +52,7 @@ def test_all_that_is_owed_is_tried_at_once(site):
 
 
 def test_what_was_acknowledged_is_sent_again_from_the_ledger(site):
-    tid, user, room = paid(site)
+    tid, _user, _room = paid(site)
     name = "payment.approved." + tid
     first, = eventually(lambda: heard(site.stack.reservation, tid, "payment.approved"))
     settle_down(site)
@@ -89,7 +88,7 @@ def test_all_that_a_receiver_lost_since_then(site):
     settle_down(site)
     got = {p.name: [(m["id"], m["data"]) for m in p.received] for p in (site.stack.reservation, site.stack.gateway)}
     assert sorted(i for i, _ in got["gateway"]) == sorted(i for i, _ in before["gateway"])
-    assert {i: d for i, d in got["gateway"]} == {i: d for i, d in before["gateway"]}
+    assert dict(got["gateway"]) == dict(before["gateway"])
     ids = [i for i, _ in got["reservation"] if one[0] in i]
     assert ids[0] == "payment.approved." + one[0] and ids[1:] == sorted(ids[1:], key=lambda i: int(i.split(".")[3])) and len(ids) == 3
     assert len([i for i, _ in got["reservation"] if two[0] in i]) == 1
@@ -97,7 +96,7 @@ def test_all_that_a_receiver_lost_since_then(site):
 
 def test_a_withdrawn_message_is_never_sent(site):
     site.stack.stop("courier")
-    tid, user, room = paid(site)
+    tid, _user, _room = paid(site)
     assert site.refund(tid, "r-1").status == 200
     site.stack.start("courier")
     settle_down(site)

@@ -11,10 +11,10 @@
 #include "base/clock.h"
 #include "base/guard.h"
 #include "base/log.h"
-#include "site/metrics.h"
 #include "provider/kakaopay/exchange.h"
 #include "provider/kakaopay/message.h"
 #include "provider/kakaopay/outcome.h"
+#include "site/metrics.h"
 
 enum { AUTH_CAP = 4096 + 32, URL_CAP = CONF_TEXT_CAP + 64, GUARD_AFTER_MS = 1000 };
 

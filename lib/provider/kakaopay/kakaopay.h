@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "site/conf.h"
 #include "base/error.h"
 #include "provider/provider.h"
+#include "site/conf.h"
 
 /* One for each process, made after fork; borrows conf. provider_free. NULL: ERR_INPUT: a merchant that could never pay; ERR_INTERNAL. */
 struct provider *kakaopay_new(const struct conf *conf, struct error *err);

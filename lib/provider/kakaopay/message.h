@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "site/conf.h"
 #include "provider/provider.h"
+#include "site/conf.h"
 
 enum message_call { MC_READY, MC_APPROVE, MC_ORDER, MC_CANCEL, MC__MAX };
 enum { MESSAGE_BODY_MAX = 32 * 1024 };	/* no request is longer, also when each byte is written as %XX */

@@ -15,9 +15,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "site/limit.h"
 #include "booking/hold_table.h"
 #include "queue/wire/order_entry.h"
+#include "site/limit.h"
 
 struct queue_hold { /* struct hold_view with texts of its own */
 	uint64_t id;

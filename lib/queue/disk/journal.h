@@ -20,9 +20,9 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "site/limit.h"
 #include "queue/disk/disk_io.h"
 #include "queue/disk/journal_format.h"
+#include "site/limit.h"
 
 struct journal_options {
 	const struct disk_io *io;

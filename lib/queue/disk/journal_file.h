@@ -9,9 +9,9 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "site/limit.h"
 #include "queue/disk/disk_io.h"
 #include "queue/disk/journal_format.h"
+#include "site/limit.h"
 
 enum { JOURNAL_NAME_CAP = 64 };
 

@@ -3,8 +3,8 @@
 
 #include <stdint.h>
 
-#include "site/limit.h"
 #include "booking/hold.h"
+#include "site/limit.h"
 
 struct order_entry {
 	enum hold_state state;
