@@ -17,6 +17,12 @@ def validator(path, method, status, media):
     return jsonschema.Draft202012Validator({**content[media]["schema"], "components": DOC["components"]})
 
 
+def operations():
+    for path, methods in DOC["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
 @functools.cache
 def message_validator(kind):
     content = DOC["webhooks"][kind]["post"]["requestBody"]["content"]

@@ -10,7 +10,7 @@ import sys
 import answers
 import jsonschema
 import pytest
-from booking_site import PROBLEMS, http_call
+from booking_site import PROBLEMS, eventually, http_call
 from conftest import make
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -38,7 +38,7 @@ def test_its_problem_codes_are_ours():
 
 def test_its_payment_info_is_the_table_of_rules():
     """Names, types, bounds and what is required, read from the table in the source."""
-    source, schema = (TOP / "fcgi/request_ready.c").read_text(), answers.DOC["components"]["schemas"]["ReadyRequest"]["properties"]["paymentInfo"]
+    source, schema = (TOP / "fcgi/request_ready.c").read_text(), answers.DOC["components"]["schemas"]["PaymentInfo"]
     numbers = {"QUANTITY_MAX": 1000000, "MAX_WON": 1000000000}
     members, text = schema["properties"], answers.DOC["components"]["schemas"]["Text"]
     needed, seen = set(), set()
@@ -64,6 +64,49 @@ def test_its_examples_are_valid():
     assert len(examples) >= 20
     for name, example in examples:
         jsonschema.Draft202012Validator({**schemas[name], "components": answers.DOC["components"]}).validate(example)
+
+
+def test_each_answer_has_an_example():
+    """Problems have one for each code that the operation answers; what is no problem has those of its schema."""
+    schemas, examples = answers.DOC["components"]["schemas"], answers.DOC["components"]["examples"]
+
+    def is_shown(schema):
+        return schema.get("examples") or is_shown(schemas[schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema["oneOf"][0])
+
+    for path, _, operation in answers.operations():
+        for status, answer in operation["responses"].items():
+            for media, content in answer["content"].items():
+                if media == "application/problem+json":
+                    values = [examples[e["$ref"].rsplit("/", 1)[1]]["value"] for e in content["examples"].values()]
+                    assert values and {str(v["status"]) for v in values} == {status}, (path, status)
+                elif media == "application/json" and path != "/openapi.json":
+                    assert is_shown(content["schema"]), (path, status)
+
+
+def test_its_problems_have_our_words():
+    source, examples = (TOP / "fcgi/problem.c").read_text(), answers.DOC["components"]["examples"]
+    assert set(PROBLEMS) - set(examples) == {"method-not-allowed"}
+    for code, example in examples.items():
+        v = example["value"]
+        answers.validator("/payReady", "post", "409", "application/problem+json").validate(v)
+        assert v["code"] == code and f'"{v["title"]}"' in source and f'"{v["detail"]}"' in source, code
+        assert v["status"] == PROBLEMS[code][0] and v.get("charged") in PROBLEMS[code][2], code
+
+
+def test_its_messages_are_those_that_are_sent(site):
+    """Each message that a test receives is held against it (stack.Peer); here each of them is received once."""
+    body, _, paid = site.paid()
+    tid = paid.body["payment"]["tid"]
+    assert site.remove(body["userInfo"]["userId"], body["reservationInfo"]["roomId"], tid).status == 200
+    assert site.refund(tid, amount=1000).status == 200
+    _, opened = site.opened()
+    site.sim.fault("approve", "close-after")
+    site.sim.fault("order", "http-500", 3)
+    token = site.sim.pay(opened.body["tid"])
+    assert site.approve(opened.body["hold"]["userId"], opened.body["hold"]["roomId"], token).status == 202
+    site.stack.ctl("deliveries", "test", "gateway")
+    both, wanted = (site.stack.gateway, site.stack.reservation), set(answers.DOC["webhooks"])
+    eventually(lambda: wanted <= {m["type"] for peer in both for m in peer.received}, 40)
 
 
 def test_each_operation_has_a_name_of_its_own():
