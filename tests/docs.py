@@ -6,7 +6,8 @@ import sys
 import textwrap
 
 TOP = pathlib.Path(sys.argv[1])
-PAGES = sorted([*TOP.glob("*.md"), *(TOP / "doc").glob("*.md")])
+PAGES = sorted([*TOP.glob("*.md"), *(TOP / "doc").glob("*.md"),
+                *(TOP / "clients/node").glob("*.md")])
 MANS = sorted((TOP / "man").glob("*.[1578]"))
 WIDTH = 100
 
@@ -200,7 +201,7 @@ def words_of_openapi():
     kinds |= set(re.findall(r'test_type\[\] = "([\w.]+)"', read("lib/delivery/outbox.c")))
     wrong = kinds ^ set(doc["webhooks"])
     code = re.search(r"card_codes\[\] = \{(.*?)\}", sources("fcgi"), re.S)[1]
-    pay = doc["components"]["schemas"]["ReadyRequest"]["properties"]["paymentInfo"]["properties"]
+    pay = doc["components"]["schemas"]["PaymentInfo"]["properties"]
     wrong |= set(re.findall(r'"([^"]+)"', code)) ^ set(pay["available_cards"]["items"]["enum"])
     return sorted(wrong)
 

@@ -5,8 +5,7 @@ import urllib.request
 
 from generated import AuthenticatedClient, models
 from generated.api.history import get_order
-from generated.api.payment import approve_payment, pay_ready
-from generated.api.refund import cancel_payment
+from generated.api.payments import approve_payment, cancel_payment, pay_ready
 
 BASE, SIM, GATEWAY, REFUND = sys.argv[1:]
 ROOM, ORDER = "64f1c0ffee0123456789abcd", "order-1001"
