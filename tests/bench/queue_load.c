@@ -1,6 +1,10 @@
-/* A load of durable holds for tests/bench/queue.py: N connections, each sends one and waits for its answer. Three protocols, the same payload.
+/*
+ * A load of durable holds for tests/bench/queue.py. Each connection sends one request and waits for
+ * its answer. Three protocols carry the same payload.
  *
- *	queue_load roompay|redis|beanstalkd SOCKET CLIENTS SECONDS	-> RESULT done seconds p50_us p99_us refused */
+ *	queue_load roompay|redis|beanstalkd SOCKET CLIENTS SECONDS
+ *	-> RESULT done seconds p50_us p99_us refused
+ */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -12,18 +16,25 @@
 #include <time.h>
 #include <unistd.h>
 
-/* roompay counts a hold as a call to KakaoPay until its end, at most 1000: a connection that closes ends its calls, so ours are made anew now and then, which costs us alone. */
+/* roompay counts a granted hold as a call to KakaoPay, until its connection closes, and refuses
+ * more than 1000. So its connections are made anew now and then, which costs roompay alone. */
 enum { CLIENTS_MAX = 256, SAMPLES_MAX = 400000, LINE = 4096, HOLDS_A_CONNECTION = 10 };
 
 #define FINGERPRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define ATTEMPT "{\"partner_user_id\":\"p-0123456789\",\"item_name\":\"room\",\"quantity\":1,\"total_amount\":2200,\"tax_free_amount\":0," \
-	"\"intervals\":\"600-720\",\"reservation_info\":{\"day\":[1],\"startTime\":[10],\"endTime\":[12],\"roomId\":\"64b000000000000000000001\"}}"
+#define ATTEMPT \
+	"{\"partner_user_id\":\"p-0123456789\",\"item_name\":\"room\",\"quantity\":1," \
+	"\"total_amount\":2200,\"tax_free_amount\":0,\"intervals\":\"600-720\"," \
+	"\"reservation_info\":{\"day\":[1],\"startTime\":[10],\"endTime\":[12]," \
+	"\"roomId\":\"64b000000000000000000001\"}}"
 
-/* The queue's rule: nobody else's live hold of the room overlaps; then it is there, with its payload, until it expires. */
+/* The rule of the queue for Redis: if no live hold of the room overlaps, the new one is kept with
+ * its payload until it expires. */
 static const char script[] =
     "local held = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[2]) "
-    "for i = 1, #held do local e = string.match(held[i], '-(%d+)') if tonumber(e) > tonumber(ARGV[1]) then return 0 end end "
-    "redis.call('ZADD', KEYS[1], ARGV[1], ARGV[1] .. '-' .. ARGV[2]) redis.call('SET', KEYS[2], ARGV[3], 'PX', 600000) return 1";
+    "for i = 1, #held do local e = string.match(held[i], '-(%d+)') "
+    "if tonumber(e) > tonumber(ARGV[1]) then return 0 end end "
+    "redis.call('ZADD', KEYS[1], ARGV[1], ARGV[1] .. '-' .. ARGV[2]) "
+    "redis.call('SET', KEYS[2], ARGV[3], 'PX', 600000) return 1";
 
 struct client {
 	pthread_t thread;
@@ -89,7 +100,7 @@ ask(int fd, const char *text, size_t len, char answer[LINE])
 	answer[n] = '\0';
 }
 
-/* Forty times of a day-part in each room, and a new room for the next forty. */
+/* Each room has forty different times; the next forty requests are for another room. */
 static int
 request(char out[LINE], int client, size_t i)
 {
@@ -100,17 +111,26 @@ request(char out[LINE], int client, size_t i)
 	snprintf(room, sizeof(room), "%08x%04x%012zx", (unsigned)run, (unsigned)client, i / 40);
 	snprintf(user, sizeof(user), "u-%d-%d-%zu", run, client, i);
 	if (protocol == ROOMPAY)
-		return snprintf(out, LINE, "h hold cid=TC0ONETIME order=o-%s user=%s room=%s set=%d-%d fingerprint=" FINGERPRINT " attempt=" ATTEMPT
-		    " ttl_ms=600000 call_ms=60000 deadline=%lld\n", user, user, room, start, start + 60, (long long)(now_ns(CLOCK_BOOTTIME) / 1000000 + 5000));
+		return snprintf(out, LINE,
+		    "h hold cid=TC0ONETIME order=o-%s user=%s room=%s set=%d-%d"
+		    " fingerprint=" FINGERPRINT " attempt=" ATTEMPT
+		    " ttl_ms=600000 call_ms=60000 deadline=%lld\n",
+		    user, user, room, start, start + 60,
+		    (long long)(now_ns(CLOCK_BOOTTIME) / 1000000 + 5000));
 	if (protocol == BEANSTALKD) {
 		char body[1024];
 
-		n = snprintf(body, sizeof(body), "%s %s %d-%d " FINGERPRINT " " ATTEMPT, user, room, start, start + 60);
+		n = snprintf(body, sizeof(body), "%s %s %d-%d " FINGERPRINT " " ATTEMPT, user, room,
+		    start, start + 60);
 		return snprintf(out, LINE, "put 0 0 600 %d\r\n%s\r\n", n, body);
 	}
 	n = snprintf(key, sizeof(key), "h:%s", user);
-	return snprintf(out, LINE, "*8\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n$1\r\n2\r\n$24\r\n%s\r\n$%d\r\n%s\r\n$%d\r\n%d\r\n$%d\r\n%d\r\n$%zu\r\n%s\r\n", sha, room, n, key,
-	    snprintf(NULL, 0, "%d", start), start, snprintf(NULL, 0, "%d", start + 60), start + 60, strlen(FINGERPRINT ATTEMPT), FINGERPRINT ATTEMPT);
+	return snprintf(out, LINE,
+	    "*8\r\n$7\r\nEVALSHA\r\n$40\r\n%s\r\n$1\r\n2\r\n$24\r\n%s\r\n$%d\r\n%s\r\n"
+	    "$%d\r\n%d\r\n$%d\r\n%d\r\n$%zu\r\n%s\r\n",
+	    sha, room, n, key, snprintf(NULL, 0, "%d", start), start,
+	    snprintf(NULL, 0, "%d", start + 60), start + 60, strlen(FINGERPRINT ATTEMPT),
+	    FINGERPRINT ATTEMPT);
 }
 
 static void *
@@ -159,13 +179,18 @@ main(int argc, char **argv)
 
 	if (argc != 5 || (n_clients = atoi(argv[3])) < 1 || n_clients > CLIENTS_MAX)
 		return 2;
-	protocol = strcmp(argv[1], "roompay") == 0 ? ROOMPAY : strcmp(argv[1], "redis") == 0 ? REDIS : BEANSTALKD;
+	protocol = strcmp(argv[1], "roompay") == 0 ? ROOMPAY
+	    : strcmp(argv[1], "redis") == 0	   ? REDIS
+						   : BEANSTALKD;
 	path = argv[2];
 	seconds = atof(argv[4]);
 	run_id = (int)getpid();
 	if (protocol == REDIS) {
 		char text[LINE], answer[LINE];
-		int fd = dial(), len = snprintf(text, sizeof(text), "*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$%zu\r\n%s\r\n", strlen(script), script);
+		int fd = dial(),
+		    len = snprintf(text, sizeof(text),
+			"*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$%zu\r\n%s\r\n", strlen(script),
+			script);
 
 		ask(fd, text, (size_t)len, answer);
 		if (answer[0] != '$')
@@ -174,7 +199,9 @@ main(int argc, char **argv)
 		close(fd);
 	}
 	for (int i = 0; i < n_clients; i++) {
-		clients[i] = (struct client){ .number = i, .fd = dial(), .us = malloc(SAMPLES_MAX * sizeof(uint32_t)) };
+		clients[i] = (struct client){ .number = i,
+			.fd = dial(),
+			.us = malloc(SAMPLES_MAX * sizeof(uint32_t)) };
 	}
 	began = now_ns(CLOCK_MONOTONIC);
 	for (int i = 0; i < n_clients; i++)
