@@ -289,22 +289,6 @@ return_grant(struct approval *ap, enum hold_outcome how)
 	end_grant(ap, how, ap->c->deadline_boot_ms);
 }
 
-/*
- * The courier looks only at the work item of an attempt's newest send. The item of the send before is deleted now, so
- * that repeats do not pile them up. If that fails, the courier deletes it.
- */
-static void
-drop_earlier_work(struct approval *ap)
-{
-	struct order_state st;
-	struct error err;
-
-	error_clear(&err);
-	if (order_state(&ap->chain, ap->at.of.tid, &st, &err) && st.approving != NULL &&
-	    !store_work_delete(ap->f->store, ap->at.of.tid, st.approving->n, ap->early.deadline_boot_ms, &err))
-		log_event(LOG_LEVEL_WARN, "work_item_left", KV_ERR(&err));
-}
-
 /* Writes the replay key, the work item and `approving` at order#n. False: nothing may be sent; *next says how to go on. */
 static bool
 record_intent(struct approval *ap, int64_t n, enum next *next)
@@ -344,7 +328,7 @@ record_intent(struct approval *ap, int64_t n, enum next *next)
 		return false;
 	}
 	if (ap->unsettled)
-		drop_earlier_work(ap);
+		flow_drop_earlier_work(ap->f, &ap->early, &ap->at);
 	return true;
 }
 

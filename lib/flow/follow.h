@@ -1,6 +1,6 @@
 /*
- * What follows an outcome or a removal once the ledger has it: the payment is stored, the queue is told, messages
- * are owed, the work item goes. Every step may be repeated.
+ * What follows an outcome or a removal once the ledger has it: the payment is stored, the queue is
+ * told, messages are owed, the work item goes. Every step may be repeated.
  */
 #pragma once
 
@@ -12,36 +12,40 @@
 #include "flow/flow.h"
 
 /*
- * Call it after the ledger has the outcome at order#n. False: the store failed on the way (ERR_UNAVAILABLE,
- * ERR_UNCERTAIN). If the queue cannot be told, that is logged and the work item stays: the ledger is ahead of the
- * queue, and the next call or the courier tells it.
+ * Call it after the ledger has the outcome at order#n. False: the store failed on the way
+ * (ERR_UNAVAILABLE, ERR_UNCERTAIN). If the queue cannot be told, that is logged and the work item
+ * stays: the ledger is ahead of the queue, and the next call or the courier tells it.
  */
-bool flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int64_t n, enum ledger_kind kind,
-	const struct payment *payment, struct error *err);
+bool flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    int64_t n, enum ledger_kind kind, const struct payment *payment, struct error *err);
 
-/* Puts a message into the outbox and wakes the courier. refunded: the event, for payment.refunded; else NULL. */
-bool flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, enum outbox_kind kind, enum attempt_state state,
-	const struct payment *payment, const struct ledger_event *refunded, struct error *err);
+/* Puts a message into the outbox and wakes the courier. refunded: the event, for payment.refunded;
+ * else NULL. */
+bool flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    enum outbox_kind kind, enum attempt_state state, const struct payment *payment,
+    const struct ledger_event *refunded, struct error *err);
 /*
- * *owed: the message was certainly in the outbox once, since a delivery of it was tried or withdrawn.
- * n: number of the event, for payment.refunded.
+ * *owed: the message was certainly in the outbox once, since a delivery of it was tried or
+ * withdrawn. n: number of the event, for payment.refunded.
  */
-bool flow_is_owed(struct flow *f, const struct flow_call *c, const char *tid, enum outbox_kind kind, int64_t n, bool *owed, struct error *err);
+bool flow_is_owed(struct flow *f, const struct flow_call *c, const char *tid, enum outbox_kind kind,
+    int64_t n, bool *owed, struct error *err);
 
 /*
- * Repairs what a crash or an outage left undone after a final outcome: the payment not stored, the queue not told,
- * a message not owed. `at` (with its chain) and `st` are of the attempt that has the outcome. hold: as the queue has
- * just shown it; NULL: asks the queue. Does nothing if the hold was removed, since removal comes after all this.
- * False: the store failed again.
+ * Repairs what a crash or an outage left undone after a final outcome: the payment not stored, the
+ * queue not told, a message not owed. `at` (with its chain) and `st` are of the attempt that has
+ * the outcome. hold: as the queue has just shown it; NULL: asks the queue. Does nothing if the hold
+ * was removed, since removal comes after all this. False: the store failed again.
  */
-bool flow_mend(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct order_state *st, const struct queue_hold *hold,
-	struct error *err);
+bool flow_mend(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct order_state *st, const struct queue_hold *hold, struct error *err);
 
 /* The attempt's state when its hold was removed; its present state if that is still to come. */
 enum attempt_state flow_state_at_removal(const struct order_state *st);
 /*
- * What follows `removed` at order#n: queue.removed is owed to the gateway, the queue drops the hold (NULL: it has
- * none), the work items go. False: the store failed, or with *by_queue the queue.
+ * What follows `removed` at order#n: queue.removed is owed to the gateway, the queue drops the hold
+ * (NULL: it has none), the work items go. False: the store failed, or with *by_queue the queue.
  */
-bool flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct queue_hold *hold,
-	const struct order_state *st, int64_t n, bool *by_queue, struct error *err);
+bool flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct queue_hold *hold, const struct order_state *st, int64_t n, bool *by_queue,
+    struct error *err);

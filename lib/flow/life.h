@@ -12,15 +12,16 @@
 
 struct payment_life {
 	enum attempt_state state;
-	int64_t refunded;		/* won, in all */
-	int64_t refunded_at_ms;		/* of the last refund; 0: there is none */
+	int64_t refunded;	/* won, in all */
+	int64_t refunded_at_ms; /* of the last refund; 0: there is none */
 };
 
 /*
- * *out: one for each of the payments, in their order; free. Each costs the reads of its order's chain.
- * False: the store, or a chain that makes no legal life.
+ * *out: one for each of the payments, in their order; free. Each costs the reads of its order's
+ * chain. False: the store, or a chain that makes no legal life.
  */
 bool payment_lives(struct store *s, const struct payment *list, size_t n, struct payment_life **out,
-	int64_t deadline_boot_ms, struct error *err);
-/* The members of the site's PaymentSchema, and "state", "refunded", "refunded_at" where there was a refund. */
+    int64_t deadline_boot_ms, struct error *err);
+/* The members of the site's PaymentSchema, and "state", "refunded", "refunded_at" where there was a
+ * refund. */
 void payment_life_format(const struct payment *p, const struct payment_life *life, struct buf *out);

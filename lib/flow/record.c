@@ -75,3 +75,15 @@ flow_drop_work(struct flow *f, const struct flow_call *c, const struct flow_atte
 	}
 	return at->n == 0 || store_work_delete(f->store, at->of.tid, at->n, c->deadline_boot_ms, err);
 }
+
+void
+flow_drop_earlier_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at)
+{
+	struct order_state st;
+	struct error err;
+
+	error_clear(&err);
+	if (order_state(at->chain, at->of.tid, &st, &err) && st.approving != NULL &&
+	    !store_work_delete(f->store, at->of.tid, st.approving->n, c->deadline_boot_ms, &err))
+		log_event(LOG_LEVEL_WARN, "work_item_left", KV_ERR(&err));
+}

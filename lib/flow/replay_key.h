@@ -8,8 +8,8 @@
 #include "site/limit.h"
 
 /*
- * HMAC-SHA-256 over the three, each with its length, so that no two calls share a key, in hex. The token
- * itself is kept nowhere. ERR_INTERNAL: no secret, or no memory.
+ * HMAC-SHA-256 over the three, each with its length, so that no two calls share a key, in hex. The
+ * token itself is kept nowhere. ERR_INTERNAL: no secret, or no memory.
  */
 bool flow_replay_key(const struct secret *secret, const char *user_id, const char *room_id,
-	const char *pg_token, char out[KEY_CAP], struct error *err);
+    const char *pg_token, char out[KEY_CAP], struct error *err);

@@ -1,4 +1,5 @@
-/* Checks at start that the database and the queue belong together and that no fence stops payments. All programs use it. */
+/* Checks at start that the database and the queue belong together and that no fence stops payments.
+ * All programs use it. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,25 +12,32 @@
 
 enum site_fence {
 	SITE_OPEN,
-	SITE_STORE_AWAY, SITE_QUEUE_AWAY,	/* one of them does not answer, so it is not known */
-	SITE_OTHER_QUEUE,	/* the site's claim names another queue: its journal was lost, or this is another site's */
-	SITE_ADOPTING,		/* this queue replaces a lost one, and the courier still copies the ledger's knowledge to it */
-	SITE_OLD_DATABASE,	/* the ledger lacks events that the queue knows: an older backup was restored */
+	SITE_STORE_AWAY,
+	SITE_QUEUE_AWAY,  /* one of them does not answer, so it is not known */
+	SITE_OTHER_QUEUE, /* the site's claim names another queue: its journal was lost, or this is
+			     another site's */
+	SITE_ADOPTING, /* this queue replaces a lost one, and the courier still copies the ledger's
+			  knowledge to it */
+	SITE_OLD_DATABASE, /* the ledger lacks events that the queue knows: an older backup was
+			      restored */
 	SITE__MAX
 };
 /* The reason in a sentence, with the step that lifts it: for readyz, status and the log. */
 const char *site_fence_text(enum site_fence f);
-enum flow_result site_fence_result(enum site_fence f);	/* what is answered instead of asking the queue */
+enum flow_result site_fence_result(enum site_fence f); /* what is answered instead of asking the
+							  queue */
 
 struct site {
 	enum site_fence fence;
-	struct queue_greeting hello;	/* where the queue answered */
-	struct store_claim claim;	/* where the store answered, and has one */
+	struct queue_greeting hello; /* where the queue answered */
+	struct store_claim claim;    /* where the store answered, and has one */
 };
 
 /*
- * Greets the queue and prepares the store. A site without a queue claims this one and admits it. Checks that the
- * ledger has the newest order that the queue knows, and binds the queue's client to this queue. True: SITE_OPEN;
- * otherwise *out has the fence and err the details. May be repeated at any time.
+ * Greets the queue and prepares the store. A site without a queue claims this one and admits it.
+ * Checks that the ledger has the newest order that the queue knows, and binds the queue's client to
+ * this queue. True: SITE_OPEN; otherwise *out has the fence and err the details. May be repeated at
+ * any time.
  */
-bool site_open(struct store *s, struct queue *q, struct site *out, int64_t deadline_boot_ms, struct error *err);
+bool site_open(struct store *s, struct queue *q, struct site *out, int64_t deadline_boot_ms,
+    struct error *err);

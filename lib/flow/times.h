@@ -7,8 +7,8 @@
 #include "booking/interval.h"
 
 /*
- * "day":1,"startTime":10,"endTime":11.5 - members of an object that the caller has opened. in_minutes:
- * the site's unit (time_unit of roompay.conf), else hours.
+ * "day":1,"startTime":10,"endTime":11.5 - members of an object that the caller has opened.
+ * in_minutes: the site's unit (time_unit of roompay.conf), else hours.
  */
 void times_add_interval(struct buf *out, struct interval iv, bool in_minutes);
 /* "Mon 10:00-11:30, Tue 9:00-24:00" or the same in Korean. */

@@ -48,7 +48,7 @@ MUTANTS = [
     ("tries of a hold in a minute", "lib/booking/hold_end.c", "\tif (count_tries(h, max, d->now.boot_ms, &first_ms) >= max)", "\tif (false && count_tries(h, max, d->now.boot_ms, &first_ms) >= max)", APPROVE),
     ("every grant is a try", "lib/booking/hold_end.c", "\tadd_try(h, d->now.boot_ms, &tries);\n\tdecision_write(d, &c);", "\t(void)add_try;\n\tc.tries = NULL;\n\tdecision_write(d, &c);", APPROVE),
     ("gone holds of one place have a bound", "lib/booking/hold_grant.c", "\twrite_forgotten(q);\n", "\t(void)write_forgotten;\n", REMOVE),
-    ("one work item for a tid", "lib/flow/approve.c", "\tif (ap->unsettled)\n\t\tdrop_earlier_work(ap);\n", "\t(void)drop_earlier_work;\n", FLOW),
+    ("one work item for a tid", "lib/flow/approve.c", "\tif (ap->unsettled)\n\t\tflow_drop_earlier_work(ap->f, &ap->early, &ap->at);\n", "", FLOW),
     ("the last send of a tid", "lib/money/order.c", "(tid == NULL || count_sends(c, tid) < ORDER_SENDS_MAX)", "(tid == NULL || count_sends(c, tid) < 100000)", FLOW),
     ("the end of a chain for attempts", "lib/flow/ready.c", "\t} else if (!order_has_room(&chain, LK_APPROVING, NULL)) {", "\t} else if (false) {", FLOW),
     ("the end of a chain for refunds", "lib/flow/refund.c", "\tif (!order_has_room(&r->chain, LK_REFUNDING, r->rq->tid)) {", "\tif (false) {", FLOW),

@@ -1,4 +1,5 @@
-/* What KakaoPay's refusals mean: one table, call by code. No I/O. Reasons: doc/kakaopay.md section 4. */
+/* What KakaoPay's refusals mean: one table, call by code. No I/O. Reasons: doc/kakaopay.md
+ * section 4. */
 #pragma once
 
 #include <stdint.h>
