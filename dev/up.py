@@ -1,5 +1,6 @@
 """Starts the whole stack, takes one real payment through the three queries as a user with a browser
 would, and says what to try next."""
+
 import base64
 import html
 import http.server
@@ -58,9 +59,13 @@ class Development(Stack):
     def environment(self, site_url):
         env = {"BASE": self.base_url, "SIM": self.sim_url, "SITE": site_url}
         env.update((name.upper(), self.tokens[name]) for name in TOKENS)
-        env.update((f"{peer.upper()}_WEBHOOK",
-                    "whsec_" + base64.b64encode(getattr(self, peer).key).decode())
-                   for peer in PEERS)
+        env.update(
+            (
+                f"{peer.upper()}_WEBHOOK",
+                "whsec_" + base64.b64encode(getattr(self, peer).key).decode(),
+            )
+            for peer in PEERS
+        )
         env["ROOMPAY_CONF"] = str(self.conf_path)
         return env
 
@@ -77,12 +82,16 @@ class ReturnPage(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         parts = urllib.parse.urlsplit(self.path)
-        rows = "".join(f"<tr><td>{html.escape(k)}</td><td><code>{html.escape(v)}</code></td></tr>"
-                       for k, v in urllib.parse.parse_qsl(parts.query))
-        text = (f"<!doctype html><meta charset=utf-8><title>roompay dev/up</title>"
-                f"<h1>KakaoPay sent the user back to {html.escape(parts.path)}</h1>"
-                f"<table>{rows}</table><p>/ok: call approvePayment with this pg_token. "
-                f"/cancel, /fail: call removePaymentInQueue.</p>").encode()
+        rows = "".join(
+            f"<tr><td>{html.escape(k)}</td><td><code>{html.escape(v)}</code></td></tr>"
+            for k, v in urllib.parse.parse_qsl(parts.query)
+        )
+        text = (
+            f"<!doctype html><meta charset=utf-8><title>roompay dev/up</title>"
+            f"<h1>KakaoPay sent the user back to {html.escape(parts.path)}</h1>"
+            f"<table>{rows}</table><p>/ok: call approvePayment with this pg_token. "
+            f"/cancel, /fail: call removePaymentInQueue.</p>"
+        ).encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self.send_header("Content-Length", str(len(text)))
@@ -107,8 +116,12 @@ def browse(page_url):
     assert page.status == 200, page
     forms = re.findall(r'<form[^>]*action="([^"]*)"', page.raw.decode())
     pay = next(f for f in forms if "pay" in f.rsplit("/", 1)[-1])
-    back = http_call("POST", urllib.parse.urljoin(page_url, pay), b"",
-                     {"Content-Type": "application/x-www-form-urlencoded"})
+    back = http_call(
+        "POST",
+        urllib.parse.urljoin(page_url, pay),
+        b"",
+        {"Content-Type": "application/x-www-form-urlencoded"},
+    )
     assert back.status in (302, 303), back
     query = urllib.parse.urlsplit(back.headers["location"]).query
     return urllib.parse.parse_qs(query)["pg_token"][0]
@@ -127,8 +140,9 @@ def one_payment(site):
     assert paid.status == 200, paid
     payment = paid.body["payment"]
     print(f"approvePayment           200  {payment['amount']['total']} won, {paid.body['state']}")
-    told = eventually(lambda: [m for m in site.stack.gateway.received
-                               if m["data"]["tid"] == payment["tid"]], 15)
+    told = eventually(
+        lambda: [m for m in site.stack.gateway.received if m["data"]["tid"] == payment["tid"]], 15
+    )
     print("removePaymentInQueue          called by reservation; gateway was told", told[0]["type"])
     doc = site.db.payments.find_one({"partner_order_id": order})
     print("\nthe payment's document in the store:")
@@ -136,10 +150,20 @@ def one_payment(site):
 
 
 def booking_for(site, site_url):
-    back = {f"{to}_url": f"{site_url}/{page}?order=order-1001"
-            for to, page in (("approval", "ok"), ("cancel", "cancel"), ("fail", "fail"))}
-    return site.booking(user="jisoo", order="order-1001", room="64f1c0ffee0123456789abcd",
-                        day=[6], start=[19], end=[21], total=11000, **back)
+    back = {
+        f"{to}_url": f"{site_url}/{page}?order=order-1001"
+        for to, page in (("approval", "ok"), ("cancel", "cancel"), ("fail", "fail"))
+    }
+    return site.booking(
+        user="jisoo",
+        order="order-1001",
+        room="64f1c0ffee0123456789abcd",
+        day=[6],
+        start=[19],
+        end=[21],
+        total=11000,
+        **back,
+    )
 
 
 NEXT = """
@@ -194,8 +218,11 @@ def say_what_next(stack, site, site_url):
         write_env_file(stack.options.env_file, env)
         exports = f"  . {pathlib.Path(stack.options.env_file).resolve()}"
     else:
-        exports = "\n".join(f"  export {name}='{value}'" for name, value in env.items()
-                            if not name.endswith("_WEBHOOK"))
+        exports = "\n".join(
+            f"  export {name}='{value}'"
+            for name, value in env.items()
+            if not name.endswith("_WEBHOOK")
+        )
     body = json.dumps(booking_for(site, site_url), ensure_ascii=False)
     when = "with dev/up alone: this run is over" if stack.options.once else "tokens are of this run"
     removal = OWN if stack.options.reservation_url else STAND_IN

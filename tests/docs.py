@@ -1,4 +1,5 @@
 """docs.py TREE: claims of the documents that a program can check, against the code. Speaks TAP."""
+
 import json
 import pathlib
 import re
@@ -40,7 +41,7 @@ def spans(text):
 def table(text, *columns):
     """The rows below the header that begins with these columns."""
     head = "| " + " | ".join(columns)
-    lines = text[text.index("\n" + head) + 1:].split("\n")[2:]
+    lines = text[text.index("\n" + head) + 1 :].split("\n")[2:]
     rows = []
     for line in lines:
         if not line.startswith("|"):
@@ -60,6 +61,7 @@ def anchors(text):
 
 # --- the pages themselves
 
+
 def links_lead_somewhere():
     wrong = []
     for page in PAGES:
@@ -77,8 +79,11 @@ def links_lead_somewhere():
 
 def the_table_of_contents_is_complete():
     contents = read("doc/README.md")
-    return [name(p) for p in sorted((TOP / "doc").iterdir())
-            if p.is_file() and p.name != "README.md" and f"({p.name})" not in contents]
+    return [
+        name(p)
+        for p in sorted((TOP / "doc").iterdir())
+        if p.is_file() and p.name != "README.md" and f"({p.name})" not in contents
+    ]
 
 
 def the_documents_are_installed():
@@ -111,11 +116,18 @@ def identifiers_are_the_codes():
     """A NAME_LIKE_THIS that a page says stands in the tree, too."""
     folders = ("lib", "fcgi", "queued", "courier", "ctl", "sim", "tests", "dev")
     kinds = (".c", ".h", ".py", ".sh", ".mjs", "")
-    code = "".join(p.read_text(errors="replace") for d in folders for p in (TOP / d).rglob("*")
-                   if p.is_file() and p.suffix in kinds and p.stat().st_size < 400000)
-    return [f"{name(page)}: {word}" for page in PAGES
-            for word in sorted(set(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b",
-                                              page.read_text()))) if word not in code]
+    code = "".join(
+        p.read_text(errors="replace")
+        for d in folders
+        for p in (TOP / d).rglob("*")
+        if p.is_file() and p.suffix in kinds and p.stat().st_size < 400000
+    )
+    return [
+        f"{name(page)}: {word}"
+        for page in PAGES
+        for word in sorted(set(re.findall(r"\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b", page.read_text())))
+        if word not in code
+    ]
 
 
 def named_tests_exist():
@@ -148,6 +160,7 @@ def twins_say_the_same():
 def snippets_are_parts_of_the_example():
     def lines(text):
         return "\n".join(line.strip() for line in text.split("\n") if line.strip())
+
     site = lines(read("doc/examples/site.mjs"))
     snippets = fences(read("doc/integration.md"), "js")
     assert len(snippets) >= 6
@@ -156,12 +169,17 @@ def snippets_are_parts_of_the_example():
 
 # --- against the code
 
+
 def routes():
     code = read("fcgi/route.c")
     rows = re.findall(r'\{ "(GET|POST)", +"(/[\w./]+)", +([\w |]+?), +handle', code)
     assert len(rows) > 10
-    return {(m, p + ("{tid}" if p.endswith("/") else "")):
-            {w.lower() for w in re.findall(r"ROLE_(\w+)", roles)} for m, p, roles in rows}
+    return {
+        (m, p + ("{tid}" if p.endswith("/") else "")): {
+            w.lower() for w in re.findall(r"ROLE_(\w+)", roles)
+        }
+        for m, p, roles in rows
+    }
 
 
 def roles_in(text):
@@ -188,16 +206,18 @@ def routes_of_the_manual():
 
 def routes_of_openapi():
     paths = json.loads(read("doc/openapi.json"))["paths"]
-    of_page = {(m.upper(), p) for p, methods in paths.items() for m in methods
-               if m in ("get", "post")}
+    of_page = {
+        (m.upper(), p) for p, methods in paths.items() for m in methods if m in ("get", "post")
+    }
     return [str(r) for r in sorted(set(routes()) ^ of_page)]
 
 
 def words_of_openapi():
     """The messages and the cards that openapi.json names are those of the code."""
     doc = json.loads(read("doc/openapi.json"))
-    kinds = set(re.findall(r'\{ "(\w+\.\w+)", "(?:gateway|reservation)"',
-                           read("lib/delivery/outbox.c")))
+    kinds = set(
+        re.findall(r'\{ "(\w+\.\w+)", "(?:gateway|reservation)"', read("lib/delivery/outbox.c"))
+    )
     kinds |= set(re.findall(r'test_type\[\] = "([\w.]+)"', read("lib/delivery/outbox.c")))
     wrong = kinds ^ set(doc["webhooks"])
     code = re.search(r"card_codes\[\] = \{(.*?)\}", sources("fcgi"), re.S)[1]
@@ -207,8 +227,9 @@ def words_of_openapi():
 
 
 def differences(a, b):
-    return [f"{k}: code {a.get(k)}, page {b.get(k)}" for k in sorted({*a, *b})
-            if a.get(k) != b.get(k)]
+    return [
+        f"{k}: code {a.get(k)}, page {b.get(k)}" for k in sorted({*a, *b}) if a.get(k) != b.get(k)
+    ]
 
 
 def problems():
@@ -216,8 +237,9 @@ def problems():
     assert len(code) > 25
     of_code = {c: (s, charged == "true", retry != "0") for c, s, charged, retry in code}
     rows = table(read("doc/http.md"), "status", "code", "`charged`", "`Retry-After`", "when")
-    return differences(of_code, {r[1].strip("`"): (r[0], r[2] == "yes", r[3] == "yes")
-                                 for r in rows})
+    return differences(
+        of_code, {r[1].strip("`"): (r[0], r[2] == "yes", r[3] == "yes") for r in rows}
+    )
 
 
 def shown_words_are_the_programs():
@@ -225,8 +247,12 @@ def shown_words_are_the_programs():
     code = re.sub(r'"\s*"', "", read("fcgi/problem.c"))
     texts = [(name(p), re.sub(r"\s+", " ", p.read_text())) for p in PAGES]
     texts.append(("doc/openapi.json", read("doc/openapi.json")))
-    shown = [(page, t) for page, text in texts
-             for t in re.findall(r'"(?:title|detail)": ?"([^"]+)"', text) if t != "roompay"]
+    shown = [
+        (page, t)
+        for page, text in texts
+        for t in re.findall(r'"(?:title|detail)": ?"([^"]+)"', text)
+        if t != "roompay"
+    ]
     assert len(shown) >= 4
     return [f"{page}: {t}" for page, t in shown if t not in code]
 
@@ -234,13 +260,14 @@ def shown_words_are_the_programs():
 def codes_of_fields():
     of_code = set(re.findall(r'\[FIELD_\w+\] = "([a-z-]+)"', read("lib/json/field.c")))
     text = re.sub(r"\s+", " ", read("doc/http.md"))
-    listed = text[text.index("`code` is one of") + len("`code` is one of"):].split(". ")[0]
+    listed = text[text.index("`code` is one of") + len("`code` is one of") :].split(". ")[0]
     return sorted(of_code ^ set(re.findall(r"`([a-z-]+)`", listed)))
 
 
 def messages():
-    of_code = set(re.findall(r'\{ "(\w+\.\w+)", "(?:gateway|reservation)"',
-                             read("lib/delivery/outbox.c")))
+    of_code = set(
+        re.findall(r'\{ "(\w+\.\w+)", "(?:gateway|reservation)"', read("lib/delivery/outbox.c"))
+    )
     rows = table(read("doc/http.md"), "type", "to", "`data`")
     return sorted(of_code ^ {r[0].strip("`") for r in rows})
 
@@ -253,8 +280,11 @@ def entries(page, macro):
 
 def settings():
     """Each key of the code is in roompay.conf(5) with its range and its default, and no other."""
-    conf = next(p for p in (TOP / "lib").rglob("conf*.c") if "static const struct conf_key keys[]"
-                in p.read_text()).read_text()
+    conf = next(
+        p
+        for p in (TOP / "lib").rglob("conf*.c")
+        if "static const struct conf_key keys[]" in p.read_text()
+    ).read_text()
     rows = re.findall(r'^\t\{ "([a-z]+)", +"([a-z_0-9]+)", +set_(\w+), *(.*?) \},$', conf, re.M)
     assert len(rows) > 30
     page, section = {}, None
@@ -268,17 +298,22 @@ def settings():
             key = None
         elif section and key:
             page[key] += " " + line
-    wrong = [f"[{s}] {k}: only in one of them" for s, k in
-             sorted({(s, k) for s, k, _, _ in rows} ^ set(page))]
+    wrong = [
+        f"[{s}] {k}: only in one of them"
+        for s, k in sorted({(s, k) for s, k, _, _ in rows} ^ set(page))
+    ]
     for s, k, _kind, rest in rows:
         text = page.get((s, k), "").replace(".Cm ", "")
         number = re.search(r"\), (\d+), (\d+), \d+, \"(\d+)\"", rest)
         default = number[3] if number else (re.search(r'\.preset = "(\w+)"', rest) or [0, ""])[1]
         if number and not re.search(rf"\b{number[1]} to {number[2]}\b", text):
             wrong.append(f"[{s}] {k}: {number[1]} to {number[2]} is not said")
-        if default and not re.search(rf"default[ :]+(Ql )?{default}\b|{default} \(default|"
-                                     rf"{default} \(the default|\b{default} "
-                                     rf"Pq default", text):
+        if default and not re.search(
+            rf"default[ :]+(Ql )?{default}\b|{default} \(default|"
+            rf"{default} \(the default|\b{default} "
+            rf"Pq default",
+            text,
+        ):
             wrong.append(f"[{s}] {k}: its default {default} is not said")
         if ".required = true" in rest and "Required" not in text and "required" not in text:
             wrong.append(f"[{s}] {k}: that it is required is not said")
@@ -289,8 +324,10 @@ def commands_of_roompayctl():
     code = read("ctl/commands.c")
     rows = re.findall(r'^\t\{ "([a-z ]+)", +"[^"]*", +"([^"]*)", +\{', code, re.M)
     assert len(rows) > 15
-    page = {re.split(r" (?:Op|Ar|Fl) ", line)[0].strip(): line
-                for line, _ in entries("man/roompayctl.8", "Cm")}
+    page = {
+        re.split(r" (?:Op|Ar|Fl) ", line)[0].strip(): line
+        for line, _ in entries("man/roompayctl.8", "Cm")
+    }
     wrong = sorted({w for w, _ in rows} ^ set(page))
     for words, options in rows:
         told = set(re.findall(r"Fl -([a-z-]+)", page.get(words, "")))
@@ -302,8 +339,10 @@ def commands_of_roompayctl():
 def commands_that_pages_name():
     """What a page tells an operator to type is a command, with options that it knows."""
     rows = re.findall(r'^\t\{ "([a-z ]+)", +"[^"]*", +"([^"]*)", +\{', read("ctl/commands.c"), re.M)
-    known = {words: {*options.split(), "reason", "dry-run", "json", "wide", "lang"}
-             for words, options in rows}
+    known = {
+        words: {*options.split(), "reason", "dry-run", "json", "wide", "lang"}
+        for words, options in rows
+    }
     wrong, n = [], 0
     for page in PAGES:
         text = re.sub(r"\s+", " ", page.read_text())
@@ -322,8 +361,9 @@ def commands_that_pages_name():
 def exit_codes():
     wrong = []
     for page, path, pattern in (
-            ("man/roompay-queued.8", "queued/main.c", r"enum exit_code \{(.*?)\}"),
-            ("man/roompayctl.8", "ctl/command.h", r"enum ctl_exit \{(.*?)\}")):
+        ("man/roompay-queued.8", "queued/main.c", r"enum exit_code \{(.*?)\}"),
+        ("man/roompayctl.8", "ctl/command.h", r"enum ctl_exit \{(.*?)\}"),
+    ):
         of_code = set(re.findall(r"= (\d+)", re.search(pattern, read(path), re.S)[1]))
         status = read(page).split(".Sh EXIT STATUS")[1].split("\n.Sh")[0]
         if of_code != (of_page := set(re.findall(r"^\.It (\d+)", status, re.M))):
@@ -337,8 +377,9 @@ def events_of_the_manuals():
     wrong = []
     for page in MANS:
         for line in re.findall(r"^\.It Li (.+)$", page.read_text(), re.M):
-            wrong += [f"{name(page)}: {e}" for e in re.split(r"[ ,]+", line)
-                      if e and f'"{e}"' not in code]
+            wrong += [
+                f"{name(page)}: {e}" for e in re.split(r"[ ,]+", line) if e and f'"{e}"' not in code
+            ]
     return wrong
 
 
@@ -406,8 +447,11 @@ def answers_of_kakaopay():
     rows = re.findall(r"^\t\{ (-\d+), +\{ (\w+), (\w+), (\w+), (\w+) \}", read(path), re.M)
     assert len(rows) > 40
     of_code = {code: [short[o] for o in outcomes] for code, *outcomes in rows}
-    of_page = {code: row[2:] for row in table(read("doc/kakaopay.md"), "code", "meaning", "ready")
-               for code in re.findall(r"-\d+", row[0])}
+    of_page = {
+        code: row[2:]
+        for row in table(read("doc/kakaopay.md"), "code", "meaning", "ready")
+        for code in re.findall(r"-\d+", row[0])
+    }
     return differences(of_code, of_page)
 
 
@@ -418,8 +462,10 @@ def layers():
     chain = re.search(r"^```text\n(base → .*?)```", page, re.M | re.S)[1]
     in_page = re.findall(r"[a-z]+", chain.partition("the programs")[0])
     wrong = [] if in_test == in_page else [f"layers.t: {in_test}", f"architecture.md: {in_page}"]
-    rows = {r[0].strip("`").split("/")[1] if r[0].startswith("`lib/") else r[0].strip("`")
-            for r in table(page, "folder", "what", "knows")}
+    rows = {
+        r[0].strip("`").split("/")[1] if r[0].startswith("`lib/") else r[0].strip("`")
+        for r in table(page, "folder", "what", "knows")
+    }
     folders = {p.name for p in (TOP / "lib").iterdir() if p.is_dir()}
     folders |= set(re.search(r'^programs="([a-z ]+)"', test, re.M)[1].split())
     return wrong + sorted(rows ^ folders)
@@ -433,8 +479,9 @@ def short_names_exist():
         folders = {str(pathlib.PurePath(n).parent) for n in named if "/" in n}
         folders |= set(re.findall(r"`((?:lib|fcgi|queued|courier|ctl|sim)[\w/]*)`", line))
         for short in (n for n in named if "/" not in n and "*" not in n):
-            if not any((TOP / f / short).exists() for f in folders or {""}) and \
-                    not any(list((TOP / d).rglob(short)) for d in ("lib", "tests")):
+            if not any((TOP / f / short).exists() for f in folders or {""}) and not any(
+                list((TOP / d).rglob(short)) for d in ("lib", "tests")
+            ):
                 wrong.append(f"{short} in: {line[:60]}")
     return wrong
 
@@ -452,16 +499,39 @@ def programs():
     return wrong
 
 
-CHECKS = [links_lead_somewhere, the_table_of_contents_is_complete,
-          the_documents_are_installed, lines_are_short,
-          named_files_exist, identifiers_are_the_codes, named_tests_exist, twins_say_the_same,
-          snippets_are_parts_of_the_example,
-          routes_of_the_reference, routes_of_the_manual, routes_of_openapi, words_of_openapi,
-          problems, shown_words_are_the_programs,
-          codes_of_fields, messages, settings, commands_of_roompayctl,
-          commands_that_pages_name, exit_codes,
-          events_of_the_manuals, ledger_kinds, collections, verbs, states_of_holds,
-          faults_of_the_simulator, answers_of_kakaopay, layers, short_names_exist, programs]
+CHECKS = [
+    links_lead_somewhere,
+    the_table_of_contents_is_complete,
+    the_documents_are_installed,
+    lines_are_short,
+    named_files_exist,
+    identifiers_are_the_codes,
+    named_tests_exist,
+    twins_say_the_same,
+    snippets_are_parts_of_the_example,
+    routes_of_the_reference,
+    routes_of_the_manual,
+    routes_of_openapi,
+    words_of_openapi,
+    problems,
+    shown_words_are_the_programs,
+    codes_of_fields,
+    messages,
+    settings,
+    commands_of_roompayctl,
+    commands_that_pages_name,
+    exit_codes,
+    events_of_the_manuals,
+    ledger_kinds,
+    collections,
+    verbs,
+    states_of_holds,
+    faults_of_the_simulator,
+    answers_of_kakaopay,
+    layers,
+    short_names_exist,
+    programs,
+]
 
 
 def main():
