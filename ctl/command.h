@@ -47,6 +47,8 @@ enum ctl_exit ctl_payment_show(const struct options *o, const struct conf *conf)
 enum ctl_exit ctl_payment_explain(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_payment_settle(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_payment_refund(const struct options *o, const struct conf *conf);
+enum ctl_exit ctl_refund_list(const struct options *o, const struct conf *conf);
+enum ctl_exit ctl_settlement(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_deliveries_list(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_deliveries_show(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_deliveries_retry(const struct options *o, const struct conf *conf);

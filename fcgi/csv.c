@@ -39,15 +39,16 @@ add_kst(struct buf *b, int64_t wall_ms)
 
 /* The query of this page with the cursor of the next one. */
 static void
-add_link(struct buf *b, const char *prefix, const char *query, const struct payment *last)
+add_link(struct buf *b, const char *prefix, const char *path, const char *query, int64_t last_at_ms,
+    const char *last_tid)
 {
-	buf_printf(b, "Link: <%s/payments?", prefix);
+	buf_printf(b, "Link: <%s%s?", prefix, path);
 	for (const char *p = query == NULL ? "" : query; *(p += strspn(p, "&")) != '\0';
 	     p += strcspn(p, "&"))
 		if (strncmp(p, "cursor=", 7) != 0 && memchr(p, '>', strcspn(p, "&")) == NULL)
 			buf_printf(b, "%.*s&", (int)strcspn(p, "&"), p);
 	buf_add_str(b, "cursor=");
-	request_cursor(last, b);
+	request_cursor(last_at_ms, last_tid, b);
 	buf_add_str(b, ">; rel=\"next\"\r\n");
 }
 
@@ -91,11 +92,51 @@ csv_payments(struct reply *r, const struct reply_to *to, const char *query,
 	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
 	reply_add_header(r, "Content-Disposition", "attachment; filename=\"payments.csv\"");
 	if (more && n > 0)
-		add_link(&r->headers, to->conf->prefix, query, &list[n - 1]);
+		add_link(&r->headers, to->conf->prefix, "/payments", query, list[n - 1].approved_at_ms,
+		    list[n - 1].tid);
 	buf_add_str(b,
 	    "\xef\xbb\xbf" /* the byte order mark */
 	    "tid,approved_at (KST),created_at (KST),userId,partner_order_id,partner_user_id,cid,aid,item_name,"
 	    "quantity,total,tax_free,vat,point,discount,payment_method_type,state,refunded,refunded_at (KST)\r\n");
 	for (size_t i = 0; i < n; i++)
 		add_row(b, &list[i], &lives[i]);
+}
+
+static void
+add_refund(struct buf *b, const struct ledger_event *e)
+{
+	const int64_t numbers[] = { e->refund.amount, e->refund.tax_free, e->refund.vat, e->refund.canceled };
+
+	add_cell(b, e->tid);
+	add_kst(b, e->at_ms);
+	add_cell(b, e->refund.id[0] != '@' ? e->refund.id : "");
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		buf_add_char(b, ',');
+		buf_add_int(b, numbers[i]);
+	}
+	add_cell(b, attempt_state_name(e->kind == LK_REFUNDED ? AS_REFUNDED : AS_PART_REFUNDED));
+	add_cell(b, e->user_id);
+	add_cell(b, e->partner_order_id);
+	add_cell(b, e->room_id);
+	add_cell(b, e->cid);
+	buf_add_str(b, "\r\n");
+}
+
+void
+csv_refunds(struct reply *r, const struct reply_to *to, const char *query, const struct ledger_event *list,
+    size_t n, bool more)
+{
+	struct buf *b = &r->body;
+
+	r->status = 200;
+	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
+	reply_add_header(r, "Content-Disposition", "attachment; filename=\"refunds.csv\"");
+	if (more && n > 0)
+		add_link(&r->headers, to->conf->prefix, "/refunds", query, list[n - 1].at_ms, list[n - 1].tid);
+	buf_add_str(b,
+	    "\xef\xbb\xbf"
+	    "tid,refunded_at (KST),refundId,amount,tax_free,vat,canceled,state,userId,partner_order_id,roomId,"
+	    "cid\r\n");
+	for (size_t i = 0; i < n; i++)
+		add_refund(b, &list[i]);
 }

@@ -12,3 +12,6 @@
  * query with another cursor. */
 void csv_payments(struct reply *r, const struct reply_to *to, const char *query,
     const struct payment *list, const struct payment_life *lives, size_t n, bool more);
+/* The same of refunds. */
+void csv_refunds(struct reply *r, const struct reply_to *to, const char *query,
+    const struct ledger_event *list, size_t n, bool more);

@@ -243,6 +243,30 @@ handle_payments(struct call *c)
 	free(list);
 }
 
+void
+handle_refunds(struct call *c)
+{
+	int64_t deadline = c->flow_call.deadline_boot_ms;
+	const char *cids[CONF_CIDS_MAX];
+	struct ledger_event *list = NULL;
+	struct request_history rq;
+	struct error err = { 0 };
+	bool more;
+	size_t n;
+
+	if (!read_history(c, true, &rq, cids))
+		return;
+	if (!store_refunds(c->e->flow.store, &rq.h, &list, &n, &more, deadline, &err))
+		history_failed(c, &err);
+	else if (accept_weight(c->in->accept, is_media_type, "text/csv") > 0)
+		csv_refunds(c->reply, &c->to, c->in->query, list, n, more);
+	else
+		reply_refunds(c->reply, list, n, more);
+	for (size_t i = 0; i < n; i++)
+		ledger_event_clear(&list[i]);
+	free(list);
+}
+
 static bool
 is_of(const struct payment *p, const struct request_history *rq)
 {

@@ -9,5 +9,6 @@ void handle_remove(struct call *c);
 void handle_refund(struct call *c);
 void handle_orders(struct call *c);
 void handle_payments(struct call *c);
+void handle_refunds(struct call *c);
 void handle_payment(struct call *c);
 void handle_queue(struct call *c);

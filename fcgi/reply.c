@@ -403,7 +403,33 @@ reply_payments(struct reply *r, const struct payment *list,
 	buf_add_char(b, ']');
 	json_add_member(b, "next");
 	if (more && n > 0) {
-		request_cursor(&list[n - 1], &cursor);
+		request_cursor(list[n - 1].approved_at_ms, list[n - 1].tid, &cursor);
+		json_add_string(b, buf_str(&cursor));
+	} else {
+		buf_add_str(b, "null");
+	}
+	buf_add_char(b, '}');
+	b->bad = b->bad || cursor.bad;
+	buf_clear(&cursor);
+}
+
+void
+reply_refunds(struct reply *r, const struct ledger_event *list, size_t n, bool more)
+{
+	struct buf *b = &r->body, cursor = BUF_INIT;
+
+	begin_json(r, 200);
+	json_add_member(b, "refunds");
+	buf_add_char(b, '[');
+	for (size_t i = 0; i < n; i++) {
+		if (i > 0)
+			buf_add_char(b, ',');
+		refund_format(&list[i], b);
+	}
+	buf_add_char(b, ']');
+	json_add_member(b, "next");
+	if (more && n > 0) {
+		request_cursor(list[n - 1].at_ms, list[n - 1].tid, &cursor);
 		json_add_string(b, buf_str(&cursor));
 	} else {
 		buf_add_str(b, "null");

@@ -54,6 +54,8 @@ void reply_order(struct reply *r, const struct reply_to *to, const struct reques
     const struct flow_order_answer *a);
 
 /* GET /payments: a page, and where the next one begins. As CSV: fcgi/csv.h. */
+/* Events of refunds, as store_refunds lists them. */
+void reply_refunds(struct reply *r, const struct ledger_event *list, size_t n, bool more);
 void reply_payments(struct reply *r, const struct payment *list,
     const struct payment_life *lives, size_t n, bool more);
 /* GET /payments/{tid}: the payment and what became of it. False: it is none of the order's

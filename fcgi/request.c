@@ -207,9 +207,9 @@ parse_cursor(const char *text, struct store_mark *out)
 }
 
 void
-request_cursor(const struct payment *last, struct buf *out)
+request_cursor(int64_t last_at_ms, const char *last_tid, struct buf *out)
 {
-	buf_printf(out, "%llx.%s", (unsigned long long)last->approved_at_ms, last->tid);
+	buf_printf(out, "%llx.%s", (unsigned long long)last_at_ms, last_tid);
 }
 
 static enum field_code

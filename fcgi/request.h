@@ -67,7 +67,7 @@ enum { HISTORY_LIMIT = 50, HISTORY_LIMIT_MAX = 100 };
 enum request_verdict request_read_history(const char *query, bool needs_owner, bool pages,
     struct request_history *out, struct field_errors *errors);
 /* The cursor of the page that follows this payment. */
-void request_cursor(const struct payment *last, struct buf *out);
+void request_cursor(int64_t last_at_ms, const char *last_tid, struct buf *out);
 
 /* Reads "roomId=...", the only parameter. */
 enum request_verdict request_read_room(

@@ -21,6 +21,7 @@ static const struct route routes[] = {
 	{ "GET",  "/orders",               ROLE_GATEWAY | ROLE_OPERATOR,      handle_orders, "orders", false },
 	{ "GET",  "/payments",             ROLE_GATEWAY | ROLE_OPERATOR,      handle_payments, "payments", false },
 	{ "GET",  "/payments/",            ROLE_GATEWAY | ROLE_OPERATOR,      handle_payment, "payment", false },
+	{ "GET",  "/refunds",              ROLE_GATEWAY | ROLE_OPERATOR,      handle_refunds, "refunds", false },
 	{ "GET",  "/queue",                ROLE_GATEWAY | ROLE_OPERATOR,      handle_queue, "queue", false },
 	{ "GET",  "/metrics",              ROLE_OPERATOR,                     handle_metrics, "metrics", true },
 	{ "GET",  "/openapi.json",         0,                                 handle_openapi, "openapi", false },

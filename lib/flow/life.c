@@ -59,3 +59,28 @@ payment_life_format(const struct payment *p, const struct payment_life *life, st
 		json_add_time_member(out, "refunded_at", life->refunded_at_ms);
 	buf_add_char(out, '}');
 }
+
+void
+refund_format(const struct ledger_event *e, struct buf *out)
+{
+	const struct ledger_refund *r = &e->refund;
+
+	buf_add_char(out, '{');
+	json_add_str_member(out, "tid", e->tid);
+	json_add_str_member(out, "cid", e->cid);
+	json_add_str_member(out, "partner_order_id", e->partner_order_id);
+	json_add_str_member(out, "userId", e->user_id);
+	json_add_str_member(out, "roomId", e->room_id);
+	if (r->id[0] != '@')
+		json_add_str_member(out, "refundId", r->id);
+	json_add_member(out, "amount");
+	buf_add_char(out, '{');
+	json_add_int_member(out, "total", r->amount);
+	json_add_int_member(out, "tax_free", r->tax_free);
+	json_add_int_member(out, "vat", r->vat);
+	buf_add_char(out, '}');
+	json_add_int_member(out, "canceled", r->canceled);
+	json_add_str_member(out, "state", attempt_state_name(e->kind == LK_REFUNDED ? AS_REFUNDED : AS_PART_REFUNDED));
+	json_add_time_member(out, "refunded_at", e->at_ms);
+	buf_add_char(out, '}');
+}

@@ -22,6 +22,8 @@ struct payment_life {
  */
 bool payment_lives(struct store *s, const struct payment *list, size_t n, struct payment_life **out,
     int64_t deadline_boot_ms, struct error *err);
+/* A refund that was carried out, of the event that says so. */
+void refund_format(const struct ledger_event *e, struct buf *out);
 /* The members of the site's PaymentSchema, and "state", "refunded", "refunded_at" where there was a
  * refund. */
 void payment_life_format(const struct payment *p, const struct payment_life *life, struct buf *out);

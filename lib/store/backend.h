@@ -27,7 +27,8 @@ struct store_backend {
 	/* Of those from at_ms on, the oldest `limit`. *out: *n records (shape_clear each, then free), NULL when there is none. */
 	bool (*list)(struct store *s, const struct shape *sh, int64_t from_ms, size_t limit, void **out, size_t *n,
 	    int64_t deadline_boot_ms, struct error *err);
-	/* The payments in records of this shape (payments, or ledger: the captures), as store_history says but for *more. *out as of list. */
+	/* The payments in records of this shape (payments, or ledger: the captures; with h->refunds: the refunds), as
+	 * store_history and store_refunds say but for *more. *out as of list. */
 	bool (*history)(struct store *s, const struct shape *sh, const struct store_history *h, void **out, size_t *n, int64_t deadline_boot_ms,
 	    struct error *err);
 	bool (*make_indexes)(struct store *s, int64_t deadline_boot_ms, struct error *err);

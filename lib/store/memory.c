@@ -231,6 +231,38 @@ by_approval(const struct record *a, const struct record *b)
 }
 
 static bool
+is_refund(const struct record *r)
+{
+	const struct ledger_event *e = r->rec;
+
+	return r->shape == &shape_ledger && (e->kind == LK_REFUNDED || e->kind == LK_PART_REFUNDED);
+}
+
+/* As much of a payment as is asked about, so that one rule chooses both. */
+static struct payment
+payment_of_refund(const struct record *r)
+{
+	const struct ledger_event *e = r->rec;
+	struct payment p = { .approved_at_ms = e->at_ms };
+
+	memcpy(p.tid, e->tid, sizeof(p.tid));
+	memcpy(p.cid, e->cid, sizeof(p.cid));
+	memcpy(p.user_id, e->user_id, sizeof(p.user_id));
+	memcpy(p.partner_order_id, e->partner_order_id, sizeof(p.partner_order_id));
+	return p;
+}
+
+static int
+by_refund(const struct record *a, const struct record *b)
+{
+	const struct ledger_event *e = a->rec, *f = b->rec;
+
+	if (!is_refund(a) || !is_refund(b))
+		return is_refund(b) - is_refund(a);
+	return e->at_ms != f->at_ms ? (e->at_ms < f->at_ms) - (e->at_ms > f->at_ms) : strcmp(f->tid, e->tid);
+}
+
+static bool
 memory_history(struct store *s, const struct shape *sh, const struct store_history *h, void **out, size_t *n, int64_t deadline_boot_ms,
     struct error *err)
 {
@@ -242,10 +274,21 @@ memory_history(struct store *s, const struct shape *sh, const struct store_histo
 	*n = 0;
 	if (list == NULL)
 		return error_set(err, ERR_INTERNAL, "no memory");
-	HASH_SORT(m->all, by_approval);
-	for (struct record *r = m->all; r != NULL && *n < h->limit; r = r->hh.next)
-		if (r->shape == sh && payment_in(r) != NULL && is_asked_for(r, payment_in(r), h) && shape_copy(sh, list + *n * sh->size, r->rec))
+	if (h->refunds)
+		HASH_SORT(m->all, by_refund);
+	else
+		HASH_SORT(m->all, by_approval);
+	for (struct record *r = m->all; r != NULL && *n < h->limit; r = r->hh.next) {
+		const struct payment *p = h->refunds ? NULL : payment_in(r);
+		struct payment refund;
+
+		if (r->shape == sh && h->refunds && is_refund(r)) {
+			refund = payment_of_refund(r);
+			p = &refund;
+		}
+		if (r->shape == sh && p != NULL && is_asked_for(r, p, h) && shape_copy(sh, list + *n * sh->size, r->rec))
 			(*n)++;
+	}
 	return true;
 }
 

@@ -210,10 +210,11 @@ static void
 history_filter(const struct shape *sh, const char *at, const struct store_history *h, bson_t *filter)
 {
 	const char *const captures[] = { ledger_kind_name(LK_APPROVED), ledger_kind_name(LK_REVIEW) };
+	const char *const refunds[] = { ledger_kind_name(LK_REFUNDED), ledger_kind_name(LK_PART_REFUNDED) };
 	int64_t last_ms = h->to_ms > 0 ? h->to_ms - 1 : INT64_MAX;
 
 	if (sh == &shape_ledger)
-		add_words(filter, "kind", captures, COUNT(captures));
+		add_words(filter, "kind", h->refunds ? refunds : captures, COUNT(captures));
 	if (h->room_id[0] != '\0')
 		BCON_APPEND(filter, "roomId", BCON_UTF8(h->room_id));
 	if (h->user_id[0] != '\0')
@@ -233,7 +234,7 @@ static bool
 mongo_history(struct store *s, const struct shape *sh, const struct store_history *h, void **out, size_t *n, int64_t deadline_boot_ms,
     struct error *err)
 {
-	const char *at = sh == &shape_ledger ? "payment.approved_at" : "approved_at";
+	const char *at = h->refunds ? "at" : sh == &shape_ledger ? "payment.approved_at" : "approved_at";
 	bson_t filter = BSON_INITIALIZER, *opts;
 	bool ok;
 
@@ -443,6 +444,7 @@ static const struct index {
 	{ "payments", "order_approved", { { "partner_order_id", 1 }, { "approved_at", -1 }, { "tid", -1 } }, false },
 	{ "payments", "approved", { { "approved_at", -1 }, { "tid", -1 } }, false },
 	{ "ledger", "room", { { "roomId", 1 }, { "payment.approved_at", -1 }, { "tid", -1 } }, false },
+	{ "ledger", "kind", { { "kind", 1 }, { "at", -1 }, { "tid", -1 } }, false },	/* refunds by day */
 	{ "ledger", "at", { { "at", 1 } }, false },	/* a new queue is told of the last weeks */
 	{ "open", "at", { { "at", 1 } }, false },	/* the courier polls both, the oldest first; */
 	{ "outbox", "at", { { "at", 1 } }, false },	/* they grow while KakaoPay or a receiver is away */

@@ -333,6 +333,26 @@ store_history(struct store *s, const struct store_history *h, struct payment **o
 }
 
 bool
+store_refunds(struct store *s, const struct store_history *h, struct ledger_event **out, size_t *n, bool *more,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	struct store_history one_more = *h;
+	void *list = NULL;
+
+	*out = NULL;
+	*n = 0;
+	one_more.limit = h->limit + 1;
+	one_more.refunds = true;
+	if (!s->does->history(s, &shape_ledger, &one_more, &list, n, deadline_boot_ms, err))
+		return error_wrap(err, "ledger");
+	*out = list;
+	*more = *n > h->limit;
+	if (*more)
+		ledger_event_clear(&(*out)[--*n]);
+	return true;
+}
+
+bool
 store_work_put(struct store *s, const struct store_work *o, int64_t deadline_boot_ms, struct error *err)
 {
 	assert(o->of.tid[0] != '\0' && o->n >= 1);

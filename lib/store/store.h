@@ -100,9 +100,14 @@ struct store_history {		/* "" and 0: not asked for */
 	int64_t from_ms, to_ms;		/* from <= approved_at < to */
 	struct store_mark after;	/* behind this payment; tid "": from the newest */
 	size_t limit;			/* 1.. */
+	bool refunds;			/* store_refunds sets it */
 };
 /* *out: free; NULL when there is none. *more: there is another page, behind the last of these. */
 bool store_history(struct store *s, const struct store_history *h, struct payment **out, size_t *n, bool *more, int64_t deadline_boot_ms, struct error *err);
+
+/* Refunds that were carried out, the newest first: the events `refunded` and `part_refunded`, asked for as payments are; their `at` is the time that counts.
+ * *out: ledger_event_clear each, then free. */
+bool store_refunds(struct store *s, const struct store_history *h, struct ledger_event **out, size_t *n, bool *more, int64_t deadline_boot_ms, struct error *err);
 
 bool store_work_put(struct store *s, const struct store_work *o, int64_t deadline_boot_ms, struct error *err);
 bool store_work_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms, struct error *err);

@@ -634,3 +634,60 @@ the_history_is_paged(void **state)
 		free(list);
 	}
 }
+
+/* Puts an event of this kind at n of an order that only this test has. */
+static void
+put_refund(struct store *s, const char *order, int64_t n, enum ledger_kind kind, int64_t at_ms, int64_t amount)
+{
+	struct ledger_event e = { .n = n, .kind = kind, .at_ms = at_ms, .has_refund = true,
+		.refund = { .id = "r", .amount = amount, .canceled = amount } };
+
+	snprintf(e.cid, sizeof(e.cid), "%s", history_cids[0]);
+	snprintf(e.partner_order_id, sizeof(e.partner_order_id), "%s", order);
+	snprintf(e.nonce, sizeof(e.nonce), "%s-%lld", order, (long long)n);
+	snprintf(e.tid, sizeof(e.tid), "T%lld", (long long)n);
+	snprintf(e.user_id, sizeof(e.user_id), "u");
+	PUT(STORE_OURS, store_ledger_put(s, &e, &how, in(SOON), &err));
+}
+
+void
+refunds_are_listed_by_day(void **state)
+{
+	struct store *s = *state;
+	char order[ORDER_CAP];
+	struct store_history h = { .cids = history_cids, .n_cids = 1, .limit = 2, .from_ms = 5000, .to_ms = 9000 };
+	struct ledger_event *list;
+	bool more;
+	size_t n;
+
+	snprintf(order, sizeof(order), "%s", unique("O"));
+	snprintf(h.partner_order_id, sizeof(h.partner_order_id), "%s", order);
+	put_refund(s, order, 1, LK_REFUNDING, 5000, 1);		/* begun: no refund yet */
+	put_refund(s, order, 2, LK_PART_REFUNDED, 4999, 2);	/* the day before */
+	put_refund(s, order, 3, LK_PART_REFUNDED, 5000, 3);
+	put_refund(s, order, 4, LK_REFUND_FAILED, 5001, 4);
+	put_refund(s, order, 5, LK_PART_REFUNDED, 6000, 5);
+	put_refund(s, order, 6, LK_REFUNDED, 6000, 6);
+	put_refund(s, order, 7, LK_REFUNDED, 9000, 7);		/* the day after */
+	DO(store_refunds(s, &h, &list, &n, &more, in(SOON), &err));
+	assert_int_equal(n, 2);
+	assert_true(more);
+	assert_int_equal(list[0].refund.amount, 6);
+	assert_int_equal(list[1].refund.amount, 5);
+	h.after.approved_at_ms = list[1].at_ms;
+	snprintf(h.after.tid, sizeof(h.after.tid), "%s", list[1].tid);
+	ledger_event_clear(&list[0]);
+	ledger_event_clear(&list[1]);
+	free(list);
+	DO(store_refunds(s, &h, &list, &n, &more, in(SOON), &err));
+	assert_int_equal(n, 1);
+	assert_false(more);
+	assert_int_equal(list[0].refund.amount, 3);
+	ledger_event_clear(&list[0]);
+	free(list);
+	h.after.tid[0] = '\0';
+	h.cids = history_cids + 1;
+	DO(store_refunds(s, &h, &list, &n, &more, in(SOON), &err));
+	assert_int_equal(n, 0);
+	free(list);
+}

@@ -47,6 +47,7 @@ void a_replay_key_belongs_to_one_order(void **state);
 void a_payment_is_one_document_however_often_it_is_put(void **state);
 void the_ledger_is_listed_by_time(void **state);
 void the_history_is_paged(void **state);
+void refunds_are_listed_by_day(void **state);
 void open_work_is_listed_oldest_first_until_deleted(void **state);
 void a_message_is_listed_with_its_tries(void **state);
 void a_message_keeps_its_first_content(void **state);
@@ -65,6 +66,7 @@ void a_try_is_claimed_once_and_finished(void **state);
 	X(a_payment_is_one_document_however_often_it_is_put) \
 	X(the_ledger_is_listed_by_time) \
 	X(the_history_is_paged) \
+	X(refunds_are_listed_by_day) \
 	X(open_work_is_listed_oldest_first_until_deleted) \
 	X(a_message_is_listed_with_its_tries) \
 	X(a_message_keeps_its_first_content) \

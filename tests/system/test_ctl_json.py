@@ -69,6 +69,9 @@ def test_every_command_has_its_json(site, tmp_path):
     assert (back["refunded"], back["refundId"], back["amount"], back["canceled"], back["left"]) == (True, "r1", 700, 700, 1500)
     event = js(site, "payment", "show", tid)[-1]
     assert event["refund"]["id"] == "r1" and event["refund"]["amount"] == 700
+    assert js(site, "refund", "list", "--day", TODAY) == site.get("/refunds?from=" + TODAY).body["refunds"]
+    day = {d["cid"]: d for d in js(site, "settlement", "--day", TODAY)}
+    assert day["TC0ONETIME"] == {"cid": "TC0ONETIME", "captures": 1, "captured": 2200, "refunds": 1, "refunded": 700, "net": 1500}
     assert js(site, "reconcile", "--day", TODAY) == []
     site.sim.fault("approve", "wrong-total")
     body, ready = site.opened(user="u-" + new_id())

@@ -150,6 +150,36 @@ def test_a_months_sum_is_right_after_refunds(site):
     assert table[part]["refunded_at (KST)"] == kst.strftime("%Y-%m-%d %H:%M:%S") and table[none]["refunded_at (KST)"] == ""
 
 
+def refunds(site, accept=None, **filters):
+    query = "&".join(f"{k}={urllib.parse.quote(str(v))}" for k, v in filters.items())
+    return site.get("/refunds?" + query, **({"Accept": accept} if accept else {}))
+
+
+def test_refunds_are_listed_by_day(site):
+    user = "u-" + new_id()
+    one, two = pay(site, user)[0], pay(site, user)[0]
+    assert refunds(site, userId=user).body == {"refunds": [], "next": None}
+    assert site.refund(one, "r-1", 700).status == 200 and site.refund(two, "r-2").status == 200 and site.refund(one, "r-3", 100).status == 200
+    rows = refunds(site, userId=user).body["refunds"]
+    assert [(r["tid"], r["refundId"], r["amount"]["total"], r["canceled"], r["state"]) for r in rows] == [
+        (one, "r-3", 100, 800, "part_refunded"), (two, "r-2", 2200, 2200, "refunded"), (one, "r-1", 700, 700, "part_refunded")]
+    first = refunds(site, userId=user, limit=2).body
+    rest = refunds(site, userId=user, limit=2, cursor=first["next"]).body
+    assert first["refunds"] + rest["refunds"] == rows and rest["next"] is None
+    kst = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=9)
+    day, after = kst.strftime("%Y-%m-%d"), (kst + datetime.timedelta(days=1)).strftime("%Y-%m-%d")
+    assert len(refunds(site, userId=user, **{"from": day, "to": after}).body["refunds"]) == 3
+    assert refunds(site, userId=user, to=day).body["refunds"] == [] and refunds(site, userId=user, **{"from": after}).body["refunds"] == []
+    table = list(csv.DictReader(io.StringIO(refunds(site, accept="text/csv", userId=user).raw.decode("utf-8-sig"))))
+    assert [(t["tid"], t["refundId"], t["amount"]) for t in table] == [(r["tid"], r["refundId"], str(r["amount"]["total"])) for r in rows]
+    page = refunds(site, accept="text/csv", userId=user, limit=2)
+    assert "/refunds?" in page.headers["link"]
+    assert site.get("/refunds", caller="gateway").status == 422                     # whose?
+    assert len(site.get("/refunds?userId=" + user, caller="gateway").body["refunds"]) == 3
+    assert site.get("/refunds?userId=" + user, caller="other").body["refunds"] == []       # another merchant's
+    assert site.get("/refunds", caller="reservation").status == 403 and site.get("/refunds", caller=None).status == 401
+
+
 def test_csv(site):
     user = "=HYPERLINK(1)" + new_id()
     names = ["=1+1", "@x", "+1", "-1", 'say "hi", 스터디룸']

@@ -78,7 +78,8 @@ def every_command(site, done, tids):
         "payment list": [(), ("--user", "a"), ("--order", order), ("--room", done[2]["reservationInfo"]["roomId"]), ("--from", DAY), ("--cid", "TC0ONETIME")],
         "payment show": [(tids[2],), ("TC0ONETIME", order)], "payment explain": [(tids[2],), ("TC0ONETIME", order)],
         "payment settle": [(tids[2], *why)], "payment refund": [(tids[2], "--amount", "500", *why)],
-        "deliveries list": [()], "deliveries show": [(message,)], "deliveries retry": [(message, *why)],
+        "deliveries list": [()], "deliveries show": [(message,)], "deliveries retry": [(message, *why), ("--all", *why), ("--all", "--again", "--since", DAY, *why)],
+        "deliveries test": [("gateway",)], "refund list": [(), ("--day", DAY), ("--user", "a"), ("--order", order)], "settlement": [("--day", DAY)],
         "reconcile": [("--day", DAY)], "migrate": [()], "restore": [why], "queue adopt": [why],
     }
     without_store = {"journal check", "journal dump", "config check", "token new", "completion"}
@@ -109,6 +110,8 @@ def index_wanted(p):
     """The member that its index begins with. Where two would do, either."""
     if "roomId" in p["asked"]:
         return {"roomId"}
+    if p["collection"] == "ledger" and "kind" in p["asked"]:
+        return {"kind"}
     one_of = {"partner_order_id", "userId"} & set(p["asked"])
     return one_of or set(itertools.islice(p["sort"], 1)) or set(p["asked"])
 
