@@ -285,7 +285,8 @@ def settings():
         for p in (TOP / "lib").rglob("conf*.c")
         if "static const struct conf_key keys[]" in p.read_text()
     ).read_text()
-    rows = re.findall(r'^\t\{ "([a-z]+)", +"([a-z_0-9]+)", +set_(\w+), *(.*?) \},$', conf, re.M)
+    row = r'^\t\{ "([a-z]+)", +"([a-z_0-9]+)", +set_(\w+),\s*(.*?) \},$'
+    rows = re.findall(row, conf, re.M | re.S)
     assert len(rows) > 30
     page, section = {}, None
     for line in read("man/roompay.conf.5").split("\n"):

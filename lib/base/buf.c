@@ -86,7 +86,9 @@ buf_add_str(struct buf *b, const char *s)
 void
 buf_add_char(struct buf *b, char c)
 {
-	if (b->bad || b->len + 1 >= b->cap || b->len == b->limit) {	/* limit 0 is none: then only the first byte comes this way */
+	if (b->bad || b->len + 1 >= b->cap || b->len == b->limit) { /* limit 0 is none: then only
+								       the first byte comes this way
+								     */
 		buf_add(b, &c, 1);
 		return;
 	}
@@ -121,7 +123,7 @@ buf_printf(struct buf *b, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0 || !reserve(b, (size_t)n)) {
 		if (room > 0)
-			b->data[b->len] = '\0';	/* what was begun does not count */
+			b->data[b->len] = '\0'; /* what was begun does not count */
 		return;
 	}
 	if ((size_t)n >= room) {

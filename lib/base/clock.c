@@ -114,8 +114,8 @@ utc_seconds(const struct tm *tm, time_t *out)
 	struct tm back = *tm;
 
 	*out = timegm(&back);
-	return back.tm_mon == tm->tm_mon && back.tm_mday == tm->tm_mday && back.tm_hour == tm->tm_hour &&
-	    back.tm_min == tm->tm_min && back.tm_sec == tm->tm_sec;
+	return back.tm_mon == tm->tm_mon && back.tm_mday == tm->tm_mday &&
+	    back.tm_hour == tm->tm_hour && back.tm_min == tm->tm_min && back.tm_sec == tm->tm_sec;
 }
 
 /* "Z", "+09:00", "-05:30": minutes east of Greenwich. */
@@ -128,7 +128,8 @@ parse_offset(const char *text, int *minutes)
 	if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
 		return true;
 	if (strchr("+- ", text[0]) == NULL || !isdigit((unsigned char)text[1]) ||
-	    sscanf(text + 1, "%2d:%2d%n", &h, &m, &end) != 2 || end != 5 || text[6] != '\0' || !isdigit((unsigned char)text[4]) || h > 23 || m > 59)
+	    sscanf(text + 1, "%2d:%2d%n", &h, &m, &end) != 2 || end != 5 || text[6] != '\0' ||
+	    !isdigit((unsigned char)text[4]) || h > 23 || m > 59)
 		return false;
 	*minutes = (text[0] == '-' ? -1 : 1) * (h * 60 + m);
 	return true;
@@ -144,7 +145,8 @@ clock_parse_when(const char *text, int64_t *wall_ms)
 
 	if (len != DAY && len <= SECONDS)
 		return false;
-	snprintf(kst, sizeof(kst), "%.*s%s", len == DAY ? DAY : SECONDS, text, len == DAY ? "T00:00:00" : "");
+	snprintf(kst, sizeof(kst), "%.*s%s", len == DAY ? DAY : SECONDS, text,
+	    len == DAY ? "T00:00:00" : "");
 	if (!clock_parse_kst(kst, wall_ms))
 		return false;
 	if (len == DAY)
@@ -174,8 +176,8 @@ clock_parse_kst(const char *text, int64_t *wall_ms)
 	for (size_t i = 0; i < sizeof(form) - 1; i++)
 		if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : text[i] != form[i])
 			return false;
-	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
-	    &tm.tm_min, &tm.tm_sec) != 6)
+	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		&tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
 		return false;
 	tm.tm_year -= 1900;
 	tm.tm_mon -= 1;
@@ -235,12 +237,10 @@ take_time(const char **text, struct tm *tm)
 }
 
 static const char *const short_days[] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" };
-static const char *const long_days[] = {
-	"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"
-};
-static const char *const months[] = {
-	"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"
-};
+static const char *const long_days[] = { "Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
+	"Saturday", "Sunday" };
+static const char *const months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
+	"Oct", "Nov", "Dec" };
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 static bool
@@ -303,7 +303,7 @@ clock_parse_http(const char *text, int64_t now_wall_ms, int64_t *wall_ms)
 	    !take_asctime(text, &tm))
 		return false;
 	tm.tm_year -= 1900;
-	leap = tm.tm_sec == 60;		/* the second after 59 */
+	leap = tm.tm_sec == 60; /* the second after 59 */
 	tm.tm_sec -= leap;
 	if (!utc_seconds(&tm, &t))
 		return false;

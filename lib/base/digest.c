@@ -13,7 +13,8 @@ fetch(void)
 	sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 }
 
-/* libcrypto looks an algorithm up in a table of names: that costs more than a hash, and is done once. */
+/* libcrypto looks an algorithm up in a table of names: that costs more than a hash, and is done
+ * once. */
 bool
 digest_sha256(const void *data, size_t len, unsigned char out[DIGEST_LEN])
 {

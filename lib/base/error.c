@@ -22,7 +22,8 @@ static const char *const names[] = {
 static_assert(sizeof(names) / sizeof(names[0]) == ERR__MAX, "a name for each code");
 
 bool
-error_set_at(struct error *err, enum error_code code, int sys, const char *file, int line, const char *fmt, ...)
+error_set_at(struct error *err, enum error_code code, int sys, const char *file, int line,
+    const char *fmt, ...)
 {
 	va_list ap;
 	size_t len;

@@ -5,8 +5,8 @@
 
 #include "base/buf.h"
 
-/* Adds the text, all but letters, digits and "-._~" as %XX. */
+/* Adds the text with everything but letters, digits and "-._~" as %XX. */
 void form_encode(struct buf *out, const char *text);
-/* Adds what the text stands for: + is a space, %41 is A. A percent sign that begins no code stands for itself. The result
- * may hold a NUL, or bytes that are no UTF-8. */
+/* Adds the decoded text: + is a space, %41 is A. A percent sign without two hex digits is kept. The
+ * result may hold a NUL, or bytes that are not UTF-8. */
 void form_decode(struct buf *out, const char *text, size_t len);

@@ -21,9 +21,9 @@ static const char *const level_names[] = {
 
 static const char *log_prog = "roompay";
 static const char *log_request;
-static void (*log_count)(const char *event);	/* NULL: nobody counts */
+static void (*log_count)(const char *event); /* NULL: nobody counts */
 static enum log_level log_max = LOG_LEVEL_INFO;
-static pid_t own_pid;		/* 0: log_open was not called */
+static pid_t own_pid; /* 0: log_open was not called */
 
 static void
 learn_pid(void)
@@ -31,7 +31,7 @@ learn_pid(void)
 	own_pid = getpid();
 }
 
-/* The pid is asked for here and in each child, not for each line. */
+/* getpid() once a process, not once a line. */
 void
 log_open(const char *prog, enum log_level level)
 {
@@ -64,12 +64,13 @@ is_plain(const char *s)
 	const char *p = s;
 
 	for (; *p != '\0'; p++)
-		if ((unsigned char)*p <= ' ' || *p == '"' || *p == '=' || *p == '\\' || (unsigned char)*p == 0x7f)
+		if ((unsigned char)*p <= ' ' || *p == '"' || *p == '=' || *p == '\\' ||
+		    (unsigned char)*p == 0x7f)
 			return false;
 	return p > s && !text_has_hidden(s);
 }
 
-/* What could hide something from whoever reads the log, or end a line for some readers, is escaped. */
+/* Escapes what could hide something from a reader of the log, or end a line for some of them. */
 static void
 add_quoted(struct buf *b, const char *s, bool json)
 {
@@ -115,7 +116,7 @@ add_logfmt(struct buf *b, const struct log_kv *kv)
 	add_value(b, kv, false);
 }
 
-/* Whole members only: what would be cut is left out. */
+/* A line that would be too long loses whole members: it stays valid JSON. */
 static void
 add_json(struct buf *b, const struct log_kv *kv)
 {
@@ -137,11 +138,16 @@ log_shape(enum log_format format, enum log_target target)
 void
 log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs, size_t n)
 {
-	static const int priorities[] = { [LOG_LEVEL_ERROR] = LOG_ERR, [LOG_LEVEL_WARN] = LOG_WARNING, [LOG_LEVEL_INFO] = LOG_INFO, [LOG_LEVEL_DEBUG] = LOG_DEBUG };
-	void (*add)(struct buf *b, const struct log_kv *kv) = log_format == LOG_AS_JSON ? add_json : add_logfmt;
+	static const int priorities[] = { [LOG_LEVEL_ERROR] = LOG_ERR,
+		[LOG_LEVEL_WARN] = LOG_WARNING,
+		[LOG_LEVEL_INFO] = LOG_INFO,
+		[LOG_LEVEL_DEBUG] = LOG_DEBUG };
+	void (*add)(struct buf * b, const struct log_kv *kv) =
+	    log_format == LOG_AS_JSON ? add_json : add_logfmt;
 	struct buf b = { .limit = log_format == LOG_AS_JSON ? 0 : LOGFMT_ROOM };
 	char ts[CLOCK_ISO_CAP];
-	const struct log_kv head[] = { KV_STR("ts", ts), KV_STR("level", level_names[level]), KV_STR("prog", log_prog), KV_INT("pid", own_pid != 0 ? own_pid : getpid()),
+	const struct log_kv head[] = { KV_STR("ts", ts), KV_STR("level", level_names[level]),
+		KV_STR("prog", log_prog), KV_INT("pid", own_pid != 0 ? own_pid : getpid()),
 		KV_STR("event", event), KV_STR("req", log_request) };
 	size_t n_head = sizeof(head) / sizeof(head[0]) - (log_request == NULL);
 	int saved = errno;
@@ -161,8 +167,9 @@ log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs,
 	if (log_target == LOG_TO_SYSLOG) {
 		syslog(priorities[level], "%s", buf_str(&b));
 	} else {
+		/* one write, so that lines of many processes stay whole */
 		buf_add_char(&b, '\n');
-		done = b.data == NULL ? 0 : write(STDERR_FILENO, b.data, b.len);	/* one write: lines of many processes stay whole */
+		done = b.data == NULL ? 0 : write(STDERR_FILENO, b.data, b.len);
 		(void)done;
 	}
 	buf_clear(&b);

@@ -1,5 +1,8 @@
-/* One event a line, logfmt: ts= level= prog= pid= event= [req=] key=value ... Values are escaped here; secrets are
- * never passed in (struct secret has no KV). An error is logged once, where it is answered. */
+/*
+ * Structured log: one event a line, as logfmt (ts= level= prog= pid= event= [req=] key=value ...)
+ * or as a JSON object. Values are escaped here. Secrets are never passed in: struct secret has no
+ * KV. An error is logged once, where it is answered.
+ */
 #pragma once
 
 #include <stddef.h>
@@ -22,16 +25,23 @@ struct log_kv {
 #define KV_BOOL(k, v) ((struct log_kv){ .type = LOG_KV_BOOL, .key = (k), .num = (v) })
 #define KV_ERR(e) KV_STR("error", (e)->msg), KV_STR("kind", error_code_name((e)->code))
 
-/* log_event(LOG_LEVEL_INFO, "approve_done", KV_STR("order", id), KV_INT("ms", 12)); at least one KV. */
+/* log_event(LOG_LEVEL_INFO, "approve_done", KV_STR("order", id), KV_INT("ms", 12)); at least one
+ * KV. */
 #define log_event(level, event, ...) \
 	log_event_kvs((level), (event), (const struct log_kv[]){ __VA_ARGS__ }, \
 	    sizeof((const struct log_kv[]){ __VA_ARGS__ }) / sizeof(struct log_kv))
 
 void log_open(const char *prog, enum log_level level);
 enum log_format { LOG_AS_LOGFMT, LOG_AS_JSON };
-enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG };	/* syslog(3), facility daemon: the journal of systemd takes it, too */
-void log_shape(enum log_format format, enum log_target target);	/* logfmt on stderr where it was never called */
-/* Hears of each line of level error, by its event, also where the level keeps it out of the log. NULL: nobody does. */
+enum log_target {
+	LOG_TO_STDERR,
+	LOG_TO_SYSLOG, /* syslog(3), facility daemon; journald reads it, too */
+};
+/* Until this is called: logfmt on stderr. */
+void log_shape(enum log_format format, enum log_target target);
+/* count is called for each event of level error, also if the level of the log drops the line. NULL:
+ * nobody counts. */
 void log_count_errors(void (*count)(const char *event));
-void log_set_request(const char *request_id);	/* kept by reference; NULL: none. Added as req= to each line */
+/* Adds req=ID to each line; NULL: no more. The text is borrowed until the next call. */
+void log_set_request(const char *request_id);
 void log_event_kvs(enum log_level level, const char *event, const struct log_kv *kvs, size_t n);

@@ -22,5 +22,6 @@ loopback_is_host(const char *host, size_t len)
 	text[len] = '\0';
 	if (bracket)
 		return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-	return strcasecmp(text, "localhost") == 0 || (inet_pton(AF_INET, text, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+	return strcasecmp(text, "localhost") == 0 ||
+	    (inet_pton(AF_INET, text, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
 }

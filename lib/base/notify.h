@@ -1,9 +1,13 @@
-/* What a service manager is told of us, by sd_notify(3)'s protocol: a datagram to the socket that $NOTIFY_SOCKET names. Without one, nothing is done. */
+/*
+ * Messages to the service manager, in the protocol of sd_notify(3): a datagram to the socket that
+ * $NOTIFY_SOCKET names. Without that variable nothing is sent.
+ */
 #pragma once
 
 #include <stdint.h>
 
-/* state: lines such as "READY=1". Never blocks and never fails: nobody waits for us who cannot be told. */
+/* state: lines such as "READY=1". Never blocks and never fails: the service goes on either way. */
 void notify(const char *state);
-/* How often at least "WATCHDOG=1" is to be told, in ms: a third of $WATCHDOG_USEC, so that one may come late. 0: nobody watches. */
+/* The longest time between two "WATCHDOG=1", in ms: a third of $WATCHDOG_USEC, so that one may come
+ * late. 0: there is no watchdog. */
 int64_t notify_watchdog_ms(void);

@@ -20,9 +20,11 @@ become(const char *user, struct error *err)
 		return error_set(err, ERR_INPUT, "[site] user: there is no user %s", user);
 	if (pw->pw_uid == 0)
 		return true;
-	if (initgroups(user, pw->pw_gid) != 0 || setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 || setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
-		return error_sys(err, ERR_INTERNAL, "become %s", user);
-	return setuid(0) != 0 || error_set(err, ERR_INTERNAL, "root could be had back");
+	if (initgroups(user, pw->pw_gid) != 0 ||
+	    setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) != 0 ||
+	    setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) != 0)
+		return error_sys(err, ERR_INTERNAL, "cannot become %s", user);
+	return setuid(0) != 0 || error_set(err, ERR_INTERNAL, "root privileges could be regained");
 }
 
 bool
@@ -30,8 +32,9 @@ privilege_seal(struct error *err)
 {
 	struct rlimit none = { 0, 0 };
 
-	return (setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) ||
-	    error_sys(err, ERR_INTERNAL, "give away privileges");
+	return (setrlimit(RLIMIT_CORE, &none) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 &&
+		   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) ||
+	    error_sys(err, ERR_INTERNAL, "cannot drop privileges");
 }
 
 /* Sealed after it: a change of user may make a process dumpable again. */

@@ -30,6 +30,6 @@ random_hex(char *out, size_t n, struct error *err)
 	if (!random_fill(bytes, n, err))
 		return false;
 	hex_format(bytes, n, out);
-	explicit_bzero(bytes, sizeof(bytes));	/* it may be a token */
+	explicit_bzero(bytes, sizeof(bytes)); /* it may be a token */
 	return true;
 }

@@ -8,7 +8,7 @@ struct range {
 
 /* clang-format off */
 static const struct range hidden[] = {	/* in order */
-	{ 0x0000, 0x001f }, { 0x007f, 0x009f },	/* C0, DEL, C1: U+009B begins a terminal's escape */
+	{ 0x0000, 0x001f }, { 0x007f, 0x009f },	/* C0, DEL, C1 (U+009B: escape) */
 	{ 0x00ad, 0x00ad },	/* soft hyphen */
 	{ 0x034f, 0x034f },	/* combining grapheme joiner */
 	{ 0x061c, 0x061c },	/* Arabic letter mark */
@@ -17,8 +17,8 @@ static const struct range hidden[] = {	/* in order */
 	{ 0x180e, 0x180e },	/* Mongolian vowel separator */
 	{ 0x200b, 0x200b },	/* zero-width space */
 	{ 0x200e, 0x200f },	/* left-to-right and right-to-left mark */
-	{ 0x2028, 0x202e },	/* line and paragraph separator, bidirectional embeddings and overrides */
-	{ 0x2060, 0x206f },	/* word joiner, invisible operators, isolates, deprecated format characters */
+	{ 0x2028, 0x202e },	/* line and paragraph separator, bidirectional overrides */
+	{ 0x2060, 0x206f },	/* word joiner, invisible operators, isolates */
 	{ 0x3164, 0x3164 },	/* Hangul filler */
 	{ 0xfdd0, 0xfdef },	/* noncharacters */
 	{ 0xfeff, 0xfeff },	/* byte order mark, zero-width no-break space */
@@ -65,7 +65,12 @@ static size_t
 sequence(unsigned char first, uint32_t *c, uint32_t *least)
 {
 	static const uint32_t leasts[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
+	size_t n = first < 0x80 ? 1
+	    : first < 0xc0	? 0
+	    : first < 0xe0	? 2
+	    : first < 0xf0	? 3
+	    : first < 0xf8	? 4
+				: 0;
 
 	*c = n == 1 ? first : first & (0x7fu >> n);
 	*least = leasts[n];
@@ -148,7 +153,8 @@ text_add_json_escape(struct buf *out, uint32_t c)
 	if (c == TEXT_NOT_UTF8)
 		c = 0xfffd;
 	if (c > 0xffff)
-		buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((c - 0x10000) >> 10)), (unsigned)(0xdc00 + (c & 0x3ff)));
+		buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((c - 0x10000) >> 10)),
+		    (unsigned)(0xdc00 + (c & 0x3ff)));
 	else
 		buf_printf(out, "\\u%04x", (unsigned)c);
 }

@@ -15,7 +15,9 @@ conf_is_loopback(const char *url)
 
 	if (strncmp(url, scheme, sizeof(scheme) - 1) != 0 || begin[strcspn(begin, "@\\")] != '\0')
 		return false;
-	end = begin + (begin[0] == '[' ? strcspn(begin, "]/") + (strchr(begin, ']') != NULL) : strcspn(begin, ":/?#"));
+	end = begin +
+	    (begin[0] == '[' ? strcspn(begin, "]/") + (strchr(begin, ']') != NULL)
+			     : strcspn(begin, ":/?#"));
 	return strchr(":/?#", *end) != NULL && loopback_is_host(begin, (size_t)(end - begin));
 }
 

@@ -40,7 +40,7 @@ set_path(void *dst, const struct conf_key *k, const char *value, char why[CONF_W
 	return set_text(dst, k, value, why);
 }
 
-/* A file with a secret: where it is, or "credential:NAME" for one of systemd's. */
+/* The path of a file that holds a secret, or "credential:NAME" for one of systemd's. */
 static bool
 set_secret_path(void *dst, const struct conf_key *k, const char *value, char why[CONF_WHY_CAP])
 {
@@ -69,7 +69,8 @@ set_url(void *dst, const struct conf_key *k, const char *value, char why[CONF_WH
 
 	if (strncmp(value, "https://", 8) != 0 && !conf_is_loopback(value))
 		return complain(why, "must be https, or http to a loopback address");
-	if (strchr(value, '@') != NULL || strchr(value, '#') != NULL || strpbrk(value, " \t\\") != NULL)
+	if (strchr(value, '@') != NULL || strchr(value, '#') != NULL ||
+	    strpbrk(value, " \t\\") != NULL)
 		return complain(why, "must have no user, fragment, space or backslash");
 	if (!set_text(dst, k, value, why))
 		return false;
@@ -87,7 +88,8 @@ set_int(void *dst, const struct conf_key *k, const char *value, char why[CONF_WH
 	errno = 0;
 	n = strtoll(value, &end, 10);
 	if (end == value || *end != '\0' || errno != 0 || n < k->min || n > k->max) {
-		snprintf(why, CONF_WHY_CAP, "must be a whole number from %lld to %lld", (long long)k->min, (long long)k->max);
+		snprintf(why, CONF_WHY_CAP, "must be a whole number from %lld to %lld",
+		    (long long)k->min, (long long)k->max);
 		return false;
 	}
 	*(int64_t *)dst = n * k->scale;
@@ -140,10 +142,10 @@ set_second_word(void *dst, const struct conf_key *k, const char *value, char why
 	return true;
 }
 
-/* Calls add for each item of "a, b c": commas and blanks between them. */
+/* Calls add for each item of "a, b c": commas and blanks separate them. */
 static bool
-each_item(const char *value, bool (*add)(void *ctx, const char *item, char why[CONF_WHY_CAP]), void *ctx,
-    char why[CONF_WHY_CAP])
+each_item(const char *value, bool (*add)(void *ctx, const char *item, char why[CONF_WHY_CAP]),
+    void *ctx, char why[CONF_WHY_CAP])
 {
 	char item[CONF_TEXT_CAP];
 
@@ -236,7 +238,8 @@ cid_item(void *item, size_t size, const char *text, char why[CONF_WHY_CAP])
 static bool
 token_item(void *item, size_t size, const char *text, char why[CONF_WHY_CAP])
 {
-	return hex_parse(text, item, size) || complain(why, "must be the SHA-256 of the token, 64 hex digits");
+	return hex_parse(text, item, size) ||
+	    complain(why, "must be the SHA-256 of the token, 64 hex digits");
 }
 
 static bool
@@ -281,26 +284,32 @@ static const char *const keep_slash[] = { NULL };
 
 #define MEMBER(type, member) (((struct type *)0)->member)
 #define AT(type, member) offsetof(struct type, member), sizeof(MEMBER(type, member))
-#define LIST(type, member, count, item)                                                            \
-	AT(type, member), .count_offset = offsetof(struct type, count),                            \
-	    .item_size = sizeof(MEMBER(type, member)[0]), .set_item = (item)
+#define LIST(type, member, count, item) \
+	AT(type, member), .count_offset = offsetof(struct type, count), \
+			  .item_size = sizeof(MEMBER(type, member)[0]), .set_item = (item)
 
 /* clang-format off */
 static const struct conf_key keys[] = {
-	{ "site", "time_unit",       set_second_word, AT(conf, time_unit_minute), .preset = "hour", .words = unit_words },
+	{ "site", "time_unit",       set_second_word, AT(conf, time_unit_minute),
+	    .preset = "hour", .words = unit_words },
 	{ "site", "redirect_hosts",  set_list, LIST(conf, url_hosts, n_url_hosts, host_item) },
 	{ "site", "redirect_http",   set_bool,   AT(conf, url_http), .preset = "no" },
-	{ "site", "replay_key_file", set_secret_path,   AT(conf, replay_key_file), .required = true },
-	{ "site", "log_level",       set_word,   AT(conf, log_level), .preset = "info", .words = level_words },
-	{ "site", "log_format",      set_word,   AT(conf, log_format), .preset = "logfmt", .words = format_words },
-	{ "site", "log_to",          set_word,   AT(conf, log_target), .preset = "stderr", .words = target_words },
+	{ "site", "replay_key_file", set_secret_path,   AT(conf, replay_key_file),
+	    .required = true },
+	{ "site", "log_level",       set_word,   AT(conf, log_level),
+	    .preset = "info", .words = level_words },
+	{ "site", "log_format",      set_word,   AT(conf, log_format),
+	    .preset = "logfmt", .words = format_words },
+	{ "site", "log_to",          set_word,   AT(conf, log_target),
+	    .preset = "stderr", .words = target_words },
 	{ "site", "user",            set_text,   AT(conf, user) },
 	{ "site", "metrics_dir",     set_path,   AT(conf, metrics_dir) },
 
 	{ "fcgi", "socket",          set_path,   AT(conf, fcgi_socket) },
 	{ "fcgi", "workers",         set_int,    AT(conf, workers), 1, 1000, 1, "8" },
 	{ "fcgi", "prefix",          set_prefix, AT(conf, prefix) },
-	{ "fcgi", "metrics_addresses", set_list, LIST(conf, metrics_addresses, n_metrics_addresses, address_item) },
+	{ "fcgi", "metrics_addresses", set_list,
+	    LIST(conf, metrics_addresses, n_metrics_addresses, address_item) },
 	{ "fcgi", "deadline",        set_int,    AT(conf, deadline_ms), 5000, 30000, 1, "13000" },
 
 	{ "queue", "socket",             set_path, AT(conf, queue_socket), .required = true },
@@ -320,25 +329,33 @@ static const struct conf_key keys[] = {
 	{ "courier", "parallel", set_int,  AT(conf, courier_parallel), 1, 256, 1, "16" },
 	{ "courier", "queue",    set_bool, AT(conf, courier_queue), .preset = "yes" },
 
-	{ "deliver", "url",      set_url,  AT(conf_peer, url), .required = true, .words = keep_slash },
+	{ "deliver", "url",      set_url,  AT(conf_peer, url),
+	    .required = true, .words = keep_slash },
 	{ "deliver", "key_file", set_secret_path, AT(conf_peer, key_file), .required = true },
 	{ "deliver", "old_key_file", set_secret_path, AT(conf_peer, old_key_file) },
 
 	{ "caller", "roles",        set_roles,  AT(conf_caller, roles), .required = true },
-	{ "caller", "cids",         set_list,   LIST(conf_caller, cids, n_cids, cid_item), .required = true },
-	{ "caller", "token_sha256", set_list,   LIST(conf_caller, token_sha256, n_tokens, token_item), .required = true },
+	{ "caller", "cids",         set_list, LIST(conf_caller, cids, n_cids, cid_item),
+	    .required = true },
+	{ "caller", "token_sha256", set_list, LIST(conf_caller, token_sha256, n_tokens, token_item),
+	    .required = true },
 
-	{ "merchant", "mode",            set_word, AT(conf_merchant, mode), .required = true, .words = mode_words },
+	{ "merchant", "mode",            set_word, AT(conf_merchant, mode),
+	    .required = true, .words = mode_words },
 	{ "merchant", "base_url",        set_url,  AT(conf_merchant, base_url) },
-	{ "merchant", "key_file",        set_secret_path, AT(conf_merchant, key_file), .required = true },
+	{ "merchant", "key_file",        set_secret_path, AT(conf_merchant, key_file),
+	    .required = true },
 	{ "merchant", "cid_secret_file", set_secret_path, AT(conf_merchant, cid_secret_file) },
-	{ "merchant", "hold_ttl",        set_int,  AT(conf_merchant, hold_ttl_ms), 1, 840, 1000, "600" },
-	{ "merchant", "on_unbookable",   set_word, AT(conf_merchant, on_unbookable), .preset = "keep", .words = unbookable_words },
+	{ "merchant", "hold_ttl",        set_int,  AT(conf_merchant, hold_ttl_ms),
+	    1, 840, 1000, "600" },
+	{ "merchant", "on_unbookable",   set_word, AT(conf_merchant, on_unbookable),
+	    .preset = "keep", .words = unbookable_words },
 };
 /* clang-format on */
 enum { N_KEYS = sizeof(keys) / sizeof(keys[0]) };
 static_assert(N_KEYS < 64, "a set of keys fits into 64 bits");
-static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum conf_mode) == sizeof(int), "set_word writes an int");
+static_assert(sizeof(enum log_level) == sizeof(int) && sizeof(enum conf_mode) == sizeof(int),
+    "set_word writes an int");
 
 const struct conf_key *
 conf_key(size_t i)

@@ -7,14 +7,15 @@
 
 enum { CONF_WHY_CAP = 96 };
 
-/* One row a key. A section whose title has a second word ("caller NAME") makes one record for each name. */
+/* One row a key. A section whose title has a second word ("caller NAME") makes one record for each
+ * name. */
 struct conf_key {
 	const char *section, *name;
 	/* Sets the member at dst. False: why is what follows the name of the key in the message. */
 	bool (*set)(void *dst, const struct conf_key *k, const char *value, char why[CONF_WHY_CAP]);
-	size_t offset, cap;	/* of the member in its record; its bytes */
+	size_t offset, cap; /* of the member in its record; its bytes */
 	int64_t min, max, scale;
-	const char *preset;	/* NULL: stays zero. The same syntax as in the file */
+	const char *preset; /* NULL: stays zero. The same syntax as in the file */
 	const char *const *words;
 	bool required;
 	/* A list: its items are one after another in the member. */

@@ -16,7 +16,7 @@ struct record {
 	const char *section;
 	size_t size;
 	void *(*find)(struct conf *c, const char *name, char why[CONF_WHY_CAP]);
-	bool single;		/* no name in the title */
+	bool single; /* no name in the title */
 };
 
 static void
@@ -65,7 +65,8 @@ find_merchant(struct conf *c, const char *name, char why[CONF_WHY_CAP])
 		if (strcmp(c->merchants[i].cid, name) == 0)
 			return &c->merchants[i];
 	if (!conf_is_cid(name) || c->n_merchants == CONF_MERCHANTS_MAX) {
-		complain(why, "must be named by a cid (10 letters and digits), and there is a limit of 32");
+		complain(why,
+		    "must be named by a cid (10 letters and digits), and there is a limit of 32");
 		return NULL;
 	}
 	memcpy(c->merchants[c->n_merchants].cid, name, 11);
@@ -85,11 +86,11 @@ static const struct record records[] = {
 
 enum { TITLES_MAX = 80 };
 
-struct title {		/* one section of the file */
+struct title { /* one section of the file */
 	char text[160];
 	const struct record *record;
 	void *target;
-	uint64_t seen;	/* keys set, by index */
+	uint64_t seen; /* keys set, by index */
 	int line;
 };
 
@@ -123,8 +124,10 @@ apply_presets(const struct record *rec, void *target)
 	char why[CONF_WHY_CAP];
 
 	for (size_t i = 0; conf_key(i) != NULL; i++)
-		if (strcmp(conf_key(i)->section, rec->section) == 0 && conf_key(i)->preset != NULL) {
-			bool set = conf_key(i)->set((char *)target + conf_key(i)->offset, conf_key(i), conf_key(i)->preset, why);
+		if (strcmp(conf_key(i)->section, rec->section) == 0 &&
+		    conf_key(i)->preset != NULL) {
+			bool set = conf_key(i)->set((char *)target + conf_key(i)->offset,
+			    conf_key(i), conf_key(i)->preset, why);
 
 			assert(set);
 		}
@@ -149,9 +152,11 @@ find_title(struct reading *r, const char *text)
 	*t = (struct title){ .line = r->line };
 	snprintf(t->text, sizeof(t->text), "%s", text);
 	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++)
-		if (strlen(records[i].section) == len && strncmp(records[i].section, text, len) == 0 &&
+		if (strlen(records[i].section) == len &&
+		    strncmp(records[i].section, text, len) == 0 &&
 		    records[i].single == (name == NULL)) {
-			t->target = records[i].find(r->conf, name == NULL ? "" : name + strspn(name, " "), why);
+			t->target = records[i].find(r->conf,
+			    name == NULL ? "" : name + strspn(name, " "), why);
 			t->record = t->target == NULL ? NULL : &records[i];
 		}
 	if (t->record == NULL)
@@ -169,13 +174,15 @@ on_value(void *user, const char *section, const char *name, const char *value)
 	char why[CONF_WHY_CAP] = "";
 
 	if (t == NULL || t->record == NULL)
-		return 1;	/* said once, where the section began */
+		return 1; /* reported once, where the section began */
 	for (size_t i = 0; conf_key(i) != NULL; i++) {
-		if (strcmp(conf_key(i)->section, t->record->section) != 0 || strcmp(conf_key(i)->name, name) != 0)
+		if (strcmp(conf_key(i)->section, t->record->section) != 0 ||
+		    strcmp(conf_key(i)->name, name) != 0)
 			continue;
 		if (t->seen >> i & 1)
 			mistake(r, r->line, section, name, "is set twice");
-		else if (!conf_key(i)->set((char *)t->target + conf_key(i)->offset, conf_key(i), value, why))
+		else if (!conf_key(i)->set((char *)t->target + conf_key(i)->offset, conf_key(i),
+			     value, why))
 			mistake(r, r->line, section, name, why);
 		t->seen |= 1ULL << i;
 		return 1;
@@ -184,7 +191,7 @@ on_value(void *user, const char *section, const char *name, const char *value)
 	return 1;
 }
 
-/* inih tells of keys alone: a section without any is looked at here. */
+/* inih reports keys only. A section without any key is checked here. */
 static void
 note_section(struct reading *r, const char *line)
 {
@@ -192,7 +199,7 @@ note_section(struct reading *r, const char *line)
 	char title[160];
 
 	if (line[0] != '[' || line[1 + len] != ']' || len >= sizeof(title))
-		return;		/* no section, or one that inih refuses */
+		return; /* not a section, or one that inih refuses */
 	memcpy(title, line + 1, len);
 	title[len] = '\0';
 	find_title(r, title);
@@ -218,21 +225,24 @@ check_required(struct reading *r)
 		for (size_t i = 0; conf_key(i) != NULL; i++) {
 			bool found = false;
 
-			if (!conf_key(i)->required || strcmp(conf_key(i)->section, records[s].section) != 0)
+			if (!conf_key(i)->required ||
+			    strcmp(conf_key(i)->section, records[s].section) != 0)
 				continue;
 			for (size_t t = 0; t < r->n_titles; t++) {
 				if (r->titles[t].record != &records[s])
 					continue;
 				found = true;
 				if (!(r->titles[t].seen >> i & 1))
-					mistake(r, r->titles[t].line, r->titles[t].text, conf_key(i)->name, "is missing");
+					mistake(r, r->titles[t].line, r->titles[t].text,
+					    conf_key(i)->name, "is missing");
 			}
 			if (!found && records[s].single)
-				mistake(r, 0, conf_key(i)->section, conf_key(i)->name, "is missing");
+				mistake(r, 0, conf_key(i)->section, conf_key(i)->name,
+				    "is missing");
 		}
 }
 
-/* A mistake in a section as a whole, told with the line where it begins. */
+/* Reports a mistake of a whole section with the line where the section begins. */
 static void
 mistake_in(void *ctx, const char *title, const char *key, const char *why)
 {
@@ -262,21 +272,24 @@ check_whole(struct reading *r)
 	if ((c->store_uri[0] == '\0') == (c->store_uri_file[0] == '\0'))
 		mistake(r, 0, "store", NULL, "needs uri or uri_file, one of them");
 	if (strchr(c->store_uri, '@') != NULL)
-		mistake(r, 0, "store", "uri", "holds a password or user: put it into a file and name that as uri_file");
+		mistake(r, 0, "store", "uri",
+		    "holds a password or user: put it into a file and name that as uri_file");
 	if (c->n_merchants == 0)
 		mistake(r, 0, NULL, NULL, "has no [merchant CID]");
 	if (c->n_callers == 0)
 		mistake(r, 0, NULL, NULL, "has no [caller NAME]");
 	if (c->max_calls != 0 && c->max_calls_ready > c->max_calls)
-		mistake(r, 0, "queue", "max_calls_ready", "is above max_calls: approvals would not go first");
+		mistake(r, 0, "queue", "max_calls_ready",
+		    "is above max_calls: approvals would not go first");
 	for (size_t i = 0; i < c->n_callers; i++)
 		for (size_t j = 0; j < c->callers[i].n_cids; j++)
 			if (conf_merchant(c, c->callers[i].cids[j]) == NULL)
-				mistake_of_caller(r, c->callers[i].name, "cids", "names a cid without a [merchant] section");
+				mistake_of_caller(r, c->callers[i].name, "cids",
+				    "names a cid without a [merchant] section");
 	conf_safe_check(c, &(struct conf_complaint){ mistake_in, r });
 }
 
-/* What was left open follows from the rest. */
+/* Defaults that depend on other settings. */
 static void
 derive(struct conf *c)
 {
@@ -288,8 +301,10 @@ derive(struct conf *c)
 		c->max_calls = c->max_calls_ready;
 	for (size_t i = 0; i < c->n_merchants; i++)
 		if (c->merchants[i].base_url[0] == '\0')
-			snprintf(c->merchants[i].base_url, CONF_TEXT_CAP, "%s", c->merchants[i].mode == MODE_SECRET_KEY ?
-			    "https://open-api.kakaopay.com" : "https://kapi.kakao.com");
+			snprintf(c->merchants[i].base_url, CONF_TEXT_CAP, "%s",
+			    c->merchants[i].mode == MODE_SECRET_KEY
+				? "https://open-api.kakaopay.com"
+				: "https://kapi.kakao.com");
 }
 
 static void
@@ -324,7 +339,8 @@ open_secrets(struct reading *r, enum conf_user user)
 	conf_safe_check_secrets(c, &(struct conf_complaint){ mistake_in, r });
 }
 
-/* Who may write the file gives himself any role. Who may read it learns hashes, callers and paths, but no secret. */
+/* Whoever may write the file can give himself any role. Whoever may read it learns hashes, callers
+ * and paths, but no secret. */
 static void
 check_permissions(struct reading *r)
 {
@@ -334,10 +350,12 @@ check_permissions(struct reading *r)
 	if (fstat(fileno(r->in), &st) != 0)
 		return;
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-		snprintf(why, sizeof(why), "may be written by others than its owner: chmod go-w %s", r->path);
+		snprintf(why, sizeof(why), "may be written by others than its owner: chmod go-w %s",
+		    r->path);
 		mistake(r, 0, NULL, NULL, why);
 	} else if ((st.st_mode & S_IROTH) != 0 && r->out != NULL)
-		fprintf(r->out, "%s: warning: everybody may read it: chmod o-rwx %s\n", r->path, r->path);
+		fprintf(r->out, "%s: warning: everybody may read it: chmod o-rwx %s\n", r->path,
+		    r->path);
 }
 
 bool
@@ -377,5 +395,6 @@ conf_read(struct conf *c, const char *path, enum conf_user user, FILE *out, stru
 	if (mistakes == 0)
 		return true;
 	conf_clear(c);
-	return error_set(err, ERR_INPUT, "%s: %d mistake%s", path, mistakes, mistakes == 1 ? "" : "s");
+	return error_set(err, ERR_INPUT, "%s: %d mistake%s", path, mistakes,
+	    mistakes == 1 ? "" : "s");
 }

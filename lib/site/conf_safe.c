@@ -72,15 +72,18 @@ check_token(const struct conf *c, size_t caller, size_t token, const struct conf
 
 	snprintf(title, sizeof(title), "caller %s", c->callers[caller].name);
 	hash_text(hash, text);
-	if (memcmp(hash, hash + 1, 31) == 0)	/* one byte, 32 times */
+	if (memcmp(hash, hash + 1, 31) == 0) /* one byte, 32 times */
 		say(to, title, "token_sha256", "is a placeholder: " NEW_TOKEN);
 	else if (is_used_before(c, caller, token, who)) {
-		snprintf(why, sizeof(why), "has the token of caller %s: give each its own, " NEW_TOKEN, who);
+		snprintf(why, sizeof(why),
+		    "has the token of caller %s: give each its own, " NEW_TOKEN, who);
 		say(to, title, "token_sha256", why);
 	}
 	for (size_t i = 0; i < sizeof(guessed) / sizeof(guessed[0]); i++)
 		if (strcmp(guessed[i].sha256, text) == 0) {
-			snprintf(why, sizeof(why), "is the hash of \"%s\", which anybody can guess: " NEW_TOKEN, guessed[i].word);
+			snprintf(why, sizeof(why),
+			    "is the hash of \"%s\", which anybody can guess: " NEW_TOKEN,
+			    guessed[i].word);
 			say(to, title, "token_sha256", why);
 		}
 }
@@ -94,7 +97,8 @@ is_placeholder_host(const char *host, size_t len)
 	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
 		size_t n = strlen(reserved[i]);
 
-		if (len >= n && strncasecmp(host + len - n, reserved[i], n) == 0 && (len == n || host[len - n - 1] == '.'))
+		if (len >= n && strncasecmp(host + len - n, reserved[i], n) == 0 &&
+		    (len == n || host[len - n - 1] == '.'))
 			return true;
 	}
 	return false;
@@ -109,7 +113,8 @@ check_peer(const struct conf_peer *p, const char *title, const struct conf_compl
 		return;
 	host += 3;
 	if (is_placeholder_host(host, strcspn(host, ":/?")))
-		say(to, title, "url", "is the sample's: name your service, or leave the section out");
+		say(to, title, "url",
+		    "is the sample's: name your service, or leave the section out");
 }
 
 static bool
@@ -125,10 +130,13 @@ static void
 check_redirects(const struct conf *c, const struct conf_complaint *to)
 {
 	if (c->n_url_hosts == 0 && !only_meets_simulators(c))
-		say(to, "site", "redirect_hosts", "is missing: KakaoPay would send the user, with the pg_token, to any host that a caller names");
+		say(to, "site", "redirect_hosts",
+		    "is missing: KakaoPay would send the user, with the pg_token, to any "
+		    "host that a caller names");
 	for (size_t i = 0; i < c->n_url_hosts; i++)
 		if (is_placeholder_host(c->url_hosts[i], strlen(c->url_hosts[i])))
-			say(to, "site", "redirect_hosts", "is the sample's: name the hosts of your site");
+			say(to, "site", "redirect_hosts",
+			    "is the sample's: name the hosts of your site");
 }
 
 void
@@ -160,7 +168,9 @@ conf_safe_check_secrets(const struct conf *c, const struct conf_complaint *to)
 {
 	const struct secret *key = &c->replay_key;
 
-	if (secret_is_set(key) && (key->len < REPLAY_KEY_MIN || distinct_characters(key->text) < REPLAY_KEY_DISTINCT_MIN))
-		say(to, "site", "replay_key_file", "holds a key that can be guessed: it takes at least 32 random characters, "
+	if (secret_is_set(key) &&
+	    (key->len < REPLAY_KEY_MIN || distinct_characters(key->text) < REPLAY_KEY_DISTINCT_MIN))
+		say(to, "site", "replay_key_file",
+		    "holds a key that can be guessed: it takes at least 32 random characters, "
 		    "head -c 32 /dev/urandom | base64");
 }

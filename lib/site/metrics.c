@@ -17,42 +17,74 @@
 
 /* clang-format off */
 static const struct metric_row rows[] = {
-	[METRIC_REQUESTS]         = { "roompay_requests_total", METRIC_COUNTER, { "route", "status" }, "Requests answered." },
-	[METRIC_REQUEST_SECONDS]  = { "roompay_request_seconds", METRIC_HISTOGRAM, { "route" }, "Time from accepting a request to its answer." },
-	[METRIC_PROBLEMS]         = { "roompay_problems_total", METRIC_COUNTER, { "code" }, "Answers that are problems, by code; slot-held and slot-sold are the conflicts." },
-	[METRIC_PROVIDER_CALLS]   = { "roompay_provider_calls_total", METRIC_COUNTER, { "call", "outcome" }, "Calls to KakaoPay." },
-	[METRIC_PROVIDER_SECONDS] = { "roompay_provider_seconds", METRIC_HISTOGRAM, { "call" }, "Time that KakaoPay took." },
-	[METRIC_DELIVERIES]       = { "roompay_deliveries_total", METRIC_COUNTER, { "peer", "result" }, "Messages posted to the other services." },
-	[METRIC_DELIVERY_SECONDS] = { "roompay_delivery_seconds", METRIC_HISTOGRAM, { "peer" }, "Time that the other service took." },
-	[METRIC_EVENTS]           = { "roompay_error_events_total", METRIC_COUNTER, { "event" }, "Lines of level error in the log, by event." },
-	[METRIC_OUTBOX]           = { "roompay_outbox_messages", METRIC_GAUGE, { NULL }, "Messages that are owed and not acknowledged." },
-	[METRIC_OUTBOX_OLDEST]    = { "roompay_outbox_oldest_timestamp_seconds", METRIC_GAUGE, { NULL }, "Since when the oldest of them is owed; 0: none is." },
-	[METRIC_OPEN]             = { "roompay_open_items", METRIC_GAUGE, { NULL }, "Attempts without an end and payments whose hold is not removed." },
-	[METRIC_UNKNOWN_OLDEST]   = { "roompay_unknown_oldest_timestamp_seconds", METRIC_GAUGE, { NULL }, "Since when the oldest attempt is open whose end is not known; 0: there is none." },
-	[METRIC_COURIER_LOOK]     = { "roompay_courier_look_timestamp_seconds", METRIC_GAUGE, { NULL }, "When the courier last looked through open work and outbox." },
+	[METRIC_REQUESTS] = { "roompay_requests_total", METRIC_COUNTER, { "route", "status" },
+	    "Requests answered." },
+	[METRIC_REQUEST_SECONDS] = { "roompay_request_seconds", METRIC_HISTOGRAM, { "route" },
+	    "Time from accepting a request to its answer." },
+	[METRIC_PROBLEMS] = { "roompay_problems_total", METRIC_COUNTER, { "code" },
+	    "Answers that are problems, by code; slot-held and slot-sold are the conflicts." },
+	[METRIC_PROVIDER_CALLS] = { "roompay_provider_calls_total", METRIC_COUNTER,
+	    { "call", "outcome" },
+	    "Calls to KakaoPay." },
+	[METRIC_PROVIDER_SECONDS] = { "roompay_provider_seconds", METRIC_HISTOGRAM, { "call" },
+	    "Time that KakaoPay took." },
+	[METRIC_DELIVERIES] = { "roompay_deliveries_total", METRIC_COUNTER, { "peer", "result" },
+	    "Messages posted to the other services." },
+	[METRIC_DELIVERY_SECONDS] = { "roompay_delivery_seconds", METRIC_HISTOGRAM, { "peer" },
+	    "Time that the other service took." },
+	[METRIC_EVENTS] = { "roompay_error_events_total", METRIC_COUNTER, { "event" },
+	    "Lines of level error in the log, by event." },
+	[METRIC_OUTBOX] = { "roompay_outbox_messages", METRIC_GAUGE, { NULL },
+	    "Messages that are owed and not acknowledged." },
+	[METRIC_OUTBOX_OLDEST] = { "roompay_outbox_oldest_timestamp_seconds", METRIC_GAUGE,
+	    { NULL },
+	    "Since when the oldest of them is owed; 0: none is." },
+	[METRIC_OPEN] = { "roompay_open_items", METRIC_GAUGE, { NULL },
+	    "Attempts without an end and payments whose hold is not removed." },
+	[METRIC_UNKNOWN_OLDEST] = { "roompay_unknown_oldest_timestamp_seconds", METRIC_GAUGE,
+	    { NULL },
+	    "Since when the oldest attempt is open whose end is not known; 0: there is none." },
+	[METRIC_COURIER_LOOK] = { "roompay_courier_look_timestamp_seconds", METRIC_GAUGE, { NULL },
+	    "When the courier last looked through open work and outbox." },
 };
 /* clang-format on */
 static_assert(sizeof(rows) / sizeof(rows[0]) == METRIC__MAX, "a row for each metric");
 
-static const char *const programs[METRICS_PROGRAMS] = { [METRICS_FCGI] = "fcgi", [METRICS_COURIER] = "courier", [METRICS_QUEUED] = "queued" };
+static const char *const programs[METRICS_PROGRAMS] = { [METRICS_FCGI] = "fcgi",
+	[METRICS_COURIER] = "courier",
+	[METRICS_QUEUED] = "queued" };
 
 static const double bounds_s[] = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15 };
-enum { N_BOUNDS = sizeof(bounds_s) / sizeof(bounds_s[0]), SUM = N_BOUNDS + 1, N_VALUES = SUM + 1, LABELS_CAP = 96, SLOTS = 1024, MAGIC = 0x726d7031, PATH_ROOM = 350 };
+enum {
+	N_BOUNDS = sizeof(bounds_s) / sizeof(bounds_s[0]),
+	SUM = N_BOUNDS + 1,
+	N_VALUES = SUM + 1,
+	LABELS_CAP = 96,
+	SLOTS = 1024,
+	MAGIC = 0x726d7031,
+	PATH_ROOM = 350
+};
 enum { SLOT_FREE, SLOT_TAKEN, SLOT_READY };
 
-struct slot {			/* one series. A slot whose writer died between TAKEN and READY stays unused */
+/* One series. If its writer dies between TAKEN and READY the slot stays unused. */
+struct slot {
 	_Atomic uint32_t state;
 	uint32_t metric;
-	char labels[LABELS_CAP];	/* route="payReady",status="200" */
-	_Atomic int64_t values[N_VALUES];	/* [0], or the buckets and SUM */
+	char labels[LABELS_CAP];	  /* route="payReady",status="200" */
+	_Atomic int64_t values[N_VALUES]; /* [0], or the buckets and SUM */
 };
-struct head { uint32_t magic, slot_size, n_slots, n_values; };
+struct head {
+	uint32_t magic, slot_size, n_slots, n_values;
+};
 struct file {
 	struct head head;
 	struct slot slots[SLOTS];
 };
 
-static const struct head current = { .magic = MAGIC, .slot_size = sizeof(struct slot), .n_slots = SLOTS, .n_values = N_VALUES };
+static const struct head current = { .magic = MAGIC,
+	.slot_size = sizeof(struct slot),
+	.n_slots = SLOTS,
+	.n_values = N_VALUES };
 
 static struct file *mine;
 
@@ -65,12 +97,14 @@ metric_row(enum metric m)
 static struct file *
 map(int fd, bool write)
 {
-	void *at = mmap(NULL, sizeof(struct file), PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED, fd, 0);
+	void *at = mmap(NULL, sizeof(struct file), PROT_READ | (write ? PROT_WRITE : 0), MAP_SHARED,
+	    fd, 0);
 
 	return at == MAP_FAILED ? NULL : at;
 }
 
-/* A whole file under its name, or none: others may be making it at the same time. Its room is taken now: a full disk must not end who counts later (SIGBUS). */
+/* The file gets its name when it is complete: several processes may make it at the same time. Its
+ * blocks are allocated now, so that a full disk cannot end a process that counts later (SIGBUS). */
 static bool
 make_file(const char *path)
 {
@@ -82,7 +116,8 @@ make_file(const char *path)
 	fd = mkostemp(fresh, O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	ok = (errno = posix_fallocate(fd, 0, sizeof(struct file))) == 0 && pwrite(fd, &current, sizeof(current), 0) == (ssize_t)sizeof(current) &&
+	ok = (errno = posix_fallocate(fd, 0, sizeof(struct file))) == 0 &&
+	    pwrite(fd, &current, sizeof(current), 0) == (ssize_t)sizeof(current) &&
 	    link(fresh, path) == 0;
 	if (!ok && errno == EEXIST)
 		ok = true;
@@ -112,7 +147,7 @@ open_file(const char *path, bool write, bool *stale)
 	return f;
 }
 
-/* False: its name is too long. */
+/* False: the name is too long. */
 static bool
 file_path(const char *dir, enum metrics_program program, char path[PATH_ROOM])
 {
@@ -131,7 +166,9 @@ open_mine(const char *dir, enum metrics_program program, struct error *err)
 		return error_set(err, ERR_INPUT, "metrics_dir is too long");
 	for (int tries = 0; tries < 10 && mine == NULL; tries++) {
 		mine = open_file(path, true, &stale);
-		if (mine == NULL && stale && unlink(path) != 0 && errno != ENOENT)	/* another version's */
+		if (mine == NULL && stale && unlink(path) != 0 && errno != ENOENT) /* a file of
+										      another
+										      version */
 			return error_sys(err, ERR_INPUT, "%s", path);
 		if (mine == NULL && !stale && errno != ENOENT)
 			return error_sys(err, ERR_INPUT, "%s", path);
@@ -154,7 +191,7 @@ metrics_open(const char *dir, enum metrics_program program)
 
 	metrics_close();
 	if (dir[0] != '\0' && !open_mine(dir, program, &err))
-		log_event(LOG_LEVEL_WARN, "nothing_is_counted", KV_ERR(&err));
+		log_event(LOG_LEVEL_WARN, "metrics_off", KV_ERR(&err));
 	if (mine != NULL)
 		log_count_errors(count_error);
 }
@@ -190,7 +227,7 @@ hash_of(uint32_t metric, const char *labels)
 	return h;
 }
 
-/* NULL: the file is full, and this series is not counted. */
+/* NULL: no slot is free, and this series is not counted. */
 static struct slot *
 slot_of(enum metric m, const char *v1, const char *v2)
 {
@@ -203,14 +240,17 @@ slot_of(enum metric m, const char *v1, const char *v2)
 		struct slot *s = &mine->slots[(at + i) % SLOTS];
 		uint32_t state = atomic_load_explicit(&s->state, memory_order_acquire);
 
-		if (state == SLOT_FREE && atomic_compare_exchange_strong(&s->state, &state, SLOT_TAKEN)) {
+		if (state == SLOT_FREE &&
+		    atomic_compare_exchange_strong(&s->state, &state, SLOT_TAKEN)) {
 			s->metric = m;
 			memcpy(s->labels, labels, sizeof(labels));
 			atomic_store_explicit(&s->state, SLOT_READY, memory_order_release);
 			return s;
 		}
-		/* one that is just being taken may become ours: then the series stands twice, and is summed */
-		if (state == SLOT_READY && s->metric == (uint32_t)m && strcmp(s->labels, labels) == 0)
+		/* A slot that is being taken may be for the same series: then there are two, and
+		 * printing adds them up. */
+		if (state == SLOT_READY && s->metric == (uint32_t)m &&
+		    strcmp(s->labels, labels) == 0)
 			return s;
 	}
 	return NULL;
@@ -256,8 +296,15 @@ metrics_observe_ms(enum metric m, const char *v1, int64_t ms)
 
 /* --- printing */
 
-struct series { uint32_t metric; char labels[LABELS_CAP]; int64_t values[N_VALUES]; };
-struct all { struct series *s; size_t n; };
+struct series {
+	uint32_t metric;
+	char labels[LABELS_CAP];
+	int64_t values[N_VALUES];
+};
+struct all {
+	struct series *s;
+	size_t n;
+};
 
 static bool
 collect(struct all *a, struct file *f)
@@ -267,9 +314,11 @@ collect(struct all *a, struct file *f)
 		struct series *more;
 		size_t at = 0;
 
-		if (atomic_load_explicit(&slot->state, memory_order_acquire) != SLOT_READY || slot->metric >= METRIC__MAX)
+		if (atomic_load_explicit(&slot->state, memory_order_acquire) != SLOT_READY ||
+		    slot->metric >= METRIC__MAX)
 			continue;
-		while (at < a->n && (a->s[at].metric != slot->metric || strcmp(a->s[at].labels, slot->labels) != 0))
+		while (at < a->n &&
+		    (a->s[at].metric != slot->metric || strcmp(a->s[at].labels, slot->labels) != 0))
 			at++;
 		if (at == a->n) {
 			more = realloc(a->s, (a->n + 1) * sizeof(*more));
@@ -280,7 +329,8 @@ collect(struct all *a, struct file *f)
 			memcpy(more[at].labels, slot->labels, LABELS_CAP);
 		}
 		for (size_t v = 0; v < N_VALUES; v++)
-			a->s[at].values[v] += atomic_load_explicit(&slot->values[v], memory_order_relaxed);
+			a->s[at].values[v] +=
+			    atomic_load_explicit(&slot->values[v], memory_order_relaxed);
 	}
 	return true;
 }
@@ -290,7 +340,8 @@ by_name(const void *x, const void *y)
 {
 	const struct series *a = x, *b = y;
 
-	return a->metric != b->metric ? (a->metric > b->metric) - (a->metric < b->metric) : strcmp(a->labels, b->labels);
+	return a->metric != b->metric ? (a->metric > b->metric) - (a->metric < b->metric)
+				      : strcmp(a->labels, b->labels);
 }
 
 static void
@@ -299,11 +350,13 @@ print_head(struct buf *out, const char *name, const char *help, const char *type
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* counts: one more than bounds, each of its bucket alone. labels: "" or a list that a comma may follow. */
+/* counts: one more than bounds, not cumulative. labels: "", or a list without its braces. */
 static void
-print_buckets(struct buf *out, const char *name, const char *labels, const double *bounds_of, const int64_t *counts, size_t n_bounds, double sum)
+print_buckets(struct buf *out, const char *name, const char *labels, const double *bounds_of,
+    const int64_t *counts, size_t n_bounds, double sum)
 {
-	const char *comma = labels[0] != '\0' ? "," : "", *open = labels[0] != '\0' ? "{" : "", *close = labels[0] != '\0' ? "}" : "";
+	const char *comma = labels[0] != '\0' ? "," : "", *open = labels[0] != '\0' ? "{" : "",
+		   *close = labels[0] != '\0' ? "}" : "";
 	int64_t n = 0;
 
 	for (size_t i = 0; i <= n_bounds; i++) {
@@ -315,16 +368,19 @@ print_buckets(struct buf *out, const char *name, const char *labels, const doubl
 			buf_add_str(out, "+Inf");
 		buf_printf(out, "\"} %lld\n", (long long)n);
 	}
-	buf_printf(out, "%s_sum%s%s%s %.6f\n%s_count%s%s%s %lld\n", name, open, labels, close, sum, name, open, labels, close, (long long)n);
+	buf_printf(out, "%s_sum%s%s%s %.6f\n%s_count%s%s%s %lld\n", name, open, labels, close, sum,
+	    name, open, labels, close, (long long)n);
 }
 
 static void
 print_series(struct buf *out, const struct series *s)
 {
 	if (rows[s->metric].type == METRIC_HISTOGRAM)
-		print_buckets(out, rows[s->metric].name, s->labels, bounds_s, s->values, N_BOUNDS, (double)s->values[SUM] / 1000);
+		print_buckets(out, rows[s->metric].name, s->labels, bounds_s, s->values, N_BOUNDS,
+		    (double)s->values[SUM] / 1000);
 	else if (s->labels[0] != '\0')
-		buf_printf(out, "%s{%s} %lld\n", rows[s->metric].name, s->labels, (long long)s->values[0]);
+		buf_printf(out, "%s{%s} %lld\n", rows[s->metric].name, s->labels,
+		    (long long)s->values[0]);
 	else
 		buf_printf(out, "%s %lld\n", rows[s->metric].name, (long long)s->values[0]);
 }
@@ -373,7 +429,8 @@ metrics_read(const char *dir, enum metrics_program program, enum metric m, int64
 	for (size_t i = 0; f != NULL && !found && i < SLOTS; i++) {
 		struct slot *s = &f->slots[i];
 
-		found = atomic_load_explicit(&s->state, memory_order_acquire) == SLOT_READY && s->metric == (uint32_t)m;
+		found = atomic_load_explicit(&s->state, memory_order_acquire) == SLOT_READY &&
+		    s->metric == (uint32_t)m;
 		if (found)
 			*value = atomic_load_explicit(&s->values[0], memory_order_relaxed);
 	}
@@ -383,7 +440,8 @@ metrics_read(const char *dir, enum metrics_program program, enum metric m, int64
 }
 
 void
-metrics_print_histogram(struct buf *out, const char *name, const char *help, const double *bounds, const int64_t *counts, size_t n_bounds, double sum)
+metrics_print_histogram(struct buf *out, const char *name, const char *help, const double *bounds,
+    const int64_t *counts, size_t n_bounds, double sum)
 {
 	print_head(out, name, help, "histogram");
 	print_buckets(out, name, "", bounds, counts, n_bounds, sum);
