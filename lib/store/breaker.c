@@ -21,7 +21,7 @@ breaker_ask(struct breaker *b, int64_t now_ms)
 		return BREAKER_GO;
 	if (breaker_wait_ms(b, now_ms) > 0)
 		return BREAKER_AWAY;
-	/* of those who come at the same time one looks */
+	/* of several callers at one moment one probes */
 	if (!atomic_compare_exchange_strong(&b->next_probe_ms, &next, now_ms + BREAKER_PROBE_MS))
 		return BREAKER_AWAY;
 	atomic_fetch_add(&b->probes, 1);
@@ -63,11 +63,11 @@ breaker_wait_ms(struct breaker *b, int64_t now_ms)
 {
 	int64_t wait = atomic_load(&b->next_probe_ms) - now_ms;
 
-	/* more than that was never asked for: another clock wrote it */
+	/* a longer wait was written by another clock */
 	return atomic_load(&b->open) && wait > 0 && wait <= BREAKER_PROBE_MS ? wait : 0;
 }
 
-/* An open, locked file of ours in shared memory; -1: not to be had. */
+/* A file of ours in shared memory, open and locked; -1: there is none to be had. */
 static int
 open_file(const char *path)
 {
@@ -77,10 +77,11 @@ open_file(const char *path)
 
 		if (fd < 0)
 			return -1;
-		/* in use as long as we live; waits only for one who is removing it, and then finds it removed */
+		/* The shared lock says "in use" as long as we live. It waits only for somebody
+		 * who is removing the file, and then finds it removed (st_nlink). */
 		if (flock(fd, LOCK_SH) == 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
-		    (st.st_mode & 077) == 0 &&
-		    ftruncate(fd, sizeof(struct breaker)) == 0 && st.st_nlink > 0)
+		    (st.st_mode & 077) == 0 && ftruncate(fd, sizeof(struct breaker)) == 0 &&
+		    st.st_nlink > 0)
 			return fd;
 		close(fd);
 	}
@@ -122,7 +123,7 @@ breaker_close(struct breaker_handle **h)
 	if ((*h)->b != &(*h)->own)
 		munmap((*h)->b, sizeof(*(*h)->b));
 	if ((*h)->fd >= 0) {
-		if (flock((*h)->fd, LOCK_EX | LOCK_NB) == 0)	/* nobody else has it */
+		if (flock((*h)->fd, LOCK_EX | LOCK_NB) == 0) /* we are the last user */
 			shm_unlink((*h)->path);
 		close((*h)->fd);
 	}

@@ -44,8 +44,8 @@ write_text(const struct column *col, const char *text, bson_t *doc, struct error
 
 	if (!bson_utf8_validate(text, len, false))
 		return error_set(err, ERR_INTERNAL, "%s is not UTF-8", col->name);
-	return bson_append_utf8(doc, col->name, -1, text, (int)len) || error_set(err, ERR_INTERNAL,
-	    "%s: document too large", col->name);
+	return bson_append_utf8(doc, col->name, -1, text, (int)len) ||
+	    error_set(err, ERR_INTERNAL, "%s: document too large", col->name);
 }
 
 static bool write_table(const struct table *t, const char *base, bson_t *doc, struct error *err);
@@ -58,17 +58,20 @@ write_group(const struct column *col, const char *at, bson_t *doc, struct error 
 	bool ok = write_table(&inner, at, &sub, err);
 
 	if (ok && !(col->optional && bson_empty(&sub)))
-		ok = bson_append_document(doc, col->name, -1, &sub) || error_set(err, ERR_INTERNAL,
-		    "%s: document too large", col->name);
+		ok = bson_append_document(doc, col->name, -1, &sub) ||
+		    error_set(err, ERR_INTERNAL, "%s: document too large", col->name);
 	bson_destroy(&sub);
 	return ok;
 }
 
-/* In 32 bits where it fits, as Mongoose writes a Number: readers of the site's schema find the type they know. */
+/* As 32 bits where they are enough, like Mongoose: the site's code finds the types of its schema.
+ */
 static bool
 write_int(bson_t *doc, const char *name, int64_t number)
 {
-	return number >= INT32_MIN && number <= INT32_MAX ? bson_append_int32(doc, name, -1, (int32_t)number) : bson_append_int64(doc, name, -1, number);
+	return number >= INT32_MIN && number <= INT32_MAX
+	    ? bson_append_int32(doc, name, -1, (int32_t)number)
+	    : bson_append_int64(doc, name, -1, number);
 }
 
 static bool
@@ -91,7 +94,8 @@ write_column(const struct column *col, const char *base, bson_t *doc, struct err
 		return (col->optional && number == 0) || write_int(doc, col->name, number);
 	case COLUMN_TIME:
 		number = int_at(col, at);
-		return (col->optional && number == 0) || bson_append_date_time(doc, col->name, -1, number);
+		return (col->optional && number == 0) ||
+		    bson_append_date_time(doc, col->name, -1, number);
 	case COLUMN_BOOL:
 		memcpy(&yes, at, sizeof(yes));
 		return (col->optional && !yes) || bson_append_bool(doc, col->name, -1, yes);
@@ -117,7 +121,7 @@ bool
 mongo_doc_id(const struct shape *sh, const char *id, bson_t *doc, struct error *err)
 {
 	return (bson_utf8_validate(id, strlen(id), false) &&
-	    bson_append_utf8(doc, sh->key != NULL ? sh->key : "_id", -1, id, -1)) ||
+		   bson_append_utf8(doc, sh->key != NULL ? sh->key : "_id", -1, id, -1)) ||
 	    error_set(err, ERR_INTERNAL, "the id is not UTF-8");
 }
 
@@ -130,7 +134,8 @@ write_object_id(const struct shape *sh, const void *rec, bson_t *doc, struct err
 	if (!sh->object_id(rec, hex))
 		return error_set(err, ERR_INTERNAL, "libcrypto has no memory");
 	bson_oid_init_from_string(&oid, hex);
-	return bson_append_oid(doc, "_id", 3, &oid) || error_set(err, ERR_INTERNAL, "the document is too long");
+	return bson_append_oid(doc, "_id", 3, &oid) ||
+	    error_set(err, ERR_INTERNAL, "the document is too long");
 }
 
 bool
@@ -140,7 +145,7 @@ mongo_doc_write(const struct shape *sh, const void *rec, bson_t *doc, struct err
 	struct buf id = BUF_INIT;
 	bool ok;
 
-	if (sh->object_id != NULL)	/* the id is one of the columns */
+	if (sh->object_id != NULL) /* the id is one of the columns */
 		return write_object_id(sh, rec, doc, err) && write_table(&all, rec, doc, err);
 	sh->id(rec, &id);
 	ok = mongo_doc_id(sh, buf_str(&id), doc, err) && write_table(&all, rec, doc, err);
@@ -151,12 +156,13 @@ mongo_doc_write(const struct shape *sh, const void *rec, bson_t *doc, struct err
 static bool
 damaged(const struct column *col, struct error *err)
 {
-	return error_set(err, ERR_INTERNAL, "%s is missing or not what it should be", col->name);
+	return error_set(err, ERR_INTERNAL, "%s is missing, too long or of another type",
+	    col->name);
 }
 
 /*
- * Numbers come back as they were written; other writers of `payments` (the site's own JavaScript) may have
- * used 32 bits or a double.
+ * Numbers come back as they were written. Other writers of `payments` (the site's own JavaScript)
+ * may have used 32 bits or a double.
  */
 static bool
 read_int(const bson_iter_t *it, int64_t *out)
@@ -202,7 +208,8 @@ read_text(const bson_iter_t *it, const char **text, uint32_t *len)
 	return strlen(*text) == *len;
 }
 
-static bool read_table(const struct table *t, const bson_iter_t *doc, char *base, struct error *err);
+static bool read_table(const struct table *t, const bson_iter_t *doc, char *base,
+    struct error *err);
 
 static bool
 read_group(const struct column *col, const bson_iter_t *it, char *base, struct error *err)
@@ -243,7 +250,8 @@ read_column(const struct column *col, const bson_iter_t *it, char *base, struct 
 	case COLUMN_INT:
 		return (read_int(it, &number) && store_int(col, number, at)) || damaged(col, err);
 	case COLUMN_TIME:
-		return (BSON_ITER_HOLDS_DATE_TIME(it) && store_int(col, bson_iter_date_time(it), at)) ||
+		return (BSON_ITER_HOLDS_DATE_TIME(it) &&
+			   store_int(col, bson_iter_date_time(it), at)) ||
 		    damaged(col, err);
 	case COLUMN_BOOL:
 		yes = BSON_ITER_HOLDS_BOOL(it) && bson_iter_bool(it);
@@ -260,7 +268,7 @@ read_column(const struct column *col, const bson_iter_t *it, char *base, struct 
 	return damaged(col, err);
 }
 
-/* doc stands before the first member. */
+/* doc: an iterator before the first member */
 static bool
 read_table(const struct table *t, const bson_iter_t *doc, char *base, struct error *err)
 {

@@ -145,7 +145,6 @@ shape_ledger_id(const char *cid, const char *order, int64_t n, struct buf *out)
 	buf_printf(out, "%s/%s#%" PRId64, cid, order, n);
 }
 
-/* An ObjectId made of the tid: the same capture is the same document, whoever writes it and how often. */
 void
 shape_work_id(const char *tid, int64_t n, struct buf *out)
 {
