@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "fcgi/gate.h"
 #include "fcgi/reply.h"
 #include "fcgi/request.h"
@@ -15,7 +16,7 @@
 struct http_request {
 	const char *method, *script_name, *path_info, *request_uri, *query;
 	const char *authorization, *content_type, *content_encoding, *accept, *accept_language;
-	const char *request_id, *remote_addr;
+	const char *request_id, *remote_addr, *forwarded_for;
 	const char *body;
 	size_t body_len;
 	bool too_large;		/* longer than REQUEST_MAX, so the body was not read */
@@ -47,6 +48,7 @@ struct call {			/* what a handler sees */
 	struct reply *reply;
 	struct flow_call flow_call;
 	char param[CALL_PARAM_CAP];	/* the last part of the path, where the route takes one */
+	char address[ADDRESS_CAP];	/* the client's, or "-" */
 	char why[200];		/* for the log, never for the caller */
 };
 

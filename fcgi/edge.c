@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "fcgi/call.h"
 #include "fcgi/caller.h"
+#include "fcgi/client.h"
 #include "fcgi/route.h"
 #include "provider/kakaopay/kakaopay.h"
 #include "site/metrics.h"
@@ -137,7 +138,7 @@ refuse_method(struct call *c, const struct route *r)
 static bool
 is_open_to(const struct route *r, const char *address, const struct conf *conf)
 {
-	for (size_t i = 0; r->by_address && address != NULL && i < conf->n_metrics_addresses; i++)
+	for (size_t i = 0; r->by_address && i < conf->n_metrics_addresses; i++)
 		if (strcmp(conf->metrics_addresses[i], address) == 0)
 			return true;
 	return r->roles == 0;
@@ -157,7 +158,7 @@ dispatch(struct call *c, const struct route *r)
 		refuse_method(c, r);
 		return;
 	}
-	open = is_open_to(r, c->in->remote_addr, c->e->conf);
+	open = is_open_to(r, c->address, c->e->conf);
 	if (!open && (c->caller = caller_find(c->e->conf, c->in->authorization)) == NULL) {
 		reply_add_header(c->reply, "WWW-Authenticate", "Bearer realm=\"roompay\"");
 		call_problem(c, PROBLEM_UNAUTHENTICATED);
@@ -172,6 +173,27 @@ dispatch(struct call *c, const struct route *r)
 	} else {
 		r->handle(c);
 	}
+}
+
+/* No token at all is rather a mistake than a guess. */
+static const char *
+token_of(const struct call *c)
+{
+	const char *given = c->in->authorization;
+
+	if (c->caller != NULL)
+		return "known";
+	return given == NULL || given[0] == '\0' ? "none" : "unknown";
+}
+
+/* What etc/fail2ban-filter.conf looks for: the address comes first, and nothing that the client
+ * wrote before it. */
+static void
+log_denied(const struct call *c, const char *route)
+{
+	log_event(LOG_LEVEL_WARN, "access_denied", KV_STR("address", c->address),
+	    KV_INT("status", c->reply->status), KV_STR("token", token_of(c)),
+	    KV_STR("caller", c->caller == NULL ? "-" : c->caller->name), KV_STR("route", route));
 }
 
 static void
@@ -189,7 +211,10 @@ log_call(const struct call *c, const struct route *r)
 	log_event(LOG_LEVEL_INFO, "request", KV_STR("method", c->in->method),
 	    KV_STR("route", route), KV_INT("status", c->reply->status),
 	    KV_STR("code", code[0] == '\0' ? "-" : code), KV_INT("ms", ms),
-	    KV_STR("caller", c->caller == NULL ? "-" : c->caller->name));
+	    KV_STR("caller", c->caller == NULL ? "-" : c->caller->name),
+	    KV_STR("address", c->address));
+	if (c->reply->status == 401 || c->reply->status == 403)
+		log_denied(c, route);
 	if (c->reply->status >= 500)
 		log_event(LOG_LEVEL_ERROR, "request_failed", KV_INT("status", c->reply->status),
 		    KV_STR("code", code), KV_STR("why", c->why));
@@ -205,6 +230,7 @@ edge_answer(struct edge *e, const struct http_request *in, struct buf *out)
 	const struct route *r = route_find(e->conf->prefix, in->script_name, in->path_info,
 	    in->request_uri, c.param);
 
+	client_address(e->conf, in->remote_addr, in->forwarded_for, c.address);
 	take_request_id(e, in->request_id);
 	log_set_request(e->request_id);
 	c.to = (struct reply_to){ e->conf, e->request_id, language_choose(in->accept_language) };

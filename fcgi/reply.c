@@ -72,7 +72,7 @@ reply_format(const struct reply *r, const struct reply_to *to, struct buf *out)
 {
 	if (r->headers.bad || r->body.bad) {
 		buf_printf(out,
-		    "Status: 500 Internal Server Error\r\nContent-Type: application/problem+json\r\nX-Request-Id: %s\r\n\r\n",
+		    "Status: 500 Internal Server Error\r\nContent-Type: application/problem+json\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: %s\r\n\r\n",
 		    to->request_id);
 		if (!r->head)
 			buf_printf(out,
@@ -91,7 +91,7 @@ reply_format(const struct reply *r, const struct reply_to *to, struct buf *out)
 	}
 	buf_add_str(out, "\r\nX-Request-Id: ");
 	buf_add_str(out, to->request_id);
-	buf_add_str(out, "\r\nCache-Control: no-store\r\n");
+	buf_add_str(out, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
 	buf_add(out, buf_str(&r->headers), r->headers.len);
 	buf_add_str(out, "\r\n");
 	if (!r->head)

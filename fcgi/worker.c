@@ -106,6 +106,19 @@ param(const char *name)
 	return FCGX_GetParam(name, request.envp);
 }
 
+/* Where a proxy adds a line of its own, some web servers hand over several: the last is its. */
+static const char *
+last_param(const char *name)
+{
+	size_t len = strlen(name);
+	const char *last = NULL;
+
+	for (char **p = request.envp; *p != NULL; p++)
+		if (strncmp(*p, name, len) == 0 && (*p)[len] == '=')
+			last = *p + len + 1;
+	return last;
+}
+
 enum { UNTOLD = -1, NO_NUMBER = -2 };
 
 static long
@@ -161,6 +174,7 @@ answer(struct http_request *in)
 	in->accept = param("HTTP_ACCEPT");
 	in->accept_language = param("HTTP_ACCEPT_LANGUAGE");
 	in->remote_addr = param("REMOTE_ADDR");
+	in->forwarded_for = last_param("HTTP_X_FORWARDED_FOR");
 	in->request_id = param("HTTP_X_REQUEST_ID");
 	edge_answer(&edge, in, &answer_text);
 }

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/address.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/secret.h"
@@ -18,11 +19,13 @@ enum {
 	CONF_UIDS_MAX = 16,
 	CONF_HOSTS_MAX = 32,
 	CONF_ADDRESSES_MAX = 16,
-	CONF_ADDRESS_CAP = 46,
 	CONF_PATH_CAP = 256,
 	CONF_TEXT_CAP = 512,
 	CONF_TOKENS_MAX = 2
 };
+
+/* of trusted_proxies: who comes over a Unix socket of the web server */
+#define CONF_PROXY_UNIX "unix"
 
 enum conf_role {
 	ROLE_GATEWAY = 1,
@@ -76,9 +79,12 @@ struct conf {
 	char user[65]; /* who a program becomes that was started as root; "": it stays */
 	char metrics_dir[CONF_PATH_CAP]; /* "": nothing is counted */
 	/* [fcgi] */
-	char metrics_addresses[CONF_ADDRESSES_MAX][CONF_ADDRESS_CAP]; /* who reads /metrics without
-									 a token */
+	/* who reads /metrics without a token */
+	char metrics_addresses[CONF_ADDRESSES_MAX][ADDRESS_CAP];
 	size_t n_metrics_addresses;
+	/* whose X-Forwarded-For is believed */
+	char trusted_proxies[CONF_ADDRESSES_MAX][ADDRESS_CAP];
+	size_t n_trusted_proxies;
 	char fcgi_socket[CONF_PATH_CAP];
 	int64_t workers;	    /* also what the queue derives its limits from */
 	char prefix[CONF_PATH_CAP]; /* "" or "/pay": removed from the path */

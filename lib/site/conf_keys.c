@@ -2,7 +2,6 @@
 
 #include "site/conf_keys.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
@@ -10,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/address.h"
 #include "base/hex.h"
 #include "site/conf.h"
 
@@ -254,11 +254,18 @@ host_item(void *item, size_t size, const char *text, char why[CONF_WHY_CAP])
 static bool
 address_item(void *item, size_t size, const char *text, char why[CONF_WHY_CAP])
 {
-	unsigned char binary[sizeof(struct in6_addr)];
+	(void)size;
+	return address_read(text, strlen(text), item) ||
+	    complain(why, "must be addresses, 127.0.0.1 or ::1");
+}
 
-	if (inet_pton(AF_INET, text, binary) != 1 && inet_pton(AF_INET6, text, binary) != 1)
-		return complain(why, "must be addresses, 127.0.0.1 or ::1");
-	return host_item(item, size, text, why);
+static bool
+proxy_item(void *item, size_t size, const char *text, char why[CONF_WHY_CAP])
+{
+	if (strcmp(text, CONF_PROXY_UNIX) == 0)
+		return host_item(item, size, text, why);
+	return address_read(text, strlen(text), item) ||
+	    complain(why, "must be addresses of proxies, 127.0.0.1 or ::1, or the word unix");
 }
 
 static bool
@@ -310,6 +317,8 @@ static const struct conf_key keys[] = {
 	{ "fcgi", "prefix",          set_prefix, AT(conf, prefix) },
 	{ "fcgi", "metrics_addresses", set_list,
 	    LIST(conf, metrics_addresses, n_metrics_addresses, address_item) },
+	{ "fcgi", "trusted_proxies", set_list,
+	    LIST(conf, trusted_proxies, n_trusted_proxies, proxy_item) },
 	{ "fcgi", "deadline",        set_int,    AT(conf, deadline_ms), 5000, 30000, 1, "13000" },
 
 	{ "queue", "socket",             set_path, AT(conf, queue_socket), .required = true },

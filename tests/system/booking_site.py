@@ -100,6 +100,7 @@ def check_problem(a, about_orders=True):
 def check_answer(a, path, sent_id=None):
     """Every answer of roompay's that the tests see goes through here; of one to HEAD or OPTIONS there are only headers."""
     assert 1 <= len(a.headers["x-request-id"]) <= 64 and a.headers["cache-control"] == "no-store", a
+    assert a.headers["x-content-type-options"] == "nosniff", a
     assert sent_id is None or a.headers["x-request-id"] == sent_id, a
     if "retry-after" in a.headers:
         assert int(a.headers["retry-after"]) >= 1, a

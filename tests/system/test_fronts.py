@@ -15,11 +15,12 @@ from stack import PREFIX, Stack, is_alive
 
 SHOWN = [n for n in FRONTS if n not in MORE or "ROOMPAY_FRONTS" in os.environ]
 MANY = {"queue": {"max_holds_per_user": 1000, "allow_uids": f"{os.geteuid()}, {web_uid()}" if web_uid() != os.geteuid() else str(os.geteuid())}}
+SEEN = {"fcgi": {"metrics_addresses": "127.0.0.1", "trusted_proxies": "127.0.0.1"}}      # /metrics shows whose address the front passes on
 
 
 @pytest.fixture(scope="session")
 def _behind():
-    with Stack(os.environ.get("ROOMPAY_BUILD", "build"), workers=2, conf=MANY) as stack:
+    with Stack(os.environ.get("ROOMPAY_BUILD", "build"), workers=2, conf={**MANY, **SEEN}) as stack:
         yield stack
 
 
@@ -71,6 +72,15 @@ def test_head_is_get_without_the_body(front, path, caller, status):
 def test_options_tells_the_methods_and_nothing_else(front, path, allow):
     a = front.site.ask(path, None, None, "OPTIONS", Origin="https://site.example", Access_Control_Request_Method="POST")
     assert (a.status, a.raw, a.headers["allow"]) == (204, b"", allow) and not [h for h in a.headers if h.startswith("access-control")], a
+
+
+def test_the_address_of_the_client_and_no_ranges(front):
+    assert front.site.ask("/metrics", None, None, "GET").status == 200
+    for forwarded, status in (("198.51.100.1", 401), ("127.0.0.1, 198.51.100.1", 401), ("198.51.100.1, 127.0.0.1", 401), ("127.0.0.1", 200)):
+        assert front.site.ask("/metrics", None, None, "GET", X_Forwarded_For=forwarded).status == status, forwarded
+    whole = front.site.ask("/openapi.json", None, None, "GET")
+    part = front.site.ask("/openapi.json", None, None, "GET", Range="bytes=0-9")
+    assert (part.status, part.raw) == (200, whole.raw) and "content-range" not in part.headers, part
 
 
 @pytest.mark.parametrize(("coding", "status"), [("gzip", 415), ("br", 415), ("identity", 422)])

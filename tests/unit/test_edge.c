@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "fcgi/call.h"
+#include "fcgi/client.h"
 #include "fcgi/edge.h"
 #include "flow/answer.h"
 #include "flow/site.h"
@@ -541,7 +542,7 @@ options_tells_the_methods_and_nothing_else(void **state)
 		assert_int_equal(ask_for_headers(rq), 204);
 		expect_header(rows[i].allow);
 		assert_null(strcasestr(buf_str(&out), "Access-Control"));
-		assert_null(strcasestr(buf_str(&out), "Content-"));	/* neither length nor type */
+		assert_null(strcasestr(buf_str(&out), "\nContent-"));	/* neither length nor type */
 	}
 	rq = get("/nothing", NULL, NULL);
 	rq.method = "OPTIONS";
@@ -935,19 +936,147 @@ health_says_what_is_missing(void **state)
 }
 
 /* Everything that a request may hold in confidence, through every route; then the log is read. */
+/* What is written to the log from here on... */
+static struct { int saved, fd; } listening;
+
+static void
+listen_to_log(void)
+{
+	char path[] = "/tmp/test_edge.XXXXXX";
+
+	listening.saved = dup(STDERR_FILENO);
+	listening.fd = mkstemp(path);
+	assert_true(listening.fd >= 0);
+	unlink(path);
+	dup2(listening.fd, STDERR_FILENO);
+}
+
+/* ... up to here. */
+static void
+take_log(char *log, size_t cap)
+{
+	ssize_t n;
+
+	dup2(listening.saved, STDERR_FILENO);
+	close(listening.saved);
+	n = pread(listening.fd, log, cap - 1, 0);
+	close(listening.fd);
+	assert_true(n > 0);
+	log[n] = '\0';
+}
+
+static void
+trust(const char *proxy)
+{
+	snprintf(conf.trusted_proxies[conf.n_trusted_proxies++], ADDRESS_CAP, "%s", proxy);
+}
+
+static void
+the_address_of_a_client(void **state)
+{
+	static const struct { const char *peer, *forwarded, *is; } rows[] = {
+		{ "203.0.113.9", NULL, "203.0.113.9" },
+		{ "203.0.113.9", "198.51.100.1", "203.0.113.9" },	/* anybody may send the header */
+		{ "::ffff:203.0.113.9", NULL, "203.0.113.9" },
+		{ "2001:DB8:0:0::1", NULL, "2001:db8::1" },
+		{ "127.0.0.1", "198.51.100.1", "198.51.100.1" },
+		{ "::ffff:127.0.0.1", " 198.51.100.1\t", "198.51.100.1" },
+		{ "127.0.0.1", "192.0.2.66, 198.51.100.1", "198.51.100.1" },	/* the first is the client's own word */
+		{ "127.0.0.1", "192.0.2.66,198.51.100.1 , 2001:db8::7", "198.51.100.1" },
+		{ "127.0.0.1", "::ffff:198.51.100.1,\t2001:DB8::0007", "198.51.100.1" },
+		{ "127.0.0.1", "2001:db8::7", "2001:db8::7" },	/* nobody else is named */
+		{ "127.0.0.1", NULL, "127.0.0.1" },
+		{ "127.0.0.1", "", "127.0.0.1" },
+		{ "127.0.0.1", " , ", "127.0.0.1" },
+		{ "127.0.0.1", "198.51.100.1:4711", "127.0.0.1" },
+		{ "127.0.0.1", "192.0.2.66, 198.51.100.01", "127.0.0.1" },
+		{ "127.0.0.1", "192.0.2.66, 10.1", "127.0.0.1" },
+		{ "127.0.0.1", "192.0.2.66, unknown, 2001:db8::7", "2001:db8::7" },
+		{ "127.0.0.1", "x status=200 address=192.0.2.66", "127.0.0.1" },
+		{ "127.0.0.1", "[2001:db8::8]", "127.0.0.1" },
+		{ "fe80::1%eth0", "198.51.100.1", "-" },
+		{ "a\nevent=x", "198.51.100.1", "-" },
+		{ "127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1 127.0.0.1", "198.51.100.1", "-" },
+		{ "unix:", "198.51.100.1", "-" },
+		{ "", "198.51.100.1", "-" },
+		{ NULL, "198.51.100.1", "-" },
+	};
+	char out_text[ADDRESS_CAP];
+
+	(void)state;
+	trust("127.0.0.1");
+	trust("2001:db8::7");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		client_address(&conf, rows[i].peer, rows[i].forwarded, out_text);
+		assert_string_equal(out_text, rows[i].is);
+	}
+	trust(CONF_PROXY_UNIX);
+	client_address(&conf, "unix:", "192.0.2.66, 198.51.100.1", out_text);
+	assert_string_equal(out_text, "198.51.100.1");
+	client_address(&conf, NULL, "198.51.100.1", out_text);
+	assert_string_equal(out_text, "198.51.100.1");
+	client_address(&conf, "a", "198.51.100.1", out_text);
+	assert_string_equal(out_text, "-");
+}
+
+static void
+who_was_not_let_in_is_told_with_its_address(void **state)
+{
+	static const struct { const char *path, *authorization, *line; } rows[] = {
+		{ "/readyz", "Bearer wrong", "address=198.51.100.1 status=401 token=unknown caller=- route=readyz\n" },
+		{ "/readyz", "Basic wrong", "address=198.51.100.1 status=401 token=unknown caller=- route=readyz\n" },
+		{ "/readyz", NULL, "address=198.51.100.1 status=401 token=none caller=- route=readyz\n" },
+		{ "/readyz", "", "address=198.51.100.1 status=401 token=none caller=- route=readyz\n" },
+		{ "/readyz", "Bearer g-token", "address=198.51.100.1 status=403 token=known caller=gateway route=readyz\n" },
+		{ "/readyz", "Bearer o-token", NULL },
+		{ "/nothing", "Bearer wrong", NULL },
+	};
+	char log[20000];
+
+	(void)state;
+	trust("127.0.0.1");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct http_request rq = get(rows[i].path, NULL, rows[i].authorization);
+		const char *denied;
+
+		rq.remote_addr = "127.0.0.1";
+		rq.forwarded_for = "198.51.100.1";
+		listen_to_log();
+		ask(rq);
+		take_log(log, sizeof(log));
+		assert_non_null(strstr(log, " address=198.51.100.1\n"));	/* event=request */
+		denied = strstr(log, " event=access_denied req=");
+		assert_true((denied != NULL) == (rows[i].line != NULL));
+		assert_true(denied == NULL || strstr(denied, rows[i].line) != NULL);
+	}
+}
+
+static void
+metrics_are_open_to_the_clients_address_not_the_proxys(void **state)
+{
+	struct http_request rq = get("/metrics", NULL, NULL);
+
+	(void)state;
+	snprintf(conf.metrics_addresses[conf.n_metrics_addresses++], ADDRESS_CAP, "127.0.0.1");
+	rq.remote_addr = "::ffff:127.0.0.1";
+	buf_reset(&out);
+	edge_answer(&edge, &rq, &out);
+	assert_non_null(strstr(buf_str(&out), "Status: 200 "));
+	assert_non_null(strstr(buf_str(&out), "\r\nX-Content-Type-Options: nosniff\r\n"));
+	trust("127.0.0.1");
+	rq.forwarded_for = "198.51.100.1";
+	assert_int_equal(ask(rq), 401);
+}
+
 static void
 no_secret_of_a_request_reaches_the_log(void **state)
 {
 	static const char body[] = "{\"pg_token\":\"CANARY1\",\"kakaoAccessToken\":\"CANARY2\"," PLACE "}";
-	char path[] = "/tmp/test_edge.XXXXXX", log[20000];
-	int saved = dup(STDERR_FILENO), fd = mkstemp(path);
 	struct http_request rq = post("/approvePayment", body);
-	ssize_t n;
+	char log[20000];
 
 	(void)state;
-	assert_true(fd >= 0);
-	unlink(path);
-	dup2(fd, STDERR_FILENO);
+	listen_to_log();
 	rq.authorization = "Bearer CANARY3";
 	ask(rq);
 	ask(post("/approvePayment", body));
@@ -955,12 +1084,7 @@ no_secret_of_a_request_reaches_the_log(void **state)
 	ask(post("/approvePayment", "{\"pg_token\":\"CANARY4\"," PLACE "}"));
 	ask(post("/approvePayment", "{\"pg_token\":\"CANARY5"));
 	ask(get("/queue", "roomId=CANARY6&token=CANARY7", "Bearer g-token"));
-	dup2(saved, STDERR_FILENO);
-	close(saved);
-	n = pread(fd, log, sizeof(log) - 1, 0);
-	close(fd);
-	assert_true(n > 0);
-	log[n] = '\0';
+	take_log(log, sizeof(log));
 	assert_non_null(strstr(log, "method=POST route=approvePayment status=401 code=unauthenticated"));
 	assert_null(strstr(log, "CANARY"));
 }
@@ -995,6 +1119,9 @@ main(void)
 		TEST(the_gate_closes_where_the_queue_turns_out_to_be_another_one),
 		TEST(health_says_what_is_missing),
 		TEST(no_secret_of_a_request_reaches_the_log),
+		TEST(the_address_of_a_client),
+		TEST(who_was_not_let_in_is_told_with_its_address),
+		TEST(metrics_are_open_to_the_clients_address_not_the_proxys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
