@@ -2,6 +2,7 @@
 would, and says what to try next."""
 
 import base64
+import functools
 import html
 import http.server
 import json
@@ -14,6 +15,7 @@ import threading
 import urllib.parse
 
 from booking_site import Site, eventually, http_call
+from example_site import ExampleSite, NoSite
 from ports import free_port
 from stack import Stack, StackError
 from store_server import StoreError
@@ -33,15 +35,45 @@ def known_values(path):
 class Development(Stack):
     """The stack of the tests, with a port, tokens and receivers that a developer chooses."""
 
-    def __init__(self, build, options, say):
+    def __init__(self, build, options, example, say):
         self.options, self.known = options, known_values(options.env_file)
-        conf = {f"deliver {peer}": {"url": url} for peer, url in self.own_receivers().items()}
+        self.example = example
+        conf = {f"deliver {peer}": {"url": url} for peer, url in self.receivers().items()}
         # A master keeps its workers' log; spawn-fcgi would throw it away.
         super().__init__(build, mode="master", conf=conf, say=say)
 
     def own_receivers(self):
         urls = {"gateway": self.options.gateway_url, "reservation": self.options.reservation_url}
         return {peer: url for peer, url in urls.items() if url is not None}
+
+    def receivers(self):
+        """Without a developer's own the example site gets the messages, where there is one."""
+        if self.own_receivers() or self.example is None:
+            return self.own_receivers()
+        return {peer: self.example.hook(peer) for peer in PEERS}
+
+    def start_example(self):
+        if self.example is None:
+            return
+        self.say("starting the example site")
+        env = {
+            **self.environment(""),
+            "SITE_URL": self.example.url,
+            "MONGODB_URI": self.mongo_uri,
+            "ROOMPAY_DATABASE": self.database_name,
+            "SITE_DATABASE": self.site_database(),
+        }
+        self.example.start(env, self.dir / "example-site.log")
+
+    def site_database(self):
+        return self.database_name + "_site"
+
+    def __exit__(self, *exc):
+        if self.example is not None:
+            self.example.stop()
+            if not self.store_is_ours:
+                self.database().client.drop_database(self.site_database())
+        return super().__exit__(*exc)
 
     def _write_files(self):
         if self.options.port is not None:
@@ -140,10 +172,8 @@ def one_payment(site):
     assert paid.status == 200, paid
     payment = paid.body["payment"]
     print(f"approvePayment           200  {payment['amount']['total']} won, {paid.body['state']}")
-    told = eventually(
-        lambda: [m for m in site.stack.gateway.received if m["data"]["tid"] == payment["tid"]], 15
-    )
-    print("removePaymentInQueue          called by reservation; gateway was told", told[0]["type"])
+    eventually(lambda: site.held(room) == [], 15)
+    print("removePaymentInQueue          called by the reservation service: the time is booked")
     doc = site.db.payments.find_one({"partner_order_id": order})
     print("\nthe payment's document in the store:")
     print(json.dumps(doc, indent=2, ensure_ascii=False, default=str))
@@ -202,8 +232,8 @@ What to try next, in another terminal ({when}):
   curl -s $SIM/control/captures
 """
 
-STAND_IN = """the stand-in for the reservation service removes the hold by itself; the same again
-  gets the same answer:"""
+STAND_IN = """the reservation service of dev/up has removed the hold by itself; the same again gets
+  the same answer:"""
 OWN = "your reservation service removes the hold, when the reservation is in its calendar:"
 
 FILES = """
@@ -231,8 +261,15 @@ def say_what_next(stack, site, site_url):
         print(FILES.format(ctl=stack.build / "ctl/roompayctl", dir=stack.dir))
 
 
+def see_it(stack):
+    if stack.example is not None:
+        print(f"\nSee it: open {stack.example.url} in a browser, choose a time, and pay.")
+
+
 def run(stack):
     site = Site(stack)
+    stack.start_example()
+    see_it(stack)
     site_url = stack.options.site or serve_return_page()
     receivers = stack.own_receivers()
     if receivers:
@@ -241,6 +278,7 @@ def run(stack):
         one_payment(site)
     say_what_next(stack, site, site_url.rstrip("/"))
     if not stack.options.once:
+        see_it(stack)
         print("Ctrl-C stops everything.", flush=True)
         try:
             signal.pause()
@@ -249,18 +287,32 @@ def run(stack):
     print("stopping", flush=True)
 
 
+def example_site(build, options):
+    """None: --once, receivers of the developer's own, --no-site, or no Node."""
+    if options.once or options.no_site or options.gateway_url or options.reservation_url:
+        return None
+    try:
+        say = functools.partial(print, flush=True)
+        return ExampleSite(build, options.site_port or free_port(), say)
+    except NoSite as e:
+        print(f"there is no example site: {e}")
+        return None
+
+
 def main():
     options = read_options(sys.argv[2:])
     # a shell's background job would ignore it
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        with Development(sys.argv[1], options, lambda line: print(line, flush=True)) as stack:
+        example = example_site(sys.argv[1], options)
+        say = functools.partial(print, flush=True)
+        with Development(sys.argv[1], options, example, say) as stack:
             run(stack)
         print("stopped")
     except KeyboardInterrupt:
         print("stopped")
-    except (StackError, StoreError, AssertionError) as e:
+    except (StackError, StoreError, NoSite, AssertionError) as e:
         print(f"dev/up: {e}", file=sys.stderr)
         return 1
     return 0

@@ -33,9 +33,17 @@ def read_options(arguments):
         help="where KakaoPay sends users back to in the "
         "commands that are printed; default: a page that shows what came back",
     )
+    p.add_argument(
+        "--site-port",
+        type=int,
+        metavar="N",
+        help="port of the example site (examples/booking-site); default: any",
+    )
+    p.add_argument("--no-site", action="store_true", help="without the example site")
     options = p.parse_args(arguments)
-    if options.port is not None and not 1 <= options.port <= 65535:
-        p.error("--port is 1 to 65535")
+    for name, port in (("--port", options.port), ("--site-port", options.site_port)):
+        if port is not None and not 1 <= port <= 65535:
+            p.error(f"{name} is 1 to 65535")
     return options
 
 

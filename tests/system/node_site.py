@@ -1,4 +1,5 @@
 """Sites and programs of Node that the tests run: they are installed from their lock files in a fresh folder."""
+
 import functools
 import os
 import re
@@ -16,14 +17,22 @@ def node():
     program = shutil.which("node")
     if program is None or shutil.which("npm") is None:
         pytest.skip("node and npm are not in the PATH")
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    version = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, check=True
+    ).stdout
     if int(re.match(r"v(\d+)", version)[1]) < NODE_MIN:
         pytest.skip(f"node is {version.strip()}, and {NODE_MIN} is needed")
     return program
 
 
 def npm(folder, *arguments):
-    done = subprocess.run(["npm", *arguments, "--no-audit", "--no-fund", "--no-update-notifier"], cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        ["npm", *arguments, "--no-audit", "--no-fund", "--no-update-notifier"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -31,7 +40,9 @@ def npm(folder, *arguments):
 def install(source, folder):
     """A copy of the project `source`, with the packages of its lock file."""
     node()
-    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("node_modules"), dirs_exist_ok=True)
+    shutil.copytree(
+        source, folder, ignore=shutil.ignore_patterns("node_modules"), dirs_exist_ok=True
+    )
     npm(folder, "ci", "--prefer-offline")
     return folder
 
@@ -42,7 +53,9 @@ class NodeSite:
     def __init__(self, folder, script, env):
         self.log = folder / "site.log"
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([node(), script], cwd=folder, env={**os.environ, **env}, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [node(), script], cwd=folder, env={**os.environ, **env}, stdout=log, stderr=log
+            )
 
     def __enter__(self):
         return self

@@ -1,4 +1,5 @@
 """A site that was written by the integration guide alone takes payments from what dev/up writes."""
+
 import contextlib
 import pathlib
 import re
@@ -23,15 +24,30 @@ class Visitor:
         self.site, self.sim, self.env = env["SITE"], Simulator(env["SIM"]), env
 
     def book(self, user, start=19):
-        return http_call("POST", self.site + "/book", {
-            "userId": user, "roomId": "64f1c0ffee0123456789abcd", "day": [6], "startTime": [start], "endTime": [start + 2]})
+        return http_call(
+            "POST",
+            self.site + "/book",
+            {
+                "userId": user,
+                "roomId": "64f1c0ffee0123456789abcd",
+                "day": [6],
+                "startTime": [start],
+                "endTime": [start + 2],
+            },
+        )
 
     def press(self, page_url, button):
         """The address that KakaoPay sends the user to."""
         page = http_call("GET", page_url)
-        action = next(f for f in re.findall(r'<form[^>]*action="([^"]*)"', page.raw.decode()) if button in f.rsplit("/", 1)[-1])
+        action = next(
+            f
+            for f in re.findall(r'<form[^>]*action="([^"]*)"', page.raw.decode())
+            if button in f.rsplit("/", 1)[-1]
+        )
         form = {"Content-Type": "application/x-www-form-urlencoded"}
-        return http_call("POST", urllib.parse.urljoin(page_url, action), b"", form).headers["location"]
+        return http_call("POST", urllib.parse.urljoin(page_url, action), b"", form).headers[
+            "location"
+        ]
 
     def state(self, order):
         return http_call("GET", f"{self.site}/state?order={order}").body
@@ -40,15 +56,25 @@ class Visitor:
         return eventually(lambda: (s := self.state(order))["state"] == state and s, seconds)
 
     def ask(self, path, body, caller):
-        return http_call("POST", self.env["BASE"] + path, body, {"Authorization": "Bearer " + self.env[caller]})
+        return http_call(
+            "POST", self.env["BASE"] + path, body, {"Authorization": "Bearer " + self.env[caller]}
+        )
 
 
 @contextlib.contextmanager
 def running_site(folder):
     """dev/up, and the folder's site.mjs with what dev/up wrote."""
     url, file = f"http://127.0.0.1:{free_port()}", folder / "roompay.env"
-    with up("--env-file", file, "--site", url, "--gateway-url", url + "/hooks/gateway",
-            "--reservation-url", url + "/hooks/reservation") as run:
+    with up(
+        "--env-file",
+        file,
+        "--site",
+        url,
+        "--gateway-url",
+        url + "/hooks/gateway",
+        "--reservation-url",
+        url + "/hooks/reservation",
+    ) as run:
         try:
             text = ""
             while "Ctrl-C stops everything." not in text:
@@ -82,11 +108,18 @@ def test_a_purchase_ends_in_the_calendar_once_and_a_refund_takes_it_out(visitor)
     back = visitor.press(booked["pay"], "pay")
     assert http_call("GET", back).body["state"] in ("paid", "booked")
     state = visitor.becomes(booked["order"], "booked")
-    (tid, times), = state["calendar"]
-    assert times == {"day": [6], "startTime": [19], "endTime": [21], "roomId": "64f1c0ffee0123456789abcd"}
-    assert http_call("GET", back).body["state"] == "booked"     # a reload of the page
+    ((tid, times),) = state["calendar"]
+    assert times == {
+        "day": [6],
+        "startTime": [19],
+        "endTime": [21],
+        "roomId": "64f1c0ffee0123456789abcd",
+    }
+    assert http_call("GET", back).body["state"] == "booked"  # a reload of the page
     assert len(visitor.sim.captures(booked["order"])) == 1
-    given_back = visitor.ask("/cancelPayment", {"tid": tid, "refundId": "refund-1", "reason": "손님 요청"}, "REFUND")
+    given_back = visitor.ask(
+        "/cancelPayment", {"tid": tid, "refundId": "refund-1", "reason": "손님 요청"}, "REFUND"
+    )
     assert given_back.status == 200 and given_back.body["left"] == 0, given_back
     visitor.becomes(booked["order"], "refunded")
     eventually(lambda: visitor.state(booked["order"])["calendar"] == [], 10)
@@ -112,8 +145,12 @@ def test_a_capture_whose_answer_is_lost_is_found_by_the_same_call(visitor):
 
 
 def test_nobody_else_writes_into_the_calendar(visitor):
-    forged = http_call("POST", visitor.site + "/hooks/reservation", {"type": "payment.approved", "data": {"tid": "T1"}},
-                       {"webhook-id": "x", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"})
+    forged = http_call(
+        "POST",
+        visitor.site + "/hooks/reservation",
+        {"type": "payment.approved", "data": {"tid": "T1"}},
+        {"webhook-id": "x", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"},
+    )
     assert forged.status == 401
 
 
@@ -121,8 +158,15 @@ def test_the_example_of_the_guide_runs_as_the_guide_says(tmp_path):
     folder = install(HERE / "guide_site", tmp_path / "site")
     shutil.copy(TOP / "doc/examples/site.mjs", folder / "site.mjs")
     with running_site(folder) as visitor:
-        booked = http_call("POST", visitor.site + "/orders", {
-            "userId": "jisoo", "roomId": "64f1c0ffee0123456789abcd", "times": {"day": [6], "startTime": [19], "endTime": [21]}}).body
+        booked = http_call(
+            "POST",
+            visitor.site + "/orders",
+            {
+                "userId": "jisoo",
+                "roomId": "64f1c0ffee0123456789abcd",
+                "times": {"day": [6], "startTime": [19], "endTime": [21]},
+            },
+        ).body
         http_call("GET", visitor.press(booked["redirect"], "pay"))
         page = f"{visitor.site}/orders/{booked['order']}"
         eventually(lambda: http_call("GET", page).body["state"] == "booked", 20)

@@ -33,7 +33,7 @@ def exports(path):
 
 def test_tokens_stay_between_runs_and_a_returning_user_is_shown_what_came_back(tmp_path):
     file = tmp_path / "roompay.env"
-    with up("--env-file", file) as run:
+    with up("--env-file", file, "--no-site") as run:
         text = ""
         while "Ctrl-C stops everything." not in text:
             line = run.stdout.readline()
