@@ -40,6 +40,7 @@ static const struct column refund_columns[] = {
 	{ NULL, { "won", "원" }, 0, ROWS_RIGHT },
 	{ NULL, { "in all", "합계" }, 4, ROWS_RIGHT },
 	{ NULL, { "refund", "환불 번호" }, 1, 0 },
+	{ NULL, { "by", "누가" }, 5, 0 },
 };
 
 static bool
@@ -51,7 +52,8 @@ print_refunds(const struct options *o, const struct ledger_event *list, size_t n
 	for (size_t i = 0; i < n && !o->json; i++)
 		rows_add(&rows, (struct cell[]){ cell_time(list[i].at_ms), cell_text(list[i].tid),
 		    cell_text(list[i].partner_order_id), cell_text(list[i].user_id), cell_int(list[i].refund.amount),
-		    cell_int(list[i].refund.canceled), cell_text(list[i].refund.id) });
+		    cell_int(list[i].refund.canceled), cell_text(list[i].refund.id),
+		    cell_text(ctl_by(list[i].by, list[i].who)) });
 	if (!o->json)
 		return rows_print(&rows, o, tr("no refund", "환불이 없습니다"));
 	buf_add_char(&b, '[');

@@ -1,6 +1,8 @@
 /* What the commands share: the clients that they open, whose payment a tid is, and small texts. */
 #include "config.h"
 
+#include <pwd.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +40,56 @@ ctl_add_charged(struct buf *b, enum flow_charged charged)
 		json_add_bool_member(b, "charged", charged == FC_TRUE);
 }
 
+/*
+ * The person at the machine: who began a session as root by sudo, else who logged in and became root
+ * (what the kernel noted then), else the user of this process. Nobody but root can pretend to be another.
+ */
+static uid_t
+person(void)
+{
+	const char *sudo = getenv("SUDO_UID");
+	uid_t uid = getuid();
+	unsigned login;
+	FILE *f;
+	char *end;
+
+	if (uid != 0)
+		return uid;
+	if (sudo != NULL && sudo[0] >= '0' && sudo[0] <= '9') {
+		unsigned long n = strtoul(sudo, &end, 10);
+
+		if (*end == '\0' && n < UINT32_MAX)
+			return (uid_t)n;
+	}
+	f = fopen("/proc/self/loginuid", "re");
+	if (f == NULL)
+		return uid;
+	if (fscanf(f, "%u", &login) == 1 && login != UINT32_MAX)
+		uid = (uid_t)login;
+	fclose(f);
+	return uid;
+}
+
+const char *
+ctl_who(void)
+{
+	static char who[WHO_CAP];
+	struct passwd *p;
+
+	if (who[0] == '\0') {
+		p = getpwuid(person());
+		if (p != NULL)
+			snprintf(who, sizeof(who), "%s", p->pw_name);
+		else
+			snprintf(who, sizeof(who), "uid %lu", (unsigned long)person());
+	}
+	return who;
+}
+
 bool
 ctl_open(struct flow *f, const struct conf *conf, unsigned clients, struct error *err)
 {
-	*f = (struct flow){ .conf = conf, .program = "ctl", .gate = FR_NOT_READY };
+	*f = (struct flow){ .conf = conf, .program = "ctl", .who = ctl_who(), .gate = FR_NOT_READY };
 	if ((clients & CTL_STORE) && (f->store = store_open_mongo(conf_store_uri(conf), conf->database, err)) == NULL)
 		return error_wrap(err, "store");
 	if ((clients & CTL_QUEUE) && (f->queue = queue_open_unix(conf->queue_socket)) == NULL)
@@ -98,7 +146,7 @@ ctl_call(void)
 
 	if (id[0] == '\0')
 		snprintf(id, sizeof(id), "ctl-%lld-%ld", (long long)clock_wall_ms(), (long)getpid());
-	return (struct flow_call){ id, clock_boot_ms() + CALL_MS };
+	return (struct flow_call){ id, clock_boot_ms() + CALL_MS, NULL };
 }
 
 enum { TEXTS = 4 };
@@ -137,4 +185,15 @@ ctl_visible(const char *text)
 	buf_reset(b);
 	text_add_visible(b, text);
 	return buf_str(b);
+}
+
+const char *
+ctl_by(const char *by, const char *who)
+{
+	static char texts[TEXTS][WHO_CAP + 40];
+	static unsigned i;
+	char *text = texts[i++ % TEXTS];
+
+	snprintf(text, sizeof(texts[0]), who[0] != '\0' ? "%s (%s)" : "%s", by, who);
+	return text;
 }

@@ -72,6 +72,9 @@ bool ctl_take_text(const char *name, const char *text, char *out, size_t cap);	/
 bool ctl_check_room(const char *room);		/* NULL is right */
 bool ctl_check_cid(const char *cid, const struct conf *conf);
 
+/* The operating system's user who runs this, behind sudo too. */
+const char *ctl_who(void);
+
 /* The clients that a command asks for. ctl_close in every case. */
 enum ctl_client { CTL_STORE = 1, CTL_QUEUE = 2, CTL_KAKAOPAY = 4 };
 bool ctl_open(struct flow *f, const struct conf *conf, unsigned clients, struct error *err);
@@ -90,6 +93,8 @@ bool ctl_print(struct buf *b);
 void ctl_add_charged(struct buf *b, enum flow_charged charged);
 /* "2026-03-05 10:20:30", Korean time; "-" for 0. Borrowed until the fourth call from now. */
 const char *ctl_kst(int64_t wall_ms);
+/* "ctl (alice)": the program, and for whom. Borrowed likewise. */
+const char *ctl_by(const char *by, const char *who);
 const char *ctl_int(int64_t n);		/* the same */
 /* A stranger's text for the terminal: what would hide or reorder something is escaped (base/text.h). Borrowed until the fourth call from now. */
 const char *ctl_visible(const char *text);

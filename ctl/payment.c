@@ -132,7 +132,9 @@ static struct column event_columns[] = {	/* in JSON: the names of doc/ledger.md 
 	[EVENT_TID] = { "tid", { "tid", "tid" }, 0, ROWS_WHOLE },
 	{ "userId", { NULL, NULL }, 0, 0 },
 	{ "roomId", { NULL, NULL }, 0, 0 },
-	{ "by", { "by", "누가" }, 0, 0 },
+	{ "by", { NULL, NULL }, 0, 0 },
+	{ "who", { NULL, NULL }, 0, 0 },
+	{ NULL, { "by", "누가" }, 0, 0 },
 	{ "request_id", { "request", "요청" }, 2, 0 },
 	{ NULL, { "refund", "환불" }, 1, 0 },
 	{ "reason", { NULL, NULL }, 0, 0 },
@@ -192,7 +194,7 @@ add_event(struct rows *rows, const struct ledger_event *e)
 	format_provider(&e->provider, &provider);
 	rows_add(rows, (struct cell[]){ cell_int(e->n), cell_time(e->at_ms), cell_text(ledger_kind_name(e->kind)), won,
 	    cell_text(e->tid), cell_text(e->user_id), cell_text(e->room_id), cell_text(e->by),
-	    cell_text(e->request_id), cell_text(e->has_refund ? e->refund.id : NULL),
+	    cell_text(e->who), cell_text(ctl_by(e->by, e->who)), cell_text(e->request_id), cell_text(e->has_refund ? e->refund.id : NULL),
 	    cell_text(e->reason), cell_both("", json_or_none(&payment)), cell_both("", json_or_none(&refund)),
 	    cell_both("", json_or_none(&provider)), cell_text(why) });
 	rows->bad = rows->bad || payment.bad || refund.bad || provider.bad;
@@ -269,6 +271,10 @@ explain_json(struct buf *b, const struct flow_order_attempt *t, const struct exp
 		json_add_str_member(b, "roomId", t->room_id);
 	add_time_if(b, "beganAt", t->began_ms);
 	add_time_if(b, "changedAt", t->changed_ms);
+	if (t->by[0] != '\0')
+		json_add_str_member(b, "by", t->by);
+	if (t->who[0] != '\0')
+		json_add_str_member(b, "who", t->who);
 	add_time_if(b, "approvedAt", t->approved_ms);
 	add_time_if(b, "expiresAt", t->expires_ms);
 	json_add_str_member(b, "happened", e->happened);
@@ -288,7 +294,10 @@ explain_json(struct buf *b, const struct flow_order_attempt *t, const struct exp
 static void
 explain_text(struct buf *b, const struct flow_order_attempt *t, const struct explanation *e, const char *charged)
 {
-	buf_printf(b, "%s  %s  %s\n", t->tid[0] != '\0' ? t->tid : "-", t->state, ctl_kst(t->changed_ms));
+	buf_printf(b, "%s  %s  %s", t->tid[0] != '\0' ? t->tid : "-", t->state, ctl_kst(t->changed_ms));
+	if (t->by[0] != '\0')
+		buf_printf(b, "  %s", ctl_visible(ctl_by(t->by, t->who)));
+	buf_add_char(b, '\n');
 	buf_printf(b, "  %s\n  %s\n  %s%s\n", e->happened, charged, tr("Next: ", "다음: "), e->next);
 	for (int i = 0; i < EXPLAIN_COMMANDS && e->commands[i] != NULL; i++) {
 		buf_add_str(b, "    ");

@@ -171,6 +171,7 @@ dispatch(struct call *c, const struct route *r)
 	} else if (c->in->too_large) {
 		call_problem(c, PROBLEM_TOO_LARGE);
 	} else {
+		c->flow_call.who = c->caller != NULL ? c->caller->name : NULL;
 		r->handle(c);
 	}
 }
@@ -234,7 +235,7 @@ edge_answer(struct edge *e, const struct http_request *in, struct buf *out)
 	take_request_id(e, in->request_id);
 	log_set_request(e->request_id);
 	c.to = (struct reply_to){ e->conf, e->request_id, language_choose(in->accept_language) };
-	c.flow_call = (struct flow_call){ e->request_id, in->boot_ms + e->conf->deadline_ms };
+	c.flow_call = (struct flow_call){ e->request_id, in->boot_ms + e->conf->deadline_ms, NULL };
 	reply_reset(&e->reply);
 	e->reply.head = in->method != NULL && strcmp(in->method, "HEAD") == 0;
 	dispatch(&c, r);

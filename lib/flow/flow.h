@@ -57,6 +57,7 @@ struct flow { /* the clients of one program; made once, after fork */
 	struct store *store;
 	struct provider *provider;
 	const char *program; /* fcgi, courier, ctl: `by` of the ledger */
+	const char *who;     /* for whom it works, where a call does not say; NULL: for itself */
 	/*
 	 * FR_OK: the queue may be asked. Otherwise it is down, fenced, or not this site's, and this
 	 * is the answer instead. Only what the ledger alone can tell is answered then: the replay
@@ -69,6 +70,7 @@ struct flow { /* the clients of one program; made once, after fork */
 struct flow_call { /* one request */
 	const char *request_id;
 	int64_t deadline_boot_ms;
+	const char *who; /* the caller's name: `who` of the ledger; NULL: struct flow says */
 };
 
 enum flow_charged { FC_ABSENT, FC_FALSE, FC_TRUE, FC_UNKNOWN };
@@ -151,6 +153,7 @@ struct flow_order_attempt {
 	char user_id[USER_CAP], room_id[ROOM_CAP];
 	/* wall; 0: none. The first two of what stands in the ledger */
 	int64_t began_ms, changed_ms, approved_ms, expires_ms;
+	char by[33], who[WHO_CAP]; /* of the event that made it what it is; "": not in the ledger */
 };
 struct flow_order_answer {
 	enum flow_result result; /* FR_OK, also for an order that nobody knows: state "none" */

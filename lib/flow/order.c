@@ -88,6 +88,8 @@ add_attempt(struct flow_order_answer *a, const struct ledger_chain *chain, const
 		t->approved_ms = st.captured->payment.approved_at_ms;
 	}
 	snprintf(t->tid, sizeof(t->tid), "%s", first->tid);
+	memcpy(t->by, (st.last != NULL ? st.last : first)->by, sizeof(t->by));
+	memcpy(t->who, (st.last != NULL ? st.last : first)->who, sizeof(t->who));
 	snprintf(t->user_id, sizeof(t->user_id), "%s", first->user_id);
 	snprintf(t->room_id, sizeof(t->room_id), "%s", first->room_id);
 	a->n++;

@@ -25,6 +25,7 @@ flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_atte
 	snprintf(e.room_id, sizeof(e.room_id), "%s", at->of.room);
 	snprintf(e.request_id, sizeof(e.request_id), "%s", c->request_id);
 	snprintf(e.by, sizeof(e.by), "%s", f->program);
+	snprintf(e.who, sizeof(e.who), "%s", c->who != NULL ? c->who : f->who != NULL ? f->who : "");
 	snprintf(e.tid, sizeof(e.tid), "%s", at->of.tid);
 	if (what->key != NULL)
 		snprintf(e.key, sizeof(e.key), "%s", what->key);

@@ -268,7 +268,7 @@ answer_outcome(struct refunding *r, const struct ledger_event *begun, const stru
 static enum next
 conclude(struct refunding *r, const struct ledger_event *begun, int64_t n, const struct outcome *o)
 {
-	struct flow_call late = { r->c->request_id, clock_boot_ms() + FLOW_SPARE_MS };
+	struct flow_call late = { r->c->request_id, clock_boot_ms() + FLOW_SPARE_MS, r->c->who };
 	struct error err;
 	enum store_put how;
 	bool finished;

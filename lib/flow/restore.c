@@ -305,7 +305,7 @@ may_restore(struct work *w, const struct memory *m)
 static bool
 read_chain(struct work *w, struct error *err)
 {
-	w->call = (struct flow_call){ "", clock_boot_ms() + CALL_MS };
+	w->call = (struct flow_call){ "", clock_boot_ms() + CALL_MS, NULL };
 	ledger_chain_clear(&w->chain);
 	if (!store_ledger_chain(w->f->store, w->order->cid, w->order->order, &w->chain, w->call.deadline_boot_ms, err))
 		return false;

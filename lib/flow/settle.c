@@ -167,7 +167,7 @@ tell_restored(struct flow *f, const struct flow_call *c, const struct queue_hold
 static bool
 settle_hold(struct flow *f, const struct queue_hold *h, bool *behind, struct error *err)
 {
-	struct flow_call c = { "", clock_boot_ms() + SETTLE_STORE_MS };
+	struct flow_call c = { "", clock_boot_ms() + SETTLE_STORE_MS, NULL };
 	struct ledger_chain chain = { 0 };
 	struct flow_attempt at;
 	struct order_state st;

@@ -304,7 +304,7 @@ refund_unbookable(struct look *l)
 {
 	struct flow_refund_request rq = { .refund_id = REFUND_UNBOOKABLE, .asked = { -1, -1 }, .reason = "the reservation service cannot book it" };
 	const char *cid = l->item->of.cid;
-	struct flow_call c = { l->call.request_id, clock_boot_ms() + l->f->conf->deadline_ms };
+	struct flow_call c = { l->call.request_id, clock_boot_ms() + l->f->conf->deadline_ms, NULL };
 	struct flow_answer *a = calloc(1, sizeof(*a));
 	enum flow_result result;
 
@@ -475,7 +475,7 @@ settle_item(struct flow *f, const struct store_work *item, struct settle_memory 
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	*l = (struct look){ .f = f, .item = item, .m = m };
 	for (int i = 0; next == AGAIN && i < ROUNDS_MAX; i++) {
-		l->call = (struct flow_call){ "", clock_boot_ms() + SETTLE_STORE_MS + FLOW_INQUIRY_MS };
+		l->call = (struct flow_call){ "", clock_boot_ms() + SETTLE_STORE_MS + FLOW_INQUIRY_MS, NULL };
 		next = read_all(l, err) ? act(l, err) : FAILED;
 	}
 	m->unknown = l->st.state == AS_UNKNOWN || l->st.state == AS_APPROVING || l->st.state == AS_REFUND_UNKNOWN;

@@ -63,6 +63,7 @@ struct ledger_event {
 	char nonce[NONCE_CAP]; /* the writer's; tells our own insert from another's */
 	char request_id[REQUEST_ID_CAP];
 	char by[33];	   /* program: fcgi, courier, ctl */
+	char who[WHO_CAP]; /* the caller, or the operating system's user; "": the program itself */
 	char tid[TID_CAP]; /* of the attempt it speaks of */
 	char user_id[USER_CAP];
 	char room_id[ROOM_CAP];

@@ -21,7 +21,7 @@ enum { LIST_MAX = 10000, EVENTS = 1000, CALL_MS = 15000 };
 static struct flow_call
 a_call(const struct flow_call *c)
 {
-	return (struct flow_call){ c->request_id, clock_boot_ms() + CALL_MS };
+	return (struct flow_call){ c->request_id, clock_boot_ms() + CALL_MS, c->who };
 }
 
 /* -- what was taken once, made anew */
@@ -271,7 +271,7 @@ resend_since(struct resending *r, struct error *err)
 bool
 operate_resend_all(struct flow *f, const struct operate_resend *how, struct operate_resend_report *report, struct error *err)
 {
-	struct flow_call c = { "", 0 };
+	struct flow_call c = { "", 0, NULL };
 	struct resending r = { f, &c, how, report, clock_wall_ms() };
 
 	*report = (struct operate_resend_report){ 0 };
@@ -285,7 +285,7 @@ operate_resend_all(struct flow *f, const struct operate_resend *how, struct oper
 static bool
 owe_test(struct flow *f, const char *peer, struct operate_test *out, struct error *err)
 {
-	struct flow_call c = a_call(&(struct flow_call){ "", 0 });
+	struct flow_call c = a_call(&(struct flow_call){ "", 0, NULL });
 	char nonce[2 * 8 + 1];
 	struct store_message m = { 0 };
 	enum store_put how;
@@ -305,7 +305,7 @@ owe_test(struct flow *f, const char *peer, struct operate_test *out, struct erro
 static bool
 look_at_test(struct flow *f, struct operate_test *out, struct error *err)
 {
-	struct flow_call c = a_call(&(struct flow_call){ "", 0 });
+	struct flow_call c = a_call(&(struct flow_call){ "", 0, NULL });
 	struct store_try *tries = NULL;
 	size_t n = 0;
 

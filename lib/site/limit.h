@@ -11,6 +11,7 @@ enum {
 	ROOM_CAP = 25,		   /* ObjectId: 24 lower-case hex digits */
 	TID_CAP = 21,		   /* KakaoPay: 1..20 of [0-9A-Za-z] */
 	REQUEST_ID_CAP = 65,
+	WHO_CAP = 65,	/* a caller's or a user's name */
 	KEY_CAP = 65,	/* HMAC-SHA-256 in hex */
 	NONCE_CAP = 33, /* 16 random bytes in hex */
 	QUEUE_ID_CAP = 33,

@@ -71,6 +71,7 @@ static const struct column ledger_columns[] = {
 	MUST(COLUMN_STR, "nonce", ledger_event, nonce),
 	MAY(COLUMN_STR, "request_id", ledger_event, request_id),
 	MAY(COLUMN_STR, "by", ledger_event, by),
+	MAY(COLUMN_STR, "who", ledger_event, who),
 	MAY(COLUMN_STR, "tid", ledger_event, tid),
 	MAY(COLUMN_STR, "userId", ledger_event, user_id),
 	MAY(COLUMN_STR, "roomId", ledger_event, room_id),

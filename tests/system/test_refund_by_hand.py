@@ -2,6 +2,7 @@
 import json
 import os
 import pty
+import pwd
 import re
 import select
 import subprocess
@@ -110,3 +111,43 @@ def test_an_id_that_is_printed_is_in_the_ledger(site):
     said = refund(site, tid, "--reason", "once more", code=1)
     assert "ctl-" not in said and back(site, tid) == 2200
     eventually(lambda: "paid nothing" in site.stack.ctl("payment", "explain", tid, "--lang", "en"))
+
+
+def as_user(site, uid, *argv, **env):
+    """roompayctl as root, in the environment that sudo makes for this user."""
+    run = [str(site.stack.build / "ctl/roompayctl"), "-c", str(site.stack.conf_path), "--lang", "en", *argv]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=60, env={**os.environ, "SUDO_UID": str(uid), **env})
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="sudo's environment counts for root alone")
+def test_who_did_it_stands_in_the_ledger(site):
+    tid = paid(site)
+    assert site.refund(tid, "r-http", 100, caller="operator").status == 200
+    nobody, daemon = pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("daemon").pw_uid
+    as_user(site, nobody, "payment", "refund", tid, "--amount", "300", "--id", "r-ctl", "--reason", "a lamp")
+    as_user(site, 54321, "payment", "refund", tid, "--amount", "400", "--id", "r-strange", "--reason", "a chair", SUDO_USER="operator")
+    who = {(e["kind"], e["refund"]["id"]): (e["by"], e.get("who")) for e in site.db.ledger.find({"tid": tid, "refund": {"$exists": True}})}
+    for kind in ("refunding", "part_refunded"):
+        assert who[kind, "r-http"] == ("fcgi", "operator") and who[kind, "r-ctl"] == ("ctl", "nobody")
+        assert who[kind, "r-strange"] == ("ctl", "uid 54321")                          # a name in the environment counts for nothing
+    assert {e.get("who") for e in site.db.ledger.find({"tid": tid, "kind": {"$in": ["approving", "approved"]}})} == {"gateway"}
+    shown = site.stack.ctl("payment", "show", tid, "--lang", "en", "--wide")
+    assert "ctl (nobody)" in shown and "fcgi (operator)" in shown
+    events = json.loads(site.stack.ctl("payment", "show", tid, "--json"))
+    assert [(e["by"], e["who"]) for e in events][-1] == ("ctl", "uid 54321")
+    assert json.loads(site.stack.ctl("payment", "explain", tid, "--json"))[0]["who"] == "uid 54321"
+    assert "ctl (uid 54321)" in site.stack.ctl("payment", "explain", tid, "--lang", "en")
+    assert "ctl (nobody)" in site.stack.ctl("refund", "list", "--lang", "en", "--wide")
+    as_user(site, daemon, "deliveries", "retry", "payment.approved." + tid, "--again", "--reason", "lost")
+    assert site.db.ledger.find_one({"tid": tid, "kind": "note"})["who"] == "daemon"
+
+
+def test_events_without_a_name_stay_valid(site):
+    """Written before there were names."""
+    tid = paid(site)
+    site.db.ledger.update_many({"tid": tid}, {"$unset": {"who": ""}})
+    events = json.loads(site.stack.ctl("payment", "show", tid, "--json"))
+    assert [e["kind"] for e in events][:2] == ["approving", "approved"] and not any("who" in e for e in events[:2])
+    assert site.refund(tid, "r-1").status == 200

@@ -291,7 +291,7 @@ static struct flow_answer out;
 static struct flow_call
 call(void)
 {
-	return (struct flow_call){ "req-1", clock_boot_ms() + 13000 };
+	return (struct flow_call){ "req-1", clock_boot_ms() + 13000, NULL };
 }
 
 static int
