@@ -166,7 +166,7 @@ def test_refunds_are_listed_by_day(site):
     first = refunds(site, userId=user, limit=2).body
     rest = refunds(site, userId=user, limit=2, cursor=first["next"]).body
     assert first["refunds"] + rest["refunds"] == rows and rest["next"] is None
-    kst = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=9)
+    kst = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=9)
     day, after = kst.strftime("%Y-%m-%d"), (kst + datetime.timedelta(days=1)).strftime("%Y-%m-%d")
     assert len(refunds(site, userId=user, **{"from": day, "to": after}).body["refunds"]) == 3
     assert refunds(site, userId=user, to=day).body["refunds"] == [] and refunds(site, userId=user, **{"from": after}).body["refunds"] == []
