@@ -376,6 +376,9 @@ func restore(c *call, h hold) hold {
 	case h.st == unknown && (c.N == 0 || h.doubt):
 		return h
 	}
+	if c.Outcome == "restored" && c.N == 0 && h.st == approving && h.before != unknown && h.before != approving {
+		h.tries-- // nothing was sent, and nothing written
+	}
 	switch {
 	case !certain:
 		h.st = unknown

@@ -58,15 +58,20 @@ func sold() []line {
 		at(9, 10, "remove", "a", said("ok").and(line{"by": "reservation", "state": "approved"}))}
 }
 
-// tried is a hold whose approve was granted so often, from 5 ms on, and given back each time.
-func tried(times int) []line {
+// tried is a hold whose approve was granted so often, from 5 ms on, and given back each time: with a
+// number of the ledger (a token was refused), or with none (nothing was sent).
+func tried(times int, outcome string, n int) []line {
 	lines := []line{isHeld(1, 2, "a", 0, 60), isReady(3, 4, "a")}
 	for i := 0; i < times; i++ {
 		from := int64(5 + 4*i)
-		lines = append(lines, isApproving(from, from+1, "a", 2, 7+i, 500),
-			ends(from+2, from+3, "a", 7+i, "restored", "ok", "ready").and(line{"n": 0}))
+		lines = append(lines, isApproving(from, from+1, "a", 10*i+2, 7+i, 500),
+			ends(from+2, from+3, "a", 7+i, outcome, "ok", "ready").and(line{"n": n * (10*i + 3)}))
 	}
 	return lines
+}
+
+func tooMany() line {
+	return at(50, 51, "approve", "a", said("too-many-refused").and(line{"n": 100, "deadline": 500}))
 }
 
 func TestModel(t *testing.T) {
@@ -102,9 +107,12 @@ func TestModel(t *testing.T) {
 		"a late capture takes its time again":    {true, append(sold()[:3], ends(7, 8, "a", 7, "declined", "ok", "declined"), ends(9, 10, "a", 7, "approved", "ok", "approved"))},
 		"a late capture, the time is gone":       {true, append(sold()[:3], ends(7, 8, "a", 7, "declined", "ok", "declined"), isHeld(9, 10, "b", 30, 90), ends(11, 12, "a", 7, "approved", "ok", "declined"))},
 		"a late capture over another hold":       {false, append(sold()[:3], ends(7, 8, "a", 7, "declined", "ok", "declined"), isHeld(9, 10, "b", 30, 90), ends(11, 12, "a", 7, "approved", "ok", "approved"))},
-		"five tries in a minute":                 {true, append(tried(5), at(50, 51, "approve", "a", said("too-many-refused").and(line{"n": 2, "deadline": 500})))},
-		"a sixth try in a minute":                {false, tried(6)},
-		"too many tries where none was":          {false, append(tried(4), at(50, 51, "approve", "a", said("too-many-refused").and(line{"n": 2, "deadline": 500})))},
+		"five tries in a minute":                 {true, append(tried(5, "refused", 1), tooMany())},
+		"a sixth try in a minute":                {false, tried(6, "refused", 1)},
+		"too many tries where none was":          {false, append(tried(4, "refused", 1), tooMany())},
+		"what was not sent is no try":            {true, tried(6, "restored", 0)},
+		"what was not sent counts as a try":      {false, append(tried(5, "restored", 0), tooMany())},
+		"given back with a number, it counts":    {false, tried(6, "restored", 1)},
 		"a paid hold is paid again":              {false, append(sold()[:4], isApproving(9, 10, "a", 4, 8, 500))},
 	} {
 		t.Run(name, func(t *testing.T) {
