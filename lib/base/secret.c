@@ -24,6 +24,15 @@ secret_is_set(const struct secret *s)
 	return s->text != NULL;
 }
 
+bool
+secret_is_token(const struct secret *s)
+{
+	static const char allowed[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~+/=-";
+
+	return secret_is_set(s) && s->len > 0 && s->text[strspn(s->text, allowed)] == '\0';
+}
+
 void
 secret_clear(struct secret *s)
 {

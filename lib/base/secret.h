@@ -19,6 +19,8 @@ bool secret_read_file(struct secret *s, const char *path, struct error *err)
     __attribute__((warn_unused_result));
 bool secret_set(struct secret *s, const char *text); /* copies; false: no memory */
 bool secret_is_set(const struct secret *s);
+/* It can stand in an Authorization header: letters, digits and ._~+/=- alone. */
+bool secret_is_token(const struct secret *s);
 void secret_clear(struct secret *s);
 /* Overwrites len bytes in a way that the compiler keeps. */
 void secret_wipe(void *p, size_t len);

@@ -10,47 +10,25 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/webhook_key.h"
 
-enum { KEY_MIN = 24, KEY_MAX = 64, TEXT_MAX = (KEY_MAX + 2) / 3 * 4, MAC_SIZE = 32 };
-
-/* whsec_<base64> to bytes. One spelling only: whole groups of four, = at the end alone. */
-static bool
-decode_key(const struct secret *key, unsigned char out[TEXT_MAX], int *len, struct error *err)
-{
-	static const char prefix[] = "whsec_";
-	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *text;
-	size_t n, data;
-
-	if (!secret_is_set(key) || strncmp(key->text, prefix, sizeof(prefix) - 1) != 0)
-		return error_set(err, ERR_INPUT, "a webhook key begins with %s", prefix);
-	text = key->text + sizeof(prefix) - 1;
-	n = strlen(text);
-	data = strspn(text, alphabet);
-	if (n % 4 != 0 || n - data > 2 || strspn(text + data, "=") != n - data)
-		return error_set(err, ERR_INPUT, "a webhook key is base64 after %s", prefix);
-	if (n <= TEXT_MAX)
-		*len = EVP_DecodeBlock(out, (const unsigned char *)text, (int)n) - (int)(n - data);
-	if (n > TEXT_MAX || *len < KEY_MIN || *len > KEY_MAX)
-		return error_set(err, ERR_INPUT, "a webhook key has %d to %d bytes", KEY_MIN, KEY_MAX);
-	return true;
-}
+enum { MAC_SIZE = 32 };
 
 bool
 webhook_sign(const struct secret *key, const char *id, int64_t timestamp_s, const char *body, struct buf *out, struct error *err)
 {
-	unsigned char raw[TEXT_MAX], mac[MAC_SIZE], text[(MAC_SIZE + 2) / 3 * 4 + 1];
+	unsigned char raw[WEBHOOK_KEY_MAX], mac[MAC_SIZE], text[(MAC_SIZE + 2) / 3 * 4 + 1];
 	unsigned int mac_len = 0;
 	struct buf signed_text = BUF_INIT;
-	int raw_len = 0;
+	size_t raw_len = 0;
 	bool done = false;
 
-	if (!decode_key(key, raw, &raw_len, err))
+	if (!webhook_key_read(key, raw, &raw_len, err))
 		goto out;
 	buf_printf(&signed_text, "%s.%lld.", id, (long long)timestamp_s);
 	buf_add_str(&signed_text, body);
 	if (signed_text.bad ||
-	    HMAC(EVP_sha256(), raw, raw_len, (const unsigned char *)signed_text.data, signed_text.len, mac, &mac_len) == NULL) {
+	    HMAC(EVP_sha256(), raw, (int)raw_len, (const unsigned char *)signed_text.data, signed_text.len, mac, &mac_len) == NULL) {
 		error_set(err, ERR_INTERNAL, "cannot sign");
 		goto out;
 	}

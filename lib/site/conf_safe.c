@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/webhook_key.h"
+
 #define NEW_TOKEN "roompayctl token new makes one with its hash"
 
 enum { REPLAY_KEY_MIN = 32, REPLAY_KEY_DISTINCT_MIN = 8 };
@@ -163,6 +165,39 @@ distinct_characters(const char *text)
 	return n;
 }
 
+/* A key that cannot sign is found here, not at the first message. */
+static void
+check_webhook_key(const struct secret *s, const char *title, const char *key,
+    const struct conf_complaint *to)
+{
+	unsigned char raw[WEBHOOK_KEY_MAX];
+	char why[400];
+	struct error err;
+	size_t len;
+
+	error_clear(&err);
+	if (secret_is_set(s) && !webhook_key_read(s, raw, &len, &err)) {
+		snprintf(why, sizeof(why),
+		    "holds no key: %.200s: echo whsec_$(head -c 32 /dev/urandom | base64)",
+		    err.msg);
+		say(to, title, key, why);
+	}
+	secret_wipe(raw, sizeof(raw));
+}
+
+/* A key that KakaoPay's header cannot carry is found here, not at the first payment. */
+static void
+check_merchant_key(const struct secret *s, const char *cid, const char *key,
+    const struct conf_complaint *to)
+{
+	char title[40];
+
+	snprintf(title, sizeof(title), "merchant %s", cid);
+	if (secret_is_set(s) && !secret_is_token(s))
+		say(to, title, key,
+		    "holds no key of KakaoPay's: it has letters, digits and ._~+/=- alone");
+}
+
 void
 conf_safe_check_secrets(const struct conf *c, const struct conf_complaint *to)
 {
@@ -173,4 +208,14 @@ conf_safe_check_secrets(const struct conf *c, const struct conf_complaint *to)
 		say(to, "site", "replay_key_file",
 		    "holds a key that can be guessed: it takes at least 32 random characters, "
 		    "head -c 32 /dev/urandom | base64");
+	for (size_t i = 0; i < c->n_merchants; i++) {
+		const struct conf_merchant *m = &c->merchants[i];
+
+		check_merchant_key(&m->key, m->cid, "key_file", to);
+		check_merchant_key(&m->cid_secret, m->cid, "cid_secret_file", to);
+	}
+	check_webhook_key(&c->reservation.key, "deliver reservation", "key_file", to);
+	check_webhook_key(&c->reservation.old_key, "deliver reservation", "old_key_file", to);
+	check_webhook_key(&c->gateway.key, "deliver gateway", "key_file", to);
+	check_webhook_key(&c->gateway.old_key, "deliver gateway", "old_key_file", to);
 }

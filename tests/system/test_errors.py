@@ -175,6 +175,22 @@ def test_a_caller_sees_and_touches_only_its_own_cids(site):
     assert (d.status, d.code) == (404, "no-hold"), d
 
 
+def test_a_room_has_one_calendar_for_all_merchants(site):
+    """Held times are no record of a merchant: whoever offers the room must see them, and payReady would refuse them. Nobody learns whose they are."""
+    body = Site.booking(cid="TCSUBSCRIP", user="theirs-" + new_id())
+    room = body["reservationInfo"]["roomId"]
+    assert site.ask("/payReady", body, caller="other").status == 200
+    held = site.get("/queue?roomId=" + room, caller="gateway")
+    assert held.status == 200 and held.raw == site.get("/queue?roomId=" + room, caller="other").raw
+    assert [set(x) for x in held.body] == [{"day", "startTime", "endTime", "state"}] * len(held.body) and held.body
+    refused = site.ready(room=room)
+    assert refused.code == "slot-held"
+    assert refused.body["conflicts"] == [{k: v for k, v in x.items() if k != "state"} for x in held.body]
+    for a in (held, refused):
+        for secret in (body["userInfo"]["userId"], body["paymentInfo"]["partner_order_id"], "TCSUBSCRIP"):
+            assert secret.encode() not in a.raw
+
+
 def test_korean_and_english(site):
     a = site.ask("/payReady", changed("paymentInfo.cid", "x"), Accept_Language="ko-KR,ko;q=0.9,en;q=0.5")
     b = site.ask("/payReady", changed("paymentInfo.cid", "x"), Accept_Language="en-US,en;q=0.9,ko;q=0.1")

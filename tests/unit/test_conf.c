@@ -243,6 +243,65 @@ a_replay_key_that_can_be_guessed_is_a_mistake(void **state)
 	}
 }
 
+#define DELIVER "[deliver gateway]\nurl = https://gateway.test/hook\nkey_file = %K\n"
+#define DELIVER_OLD "[deliver reservation]\nurl = https://reservation.test/hook\nkey_file = %K\nold_key_file = %K\n"
+
+static void
+a_key_that_cannot_be_used_is_a_mistake(void **state)
+{
+	static const struct { const char *key, *text; enum conf_user user; const char *told; } rows[] = {
+		{ "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX", GOOD DELIVER, CONF_FOR_COURIER, NULL },
+		{ KEY_TEXT, GOOD DELIVER, CONF_FOR_COURIER, "[deliver gateway] key_file holds no key: a webhook key begins with whsec_" },
+		{ KEY_TEXT, GOOD DELIVER_OLD, CONF_FOR_COURIER | CONF_FOR_CTL, "[deliver reservation] old_key_file holds no key: a webhook key begins with whsec_" },
+		{ "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFQ==", GOOD DELIVER, CONF_FOR_COURIER, "a webhook key has 24 to 64 bytes" },
+		{ "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRY", GOOD DELIVER, CONF_FOR_COURIER, "a webhook key is base64 after whsec_" },
+		{ "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUF=YX", GOOD DELIVER, CONF_FOR_COURIER, "a webhook key is base64 after whsec_" },
+		{ KEY_TEXT, GOOD DELIVER, CONF_FOR_FCGI, NULL },	/* which never opens it */
+		{ "a-key-with-a-colon:of-some-characters", GOOD, CONF_FOR_FCGI, "[merchant TC0ONETIME] key_file holds no key of KakaoPay's" },
+	};
+	static struct conf c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char out[4000] = "";
+		FILE *f = fopen(key, "w");
+		bool ok;
+
+		assert_non_null(f);
+		fputs(rows[i].key, f);
+		fclose(f);
+		ok = try(rows[i].text, rows[i].user, &c, out, sizeof(out));
+		if (ok)
+			conf_clear(&c);
+		if (ok != (rows[i].told == NULL) || (!ok && strstr(out, rows[i].told) == NULL))
+			fail_msg("row %zu: not told: %s\nin:\n%s", i, rows[i].told, out);
+		assert_null(strstr(out, "ECAwQF"));
+	}
+}
+
+static void
+proxies_are_addresses(void **state)
+{
+	static const struct { const char *text; bool ok; } rows[] = {
+		{ "", true }, { "127.0.0.1, ::1", true }, { "unix", true }, { "::FFFF:10.0.0.1", true },
+		{ "10.0.0.0/8", false }, { "proxy.test", false }, { "10.0.0.01", false }, { "UNIX", false },
+	};
+	static struct conf c;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char out[4000] = "", text[2000];
+
+		snprintf(text, sizeof(text), "%s[fcgi]\ntrusted_proxies = %s\n", GOOD, rows[i].text);
+		assert_int_equal(try(text, CONF_FOR_QUEUED, &c, out, sizeof(out)), rows[i].ok);
+		assert_int_equal(strstr(out, "[fcgi] trusted_proxies must be addresses of proxies") == NULL, rows[i].ok);
+		if (i == 3)
+			assert_string_equal(c.trusted_proxies[0], "10.0.0.1");
+		if (rows[i].ok)
+			conf_clear(&c);
+	}
+}
+
 static void
 files_that_others_may_read_or_change_are_told(void **state)
 {
@@ -290,6 +349,8 @@ main(void)
 		cmocka_unit_test(a_setting_that_lets_people_in_is_a_mistake),
 		cmocka_unit_test(files_that_others_may_read_or_change_are_told),
 		cmocka_unit_test(a_replay_key_that_can_be_guessed_is_a_mistake),
+		cmocka_unit_test(a_key_that_cannot_be_used_is_a_mistake),
+		cmocka_unit_test(proxies_are_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -32,9 +32,9 @@ check_merchants(const struct conf *conf, struct error *err)
 	for (size_t i = 0; i < conf->n_merchants; i++) {
 		const struct conf_merchant *m = &conf->merchants[i];
 
-		if (!secret_is_set(&m->key) || !message_is_token(m->key.text))
+		if (!secret_is_token(&m->key))
 			return error_set(err, ERR_INPUT, "merchant %s: key_file holds no key", m->cid);
-		if (secret_is_set(&m->cid_secret) && !message_is_token(m->cid_secret.text))
+		if (secret_is_set(&m->cid_secret) && !secret_is_token(&m->cid_secret))
 			return error_set(err, ERR_INPUT, "merchant %s: cid_secret_file holds no cid_secret", m->cid);
 		if (strncmp(m->base_url, "https://", 8) != 0 && !conf_is_loopback(m->base_url))
 			return error_set(err, ERR_INPUT, "merchant %s: base_url is neither https nor http to a loopback address", m->cid);
