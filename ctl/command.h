@@ -16,7 +16,7 @@ struct options {			/* what stands on the command line */
 	const char *reason;		/* --reason; NULL: not given */
 	bool dry_run, json, wide;
 	/* for some commands; NULL: not given */
-	const char *as, *id, *amount, *tax_free, *again, *all, *since, *peer, *lang, *user, *order, *room, *cid, *from, *to, *limit, *day;
+	const char *as, *id, *amount, *tax_free, *again, *all, *since, *peer, *weekday, *hours, *count, *lang, *user, *order, *room, *cid, *from, *to, *limit, *day;
 	char **args;			/* behind the command's words */
 	int n_args;
 };
@@ -48,6 +48,7 @@ enum ctl_exit ctl_payment_explain(const struct options *o, const struct conf *co
 enum ctl_exit ctl_payment_settle(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_payment_refund(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_refund_list(const struct options *o, const struct conf *conf);
+enum ctl_exit ctl_refund_opening(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_settlement(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_deliveries_list(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_deliveries_show(const struct options *o, const struct conf *conf);

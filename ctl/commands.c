@@ -25,6 +25,9 @@ static const struct command commands[] = {
 		ctl_payment_refund },
 	{ "refund list", "", "day user order cid from to limit", { "refunds that were carried out",
 		"실행된 환불" }, 0, ctl_refund_list },
+	{ "refund opening", "", "room weekday hours from to cid count", {
+		"a room does not open on a day: refund all who paid for it",
+		"방이 열리지 않는 요일: 결제한 모두에게 환불" }, CTL_CHANGES, ctl_refund_opening },
 	{ "settlement", "", "day", { "what a day brought, by merchant: captures, refunds, net",
 		"하루의 결제, 환불, 차액을 가맹점별로" }, 0, ctl_settlement },
 	{ "deliveries list", "", "", { "messages that are owed",

@@ -104,6 +104,8 @@ static const struct { const char *name; size_t at; bool flag; } more_options[] =
 	{ "day", offsetof(struct options, day), false },
 	{ "all", offsetof(struct options, all), true }, { "since", offsetof(struct options, since), false },
 	{ "peer", offsetof(struct options, peer), false },
+	{ "weekday", offsetof(struct options, weekday), false },
+	{ "hours", offsetof(struct options, hours), false }, { "count", offsetof(struct options, count), false },
 };
 enum { N_MORE = sizeof(more_options) / sizeof(more_options[0]), MORE = 256 };
 

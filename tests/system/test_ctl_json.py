@@ -48,7 +48,7 @@ def test_every_command_has_its_json(site, tmp_path):
     assert js(site, "holds", "release", tid, "--dry-run") == {"tid": tid, "removed": False, "state": "ready", "dryRun": True}
     assert js(site, "holds", "release", tid, "--reason", "r") == {"tid": tid, "removed": True, "state": "ready", "dryRun": False}
     site.stack.reservation.fail(503, 1, ("Retry-After", "30"))
-    tid, user, _room, order = paid(site)
+    tid, user, room, order = paid(site)
     name = "payment.approved." + tid
     assert js(site, "payment", "list", "--user", user) == site.get("/payments?userId=" + user).body["payments"]
     assert [e["kind"] for e in js(site, "payment", "show", tid)] == ["approving", "approved"]
@@ -72,6 +72,7 @@ def test_every_command_has_its_json(site, tmp_path):
     assert js(site, "refund", "list", "--day", TODAY) == site.get("/refunds?from=" + TODAY).body["refunds"]
     day = {d["cid"]: d for d in js(site, "settlement", "--day", TODAY)}
     assert day["TC0ONETIME"] == {"cid": "TC0ONETIME", "captures": 1, "captured": 2200, "refunds": 1, "refunded": 700, "net": 1500}
+    assert js(site, "refund", "opening", "--room", room, "--weekday", "mon", "--dry-run")["count"] == 1
     assert js(site, "reconcile", "--day", TODAY) == []
     site.sim.fault("approve", "wrong-total")
     body, ready = site.opened(user="u-" + new_id())

@@ -80,6 +80,7 @@ def every_command(site, done, tids):
         "payment settle": [(tids[2], *why)], "payment refund": [(tids[2], "--amount", "500", *why)],
         "deliveries list": [()], "deliveries show": [(message,)], "deliveries retry": [(message, *why), ("--all", *why), ("--all", "--again", "--since", DAY, *why)],
         "deliveries test": [("gateway",)], "refund list": [(), ("--day", DAY), ("--user", "a"), ("--order", order)], "settlement": [("--day", DAY)],
+        "refund opening": [("--room", done[2]["reservationInfo"]["roomId"], "--weekday", "1", "--dry-run")],
         "reconcile": [("--day", DAY)], "migrate": [()], "restore": [why], "queue adopt": [why],
     }
     without_store = {"journal check", "journal dump", "config check", "token new", "completion"}
