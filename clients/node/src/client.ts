@@ -75,6 +75,11 @@ export class Roompay {
     return this.#get(`/payments/${encodeURIComponent(tid)}`, query, o);
   }
 
+  /** A page of the refunds that were carried out, the newest first. */
+  listRefunds(query: t.RefundsQuery = {}, o?: CallOptions): Promise<t.Refunds> {
+    return this.#get('/refunds', query, o);
+  }
+
   /** The held times of a room. */
   listHeld(query: t.HeldQuery, o?: CallOptions): Promise<t.Held> {
     return this.#get('/queue', query, o);

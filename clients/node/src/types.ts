@@ -27,6 +27,8 @@ export type Order = Schemas['Order'];
 export type ListedPayment = Schemas['ListedPayment'];
 export type Payments = Schemas['Payments'];
 export type PaymentNow = Schemas['PaymentNow'];
+export type Refund = Schemas['Refund'];
+export type Refunds = Schemas['Refunds'];
 export type Readiness = Schemas['Readiness'];
 export type Problem = Schemas['Problem'];
 export type ProblemCode = Problem['code'];
@@ -36,6 +38,7 @@ type Query<name extends keyof operations> = NonNullable<operations[name]['parame
 export type OrderQuery = Query<'getOrder'>;
 export type PaymentsQuery = Query<'listPayments'>;
 export type PaymentQuery = Query<'getPayment'>;
+export type RefundsQuery = Query<'listRefunds'>;
 export type HeldQuery = Query<'listHeld'>;
 
 /** What roompay sends. Decide by `type`. */
