@@ -3,9 +3,11 @@
 Each mutant is a change of one place in a copy of the sources; the copy is built and the tests that should notice are run. A mutant that no test notices, or that does not
 build, is a failure of this program."""
 import argparse
+import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -134,9 +136,19 @@ class Copy:
 FEW = {"torn-tail cut", "overlap check at hold", "ledger key before the provider is asked", "amount compare", "two readings of a refund"}
 
 
+TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\w+|[^\w\s]')
+
+
+def find(old, text):
+    """Where these tokens are, however the lines are broken."""
+    tokens = TOKEN.findall(old)
+    between = (r"\s+" if re.match(r"\w\w", a[-1] + b[0]) else r"\s*" for a, b in itertools.pairwise(tokens))
+    return re.search("".join(re.escape(t) + gap for t, gap in zip(tokens, [*between, ""], strict=True)), text)
+
+
 def stale(top):
     """Guards whose text is no longer in their file: the table must follow the code."""
-    return [name for name, file, old, *_ in MUTANTS if not (top / file).exists() or old not in (top / file).read_text()]
+    return [name for name, file, old, *_ in MUTANTS if not (top / file).exists() or not find(old, (top / file).read_text())]
 
 
 def run(top, build, only=None, say=lambda line: None):
@@ -150,8 +162,9 @@ def run(top, build, only=None, say=lambda line: None):
         for name, file, old, new, tests in mutants:
             path = copy.src / file
             text = path.read_text()
-            assert text.count(old) >= 1, f"{name}: {file} has changed"
-            path.write_text(text.replace(old, new, 1))
+            at = find(old, text)
+            assert at, f"{name}: {file} has changed"
+            path.write_text(text[: at.start()] + new + text[at.end() :])
             first = tests.split(" ")[0]
             built, done = copy.make() if first.startswith(SYSTEM) or first == LINEAR else copy.make([first])
             if not built:
