@@ -106,12 +106,14 @@ ctl_payment_list(const struct options *o, const struct conf *conf)
 }
 
 /* "TID" or "CID ORDER". tid: "" where an order was named. */
-struct named { char tid[TID_CAP], cid[CID_CAP], order[ORDER_CAP]; };
+struct named { char tid[TID_CAP], cid[CID_CAP], order[ORDER_CAP]; bool foreign; };
 
 static bool
 find_named(struct flow *f, const struct options *o, struct named *n, struct error *err)
 {
 	struct flow_call c = ctl_call();
+	struct payment p;
+	bool found;
 
 	memset(n, 0, sizeof(*n));
 	if (o->n_args == 2) {
@@ -120,6 +122,9 @@ find_named(struct flow *f, const struct options *o, struct named *n, struct erro
 		return true;
 	}
 	snprintf(n->tid, sizeof(n->tid), "%s", o->args[0]);
+	if (!store_payment_get(f->store, n->tid, &p, &found, c.deadline_boot_ms, err))
+		return false;
+	n->foreign = found && p.foreign;
 	return operate_find_order(f, &c, n->tid, n->cid, n->order, err);
 }
 
@@ -239,7 +244,9 @@ ctl_payment_show(const struct options *o, const struct conf *conf)
 		add_event(&rows, &chain.ev[i]);
 	if (ok && !o->json)
 		print_heading(&n, &chain);
-	ok = ok && rows_print(&rows, o, tr("no approve was ever begun", "승인을 시작한 적이 없습니다"));
+	ok = ok && rows_print(&rows, o, n.foreign ? tr("another program took this payment, before roompay: `payments` has it, the ledger does not",
+	    "roompay 이전에 다른 프로그램이 받은 결제입니다. `payments`에 있고 원장에는 없습니다") :
+	    tr("no approve was ever begun", "승인을 시작한 적이 없습니다"));
 	ledger_chain_clear(&chain);
 	ctl_close(&f);
 	return ok ? CTL_OK : CTL_FAILED;

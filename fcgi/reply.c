@@ -349,7 +349,8 @@ add_attempt(struct buf *b, const struct flow_order_attempt *t)
 {
 	add_life(b, t->state, t->charged, t->refunded, t->next);
 	json_add_str_member(b, "userId", t->user_id);
-	json_add_str_member(b, "roomId", t->room_id);
+	if (t->room_id[0] != '\0') /* not known of a payment from before roompay */
+		json_add_str_member(b, "roomId", t->room_id);
 	add_time_if(b, "beganAt", t->began_ms);
 	add_time_if(b, "changedAt", t->changed_ms);
 	add_time_if(b, "approvedAt", t->approved_ms);

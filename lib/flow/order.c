@@ -210,6 +210,43 @@ add_queue(struct flow *f, const struct flow_call *c, const char *cid, const char
 	}
 }
 
+/*
+ * Payments that another program took before roompay came stand in `payments` alone. Nothing but this
+ * keeps a caller who asks about such an order from hearing that nothing was charged.
+ */
+static bool
+add_foreign(struct flow *f, const struct flow_call *c, const char *cid, const char *order, struct flow_order_answer *a, struct error *err)
+{
+	enum { MOST = 20 };
+	struct store_history h = { .cids = &cid, .n_cids = 1, .limit = MOST };
+	struct payment *list;
+	bool more, ok;
+	size_t n;
+
+	snprintf(h.partner_order_id, sizeof(h.partner_order_id), "%s", order);
+	if (!store_history(f->store, &h, &list, &n, &more, c->deadline_boot_ms, err))
+		return false;
+	free(a->attempts);
+	a->attempts = calloc(n + 1, sizeof(*a->attempts));
+	ok = a->attempts != NULL || error_set(err, ERR_INTERNAL, "out of memory");
+	for (size_t i = n; ok && i-- > 0;) {	/* the oldest first */
+		const struct payment *p = &list[i];
+		struct flow_order_attempt *t = &a->attempts[a->n];
+
+		if (!p->foreign)
+			continue;
+		*t = (struct flow_order_attempt){ .state = attempt_state_name(AS_APPROVED), .charged = FC_TRUE, .next = FN_NOTHING,
+			.began_ms = p->created_at_ms, .changed_ms = p->approved_at_ms, .approved_ms = p->approved_at_ms };
+		snprintf(t->tid, sizeof(t->tid), "%s", p->tid);
+		snprintf(t->user_id, sizeof(t->user_id), "%s", p->user_id);
+		a->n++;
+	}
+	free(list);
+	if (ok)
+		sum_up(a, NULL);
+	return ok;
+}
+
 void
 flow_order(struct flow *f, const struct flow_call *c, const char *cid, const char *order, struct flow_order_answer *out)
 {
@@ -224,5 +261,7 @@ flow_order(struct flow *f, const struct flow_call *c, const char *cid, const cha
 		end_by_error(out, &err, FR_STORE_UNAVAILABLE);
 	else
 		add_queue(f, c, cid, order, &chain, out);
+	if (out->result == FR_OK && out->n == 0 && !add_foreign(f, c, cid, order, out, &err))
+		end_by_error(out, &err, FR_STORE_UNAVAILABLE);
 	ledger_chain_clear(&chain);
 }

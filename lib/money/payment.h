@@ -23,6 +23,7 @@ struct payment {
 	int64_t quantity;
 	struct amount amount;
 	int64_t created_at_ms, approved_at_ms; /* UTC */
+	bool foreign; /* read: another program wrote it, what it lacks is "" and 0; not stored */
 };
 
 /* round half up of (total - tax_free) / 11. src: KakaoPay's default of vat_amount */

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "store/backend.h"
 #include "store/mongo_doc.h"
+#include "store/mongo_foreign.h"
 #include "store/mongo_link.h"
 #include "store/shape.h"
 #include "store/store.h"
@@ -469,6 +470,20 @@ index_command(const struct index *ix, bson_t *command)
 	bson_append_array_end(command, &list);
 }
 
+/* Why the index on tid cannot be made, if that is why. The error is a line: it names the first few. */
+static bool
+twice(struct mongo_link *l, struct error *err)
+{
+	struct buf tids = BUF_INIT;
+	bool some = mongo_foreign_twice(l, &tids);
+
+	if (some)
+		error_set(err, ERR_UNAVAILABLE, "payments has more than one document with the tid %s: no payment is "
+		    "taken until each tid stands once (doc/migrating.md)", buf_str(&tids));
+	buf_clear(&tids);
+	return some;
+}
+
 static bool
 mongo_make_indexes(struct store *s, int64_t deadline_boot_ms, struct error *err)
 {
@@ -479,6 +494,8 @@ mongo_make_indexes(struct store *s, int64_t deadline_boot_ms, struct error *err)
 		index_command(&indexes[i], &command);
 		ok = mongo_link_command_until(link_of(s), &command, deadline_boot_ms, err);
 		bson_destroy(&command);
+		if (!ok && indexes[i].unique && twice(link_of(s), err))
+			return false;
 		if (!ok)
 			return error_wrap(err, "index %s of %s", indexes[i].name, indexes[i].collection);
 	}

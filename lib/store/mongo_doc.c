@@ -286,6 +286,43 @@ read_table(const struct table *t, const bson_iter_t *doc, char *base, struct err
 	return true;
 }
 
+/* Of another program's document: a member that is absent or of another form stays "" or 0. */
+static void
+read_what_is_there(const struct table *t, const bson_iter_t *doc, char *base)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		const struct column *col = &t->columns[i];
+		const struct table inner = { col->group, col->n_group };
+		bson_iter_t it = *doc, sub;
+
+		if (!bson_iter_find(&it, col->name))
+			continue;
+		if (col->type != COLUMN_GROUP)
+			(void)read_column(col, &it, base, NULL);
+		else if (BSON_ITER_HOLDS_DOCUMENT(&it) && bson_iter_recurse(&it, &sub))
+			read_what_is_there(&inner, &sub, base + col->offset);
+	}
+}
+
+/* *rec is clear before, and holds what there is to read after. */
+static bool
+is_foreign(const struct shape *sh, const bson_t *doc, void *rec)
+{
+	const struct table all = { sh->columns, sh->n_columns };
+	const bool yes = true;
+	char hex[25] = "";
+	bson_iter_t it;
+
+	if (bson_iter_init(&it, doc))
+		read_what_is_there(&all, &it, rec);
+	if (bson_iter_init_find(&it, doc, "_id") && BSON_ITER_HOLDS_OID(&it))
+		bson_oid_to_string(bson_iter_oid(&it), hex);
+	if (sh->is_ours(rec, hex))
+		return false;
+	memcpy((char *)rec + sh->foreign, &yes, sizeof(yes));
+	return true;
+}
+
 bool
 mongo_doc_read(const struct shape *sh, const bson_t *doc, void *rec, struct error *err)
 {
@@ -293,6 +330,9 @@ mongo_doc_read(const struct shape *sh, const bson_t *doc, void *rec, struct erro
 	bson_iter_t it;
 
 	memset(rec, 0, sh->size);
+	if (sh->is_ours != NULL && is_foreign(sh, doc, rec))
+		return true;
+	shape_clear(sh, rec);
 	if (bson_iter_init(&it, doc) && read_table(&all, &it, rec, err))
 		return true;
 	shape_clear(sh, rec);

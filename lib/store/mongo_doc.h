@@ -21,7 +21,7 @@ bool mongo_doc_write(const struct shape *sh, const void *rec, bson_t *doc, struc
     __attribute__((warn_unused_result));
 /*
  * Overwrites *rec; the caller clears it (shape_clear). ERR_INTERNAL: a member is missing, too long
- * or of another type; *rec is clear then.
+ * or of another type; *rec is clear then. What another program wrote is read as far as it goes.
  */
 bool mongo_doc_read(const struct shape *sh, const bson_t *doc, void *rec, struct error *err)
     __attribute__((warn_unused_result));

@@ -214,6 +214,23 @@ payment_object_id(const void *rec, char hex[25])
 	return true;
 }
 
+/*
+ * The end of _id is the beginning of the tid's hash; all of it in documents of earlier versions. An
+ * ordinary ObjectId is neither.
+ */
+static bool
+payment_is_ours(const void *rec, const char hex[25])
+{
+	const struct payment *p = rec;
+	unsigned char digest[DIGEST_LEN];
+	char want[25];
+
+	if (p->tid[0] == '\0' || !digest_sha256(p->tid, strlen(p->tid), digest))
+		return false;
+	hex_format(digest, 12, want);
+	return strcmp(hex, want) == 0 || strncmp(hex + 8, want, 16) == 0;
+}
+
 static bool
 amount_same(const struct amount *a, const struct amount *b)
 {
@@ -310,6 +327,7 @@ const struct shape shape_replay = {
 const struct shape shape_payment = {
 	.collection = "payments", SHAPE(payment, payment_columns), ORDERED_BY(payment, approved_at_ms),
 	.key = "tid", .object_id = payment_object_id, .id = payment_id, .same = payment_same,
+	.is_ours = payment_is_ours, .foreign = offsetof(struct payment, foreign),
 };
 const struct shape shape_work = {
 	.collection = "open", SHAPE(store_work, work_columns), ORDERED_BY(store_work, at_ms),

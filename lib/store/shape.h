@@ -41,6 +41,12 @@ struct shape {
 	const char *key; /* the member with the id, if that is not _id: it has a unique index */
 	/* The _id, where that is an ObjectId; else NULL. False: libcrypto has no memory. */
 	bool (*object_id)(const void *rec, char hex[25]);
+	/*
+	 * Where other programs write as well: did we write this record, which has this _id? NULL:
+	 * nobody else does. A record of theirs is read as far as it goes, and *foreign is set.
+	 */
+	bool (*is_ours)(const void *rec, const char hex[25]);
+	size_t foreign; /* offset of the bool */
 	size_t at; /* offset of the time by which lists are ordered */
 	void (*id)(const void *rec, struct buf *out);
 	bool (*same)(const void *mine, const void *stored); /* of two with one id */
