@@ -41,7 +41,7 @@ def crash_states(build, states, seed=1):
 
 def scenes(build, wanted):
     began = time.monotonic()
-    done = subprocess.run([str(build / "tests/unit/test_flow")], capture_output=True, text=True, env={**os.environ, "ROOMPAY_SCENES": str(wanted)})
+    done = subprocess.run([str(build / "tests/unit/test_flow_scenes")], capture_output=True, text=True, env={**os.environ, "ROOMPAY_SCENES": str(wanted)})
     assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
     found = re.search(r"scenes: (\d+)", done.stdout + done.stderr)
     return {"random_scenes": wanted, "enumerated_scenes": int(found[1]), "seconds": round(time.monotonic() - began)}
@@ -144,7 +144,7 @@ out with what was not synced kept, lost, and torn by sectors; it must open, hold
 
 ## Every call into every step of every other
 
-`tests/unit/test_flow.c` (`ROOMPAY_SCENES`). payReady, approve (right and wrong token), refunds, removals and the courier's settling, each with every other one coming in before each of its
+`tests/unit/test_flow_scenes.c` (`ROOMPAY_SCENES`). payReady, approve (right and wrong token), refunds, removals and the courier's settling, each with every other one coming in before each of its
 steps, steps failing once or for good, workers that stand still for 9 s, 20 s and 700 s, and with nobody but the courier to finish.
 
 {r['scenes']['enumerated_scenes']:,} scenes enumerated, {r['scenes']['random_scenes']:,} random ones with failing steps, {r['scenes']['seconds']} s.
