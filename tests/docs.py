@@ -7,8 +7,11 @@ import sys
 import textwrap
 
 TOP = pathlib.Path(sys.argv[1])
-PAGES = sorted([*TOP.glob("*.md"), *(TOP / "doc").glob("*.md"),
-                *(TOP / "clients/node").glob("*.md")])
+PAGES = sorted(
+    p
+    for pattern in ("*.md", "doc/*.md", "clients/*/README*.md", "examples/*/README*.md")
+    for p in TOP.glob(pattern)
+)
 MANS = sorted((TOP / "man").glob("*.[1578]"))
 WIDTH = 100
 
