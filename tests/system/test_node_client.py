@@ -171,6 +171,8 @@ def test_a_whole_purchase(client, site):
     )
     refund = {"tid": tid, "refundId": "r-" + tid, "cancel_amount": 1000, "reason": "손님 요청"}
     assert client.ok("cancelPayment", refund, caller="refund")["left"] == 1200
+    (listed,) = client.ok("listRefunds", {"partner_order_id": order})["refunds"]
+    assert listed["tid"] == tid, listed
     seen = client.ok("getOrder", {"cid": "TC0ONETIME", "partner_order_id": order})
     assert (seen["state"], seen["charged"], seen["refunded"], seen["next"]) == (
         "part_refunded",
