@@ -297,26 +297,39 @@ def portion(program, checker, path, seed, numbers, rooms, clients, tries):
 
 
 PORTION = 25
+SPARE = 6       # portions more, where a busy machine left no answer that could be changed
 
 
 def run(program, checker, histories=20, seed=1, rooms=2, clients=6, jobs=1, tries=10, keep=None, say=lambda line: None):
     """keep: a directory for the histories, and for the picture of a violation. Without it they are removed
     when nothing was wrong."""
     began, n = time.monotonic(), -(-histories // PORTION)
-    out = pathlib.Path(keep or tempfile.mkdtemp(prefix="roompay-histories-"))
-    results = []
+    out, results = pathlib.Path(keep or tempfile.mkdtemp(prefix="roompay-histories-")), []
+
+    def begin(pool, i, numbers):
+        return pool.submit(portion, program, checker, out / f"{seed}-{i}.jsonl", seed, numbers, rooms, clients, tries)
+
+    def planted():
+        kinds = {kind for r in results for kind in r.get("planted", {})}
+        return {kind: sum(r["planted"][kind]["tries"] for r in results) for kind in kinds}
+
     with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
-        portions = [pool.submit(portion, program, checker, out / f"{seed}-{i}.jsonl", seed, range(i, histories, n), rooms, clients, tries)
-                    for i in range(n)]
-        for p in concurrent.futures.as_completed(portions):
-            results.append(p.result())
-            say(f"seed {seed}: {len(results)} of {n} portions")
+        try:
+            for p in concurrent.futures.as_completed([begin(pool, i, range(i, histories, n)) for i in range(n)]):
+                results.append(p.result())
+                say(f"seed {seed}: {len(results)} of {n} portions")
+            while tries and min(planted().values()) == 0 and len(results) < n + SPARE:
+                histories += 10
+                results.append(begin(pool, len(results), range(histories - 10, histories)).result())
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    missing = [kind for kind, times in planted().items() if times == 0]
+    assert not missing, f"nothing could be planted of: {missing}"
     if keep is None:
         shutil.rmtree(out)
-    planted = [r.get("planted", {}) for r in results]
     return {"histories": histories, **{k: sum(r[k] for r in results) for k in ("rooms", "calls", "cut_off", "kills")}, "clients": clients,
-            "kinds_of_answers": len({a for r in results for a in r["answers"]}),
-            "planted": {kind: sum(r[kind]["tries"] for r in planted) for kind in planted[0]}, "seed": seed,
+            "kinds_of_answers": len({a for r in results for a in r["answers"]}), "planted": planted(), "seed": seed,
             "seconds": round(time.monotonic() - began)}
 
 

@@ -254,7 +254,7 @@ func main() {
 	}
 	kinds := make([]string, 0, len(r.Planted))
 	for kind, p := range r.Planted {
-		if p.Found != p.Tries || p.Tries == 0 {
+		if p.Found != p.Tries {
 			kinds = append(kinds, fmt.Sprintf("%s: %d of %d", kind, p.Found, p.Tries))
 		}
 	}
