@@ -1,5 +1,7 @@
-/* roompay-courier: posts what is owed to the reservation service and the gateway, and settles what has no end. One loop (libuv) with the posts (post.c); the store's
- * blocking work runs beside it, one round at a time (round.c); threads of their own wait at the queue for news, and settle (sweeper.c). roompay-courier(8). */
+/* roompay-courier: posts what is owed to the reservation service and the gateway, and settles what
+ * has no end. One loop (libuv) with the posts (post.c); the store's blocking work runs beside it,
+ * one round at a time (round.c); threads of their own wait at the queue for news, and settle
+ * (sweeper.c). roompay-courier(8). */
 #include "config.h"
 
 #include <assert.h>
@@ -31,22 +33,22 @@ enum { EXIT_USAGE = 2, WATCH_MS = 1000, AGAIN_MS = 500, GRACE_MS = 5000 };
 
 struct courier {
 	uv_loop_t loop;
-	uv_async_t news;	/* the watcher has something to say */
-	uv_timer_t timer;	/* the next look; after SIGTERM the end of the grace */
+	uv_async_t news;  /* the watcher has something to say */
+	uv_timer_t timer; /* the next look; after SIGTERM the end of the grace */
 	uv_signal_t term, intr;
 	uv_work_t work;
 	uv_thread_t watcher;
 	struct store *store;
-	struct queue *queue;	/* the watcher's */
-	struct round *round;	/* the running round's; between rounds the loop's */
+	struct queue *queue; /* the watcher's */
+	struct round *round; /* the running round's; between rounds the loop's */
 	struct poster *poster;
 	struct sweeper *sweeper;
-	struct task *ended;	/* posts that ended while a round was running */
+	struct task *ended; /* posts that ended while a round was running */
 	enum round_look asked;
 	bool working, look, stopping, closed;
-	atomic_bool stop;	/* the loop to the watcher */
-	atomic_bool verified;	/* the sweeper to both */
-	uv_mutex_t mutex;	/* over queue_id */
+	atomic_bool stop;     /* the loop to the watcher */
+	atomic_bool verified; /* the sweeper to both */
+	uv_mutex_t mutex;     /* over queue_id */
 	char queue_id[QUEUE_ID_CAP];
 };
 
@@ -66,7 +68,8 @@ note_queue(bool *away, bool ok, const struct error *err)
 		log_event(LOG_LEVEL_ERROR, "queue_away", KV_ERR(err));
 }
 
-/* Once queue and database are known to belong together, news are waited for; without a queue the outbox is looked at every 5 s all the same. */
+/* Once queue and database are known to belong together, news are waited for; without a queue the
+ * outbox is looked at every 5 s all the same. */
 static void
 watch(void *ctx)
 {
@@ -106,7 +109,8 @@ on_verified(void *ctx, bool belongs, const char *queue_id)
 
 /* -- the loop */
 
-/* Nothing is left to do but to close: the watcher is told, the loop ends when the last handle is closed. */
+/* Nothing is left to do but to close: the watcher is told, the loop ends when the last handle is
+ * closed. */
 static void
 close_all(struct courier *c)
 {
@@ -162,9 +166,14 @@ go_on(struct courier *c)
 	if (c->ended != NULL || (c->look && !c->stopping))
 		begin_round(c);
 	else if (!c->stopping)
-		uv_timer_start(&c->timer, on_timer, wait_ms < 1 ? 1 : wait_ms > ROUND_POLL_MS ? ROUND_POLL_MS : (uint64_t)wait_ms, 0);
+		uv_timer_start(&c->timer, on_timer,
+		    wait_ms < 1			  ? 1
+			: wait_ms > ROUND_POLL_MS ? ROUND_POLL_MS
+						  : (uint64_t)wait_ms,
+		    0);
 	else if (poster_count(c->poster) == 0)
-		close_all(c);	/* what could not be written down counts as a failed try: delivered twice rather than never */
+		close_all(c); /* what could not be written down counts as a failed try: delivered
+				 twice rather than never */
 }
 
 static void
@@ -175,7 +184,7 @@ on_round(uv_work_t *work, int status)
 
 	(void)status;
 	while ((t = round_take(c->round)) != NULL)
-		poster_start(c->poster, t);	/* also after SIGTERM: they are claimed */
+		poster_start(c->poster, t); /* also after SIGTERM: they are claimed */
 	c->working = false;
 	go_on(c);
 }
@@ -219,7 +228,8 @@ on_signal(uv_signal_t *sig, int number)
 		return;
 	c->stopping = true;
 	atomic_store(&c->stop, true);
-	log_event(LOG_LEVEL_INFO, "stopping", KV_INT("signal", number), KV_INT("posts", poster_count(c->poster)));
+	log_event(LOG_LEVEL_INFO, "stopping", KV_INT("signal", number),
+	    KV_INT("posts", poster_count(c->poster)));
 	uv_timer_start(&c->timer, on_grace, GRACE_MS, 0);
 	if (!c->working)
 		go_on(c);
@@ -239,13 +249,15 @@ open_courier(struct courier *c, struct error *err)
 {
 	char by[64];
 
-	if (!make_name(by, err) || (c->store = store_open_mongo(conf_store_uri(&conf), conf.database, err)) == NULL)
+	if (!make_name(by, err) ||
+	    (c->store = store_open_mongo(conf_store_uri(&conf), conf.database, err)) == NULL)
 		return false;
 	c->queue = queue_open_unix(conf.queue_socket);
 	c->round = round_new(&conf, c->store, by);
-	if (c->queue == NULL || c->round == NULL || uv_loop_init(&c->loop) != 0 || uv_mutex_init(&c->mutex) != 0 ||
-	    uv_async_init(&c->loop, &c->news, on_news) != 0 || uv_timer_init(&c->loop, &c->timer) != 0 ||
-	    uv_signal_init(&c->loop, &c->term) != 0 || uv_signal_init(&c->loop, &c->intr) != 0)
+	if (c->queue == NULL || c->round == NULL || uv_loop_init(&c->loop) != 0 ||
+	    uv_mutex_init(&c->mutex) != 0 || uv_async_init(&c->loop, &c->news, on_news) != 0 ||
+	    uv_timer_init(&c->loop, &c->timer) != 0 || uv_signal_init(&c->loop, &c->term) != 0 ||
+	    uv_signal_init(&c->loop, &c->intr) != 0)
 		return error_set(err, ERR_INTERNAL, "out of memory or descriptors");
 	c->news.data = c->timer.data = c->term.data = c->intr.data = c->work.data = c;
 	c->poster = poster_new(&c->loop, on_ended, c, err);
@@ -298,7 +310,8 @@ serve(void)
 	}
 	uv_signal_start(&c.term, on_signal, SIGTERM);
 	uv_signal_start(&c.intr, on_signal, SIGINT);
-	log_event(LOG_LEVEL_INFO, "started", KV_STR("version", PACKAGE_VERSION), KV_INT("parallel", conf.courier_parallel));
+	log_event(LOG_LEVEL_INFO, "started", KV_STR("version", PACKAGE_VERSION),
+	    KV_INT("parallel", conf.courier_parallel));
 	notify("READY=1");
 	begin_round(&c);
 	uv_run(&c.loop, UV_RUN_DEFAULT);
@@ -340,8 +353,11 @@ static int
 read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' }, { "version", no_argument, NULL, 'V' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int ch;
 
@@ -355,7 +371,8 @@ read_options(int argc, char **argv, struct options *o)
 			printf("roompay-courier %s\n", PACKAGE_VERSION);
 			return EXIT_SUCCESS;
 		} else {
-			return usage(ch == 'h' ? stdout : stderr, ch == 'h' ? EXIT_SUCCESS : EXIT_USAGE);
+			return usage(ch == 'h' ? stdout : stderr,
+			    ch == 'h' ? EXIT_SUCCESS : EXIT_USAGE);
 		}
 	}
 	return optind == argc ? -1 : usage(stderr, EXIT_USAGE);
@@ -372,11 +389,12 @@ main(int argc, char **argv)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
 	log_open("roompay-courier", LOG_LEVEL_INFO);
-	if (!privilege_seal(&err)) {	/* before a secret is read */
+	if (!privilege_seal(&err)) { /* before a secret is read */
 		log_event(LOG_LEVEL_ERROR, "start_failed", KV_ERR(&err));
 		return EXIT_FAILURE;
 	}
-	if (!conf_read(&conf, o.conf_path, CONF_FOR_COURIER, stderr, &err) || !check_peer("reservation", &conf.reservation, &err) ||
+	if (!conf_read(&conf, o.conf_path, CONF_FOR_COURIER, stderr, &err) ||
+	    !check_peer("reservation", &conf.reservation, &err) ||
 	    !check_peer("gateway", &conf.gateway, &err)) {
 		fprintf(stderr, "roompay-courier: %s\n", err.msg);
 		conf_clear(&conf);

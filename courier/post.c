@@ -20,15 +20,15 @@ struct post {
 	struct task *task;
 	CURL *curl;
 	struct curl_slist *headers;
-	bool in_head;		/* between the status line and the empty line; trailers do not count */
-	int64_t not_before_ms;	/* the latest of what its Retry-After say; 0: they say nothing */
+	bool in_head; /* between the status line and the empty line; trailers do not count */
+	int64_t not_before_ms; /* the latest of what its Retry-After say; 0: they say nothing */
 };
 
 struct poster {
 	uv_loop_t *loop;
 	uv_timer_t timer;
 	CURLM *multi;
-	struct post *posts;	/* under way */
+	struct post *posts; /* under way */
 	size_t n;
 	void (*ended)(void *ctx, struct task *t);
 	void *ctx;
@@ -74,7 +74,10 @@ end_task(struct poster *p, struct task *t, long status, const char *error)
 	if (!webhook_may_put_off(status))
 		t->try.not_before_ms = 0;
 	t->try.acknowledged = error == NULL && status >= 200 && status < 300;
-	snprintf(t->try.error, sizeof(t->try.error), "%s", error != NULL ? error : t->try.acknowledged ? "" : "not acknowledged");
+	snprintf(t->try.error, sizeof(t->try.error), "%s",
+	    error != NULL	      ? error
+		: t->try.acknowledged ? ""
+				      : "not acknowledged");
 	p->ended(p->ctx, t);
 }
 
@@ -104,7 +107,8 @@ collect(struct poster *p)
 
 	while ((m = curl_multi_info_read(p->multi, &left)) != NULL)
 		if (m->msg == CURLMSG_DONE)
-			end_post(m->easy_handle, m->data.result);	/* frees what m points to: nothing of it is read after */
+			end_post(m->easy_handle, m->data.result); /* frees what m points to: nothing
+								     of it is read after */
 }
 
 /* -- the event loop */
@@ -120,7 +124,7 @@ on_poll(uv_poll_t *handle, int status, int events)
 		flags |= CURL_CSELECT_IN;
 	if (events & UV_WRITABLE)
 		flags |= CURL_CSELECT_OUT;
-	curl_multi_socket_action(p->multi, w->fd, flags, &running);	/* may end w */
+	curl_multi_socket_action(p->multi, w->fd, flags, &running); /* may end w */
 	collect(p);
 }
 
@@ -163,7 +167,8 @@ on_socket(CURL *curl, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
 {
 	struct poster *p = ctx;
 	struct watch *w = socket_ctx;
-	int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+	int events =
+	    (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
 
 	(void)curl;
 	if (what == CURL_POLL_REMOVE) {
@@ -187,7 +192,7 @@ on_timeout(CURLM *multi, long timeout_ms, void *ctx)
 	(void)multi;
 	if (timeout_ms < 0)
 		uv_timer_stop(&p->timer);
-	else	/* 0 too: libcurl must not be called from here */
+	else /* 0 too: libcurl must not be called from here */
 		uv_timer_start(&p->timer, on_timer, (uint64_t)timeout_ms, 0);
 	return 0;
 }
@@ -197,7 +202,8 @@ poster_new(uv_loop_t *loop, void (*ended)(void *ctx, struct task *t), void *ctx,
 {
 	struct poster *p = calloc(1, sizeof(*p));
 
-	if (p == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || (p->multi = curl_multi_init()) == NULL) {
+	if (p == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+	    (p->multi = curl_multi_init()) == NULL) {
 		free(p);
 		error_set(err, ERR_INTERNAL, "libcurl does not start");
 		return NULL;
@@ -218,7 +224,7 @@ void
 poster_close(struct poster *p)
 {
 	assert(p->n == 0);
-	curl_multi_cleanup(p->multi);	/* its last sockets go through on_socket */
+	curl_multi_cleanup(p->multi); /* its last sockets go through on_socket */
 	p->multi = NULL;
 	uv_close((uv_handle_t *)&p->timer, NULL);
 }
@@ -276,14 +282,16 @@ add_headers(struct post *po, struct error *err)
 	char stamp[32];
 	bool ok;
 
-	if (!webhook_sign_header(&t->peer->key, &t->peer->old_key, t->message.id, now_s, t->message.body, &signature,
-	    err)) {
+	if (!webhook_sign_header(&t->peer->key, &t->peer->old_key, t->message.id, now_s,
+		t->message.body, &signature, err)) {
 		buf_clear(&signature);
 		return false;
 	}
 	snprintf(stamp, sizeof(stamp), "%lld", (long long)now_s);
-	ok = add_header(po, "webhook-id", t->message.id) && add_header(po, "webhook-timestamp", stamp) &&
-	    add_header(po, "webhook-signature", signature.data) && add_header(po, "Content-Type", "application/json");
+	ok = add_header(po, "webhook-id", t->message.id) &&
+	    add_header(po, "webhook-timestamp", stamp) &&
+	    add_header(po, "webhook-signature", signature.data) &&
+	    add_header(po, "Content-Type", "application/json");
 	buf_clear(&signature);
 	return ok || error_set(err, ERR_INTERNAL, "out of memory");
 }
@@ -297,8 +305,8 @@ drop_body(char *data, size_t size, size_t n, void *ctx)
 }
 
 /*
- * One line of the answer's head, not terminated. An interim answer (1xx) has a head of its own: each
- * status line begins anew.
+ * One line of the answer's head, not terminated. An interim answer (1xx) has a head of its own:
+ * each status line begins anew.
  */
 static size_t
 read_header(char *data, size_t size, size_t n, void *ctx)
@@ -345,7 +353,7 @@ set_options(struct post *po, struct error *err)
 	SET(CURLOPT_PROXY, "");
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 #if LIBCURL_VERSION_NUM >= 0x075700
-	SET(CURLOPT_QUICK_EXIT, 1L);	/* a resolver that hangs must not hold the loop */
+	SET(CURLOPT_QUICK_EXIT, 1L); /* a resolver that hangs must not hold the loop */
 #endif
 	SET(CURLOPT_USERAGENT, PACKAGE_NAME "/" PACKAGE_VERSION);
 	SET(CURLOPT_HTTPHEADER, po->headers);
@@ -355,7 +363,8 @@ set_options(struct post *po, struct error *err)
 	SET(CURLOPT_HEADERFUNCTION, read_header);
 	SET(CURLOPT_HEADERDATA, po);
 #undef SET
-	return bad == CURLE_OK || error_set(err, ERR_INTERNAL, "libcurl: %s", curl_easy_strerror(bad));
+	return bad == CURLE_OK ||
+	    error_set(err, ERR_INTERNAL, "libcurl: %s", curl_easy_strerror(bad));
 }
 
 static struct post *
@@ -372,7 +381,8 @@ new_post(struct poster *p, struct task *t, struct error *err)
 	po->curl = curl_easy_init();
 	if (po->curl == NULL)
 		error_set(err, ERR_INTERNAL, "out of memory");
-	else if (add_headers(po, err) && set_options(po, err) && curl_multi_add_handle(p->multi, po->curl) == CURLM_OK)
+	else if (add_headers(po, err) && set_options(po, err) &&
+	    curl_multi_add_handle(p->multi, po->curl) == CURLM_OK)
 		return po;
 	else if (err->code == ERR_NONE)
 		error_set(err, ERR_INTERNAL, "libcurl takes no request");

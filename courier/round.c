@@ -14,13 +14,21 @@
 #include "delivery/webhook.h"
 #include "site/metrics.h"
 
-/* A message that is not known costs a few reads: a look takes LOOKS_MAX of them at most, what it found is posted, and the next look goes on. */
-enum { STORE_MS = 5000, LIST_MS = 60000, LIST_MAX = 10000, LOOKS_MAX = 64, RETRY_STORE_MS = 1000, PEERS = 2 };
+/* A message that is not known costs a few reads: a look takes LOOKS_MAX of them at most, what it
+ * found is posted, and the next look goes on. */
+enum {
+	STORE_MS = 5000,
+	LIST_MS = 60000,
+	LIST_MAX = 10000,
+	LOOKS_MAX = 64,
+	RETRY_STORE_MS = 1000,
+	PEERS = 2
+};
 
-struct known {			/* a message that was looked at, and is not due */
+struct known { /* a message that was looked at, and is not due */
 	UT_hash_handle hh;
-	int64_t due_ms;		/* wall; INT64_MAX: never again */
-	int64_t again_ms;	/* as the message says */
+	int64_t due_ms;	  /* wall; INT64_MAX: never again */
+	int64_t again_ms; /* as the message says */
 	bool listed;
 	char id[MESSAGE_ID_CAP];
 };
@@ -29,18 +37,18 @@ struct round {
 	const struct conf *conf;
 	struct store *store;
 	char by[64];
-	bool allowed;		/* database and queue belong together */
-	bool away;		/* the store, as last logged */
-	struct name *posting, *told;	/* what is being posted; of what something was said already */
+	bool allowed;		     /* database and queue belong together */
+	bool away;		     /* the store, as last logged */
+	struct name *posting, *told; /* what is being posted; of what something was said already */
 	struct known *known;
-	int looks;		/* of the round under way */
-	bool more;		/* it did not come to the end of the outbox */
-	bool unsure;		/* the last message looked at is being tried by another courier */
+	int looks;   /* of the round under way */
+	bool more;   /* it did not come to the end of the outbox */
+	bool unsure; /* the last message looked at is being tried by another courier */
 	size_t n_posting[PEERS];
-	struct task *ended;	/* to be written down */
-	struct task *waiting;	/* due at the last look, and not claimed: no place yet */
-	struct task *claimed;	/* to be posted */
-	bool held;		/* at the last look something waited for another message */
+	struct task *ended;   /* to be written down */
+	struct task *waiting; /* due at the last look, and not claimed: no place yet */
+	struct task *claimed; /* to be posted */
+	bool held;	      /* at the last look something waited for another message */
 	int64_t due_ms;
 };
 
@@ -143,7 +151,8 @@ round_free(struct round **r)
 
 	if (*r == NULL)
 		return;
-	while ((t = pop(&(*r)->ended)) != NULL || (t = pop(&(*r)->waiting)) != NULL || (t = pop(&(*r)->claimed)) != NULL)
+	while ((t = pop(&(*r)->ended)) != NULL || (t = pop(&(*r)->waiting)) != NULL ||
+	    (t = pop(&(*r)->claimed)) != NULL)
 		task_free(&t);
 	for (struct known *k; (k = (*r)->known) != NULL;)
 		forget(*r, k);
@@ -187,7 +196,8 @@ note_store(struct round *r, bool ok, const struct error *err)
 	if (ok)
 		log_event(LOG_LEVEL_INFO, "store_back", KV_STR("database", r->conf->database));
 	else
-		log_event(LOG_LEVEL_ERROR, err->code == ERR_CONFLICT ? "wrong_queue" : "store_away", KV_ERR(err));
+		log_event(LOG_LEVEL_ERROR, err->code == ERR_CONFLICT ? "wrong_queue" : "store_away",
+		    KV_ERR(err));
 }
 
 static void
@@ -207,21 +217,24 @@ peer_index(const struct round *r, const struct conf_peer *p)
 static const struct conf_peer *
 find_peer(struct round *r, const char *name)
 {
-	const struct conf_peer *p = strcmp(name, "reservation") == 0 ? &r->conf->reservation : strcmp(name, "gateway") == 0 ? &r->conf->gateway : NULL;
+	const struct conf_peer *p = strcmp(name, "reservation") == 0 ? &r->conf->reservation
+	    : strcmp(name, "gateway") == 0			     ? &r->conf->gateway
+								     : NULL;
 
 	if (p != NULL && p->url[0] != '\0')
 		return p;
 	if (name_set_add(&r->told, name))
-		log_event(LOG_LEVEL_WARN, "peer_not_configured", KV_STR("peer", name), KV_STR("detail", "its messages stay in the outbox"));
+		log_event(LOG_LEVEL_WARN, "peer_not_configured", KV_STR("peer", name),
+		    KV_STR("detail", "its messages stay in the outbox"));
 	return NULL;
 }
 
 /* -- how posts ended */
 
 /*
- * 410 says that there is no such address any more (RFC 9110), and that nobody should send to it again
- * (Standard Webhooks). We owe the message all the same: the tries go on, because somebody may put the
- * address right. Told once for a peer, and again after the peer has taken something.
+ * 410 says that there is no such address any more (RFC 9110), and that nobody should send to it
+ * again (Standard Webhooks). We owe the message all the same: the tries go on, because somebody may
+ * put the address right. Told once for a peer, and again after the peer has taken something.
  */
 static void
 note_gone(struct round *r, const struct task *t)
@@ -234,8 +247,9 @@ note_gone(struct round *r, const struct task *t)
 	else if (outbox_is_gone(t->message.type, t->try.status) && name_set_add(&r->told, name))
 		log_event(LOG_LEVEL_ERROR, "hook_gone", KV_STR("peer", t->message.peer),
 		    KV_STR("message", t->message.id),
-		    KV_STR("detail", "the receiver answers 410 Gone: its messages are kept and the "
-		    "tries go on; put the url of its [deliver] section right"));
+		    KV_STR("detail",
+			"the receiver answers 410 Gone: its messages are kept and the "
+			"tries go on; put the url of its [deliver] section right"));
 }
 
 static int64_t
@@ -249,14 +263,17 @@ log_task(const struct task *t, struct now now)
 {
 	const struct store_try *y = &t->try;
 
-	metrics_count(METRIC_DELIVERIES, t->message.peer, y->acknowledged ? "acknowledged" : "failed");
+	metrics_count(METRIC_DELIVERIES, t->message.peer,
+	    y->acknowledged ? "acknowledged" : "failed");
 	metrics_observe_ms(METRIC_DELIVERY_SECONDS, t->message.peer, now.wall_ms - y->at_ms);
 	if (y->acknowledged)
-		log_event(LOG_LEVEL_INFO, "delivered", KV_STR("message", y->message_id), KV_STR("peer", t->message.peer), KV_INT("try", y->number),
+		log_event(LOG_LEVEL_INFO, "delivered", KV_STR("message", y->message_id),
+		    KV_STR("peer", t->message.peer), KV_INT("try", y->number),
 		    KV_INT("ms", now.wall_ms - y->at_ms));
 	else
-		log_event(LOG_LEVEL_WARN, "delivery_failed", KV_STR("message", y->message_id), KV_STR("peer", t->message.peer),
-		    KV_INT("try", y->number), KV_INT("status", y->status), KV_STR("error", y->error),
+		log_event(LOG_LEVEL_WARN, "delivery_failed", KV_STR("message", y->message_id),
+		    KV_STR("peer", t->message.peer), KV_INT("try", y->number),
+		    KV_INT("status", y->status), KV_STR("error", y->error),
 		    KV_INT("not_before_s", seconds_until(y->not_before_ms, now.wall_ms)));
 }
 
@@ -266,7 +283,8 @@ write_end(struct round *r, const struct task *t, struct now now, struct error *e
 	int64_t deadline = now.boot_ms + STORE_MS;
 
 	if (!store_try_finish(r->store, &t->try, deadline, err) && err->code != ERR_NOT_FOUND)
-		return false;	/* not found: an older copy of the database was put back; what was delivered was delivered */
+		return false; /* not found: an older copy of the database was put back; what was
+				 delivered was delivered */
 	return (!t->try.acknowledged && !outbox_is_test(&t->message)) ||
 	    store_outbox_delete(r->store, t->try.message_id, deadline, err);
 }
@@ -278,7 +296,7 @@ write_ends(struct round *r, struct now now)
 	struct task *t;
 
 	while ((t = r->ended) != NULL) {
-		if (!write_end(r, t, now, &err)) {	/* repeatable: the next round begins here */
+		if (!write_end(r, t, now, &err)) { /* repeatable: the next round begins here */
 			note_store(r, false, &err);
 			due_at(r, now.wall_ms + RETRY_STORE_MS);
 			return;
@@ -302,16 +320,18 @@ static void
 tell_once(struct round *r, const char *event, const struct store_message *m)
 {
 	if (name_set_add(&r->told, m->id))
-		log_event(LOG_LEVEL_ERROR, event, KV_STR("message", m->id), KV_STR("peer", m->peer), KV_INT("tries", m->tries),
-		    KV_INT("owed_since_ms", m->at_ms));
+		log_event(LOG_LEVEL_ERROR, event, KV_STR("message", m->id), KV_STR("peer", m->peer),
+		    KV_INT("tries", m->tries), KV_INT("owed_since_ms", m->at_ms));
 }
 
 /*
- * A message whose next try would be due: how did the last one end? It may be another courier's that still runs, or one whose courier died: that counts as
- * a failed one from the moment on at which it must have ended. *due_ms: when the next try is due, -1: never. False: the store.
+ * A message whose next try would be due: how did the last one end? It may be another courier's that
+ * still runs, or one whose courier died: that counts as a failed one from the moment on at which it
+ * must have ended. *due_ms: when the next try is due, -1: never. False: the store.
  */
 static bool
-read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, int64_t *due_ms, struct now now, struct error *err)
+read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, int64_t *due_ms,
+    struct now now, struct error *err)
 {
 	struct store_try *tries = NULL, last;
 	size_t n = 0;
@@ -323,34 +343,40 @@ read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, 
 	last = tries[n - 1];
 	free(tries);
 	r->unsure = !last.ended;
-	if (outbox_is_test(m) && (last.ended || now.wall_ms >= last.at_ms + WEBHOOK_POST_LIMIT_MS)) {
-		*due_ms = -1;		/* once is enough */
+	if (outbox_is_test(m) &&
+	    (last.ended || now.wall_ms >= last.at_ms + WEBHOOK_POST_LIMIT_MS)) {
+		*due_ms = -1; /* once is enough */
 		return store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err);
 	} else if (!last.ended) {
 		*due_ms = last.at_ms + WEBHOOK_POST_LIMIT_MS + after_ms;
-	} else if ((last.acknowledged && after_ms > 0) || last.withdrawn) {	/* only its removal was lost */
+	} else if ((last.acknowledged && after_ms > 0) || last.withdrawn) { /* only its removal was
+									       lost */
 		*due_ms = -1;
 		return store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err);
 	} else if (outbox_is_unbookable(m->type, last.status)) {
 		*due_ms = -1;
 		tell_once(r, "unbookable", m);
-	} else if (after_ms > 0 && *due_ms < last.not_before_ms) {	/* the receiver's Retry-After */
+	} else if (after_ms > 0 && *due_ms < last.not_before_ms) { /* the receiver's Retry-After */
 		*due_ms = last.not_before_ms;
 	}
 	return true;
 }
 
 static bool
-find_due(struct round *r, const struct store_message *m, int64_t *due_ms, struct now now, struct error *err)
+find_due(struct round *r, const struct store_message *m, int64_t *due_ms, struct now now,
+    struct error *err)
 {
-	bool again = m->again_ms > m->last_try_ms;	/* an operator's wish, whatever schedule and receiver say */
+	bool again = m->again_ms > m->last_try_ms; /* an operator's wish, whatever schedule and
+						      receiver say */
 	int64_t after_ms;
 
-	*due_ms = m->at_ms < now.wall_ms ? m->at_ms : now.wall_ms;	/* never tried: now */
+	*due_ms = m->at_ms < now.wall_ms ? m->at_ms : now.wall_ms; /* never tried: now */
 	if (m->tries == 0)
 		return true;
 	after_ms = again ? 0 : webhook_retry_after_ms(m->tries, m->last_try_ms - m->at_ms);
-	*due_ms = after_ms < 0 || (!again && name_set_has(r->told, m->id)) ? -1 : m->last_try_ms + after_ms;
+	*due_ms = after_ms < 0 || (!again && name_set_has(r->told, m->id))
+	    ? -1
+	    : m->last_try_ms + after_ms;
 	if (after_ms < 0)
 		tell_once(r, "undelivered", m);
 	if (*due_ms < 0 || *due_ms > now.wall_ms)
@@ -371,7 +397,7 @@ claim(struct round *r, struct task *t, struct now now, struct error *err)
 	memcpy(t->try.by, r->by, sizeof(t->try.by));
 	if (!store_try_claim(r->store, &t->try, &how, now.boot_ms + STORE_MS, err)) {
 		task_free(&t);
-		return false;	/* it may be claimed now: then it counts as a try that never ended */
+		return false; /* it may be claimed now: then it counts as a try that never ended */
 	}
 	if (how == STORE_TAKEN || !name_set_add(&r->posting, m->id)) {
 		task_free(&t);
@@ -403,7 +429,8 @@ claim_waiting(struct round *r, struct now now, struct error *err)
 
 /* It was taken once, and an operator wants it sent again: what follows it waits for that. */
 static bool
-is_sent_again(struct round *r, const char *id, const struct store_try *last, bool *again, struct now now, struct error *err)
+is_sent_again(struct round *r, const char *id, const struct store_try *last, bool *again,
+    struct now now, struct error *err)
 {
 	struct store_message m;
 	bool found;
@@ -418,7 +445,8 @@ is_sent_again(struct round *r, const char *id, const struct store_try *last, boo
 
 /* What the reservation service must hear first, it has heard, or never will. */
 static bool
-may_follow(struct round *r, const struct store_message *m, bool *may, struct now now, struct error *err)
+may_follow(struct round *r, const struct store_message *m, bool *may, struct now now,
+    struct error *err)
 {
 	struct store_try *tries = NULL, last = { 0 };
 	char id[MESSAGE_ID_CAP];
@@ -441,7 +469,8 @@ may_follow(struct round *r, const struct store_message *m, bool *may, struct now
 	return true;
 }
 
-/* What was tried least goes first: a crowd that fails again and again does not stand before a new message. */
+/* What was tried least goes first: a crowd that fails again and again does not stand before a new
+ * message. */
 static void
 wait_in_line(struct round *r, struct task *t)
 {
@@ -467,10 +496,12 @@ look_at(struct round *r, struct store_message *m, struct now now, struct error *
 	now.boot_ms = clock_boot_ms();
 	r->looks++;
 	r->unsure = false;
-	if (!store_outbox_tries(r->store, m, now.boot_ms + STORE_MS, err) || !find_due(r, m, &due_ms, now, err))
+	if (!store_outbox_tries(r->store, m, now.boot_ms + STORE_MS, err) ||
+	    !find_due(r, m, &due_ms, now, err))
 		return false;
 	if (due_ms < 0 || due_ms > now.wall_ms) {
-		if (!r->unsure)		/* else the other one may end sooner: looked at again with the next poll */
+		if (!r->unsure) /* else the other one may end sooner: looked at again with the next
+				   poll */
 			know(r, m, due_ms < 0 ? INT64_MAX : due_ms);
 		if (due_ms >= 0)
 			due_at(r, due_ms);
@@ -500,7 +531,7 @@ is_waiting(struct round *r, const struct store_message *m, struct now now)
 
 	if (k == NULL)
 		return false;
-	if (k->again_ms != m->again_ms) {	/* an operator wants it tried once more */
+	if (k->again_ms != m->again_ms) { /* an operator wants it tried once more */
 		forget(r, k);
 		return false;
 	}
@@ -512,7 +543,8 @@ is_waiting(struct round *r, const struct store_message *m, struct now now)
 
 /* What was not looked at yet goes first. */
 static bool
-look_at_all(struct round *r, struct store_message *m, size_t n, const bool *held, struct now now, struct error *err)
+look_at_all(struct round *r, struct store_message *m, size_t n, const bool *held, struct now now,
+    struct error *err)
 {
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; i < n; i++) {
@@ -574,7 +606,8 @@ look_for_due(struct round *r, struct now now, struct error *err)
 	if (!store_outbox_list(r->store, LIST_MAX, &m, &n, now.boot_ms + LIST_MS, err))
 		return false;
 	if (n == LIST_MAX && name_set_add(&r->told, ""))
-		log_event(LOG_LEVEL_ERROR, "outbox_long", KV_INT("at_least", n), KV_STR("detail", "what is beyond waits"));
+		log_event(LOG_LEVEL_ERROR, "outbox_long", KV_INT("at_least", n),
+		    KV_STR("detail", "what is beyond waits"));
 	metrics_set(METRIC_OUTBOX, (int64_t)n);
 	metrics_set(METRIC_OUTBOX_OLDEST, n > 0 ? m[0].at_ms / 1000 : 0);
 	metrics_set(METRIC_COURIER_LOOK, now.wall_ms / 1000);
@@ -612,7 +645,7 @@ round_run(struct round *r, enum round_look look, struct now now)
 		ok = !r->allowed || look_for_due(r, now, &err);
 	}
 	ok = ok && claim_waiting(r, now, &err);
-	if (r->more && r->waiting == NULL)	/* the rest at once, after what was found is posted */
+	if (r->more && r->waiting == NULL) /* the rest at once, after what was found is posted */
 		due_at(r, now.wall_ms);
 	note_store(r, ok, &err);
 	if (!ok)

@@ -1,5 +1,6 @@
-/* One round of the courier's store work: write down how posts ended, look what is owed, claim what is due. Blocking; no network but the store's. One round
- * at a time, on whatever thread; between rounds the loop owns the struct. */
+/* One round of the courier's store work: write down how posts ended, look what is owed, claim what
+ * is due. Blocking; no network but the store's. One round at a time, on whatever thread; between
+ * rounds the loop owns the struct. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,29 +13,32 @@
 
 enum { ROUND_POLL_MS = 5000 };
 
-struct task {			/* a message whose next try is ours */
+struct task { /* a message whose next try is ours */
 	struct task *next;
 	const struct conf_peer *peer;
 	struct store_message message;
-	struct store_try try;	/* claimed; status, error and acknowledged are set by the post */
+	struct store_try try; /* claimed; status, error and acknowledged are set by the post */
 };
 void task_free(struct task **t);
 
 struct round;
 
-/* by: this courier's own name, unlike that of any other process ever. Borrows conf and store. NULL: no memory. */
+/* by: this courier's own name, unlike that of any other process ever. Borrows conf and store. NULL:
+ * no memory. */
 struct round *round_new(const struct conf *conf, struct store *store, const char *by);
 void round_free(struct round **r);
 
-/* Nothing is delivered before the database is known to be this site's: another site's messages are not ours. At first it is not. */
+/* Nothing is delivered before the database is known to be this site's: another site's messages are
+ * not ours. At first it is not. */
 void round_allow(struct round *r, bool allowed);
 
-void round_finish(struct round *r, struct task *t);	/* its post has ended: written down by the next round, which owns it from here */
+void round_finish(struct round *r, struct task *t); /* its post has ended: written down by the next
+						       round, which owns it from here */
 
-/* Writes down ends, then looks what is owed (not at all, when something is due, or in any case) and claims as much as there are places. Never fails: what
- * could not be done is tried again. */
+/* Writes down ends, then looks what is owed (not at all, when something is due, or in any case) and
+ * claims as much as there are places. Never fails: what could not be done is tried again. */
 enum round_look { ROUND_WRITE_ENDS, ROUND_LOOK_WHEN_DUE, ROUND_LOOK };
 void round_run(struct round *r, enum round_look look, struct now now);
 
-struct task *round_take(struct round *r);		/* the next task to post, the caller's; NULL: none */
-int64_t round_due_ms(const struct round *r);		/* wall: when to look again at the latest */
+struct task *round_take(struct round *r);    /* the next task to post, the caller's; NULL: none */
+int64_t round_due_ms(const struct round *r); /* wall: when to look again at the latest */

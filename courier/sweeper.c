@@ -25,10 +25,10 @@ struct sweeper {
 	void *ctx;
 	uv_thread_t thread;
 	atomic_bool stop;
-	enum site_fence fence;	/* as last logged */
-	bool away;		/* the store, as last logged */
-	int64_t adopt_boot_ms;	/* not before */
-	bool known;		/* database and queue have been known to belong together */
+	enum site_fence fence; /* as last logged */
+	bool away;	       /* the store, as last logged */
+	int64_t adopt_boot_ms; /* not before */
+	bool known;	       /* database and queue have been known to belong together */
 };
 
 static bool
@@ -51,18 +51,22 @@ note_fence(struct sweeper *s, enum site_fence f, const char *queue_id, const str
 		return;
 	s->fence = f;
 	if (f == SITE_OPEN)
-		log_event(LOG_LEVEL_INFO, "verified", KV_STR("queue", queue_id), KV_STR("database", s->conf->database));
+		log_event(LOG_LEVEL_INFO, "verified", KV_STR("queue", queue_id),
+		    KV_STR("database", s->conf->database));
 	else
-		log_event(LOG_LEVEL_ERROR, f == SITE_OTHER_QUEUE ? "wrong_queue" : "site_closed", KV_ERR(err));
+		log_event(LOG_LEVEL_ERROR, f == SITE_OTHER_QUEUE ? "wrong_queue" : "site_closed",
+		    KV_ERR(err));
 }
 
-/* Without a queue of its own: the database's claim is trusted. A site without a claim has nothing to send. */
+/* Without a queue of its own: the database's claim is trusted. A site without a claim has nothing
+ * to send. */
 static bool
 open_without_queue(struct sweeper *s, struct error *err)
 {
 	int64_t deadline = clock_boot_ms() + SITE_MS;
 	struct store_claim claim;
-	bool ok = store_prepare(s->flow.store, deadline, err) && store_claim_get(s->flow.store, &claim, deadline, err);
+	bool ok = store_prepare(s->flow.store, deadline, err) &&
+	    store_claim_get(s->flow.store, &claim, deadline, err);
 
 	if (ok && claim.number == 0)
 		ok = error_set(err, ERR_CONFLICT, "the site has no queue yet");
@@ -82,7 +86,9 @@ adopt(struct sweeper *s, int64_t up_ms, struct error *err)
 		return;
 	step = flow_adopt(&s->flow, up_ms, stops, s, &s->adopt_boot_ms, err);
 	if (step == ADOPT_WAITS)
-		log_event(LOG_LEVEL_INFO, "adopting", KV_INT("waits_ms", s->adopt_boot_ms - clock_boot_ms()), KV_STR("for", "what the lost queue granted to be over"));
+		log_event(LOG_LEVEL_INFO, "adopting",
+		    KV_INT("waits_ms", s->adopt_boot_ms - clock_boot_ms()),
+		    KV_STR("for", "what the lost queue granted to be over"));
 	else if (step == ADOPT_FAILED)
 		log_event(LOG_LEVEL_WARN, "adopting_failed", KV_ERR(err));
 }
@@ -98,14 +104,16 @@ open_site(struct sweeper *s, struct error *err)
 	open = site_open(s->flow.store, s->flow.queue, &site, clock_boot_ms() + SITE_MS, err);
 	s->flow.gate = site_fence_result(site.fence);
 	note_fence(s, site.fence, site.hello.id, err);
-	s->known = open || (s->known && (site.fence == SITE_STORE_AWAY || site.fence == SITE_QUEUE_AWAY));
+	s->known =
+	    open || (s->known && (site.fence == SITE_STORE_AWAY || site.fence == SITE_QUEUE_AWAY));
 	if (open)
 		s->verified(s->ctx, true, site.hello.id);
 	else if (site.fence != SITE_STORE_AWAY && site.fence != SITE_QUEUE_AWAY)
 		s->verified(s->ctx, false, "");
 	if (site.fence == SITE_ADOPTING)
 		adopt(s, site.hello.up_ms, err);
-	return open || (s->known && site.fence == SITE_QUEUE_AWAY);	/* the ledger alone, then: the queue hears of it later */
+	return open || (s->known && site.fence == SITE_QUEUE_AWAY); /* the ledger alone, then: the
+								       queue hears of it later */
 }
 
 static void
@@ -118,7 +126,8 @@ note_store(struct sweeper *s, bool ok, const struct error *err)
 	s->away = !ok;
 }
 
-/* Between sweeps the site is greeted anew: another queue may stand behind the socket, or an older database. */
+/* Between sweeps the site is greeted anew: another queue may stand behind the socket, or an older
+ * database. */
 static void
 run(void *arg)
 {
@@ -152,7 +161,9 @@ open_clients(struct sweeper *s, struct error *err)
 	struct flow *f = &s->flow;
 
 	*f = (struct flow){ .conf = s->conf, .program = "courier", .gate = FR_NOT_READY };
-	if ((f->store = store_open_mongo(conf_store_uri(s->conf), s->conf->database, err)) == NULL || (f->provider = kakaopay_new(s->conf, err)) == NULL)
+	if ((f->store = store_open_mongo(conf_store_uri(s->conf), s->conf->database, err)) ==
+		NULL ||
+	    (f->provider = kakaopay_new(s->conf, err)) == NULL)
 		return false;
 	if (s->conf->courier_queue && (f->queue = queue_open_unix(s->conf->queue_socket)) == NULL)
 		return error_set(err, ERR_INTERNAL, "out of memory");
@@ -161,7 +172,8 @@ open_clients(struct sweeper *s, struct error *err)
 }
 
 struct sweeper *
-sweeper_start(const struct conf *conf, void (*verified)(void *ctx, bool belongs, const char *queue_id), void *ctx, struct error *err)
+sweeper_start(const struct conf *conf,
+    void (*verified)(void *ctx, bool belongs, const char *queue_id), void *ctx, struct error *err)
 {
 	struct sweeper *s = calloc(1, sizeof(*s));
 	sigset_t all, old;
@@ -176,7 +188,7 @@ sweeper_start(const struct conf *conf, void (*verified)(void *ctx, bool belongs,
 	s->ctx = ctx;
 	s->fence = SITE__MAX;
 	if (open_clients(s, err)) {
-		sigfillset(&all);	/* signals go to the loop's thread */
+		sigfillset(&all); /* signals go to the loop's thread */
 		pthread_sigmask(SIG_SETMASK, &all, &old);
 		rc = uv_thread_create(&s->thread, run, s);
 		pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -25,7 +25,8 @@ read_days(const struct options *o, int64_t *from_ms, int64_t *to_ms)
 		    (o->to == NULL || ctl_parse_when("to", o->to, to_ms));
 	if (strlen(o->day) != strlen("2026-03-05") || !clock_parse_when(o->day, from_ms)) {
 		fputs(tr("roompayctl: --day must be YYYY-MM-DD (Korean time)\n",
-		    "roompayctl: --day는 YYYY-MM-DD(한국 시각)입니다\n"), stderr);
+			  "roompayctl: --day는 YYYY-MM-DD(한국 시각)입니다\n"),
+		    stderr);
 		return false;
 	}
 	*to_ms = *from_ms + DAY_MS;
@@ -50,10 +51,11 @@ print_refunds(const struct options *o, const struct ledger_event *list, size_t n
 	struct buf b = BUF_INIT;
 
 	for (size_t i = 0; i < n && !o->json; i++)
-		rows_add(&rows, (struct cell[]){ cell_time(list[i].at_ms), cell_text(list[i].tid),
-		    cell_text(list[i].partner_order_id), cell_text(list[i].user_id), cell_int(list[i].refund.amount),
-		    cell_int(list[i].refund.canceled), cell_text(list[i].refund.id),
-		    cell_text(ctl_by(list[i].by, list[i].who)) });
+		rows_add(&rows,
+		    (struct cell[]){ cell_time(list[i].at_ms), cell_text(list[i].tid),
+			cell_text(list[i].partner_order_id), cell_text(list[i].user_id),
+			cell_int(list[i].refund.amount), cell_int(list[i].refund.canceled),
+			cell_text(list[i].refund.id), cell_text(ctl_by(list[i].by, list[i].who)) });
 	if (!o->json)
 		return rows_print(&rows, o, tr("no refund", "환불이 없습니다"));
 	buf_add_char(&b, '[');
@@ -99,7 +101,8 @@ ctl_refund_list(const struct options *o, const struct conf *conf)
 		return ctl_complain("refund list", &err);
 	if (more)
 		fputs(tr("roompayctl: there are more: --limit, --from and --to choose\n",
-		    "roompayctl: 더 있습니다. --limit, --from, --to로 고르세요\n"), stderr);
+			  "roompayctl: 더 있습니다. --limit, --from, --to로 고르세요\n"),
+		    stderr);
 	return printed ? CTL_OK : CTL_FAILED;
 }
 
@@ -115,8 +118,9 @@ static const struct column day_columns[] = {
 static void
 add_day(struct rows *rows, const char *name, const struct operate_day *d)
 {
-	rows_add(rows, (struct cell[]){ cell_text(name), cell_int(d->captures), cell_int(d->captured), cell_int(d->refunds),
-	    cell_int(d->refunded), cell_int(d->captured - d->refunded) });
+	rows_add(rows,
+	    (struct cell[]){ cell_text(name), cell_int(d->captures), cell_int(d->captured),
+		cell_int(d->refunds), cell_int(d->refunded), cell_int(d->captured - d->refunded) });
 }
 
 enum ctl_exit
@@ -133,10 +137,12 @@ ctl_settlement(const struct options *o, const struct conf *conf)
 
 	if (o->day == NULL)
 		fputs(tr("roompayctl: settlement needs --day YYYY-MM-DD (Korean time)\n",
-		    "roompayctl: settlement에는 --day YYYY-MM-DD(한국 시각)가 필요합니다\n"), stderr);
+			  "roompayctl: settlement에는 --day YYYY-MM-DD(한국 시각)가 필요합니다\n"),
+		    stderr);
 	if (o->day == NULL || !read_days(o, &from_ms, &to_ms))
 		return CTL_USAGE;
-	ok = ctl_open(&f, conf, CTL_STORE, &err) && operate_settlement(&f, cids, n_cids, from_ms, to_ms, days, &err);
+	ok = ctl_open(&f, conf, CTL_STORE, &err) &&
+	    operate_settlement(&f, cids, n_cids, from_ms, to_ms, days, &err);
 	ctl_close(&f);
 	if (!ok)
 		return ctl_complain("settlement", &err);

@@ -41,8 +41,9 @@ ctl_add_charged(struct buf *b, enum flow_charged charged)
 }
 
 /*
- * The person at the machine: who began a session as root by sudo, else who logged in and became root
- * (what the kernel noted then), else the user of this process. Nobody but root can pretend to be another.
+ * The person at the machine: who began a session as root by sudo, else who logged in and became
+ * root (what the kernel noted then), else the user of this process. Nobody but root can pretend to
+ * be another.
  */
 static uid_t
 person(void)
@@ -89,12 +90,15 @@ ctl_who(void)
 bool
 ctl_open(struct flow *f, const struct conf *conf, unsigned clients, struct error *err)
 {
-	*f = (struct flow){ .conf = conf, .program = "ctl", .who = ctl_who(), .gate = FR_NOT_READY };
-	if ((clients & CTL_STORE) && (f->store = store_open_mongo(conf_store_uri(conf), conf->database, err)) == NULL)
+	*f =
+	    (struct flow){ .conf = conf, .program = "ctl", .who = ctl_who(), .gate = FR_NOT_READY };
+	if ((clients & CTL_STORE) &&
+	    (f->store = store_open_mongo(conf_store_uri(conf), conf->database, err)) == NULL)
 		return error_wrap(err, "store");
 	if ((clients & CTL_QUEUE) && (f->queue = queue_open_unix(conf->queue_socket)) == NULL)
 		return error_set(err, ERR_INTERNAL, "out of memory");
-	return !(clients & CTL_KAKAOPAY) || (f->provider = kakaopay_new(conf, err)) != NULL || error_wrap(err, "kakaopay");
+	return !(clients & CTL_KAKAOPAY) || (f->provider = kakaopay_new(conf, err)) != NULL ||
+	    error_wrap(err, "kakaopay");
 }
 
 void
@@ -114,8 +118,9 @@ ctl_set_gate(struct flow *f)
 	struct error err;
 
 	f->gate = FR_QUEUE_UNAVAILABLE;
-	if (store_claim_get(f->store, &claim, c.deadline_boot_ms, &err) && queue_hello(f->queue, &hello, c.deadline_boot_ms, &err) &&
-	    claim.number > 0 && strcmp(claim.queue_id, hello.id) == 0)
+	if (store_claim_get(f->store, &claim, c.deadline_boot_ms, &err) &&
+	    queue_hello(f->queue, &hello, c.deadline_boot_ms, &err) && claim.number > 0 &&
+	    strcmp(claim.queue_id, hello.id) == 0)
 		f->gate = FR_OK;
 }
 
@@ -145,7 +150,8 @@ ctl_call(void)
 	static char id[REQUEST_ID_CAP];
 
 	if (id[0] == '\0')
-		snprintf(id, sizeof(id), "ctl-%lld-%ld", (long long)clock_wall_ms(), (long)getpid());
+		snprintf(id, sizeof(id), "ctl-%lld-%ld", (long long)clock_wall_ms(),
+		    (long)getpid());
 	return (struct flow_call){ id, clock_boot_ms() + CALL_MS, NULL };
 }
 
@@ -178,7 +184,7 @@ ctl_int(int64_t n)
 const char *
 ctl_visible(const char *text)
 {
-	static struct buf texts[TEXTS];		/* kept until the program ends */
+	static struct buf texts[TEXTS]; /* kept until the program ends */
 	static unsigned i;
 	struct buf *b = &texts[i++ % TEXTS];
 

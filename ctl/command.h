@@ -9,30 +9,38 @@
 #include "flow/flow.h"
 #include "site/conf.h"
 
-enum ctl_exit { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };	/* FAILED: not done, or something is not as it should be */
+enum ctl_exit {
+	CTL_OK = 0,
+	CTL_FAILED = 1,
+	CTL_USAGE = 2
+}; /* FAILED: not done, or something is not as it should be */
 
-struct options {			/* what stands on the command line */
+struct options { /* what stands on the command line */
 	const char *config;
-	const char *reason;		/* --reason; NULL: not given */
+	const char *reason; /* --reason; NULL: not given */
 	bool dry_run, json, wide;
 	/* for some commands; NULL: not given */
-	const char *as, *id, *amount, *tax_free, *again, *all, *since, *peer, *weekday, *hours, *count, *lang, *user, *order, *room, *cid, *from, *to, *limit, *day;
-	char **args;			/* behind the command's words */
+	const char *as, *id, *amount, *tax_free, *again, *all, *since, *peer, *weekday, *hours,
+	    *count, *lang, *user, *order, *room, *cid, *from, *to, *limit, *day;
+	char **args; /* behind the command's words */
 	int n_args;
 };
 
-enum { CTL_CHANGES = 1 /* needs --reason, knows --dry-run */, CTL_BARE = 2 /* needs no configuration */,
-	CTL_NO_JSON = 4 /* what it prints is for a shell */ };
+enum {
+	CTL_CHANGES = 1 /* needs --reason, knows --dry-run */,
+	CTL_BARE = 2 /* needs no configuration */,
+	CTL_NO_JSON = 4 /* what it prints is for a shell */
+};
 
 struct command {
-	const char *words;		/* "queue adopt" */
-	const char *args;		/* "[DIR]"; "": none. One in brackets may be left out */
-	const char *options;		/* those it knows beside the common ones, "user order"; "": none */
-	const char *what[2];		/* a line for the usage, English and Korean */
+	const char *words;   /* "queue adopt" */
+	const char *args;    /* "[DIR]"; "": none. One in brackets may be left out */
+	const char *options; /* those it knows beside the common ones, "user order"; "": none */
+	const char *what[2]; /* a line for the usage, English and Korean */
 	unsigned flags;
 	enum ctl_exit (*run)(const struct options *o, const struct conf *conf);
 };
-const struct command *ctl_command(size_t i);	/* NULL: after the last */
+const struct command *ctl_command(size_t i); /* NULL: after the last */
 
 /* The options that only some commands know; *flag: it takes no value. NULL: after the last. */
 const char *ctl_option(size_t i, bool *flag);
@@ -66,11 +74,12 @@ enum ctl_exit ctl_journal_dump(const struct options *o, const struct conf *conf)
 /* "roompayctl: WHAT: why" on stderr; CTL_FAILED. */
 enum ctl_exit ctl_complain(const char *what, const struct error *err);
 
-/* What stands behind an option. False: it is a mistake, which is said; the command ends with CTL_USAGE. */
+/* What stands behind an option. False: it is a mistake, which is said; the command ends with
+ * CTL_USAGE. */
 bool ctl_parse_number(const char *name, const char *text, int64_t min, int64_t max, int64_t *out);
 bool ctl_parse_when(const char *name, const char *text, int64_t *out);
-bool ctl_take_text(const char *name, const char *text, char *out, size_t cap);	/* NULL: "" */
-bool ctl_check_room(const char *room);		/* NULL is right */
+bool ctl_take_text(const char *name, const char *text, char *out, size_t cap); /* NULL: "" */
+bool ctl_check_room(const char *room);					       /* NULL is right */
 bool ctl_check_cid(const char *cid, const struct conf *conf);
 
 /* The operating system's user who runs this, behind sudo too. */
@@ -80,9 +89,11 @@ const char *ctl_who(void);
 enum ctl_client { CTL_STORE = 1, CTL_QUEUE = 2, CTL_KAKAOPAY = 4 };
 bool ctl_open(struct flow *f, const struct conf *conf, unsigned clients, struct error *err);
 void ctl_close(struct flow *f);
-/* Lets the flows speak with the queue where it is the site's own; else they say what the ledger alone can. Changes nothing. */
+/* Lets the flows speak with the queue where it is the site's own; else they say what the ledger
+ * alone can. Changes nothing. */
 void ctl_set_gate(struct flow *f);
-/* The same for what moves money or holds: false, and err says why, where queue and database do not belong together or a fence holds. */
+/* The same for what moves money or holds: false, and err says why, where queue and database do not
+ * belong together or a fence holds. */
 bool ctl_need_site(struct flow *f, struct error *err);
 /* All cids of the configuration: an operator at the machine sees everything. How many. */
 size_t ctl_cids(const struct conf *conf, const char *cids[CONF_MERCHANTS_MAX]);
@@ -96,6 +107,7 @@ void ctl_add_charged(struct buf *b, enum flow_charged charged);
 const char *ctl_kst(int64_t wall_ms);
 /* "ctl (alice)": the program, and for whom. Borrowed likewise. */
 const char *ctl_by(const char *by, const char *who);
-const char *ctl_int(int64_t n);		/* the same */
-/* A stranger's text for the terminal: what would hide or reorder something is escaped (base/text.h). Borrowed until the fourth call from now. */
+const char *ctl_int(int64_t n); /* the same */
+/* A stranger's text for the terminal: what would hide or reorder something is escaped
+ * (base/text.h). Borrowed until the fourth call from now. */
 const char *ctl_visible(const char *text);

@@ -3,6 +3,7 @@
 
 #include "ctl/command.h"
 
+/* clang-format off */
 static const struct command commands[] = {
 	{ "status", "", "", { "does the site take payments, and if not, what to do",
 		"결제를 받고 있는지, 아니라면 무엇을 해야 하는지" }, 0, ctl_status },
@@ -62,6 +63,7 @@ static const struct command commands[] = {
 	{ "completion", "[SHELL]", "", { "what bash, zsh or fish needs to complete all this",
 		"bash, zsh, fish 자동 완성" }, CTL_BARE | CTL_NO_JSON, ctl_completion },
 };
+/* clang-format on */
 
 const struct command *
 ctl_command(size_t i)

@@ -1,6 +1,6 @@
 /*
- * completion: what a shell needs to complete commands and options. Made from the tables of commands and
- * options, so that what a shell offers is what there is.
+ * completion: what a shell needs to complete commands and options. Made from the tables of commands
+ * and options, so that what a shell offers is what there is.
  */
 #include "config.h"
 
@@ -60,7 +60,8 @@ print_first_words(void)
 	}
 }
 
-/* For each first word the second ones: between FORM's two places, as "holds" and "list show release". */
+/* For each first word the second ones: between FORM's two places, as "holds" and "list show
+ * release". */
 static void
 print_second_words(const char *open, const char *between, const char *close)
 {
@@ -91,13 +92,15 @@ print_bash(void)
 	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} words=() w skip=0 line\n"
 	      "\tfor w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
 	      "\t\tif [ $skip = 1 ]; then skip=0; continue; fi\n"
-	      "\t\tcase $w in ", stdout);
+	      "\t\tcase $w in ",
+	    stdout);
 	print_valued();
 	printf(") skip=1 ;; -*) ;; *) words+=(\"$w\") ;; esac\n"
-	    "\tdone\n"
-	    "\tif [[ $cur == -* ]]; then\n"
-	    "\t\tline='%s'\n"
-	    "\t\tcase \"${words[*]}\" in\n", common);
+	       "\tdone\n"
+	       "\tif [[ $cur == -* ]]; then\n"
+	       "\t\tline='%s'\n"
+	       "\t\tcase \"${words[*]}\" in\n",
+	    common);
 	for (size_t i = 0; ctl_command(i) != NULL; i++)
 		if (ctl_command(i)->options[0] != '\0') {
 			printf("\t\t'%s'*) line+='", ctl_command(i)->words);
@@ -110,7 +113,8 @@ print_bash(void)
 	print_second_words("\t\t", ") line='", "' ;;\n");
 	fputs("\t\t*) line= ;;\n\t\tesac\n\tfi\n"
 	      "\tmapfile -t COMPREPLY < <(compgen -W \"$line\" -- \"$cur\")\n}\n"
-	      "complete -o default -F _roompayctl roompayctl\n", stdout);
+	      "complete -o default -F _roompayctl roompayctl\n",
+	    stdout);
 }
 
 static void
@@ -123,14 +127,16 @@ print_zsh(void)
 	      "\tlocal -a found line\n"
 	      "\tfor w in \"${(@)words[2,CURRENT-1]}\"; do\n"
 	      "\t\tif (( skip )); then skip=0; continue; fi\n"
-	      "\t\tcase $w in (", stdout);
+	      "\t\tcase $w in (",
+	    stdout);
 	print_valued();
 	printf(") skip=1 ;; (-*) ;; (*) found+=(\"$w\") ;; esac\n"
-	    "\tdone\n"
-	    "\ttyped=\"${found[*]}\"\n"
-	    "\tif [[ ${words[CURRENT]} == -* ]]; then\n"
-	    "\t\tline=(%s)\n"
-	    "\t\tcase $typed in\n", common);
+	       "\tdone\n"
+	       "\ttyped=\"${found[*]}\"\n"
+	       "\tif [[ ${words[CURRENT]} == -* ]]; then\n"
+	       "\t\tline=(%s)\n"
+	       "\t\tcase $typed in\n",
+	    common);
 	for (size_t i = 0; ctl_command(i) != NULL; i++)
 		if (ctl_command(i)->options[0] != '\0') {
 			printf("\t\t('%s'*) line+=(", ctl_command(i)->words);
@@ -141,9 +147,10 @@ print_zsh(void)
 	print_first_words();
 	puts(") ;;");
 	print_second_words("\t\t(", ") line=(", ") ;;\n");
-	fputs("\t\tesac\n\tfi\n"
-	      "\tif (( $#line )); then compadd -- $line; elif [[ ${words[CURRENT]} != -* ]]; then _files; fi\n}\n"
-	      "if [[ \"${funcstack[1]}\" == _roompayctl ]]; then _roompayctl \"$@\"; else compdef _roompayctl roompayctl; fi\n",
+	fputs(
+	    "\t\tesac\n\tfi\n"
+	    "\tif (( $#line )); then compadd -- $line; elif [[ ${words[CURRENT]} != -* ]]; then _files; fi\n}\n"
+	    "if [[ \"${funcstack[1]}\" == _roompayctl ]]; then _roompayctl \"$@\"; else compdef _roompayctl roompayctl; fi\n",
 	    stdout);
 }
 
@@ -156,26 +163,30 @@ print_fish(void)
 	      "\tset -l words (commandline -opc)\n"
 	      "\tfor w in $words[2..-1]\n"
 	      "\t\tif test $skip = 1\n\t\t\tset skip 0\n\t\t\tcontinue\n\t\tend\n"
-	      "\t\tif string match -qr -- '^(", stdout);
+	      "\t\tif string match -qr -- '^(",
+	    stdout);
 	print_valued();
-	fputs(")$' $w\n\t\t\tset skip 1\n"
-	      "\t\telse if not string match -q -- '-*' $w\n\t\t\tset -a found $w\n\t\tend\n\tend\n"
-	      "\techo \"$found\"\nend\n"
-	      "function __roompayctl_at\n\ttest (__roompayctl_typed) = \"$argv\"\nend\n"
-	      "function __roompayctl_in\n\tstring match -q -- \"$argv*\" (__roompayctl_typed)\nend\n"
-	      "complete -c roompayctl -f\n"
-	      "complete -c roompayctl -s c -l config -r -F\n"
-	      "complete -c roompayctl -l json\ncomplete -c roompayctl -l wide\ncomplete -c roompayctl -l help\n"
-	      "complete -c roompayctl -l version\ncomplete -c roompayctl -l dry-run\ncomplete -c roompayctl -l reason -x\n"
-	      "complete -c roompayctl -l lang -x -a 'ko en'\n"
-	      "complete -c roompayctl -n \"__roompayctl_at ''\" -a '", stdout);
+	fputs(
+	    ")$' $w\n\t\t\tset skip 1\n"
+	    "\t\telse if not string match -q -- '-*' $w\n\t\t\tset -a found $w\n\t\tend\n\tend\n"
+	    "\techo \"$found\"\nend\n"
+	    "function __roompayctl_at\n\ttest (__roompayctl_typed) = \"$argv\"\nend\n"
+	    "function __roompayctl_in\n\tstring match -q -- \"$argv*\" (__roompayctl_typed)\nend\n"
+	    "complete -c roompayctl -f\n"
+	    "complete -c roompayctl -s c -l config -r -F\n"
+	    "complete -c roompayctl -l json\ncomplete -c roompayctl -l wide\ncomplete -c roompayctl -l help\n"
+	    "complete -c roompayctl -l version\ncomplete -c roompayctl -l dry-run\ncomplete -c roompayctl -l reason -x\n"
+	    "complete -c roompayctl -l lang -x -a 'ko en'\n"
+	    "complete -c roompayctl -n \"__roompayctl_at ''\" -a '",
+	    stdout);
 	print_first_words();
 	puts("'");
 	print_second_words("complete -c roompayctl -n '__roompayctl_at ", "' -a '", "'\n");
 	for (size_t i = 0; ctl_command(i) != NULL; i++) {
 		const struct command *c = ctl_command(i);
 
-		for (const char *p = c->options; *p != '\0'; p += strcspn(p, " "), p += strspn(p, " ")) {
+		for (const char *p = c->options; *p != '\0';
+		     p += strcspn(p, " "), p += strspn(p, " ")) {
 			int len = (int)strcspn(p, " ");
 			const char *name;
 			bool flag = false;
@@ -183,8 +194,8 @@ print_fish(void)
 			for (size_t k = 0; (name = ctl_option(k, &flag)) != NULL; k++)
 				if (strncmp(name, p, (size_t)len) == 0 && name[len] == '\0')
 					break;
-			printf("complete -c roompayctl -n '__roompayctl_in \"%s\"' -l %.*s%s\n", c->words, len, p,
-			    flag ? "" : " -x");
+			printf("complete -c roompayctl -n '__roompayctl_in \"%s\"' -l %.*s%s\n",
+			    c->words, len, p, flag ? "" : " -x");
 		}
 	}
 }
@@ -192,8 +203,10 @@ print_fish(void)
 enum ctl_exit
 ctl_completion(const struct options *o, const struct conf *conf)
 {
-	static const struct { const char *name; void (*print)(void); } shells[] = { { "bash", print_bash },
-		{ "zsh", print_zsh }, { "fish", print_fish } };
+	static const struct {
+		const char *name;
+		void (*print)(void);
+	} shells[] = { { "bash", print_bash }, { "zsh", print_zsh }, { "fish", print_fish } };
 	const char *shell = o->n_args > 0 ? o->args[0] : "bash";
 
 	(void)conf;
@@ -202,7 +215,8 @@ ctl_completion(const struct options *o, const struct conf *conf)
 			shells[i].print();
 			return CTL_OK;
 		}
-	fputs(tr("roompayctl: completion is for bash, zsh or fish\n", "roompayctl: completion은 bash, zsh, fish용입니다\n"),
+	fputs(tr("roompayctl: completion is for bash, zsh or fish\n",
+		  "roompayctl: completion은 bash, zsh, fish용입니다\n"),
 	    stderr);
 	return CTL_USAGE;
 }

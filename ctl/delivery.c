@@ -22,7 +22,8 @@ state_of(const struct store_message *m)
 		return "new";
 	if (m->again_ms > m->last_try_ms)
 		return "again";
-	return webhook_retry_after_ms(m->tries, m->last_try_ms - m->at_ms) < 0 ? "undelivered" : "waiting";
+	return webhook_retry_after_ms(m->tries, m->last_try_ms - m->at_ms) < 0 ? "undelivered"
+									       : "waiting";
 }
 
 /* By the schedule and the receiver's Retry-After; 0: at once, or never. */
@@ -61,9 +62,10 @@ static const struct column message_columns[] = {
 static void
 add_message(struct rows *rows, const struct store_message *m)
 {
-	rows_add(rows, (struct cell[]){ cell_text(m->id), cell_text(m->type), cell_text(m->tid), cell_text(m->peer),
-	    cell_text(state_of(m)), cell_time(m->at_ms), cell_int(m->tries), cell_time(m->last_try_ms),
-	    cell_time(next_of(m)) });
+	rows_add(rows,
+	    (struct cell[]){ cell_text(m->id), cell_text(m->type), cell_text(m->tid),
+		cell_text(m->peer), cell_text(state_of(m)), cell_time(m->at_ms), cell_int(m->tries),
+		cell_time(m->last_try_ms), cell_time(next_of(m)) });
 }
 
 enum ctl_exit
@@ -90,15 +92,22 @@ ctl_deliveries_list(const struct options *o, const struct conf *conf)
 		return ctl_complain("deliveries list", &err);
 	}
 	if (n == LIST_MAX)
-		fprintf(stderr, tr("roompayctl: these are the oldest %d; there are more\n",
-		    "roompayctl: 가장 오래된 %d건입니다. 더 있습니다\n"), LIST_MAX);
-	return rows_print(&rows, o, tr("nothing is owed", "전하지 못한 메시지가 없습니다")) ? CTL_OK : CTL_FAILED;
+		fprintf(stderr,
+		    tr("roompayctl: these are the oldest %d; there are more\n",
+			"roompayctl: 가장 오래된 %d건입니다. 더 있습니다\n"),
+		    LIST_MAX);
+	return rows_print(&rows, o, tr("nothing is owed", "전하지 못한 메시지가 없습니다"))
+	    ? CTL_OK
+	    : CTL_FAILED;
 }
 
 static const char *
 end_of(const struct store_try *t)
 {
-	return t->withdrawn ? "withdrawn" : t->acknowledged ? "acknowledged" : t->ended ? "failed" : "under way";
+	return t->withdrawn   ? "withdrawn"
+	    : t->acknowledged ? "acknowledged"
+	    : t->ended	      ? "failed"
+			      : "under way";
 }
 
 static const struct column try_columns[] = {
@@ -113,8 +122,10 @@ static const struct column try_columns[] = {
 static void
 add_try(struct rows *rows, const struct store_try *t)
 {
-	rows_add(rows, (struct cell[]){ cell_int(t->number), cell_time(t->at_ms), cell_text(end_of(t)),
-	    t->status != 0 ? cell_int(t->status) : cell_text(NULL), cell_time(t->not_before_ms), cell_text(t->error) });
+	rows_add(rows,
+	    (struct cell[]){ cell_int(t->number), cell_time(t->at_ms), cell_text(end_of(t)),
+		t->status != 0 ? cell_int(t->status) : cell_text(NULL), cell_time(t->not_before_ms),
+		cell_text(t->error) });
 }
 
 /* {id, owed, ..., body?, tries}: what the list says of it while it is owed, and what was tried. */
@@ -128,7 +139,7 @@ print_message_json(const struct store_message *m, bool owed, const char *id, str
 	if (owed) {
 		add_message(&one, m);
 		rows_format_one(&one, 0, &b);
-		b.len--;		/* the brace: there is more */
+		b.len--; /* the brace: there is more */
 	} else {
 		buf_add_char(&b, '{');
 		json_add_str_member(&b, "id", id);
@@ -160,12 +171,13 @@ ctl_deliveries_show(const struct options *o, const struct conf *conf)
 	bool ok, owed = false;
 	size_t n = 0;
 
-	ok = ctl_open(&f, conf, CTL_STORE, &err) && 
+	ok = ctl_open(&f, conf, CTL_STORE, &err) &&
 	    store_outbox_get(f.store, o->args[0], &m, &owed, ctl_call().deadline_boot_ms, &err) &&
 	    (!owed || store_outbox_tries(f.store, &m, ctl_call().deadline_boot_ms, &err)) &&
 	    store_try_list(f.store, o->args[0], &tries, &n, ctl_call().deadline_boot_ms, &err) &&
 	    (owed || n > 0 ||
-	    error_set(&err, ERR_NOT_FOUND, tr("no such message: %s", "그런 메시지가 없습니다: %s"), o->args[0]));
+		error_set(&err, ERR_NOT_FOUND,
+		    tr("no such message: %s", "그런 메시지가 없습니다: %s"), o->args[0]));
 	for (size_t i = 0; ok && i < n; i++)
 		add_try(&rows, &tries[i]);
 	if (!ok)
@@ -174,8 +186,8 @@ ctl_deliveries_show(const struct options *o, const struct conf *conf)
 		ok = print_message_json(&m, owed, o->args[0], &rows);
 	else {
 		if (owed)
-			printf(tr("owed to %s since %s\n%s\n", "%s에 전할 것, %s부터\n%s\n"), m.peer, ctl_kst(m.at_ms),
-			    ctl_visible(m.body));
+			printf(tr("owed to %s since %s\n%s\n", "%s에 전할 것, %s부터\n%s\n"),
+			    m.peer, ctl_kst(m.at_ms), ctl_visible(m.body));
 		else
 			puts(tr("not owed any more", "이미 전했거나 거두었습니다"));
 		ok = rows_print(&rows, o, tr("never tried", "아직 시도하지 않았습니다"));

@@ -1,4 +1,5 @@
-/* journal check, journal dump: the queue's journal, read by the daemon's own reader. It works on a copy, so that nothing is cut or removed, and a daemon may be running. */
+/* journal check, journal dump: the queue's journal, read by the daemon's own reader. It works on a
+ * copy, so that nothing is cut or removed, and a daemon may be running. */
 #include "config.h"
 
 #include <dirent.h>
@@ -26,7 +27,7 @@ struct reading {
 	struct hold_table *table;
 	bool dump, json;
 	int64_t records, changes;
-	struct buf list;		/* JSON of the records */
+	struct buf list; /* JSON of the records */
 };
 
 /* ---- the copy */
@@ -34,7 +35,8 @@ struct reading {
 static bool
 is_journal_file(const char *name)
 {
-	return strncmp(name, "segment-", 8) == 0 || (strncmp(name, "snapshot-", 9) == 0 && strstr(name, ".tmp") == NULL);
+	return strncmp(name, "segment-", 8) == 0 ||
+	    (strncmp(name, "snapshot-", 9) == 0 && strstr(name, ".tmp") == NULL);
 }
 
 static bool
@@ -57,7 +59,9 @@ copy_file(int from_dir, int to_dir, const char *name, struct error *err)
 
 	if (from >= 0)
 		to = openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	ok = to >= 0 ? copy_bytes(from, to, name, err) : error_sys(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_INTERNAL, "copy %s", name);
+	ok = to >= 0
+	    ? copy_bytes(from, to, name, err)
+	    : error_sys(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_INTERNAL, "copy %s", name);
 	if (to >= 0)
 		close(to);
 	if (from >= 0)
@@ -66,7 +70,8 @@ copy_file(int from_dir, int to_dir, const char *name, struct error *err)
 }
 
 static bool
-each_file(int dir, bool (*fn)(int dir, int to, const char *name, struct error *err), int to, struct error *err)
+each_file(int dir, bool (*fn)(int dir, int to, const char *name, struct error *err), int to,
+    struct error *err)
 {
 	int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = copy < 0 ? NULL : fdopendir(copy);
@@ -119,7 +124,8 @@ make_copy(const char *path, char copy[PATH_CAP], struct error *err)
 		return error_sys(err, ERR_INTERNAL, "make %s", copy);
 	}
 	to = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ok = to >= 0 ? each_file(from, copy_file, to, err) : error_sys(err, ERR_INTERNAL, "open %s", copy);
+	ok = to >= 0 ? each_file(from, copy_file, to, err)
+		     : error_sys(err, ERR_INTERNAL, "open %s", copy);
 	if (to >= 0)
 		close(to);
 	close(from);
@@ -130,8 +136,13 @@ make_copy(const char *path, char copy[PATH_CAP], struct error *err)
 
 /* ---- records */
 
-static const char *const kind_words[] = { [CHANGE_HOLD] = "hold", [CHANGE_LIFE] = "life", [CHANGE_DROP] = "drop", [CHANGE_ORDER] = "order",
-	[CHANGE_FORGET] = "forget", [CHANGE_COUNTERS] = "counters", [CHANGE_GATE] = "gate" };
+static const char *const kind_words[] = { [CHANGE_HOLD] = "hold",
+	[CHANGE_LIFE] = "life",
+	[CHANGE_DROP] = "drop",
+	[CHANGE_ORDER] = "order",
+	[CHANGE_FORGET] = "forget",
+	[CHANGE_COUNTERS] = "counters",
+	[CHANGE_GATE] = "gate" };
 
 static void
 print_text(const char *name, const char *text)
@@ -169,7 +180,8 @@ print_change(const struct change *c)
 		buf_clear(&set);
 	}
 	if (c->kind == CHANGE_HOLD || c->kind == CHANGE_LIFE)
-		printf(" state=%s token=%" PRIu64 " n=%" PRId64, hold_state_name(c->life.state), c->life.token, c->life.n);
+		printf(" state=%s token=%" PRIu64 " n=%" PRId64, hold_state_name(c->life.state),
+		    c->life.token, c->life.n);
 	if (c->kind == CHANGE_ORDER)
 		printf(" last_n=%" PRId64 " paid=%s", c->last_n, c->paid ? "yes" : "no");
 	if (c->kind == CHANGE_COUNTERS)
@@ -228,7 +240,8 @@ static void
 begin_record(struct reading *r, struct now now)
 {
 	if (!r->json) {
-		printf("record %" PRId64 " wall=%" PRId64 " boot=%" PRId64 "\n", r->records, now.wall_ms, now.boot_ms);
+		printf("record %" PRId64 " wall=%" PRId64 " boot=%" PRId64 "\n", r->records,
+		    now.wall_ms, now.boot_ms);
 		return;
 	}
 	buf_add_str(&r->list, r->records > 1 ? ",\n{" : "{");
@@ -248,7 +261,8 @@ replay(void *ctx, const void *record, size_t len, struct error *err)
 
 	r->records++;
 	if (!record_open(&reader, record, len))
-		return error_set(err, ERR_INTERNAL, "a record of a version that this program does not know");
+		return error_set(err, ERR_INTERNAL,
+		    "a record of a version that this program does not know");
 	if (r->dump)
 		begin_record(r, reader.now);
 	while (record_next(&reader, &c)) {
@@ -281,7 +295,8 @@ print_summary_json(const struct journal *j, const struct journal_report *report,
 	buf_add_char(&b, '{');
 	for (int s = 0; s < HOLD__MAX; s++)
 		if (stats.by_state[s] > 0)
-			json_add_int_member(&b, hold_state_name((enum hold_state)s), stats.by_state[s]);
+			json_add_int_member(&b, hold_state_name((enum hold_state)s),
+			    stats.by_state[s]);
 	buf_add_char(&b, '}');
 	json_add_int_member(&b, "orders", stats.orders);
 	if (r->dump) {
@@ -300,16 +315,24 @@ print_summary(const struct journal *j, const struct journal_report *report, cons
 
 	hold_table_stats(r->table, &stats);
 	printf(tr("queue     %s\nrecords   %" PRId64 " (%" PRId64 " changes)\n",
-	    "큐        %s\n기록      %" PRId64 " (바뀐 것 %" PRId64 ")\n"), journal_queue_id(j), r->records, r->changes);
+		   "큐        %s\n기록      %" PRId64 " (바뀐 것 %" PRId64 ")\n"),
+	    journal_queue_id(j), r->records, r->changes);
 	if (report->torn_bytes > 0)
-		printf(tr("torn end  %" PRId64 " bytes: the daemon cuts them at its next start and keeps them aside; nothing "
-		    "that was answered is in them\n", "끊긴 끝   %" PRId64 "바이트: 데몬이 다음에 시작할 때 잘라 따로 둡니다. 답한 "
-		    "것은 여기에 없습니다\n"), report->torn_bytes);
+		printf(
+		    tr("torn end  %" PRId64
+		       " bytes: the daemon cuts them at its next start and keeps them aside; nothing "
+		       "that was answered is in them\n",
+			"끊긴 끝   %" PRId64
+			"바이트: 데몬이 다음에 시작할 때 잘라 따로 둡니다. 답한 "
+			"것은 여기에 없습니다\n"),
+		    report->torn_bytes);
 	fputs(tr("holds     ", "잡은 것   "), stdout);
 	for (int s = 0; s < HOLD__MAX; s++)
 		if (stats.by_state[s] > 0)
-			printf("%s %" PRId64 "  ", hold_state_name((enum hold_state)s), stats.by_state[s]);
-	printf(tr("\norders    %" PRId64 " remembered\n", "\n주문      %" PRId64 "건 기억\n"), stats.orders);
+			printf("%s %" PRId64 "  ", hold_state_name((enum hold_state)s),
+			    stats.by_state[s]);
+	printf(tr("\norders    %" PRId64 " remembered\n", "\n주문      %" PRId64 "건 기억\n"),
+	    stats.orders);
 	return true;
 }
 
@@ -318,16 +341,20 @@ print_summary(const struct journal *j, const struct journal_report *report, cons
 static bool
 read_copy(const char *copy, struct reading *r, struct error *err)
 {
-	struct journal_options options = { .io = &disk_system_io, .boot_id = clock_boot_id(), .now = clock_now() };
+	struct journal_options options = { .io = &disk_system_io,
+		.boot_id = clock_boot_id(),
+		.now = clock_now() };
 	struct journal_report report;
 	struct journal *j = NULL;
 	bool ok;
 
 	if (!journal_open(copy, &options, replay, r, &j, &report, err))
 		return false;
-	ok = !report.is_new || error_set(err, ERR_NOT_FOUND, tr("no journal is there", "저널이 없습니다"));
-	ok = ok && ((r->json ? print_summary_json(j, &report, r) : print_summary(j, &report, r)) ||
-	    error_set(err, ERR_INTERNAL, "out of memory, or standard output is gone"));
+	ok = !report.is_new ||
+	    error_set(err, ERR_NOT_FOUND, tr("no journal is there", "저널이 없습니다"));
+	ok = ok &&
+	    ((r->json ? print_summary_json(j, &report, r) : print_summary(j, &report, r)) ||
+		error_set(err, ERR_INTERNAL, "out of memory, or standard output is gone"));
 	journal_close(&j);
 	return ok;
 }
@@ -335,8 +362,13 @@ read_copy(const char *copy, struct reading *r, struct error *err)
 static enum ctl_exit
 read_journal(const struct options *o, const struct conf *conf, bool dump)
 {
-	const struct hold_limits limits = { .max_per_user = conf->max_holds_per_user, .guard_ms = conf->guard_ms, .window_ms = 900000, .max_tries_per_min =
-		conf->max_refused_tokens, .removed_answer_ms = 600000, .gone_memory_ms = 86400000, .order_memory_ms = 35LL * 86400000 };
+	const struct hold_limits limits = { .max_per_user = conf->max_holds_per_user,
+		.guard_ms = conf->guard_ms,
+		.window_ms = 900000,
+		.max_tries_per_min = conf->max_refused_tokens,
+		.removed_answer_ms = 600000,
+		.gone_memory_ms = 86400000,
+		.order_memory_ms = 35LL * 86400000 };
 	const char *dir = o->n_args > 0 ? o->args[0] : conf->queue_dir;
 	struct reading r = { .dump = dump, .json = o->json };
 	char copy[PATH_CAP];
@@ -345,12 +377,14 @@ read_journal(const struct options *o, const struct conf *conf, bool dump)
 
 	error_clear(&err);
 	/* A compaction may take a file away while it is copied: then anew. */
-	for (int i = 0; i < TRIES && !(ok = make_copy(dir, copy, &err)) && err.code == ERR_NOT_FOUND; i++)
+	for (int i = 0;
+	     i < TRIES && !(ok = make_copy(dir, copy, &err)) && err.code == ERR_NOT_FOUND; i++)
 		;
 	if (!ok)
 		return ctl_complain("journal", &err);
 	r.table = hold_table_new(&limits);
-	ok = r.table != NULL ? read_copy(copy, &r, &err) : error_set(&err, ERR_INTERNAL, "out of memory");
+	ok = r.table != NULL ? read_copy(copy, &r, &err)
+			     : error_set(&err, ERR_INTERNAL, "out of memory");
 	hold_table_free(&r.table);
 	buf_clear(&r.list);
 	remove_copy(copy);

@@ -19,10 +19,13 @@ ctl_parse_number(const char *name, const char *text, int64_t min, int64_t max, i
 
 	errno = 0;
 	*out = strtoll(text, &end, 10);
-	if (isdigit((unsigned char)text[0]) && *end == '\0' && errno == 0 && *out >= min && *out <= max)
+	if (isdigit((unsigned char)text[0]) && *end == '\0' && errno == 0 && *out >= min &&
+	    *out <= max)
 		return true;
-	fprintf(stderr, tr("roompayctl: --%s must be a whole number from %" PRId64 " to %" PRId64 "\n",
-	    "roompayctl: --%s는 %" PRId64 "부터 %" PRId64 "까지의 정수입니다\n"), name, min, max);
+	fprintf(stderr,
+	    tr("roompayctl: --%s must be a whole number from %" PRId64 " to %" PRId64 "\n",
+		"roompayctl: --%s는 %" PRId64 "부터 %" PRId64 "까지의 정수입니다\n"),
+	    name, min, max);
 	return false;
 }
 
@@ -31,8 +34,10 @@ ctl_parse_when(const char *name, const char *text, int64_t *out)
 {
 	if (clock_parse_when(text, out))
 		return true;
-	fprintf(stderr, tr("roompayctl: --%s must be YYYY-MM-DD (Korean time) or RFC 3339\n",
-	    "roompayctl: --%s는 YYYY-MM-DD(한국 시각) 또는 RFC 3339입니다\n"), name);
+	fprintf(stderr,
+	    tr("roompayctl: --%s must be YYYY-MM-DD (Korean time) or RFC 3339\n",
+		"roompayctl: --%s는 YYYY-MM-DD(한국 시각) 또는 RFC 3339입니다\n"),
+	    name);
 	return false;
 }
 
@@ -40,8 +45,10 @@ bool
 ctl_take_text(const char *name, const char *text, char *out, size_t cap)
 {
 	if (text != NULL && strlen(text) >= cap) {
-		fprintf(stderr, tr("roompayctl: --%s is longer than %zu bytes\n",
-		    "roompayctl: --%s가 %zu바이트보다 깁니다\n"), name, cap - 1);
+		fprintf(stderr,
+		    tr("roompayctl: --%s is longer than %zu bytes\n",
+			"roompayctl: --%s가 %zu바이트보다 깁니다\n"),
+		    name, cap - 1);
 		return false;
 	}
 	snprintf(out, cap, "%s", text == NULL ? "" : text);
@@ -60,7 +67,8 @@ ctl_check_room(const char *room)
 	if (n == 24 && room[n] == '\0')
 		return true;
 	fputs(tr("roompayctl: --room is an ObjectId: 24 hexadecimal digits\n",
-	    "roompayctl: --room은 ObjectId, 즉 16진수 24자리입니다\n"), stderr);
+		  "roompayctl: --room은 ObjectId, 즉 16진수 24자리입니다\n"),
+	    stderr);
 	return false;
 }
 
@@ -72,7 +80,9 @@ ctl_check_cid(const char *cid, const struct conf *conf)
 	for (size_t i = 0; i < conf->n_merchants; i++)
 		if (strcmp(conf->merchants[i].cid, cid) == 0)
 			return true;
-	fprintf(stderr, tr("roompayctl: --cid %s has no [merchant] section in the configuration\n",
-	    "roompayctl: --cid %s: 설정에 그런 [merchant] 절이 없습니다\n"), cid);
+	fprintf(stderr,
+	    tr("roompayctl: --cid %s has no [merchant] section in the configuration\n",
+		"roompayctl: --cid %s: 설정에 그런 [merchant] 절이 없습니다\n"),
+	    cid);
 	return false;
 }

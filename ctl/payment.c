@@ -21,9 +21,12 @@ static bool
 read_filters(const struct options *o, struct store_history *h)
 {
 	int64_t limit = LIST_LIMIT;
-	bool ok = ctl_take_text("user", o->user, h->user_id, sizeof(h->user_id)) && ctl_take_text("order", o->order, h->partner_order_id, sizeof(h->partner_order_id)) &&
-	    ctl_take_text("room", o->room, h->room_id, sizeof(h->room_id)) && (o->from == NULL || ctl_parse_when("from", o->from, &h->from_ms)) &&
-	    (o->to == NULL || ctl_parse_when("to", o->to, &h->to_ms)) && (o->limit == NULL || ctl_parse_number("limit", o->limit, 1, LIST_MAX, &limit));
+	bool ok = ctl_take_text("user", o->user, h->user_id, sizeof(h->user_id)) &&
+	    ctl_take_text("order", o->order, h->partner_order_id, sizeof(h->partner_order_id)) &&
+	    ctl_take_text("room", o->room, h->room_id, sizeof(h->room_id)) &&
+	    (o->from == NULL || ctl_parse_when("from", o->from, &h->from_ms)) &&
+	    (o->to == NULL || ctl_parse_when("to", o->to, &h->to_ms)) &&
+	    (o->limit == NULL || ctl_parse_number("limit", o->limit, 1, LIST_MAX, &limit));
 
 	h->limit = (size_t)limit;
 	return ok;
@@ -57,17 +60,21 @@ print_payments_json(const struct payment *list, const struct payment_life *lives
 }
 
 static bool
-print_payments(const struct options *o, const struct payment *list, const struct payment_life *lives, size_t n)
+print_payments(const struct options *o, const struct payment *list,
+    const struct payment_life *lives, size_t n)
 {
 	struct rows rows = ROWS(payment_columns);
 
 	if (o->json)
 		return print_payments_json(list, lives, n);
 	for (size_t i = 0; i < n; i++)
-		rows_add(&rows, (struct cell[]){ cell_time(list[i].approved_at_ms), cell_text(list[i].tid),
-		    cell_text(list[i].partner_order_id), cell_text(list[i].user_id),
-		    cell_int(list[i].amount.total), cell_int(lives[i].refunded), cell_time(lives[i].refunded_at_ms),
-		    cell_text(attempt_state_name(lives[i].state)), cell_text(list[i].item_name) });
+		rows_add(&rows,
+		    (struct cell[]){ cell_time(list[i].approved_at_ms), cell_text(list[i].tid),
+			cell_text(list[i].partner_order_id), cell_text(list[i].user_id),
+			cell_int(list[i].amount.total), cell_int(lives[i].refunded),
+			cell_time(lives[i].refunded_at_ms),
+			cell_text(attempt_state_name(lives[i].state)),
+			cell_text(list[i].item_name) });
 	return rows_print(&rows, o, tr("no payment", "결제가 없습니다"));
 }
 
@@ -101,12 +108,16 @@ ctl_payment_list(const struct options *o, const struct conf *conf)
 		return ctl_complain("payment list", &err);
 	if (more)
 		fputs(tr("roompayctl: there are more: --limit, --from and --to choose\n",
-		    "roompayctl: 더 있습니다. --limit, --from, --to로 고르세요\n"), stderr);
+			  "roompayctl: 더 있습니다. --limit, --from, --to로 고르세요\n"),
+		    stderr);
 	return printed ? CTL_OK : CTL_FAILED;
 }
 
 /* "TID" or "CID ORDER". tid: "" where an order was named. */
-struct named { char tid[TID_CAP], cid[CID_CAP], order[ORDER_CAP]; bool foreign; };
+struct named {
+	char tid[TID_CAP], cid[CID_CAP], order[ORDER_CAP];
+	bool foreign;
+};
 
 static bool
 find_named(struct flow *f, const struct options *o, struct named *n, struct error *err)
@@ -129,7 +140,8 @@ find_named(struct flow *f, const struct options *o, struct named *n, struct erro
 }
 
 enum { EVENT_TID = 4 };
-static struct column event_columns[] = {	/* in JSON: the names of doc/ledger.md */
+static struct column event_columns[] = {
+	/* in JSON: the names of doc/ledger.md */
 	{ "n", { "n", "n" }, 0, ROWS_RIGHT },
 	{ "at", { "at", "시각" }, 0, ROWS_WHOLE },
 	{ "kind", { "kind", "종류" }, 0, ROWS_WHOLE },
@@ -189,19 +201,23 @@ add_event(struct rows *rows, const struct ledger_event *e)
 {
 	const char *why = e->reason[0] != '\0' ? e->reason : e->provider.message;
 	struct buf payment = BUF_INIT, refund = BUF_INIT, provider = BUF_INIT;
-	struct cell won = e->has_refund ? cell_int(e->refund.amount) :
-	    e->has_payment ? cell_int(e->payment.amount.total) : cell_text(NULL);
+	struct cell won = e->has_refund ? cell_int(e->refund.amount)
+	    : e->has_payment		? cell_int(e->payment.amount.total)
+					: cell_text(NULL);
 
 	if (e->has_payment)
 		payment_format(&e->payment, &payment);
 	if (e->has_refund)
 		format_refund(&e->refund, &refund);
 	format_provider(&e->provider, &provider);
-	rows_add(rows, (struct cell[]){ cell_int(e->n), cell_time(e->at_ms), cell_text(ledger_kind_name(e->kind)), won,
-	    cell_text(e->tid), cell_text(e->user_id), cell_text(e->room_id), cell_text(e->by),
-	    cell_text(e->who), cell_text(ctl_by(e->by, e->who)), cell_text(e->request_id), cell_text(e->has_refund ? e->refund.id : NULL),
-	    cell_text(e->reason), cell_both("", json_or_none(&payment)), cell_both("", json_or_none(&refund)),
-	    cell_both("", json_or_none(&provider)), cell_text(why) });
+	rows_add(rows,
+	    (struct cell[]){ cell_int(e->n), cell_time(e->at_ms),
+		cell_text(ledger_kind_name(e->kind)), won, cell_text(e->tid), cell_text(e->user_id),
+		cell_text(e->room_id), cell_text(e->by), cell_text(e->who),
+		cell_text(ctl_by(e->by, e->who)), cell_text(e->request_id),
+		cell_text(e->has_refund ? e->refund.id : NULL), cell_text(e->reason),
+		cell_both("", json_or_none(&payment)), cell_both("", json_or_none(&refund)),
+		cell_both("", json_or_none(&provider)), cell_text(why) });
 	rows->bad = rows->bad || payment.bad || refund.bad || provider.bad;
 	buf_clear(&payment);
 	buf_clear(&refund);
@@ -244,9 +260,12 @@ ctl_payment_show(const struct options *o, const struct conf *conf)
 		add_event(&rows, &chain.ev[i]);
 	if (ok && !o->json)
 		print_heading(&n, &chain);
-	ok = ok && rows_print(&rows, o, n.foreign ? tr("another program took this payment, before roompay: `payments` has it, the ledger does not",
-	    "roompay 이전에 다른 프로그램이 받은 결제입니다. `payments`에 있고 원장에는 없습니다") :
-	    tr("no approve was ever begun", "승인을 시작한 적이 없습니다"));
+	ok = ok &&
+	    rows_print(&rows, o,
+		n.foreign
+		    ? tr("another program took this payment, before roompay: `payments` has it, the ledger does not",
+			  "roompay 이전에 다른 프로그램이 받은 결제입니다. `payments`에 있고 원장에는 없습니다")
+		    : tr("no approve was ever begun", "승인을 시작한 적이 없습니다"));
 	ledger_chain_clear(&chain);
 	ctl_close(&f);
 	return ok ? CTL_OK : CTL_FAILED;
@@ -261,7 +280,8 @@ add_time_if(struct buf *b, const char *name, int64_t wall_ms)
 
 /* As GET /orders says it, and the sentences. */
 static void
-explain_json(struct buf *b, const struct flow_order_attempt *t, const struct explanation *e, const char *charged)
+explain_json(struct buf *b, const struct flow_order_attempt *t, const struct explanation *e,
+    const char *charged)
 {
 	struct buf command = BUF_INIT;
 
@@ -299,13 +319,16 @@ explain_json(struct buf *b, const struct flow_order_attempt *t, const struct exp
 }
 
 static void
-explain_text(struct buf *b, const struct flow_order_attempt *t, const struct explanation *e, const char *charged)
+explain_text(struct buf *b, const struct flow_order_attempt *t, const struct explanation *e,
+    const char *charged)
 {
-	buf_printf(b, "%s  %s  %s", t->tid[0] != '\0' ? t->tid : "-", t->state, ctl_kst(t->changed_ms));
+	buf_printf(b, "%s  %s  %s", t->tid[0] != '\0' ? t->tid : "-", t->state,
+	    ctl_kst(t->changed_ms));
 	if (t->by[0] != '\0')
 		buf_printf(b, "  %s", ctl_visible(ctl_by(t->by, t->who)));
 	buf_add_char(b, '\n');
-	buf_printf(b, "  %s\n  %s\n  %s%s\n", e->happened, charged, tr("Next: ", "다음: "), e->next);
+	buf_printf(b, "  %s\n  %s\n  %s%s\n", e->happened, charged, tr("Next: ", "다음: "),
+	    e->next);
 	for (int i = 0; i < EXPLAIN_COMMANDS && e->commands[i] != NULL; i++) {
 		buf_add_str(b, "    ");
 		explain_command(b, e, i, t->tid);
@@ -314,7 +337,8 @@ explain_text(struct buf *b, const struct flow_order_attempt *t, const struct exp
 }
 
 static bool
-explain_attempt(struct flow *f, const struct flow_order_attempt *t, bool json, struct buf *b, struct error *err)
+explain_attempt(struct flow *f, const struct flow_order_attempt *t, bool json, struct buf *b,
+    struct error *err)
 {
 	const struct explanation *e = explain_state(t->state, ctl_is_korean());
 	struct buf charged = BUF_INIT;
@@ -322,7 +346,8 @@ explain_attempt(struct flow *f, const struct flow_order_attempt *t, bool json, s
 	struct payment p;
 
 	if (t->charged == FC_TRUE)
-		ok = store_payment_get(f->store, t->tid, &p, &found, ctl_call().deadline_boot_ms, err);
+		ok = store_payment_get(f->store, t->tid, &p, &found, ctl_call().deadline_boot_ms,
+		    err);
 	explain_charged(&charged, t, found ? p.amount.total : -1, ctl_is_korean());
 	if (ok && json)
 		explain_json(b, t, e, buf_str(&charged));
@@ -333,7 +358,9 @@ explain_attempt(struct flow *f, const struct flow_order_attempt *t, bool json, s
 }
 
 /* Nobody has tried to pay for it. */
-static const struct flow_order_attempt no_attempt = { .state = "none", .charged = FC_FALSE, .next = FN_START_AGAIN };
+static const struct flow_order_attempt no_attempt = { .state = "none",
+	.charged = FC_FALSE,
+	.next = FN_START_AGAIN };
 
 enum ctl_exit
 ctl_payment_explain(const struct options *o, const struct conf *conf)
@@ -350,8 +377,11 @@ ctl_payment_explain(const struct options *o, const struct conf *conf)
 	if (ok) {
 		ctl_set_gate(&f);
 		flow_order(&f, &c, n.cid, n.order, &a);
-		ok = a.result == FR_OK || error_set(&err, ERR_UNAVAILABLE,
-		    tr("nothing certain can be said now: %s", "지금은 확실히 말할 수 없습니다: %s"), a.detail);
+		ok = a.result == FR_OK ||
+		    error_set(&err, ERR_UNAVAILABLE,
+			tr("nothing certain can be said now: %s",
+			    "지금은 확실히 말할 수 없습니다: %s"),
+			a.detail);
 	}
 	if (o->json)
 		buf_add_char(&b, '[');
@@ -364,14 +394,14 @@ ctl_payment_explain(const struct options *o, const struct conf *conf)
 			ok = explain_attempt(&f, &a.attempts[i], o->json, &b, &err);
 	flow_order_clear(&a);
 	ctl_close(&f);
-	if (!ok) {	/* half an answer would be read as a whole one */
+	if (!ok) { /* half an answer would be read as a whole one */
 		buf_clear(&b);
 		return ctl_complain("payment explain", &err);
 	}
 	if (o->json)
 		buf_add_char(&b, ']');
 	else if (b.len > 0)
-		b.data[--b.len] = '\0';	/* its line's end comes with the printing */
+		b.data[--b.len] = '\0'; /* its line's end comes with the printing */
 	return ctl_print(&b) ? CTL_OK : CTL_FAILED;
 }
 
@@ -384,7 +414,9 @@ parse_as(const char *word, enum operate_end *as)
 	*as = strcmp(word, "approved") == 0 ? OPERATE_END_APPROVED : OPERATE_END_DECLINED;
 	if (*as == OPERATE_END_APPROVED || strcmp(word, "declined") == 0)
 		return true;
-	fputs(tr("roompayctl: --as is approved or declined\n", "roompayctl: --as는 approved 또는 declined입니다\n"), stderr);
+	fputs(tr("roompayctl: --as is approved or declined\n",
+		  "roompayctl: --as는 approved 또는 declined입니다\n"),
+	    stderr);
 	return false;
 }
 
@@ -394,9 +426,12 @@ tell_settled(const struct options *o, const struct named *n, const struct operat
 	struct buf b = BUF_INIT;
 
 	if (!o->json) {
-		printf(tr("%s was %s, %s %s\n", "%s: %s 상태였고 %s %s\n"), n->tid, attempt_state_name(r->before),
-		    o->dry_run ? tr("would be (dry run: nothing was changed)", "이렇게 됩니다 (dry run: 바꾼 것 없음):") :
-		    tr("is now", "이제"), attempt_state_name(r->after));
+		printf(tr("%s was %s, %s %s\n", "%s: %s 상태였고 %s %s\n"), n->tid,
+		    attempt_state_name(r->before),
+		    o->dry_run ? tr("would be (dry run: nothing was changed)",
+				     "이렇게 됩니다 (dry run: 바꾼 것 없음):")
+			       : tr("is now", "이제"),
+		    attempt_state_name(r->after));
 		return true;
 	}
 	buf_add_char(&b, '{');
@@ -425,12 +460,13 @@ ctl_payment_settle(const struct options *o, const struct conf *conf)
 
 	if (!parse_as(o->as, &as))
 		return CTL_USAGE;
-	ok = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE | CTL_KAKAOPAY, &err) && ctl_need_site(&f, &err) &&
-	    find_named(&f, o, &n, &err) &&
+	ok = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE | CTL_KAKAOPAY, &err) &&
+	    ctl_need_site(&f, &err) && find_named(&f, o, &n, &err) &&
 	    operate_settle(&f, &c, n.cid, n.order, n.tid, as, o->reason, o->dry_run, &report, &err);
 	ctl_close(&f);
 	if (report.kakaopay[0] != '\0' && !o->json)
-		printf(tr("KakaoPay says   %s\n", "카카오페이의 답   %s\n"), ctl_visible(report.kakaopay));
+		printf(tr("KakaoPay says   %s\n", "카카오페이의 답   %s\n"),
+		    ctl_visible(report.kakaopay));
 	if (!ok)
 		return ctl_complain("payment settle", &err);
 	return tell_settled(o, &n, &report) ? CTL_OK : CTL_FAILED;

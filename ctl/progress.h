@@ -3,5 +3,5 @@
 
 #include <stddef.h>
 
-void progress_show(const char *what, size_t done, size_t all);	/* all: at least done */
-void progress_end(void);					/* wipes the line */
+void progress_show(const char *what, size_t done, size_t all); /* all: at least done */
+void progress_end(void);				       /* wipes the line */

@@ -21,7 +21,7 @@ static const struct column columns[] = {
 };
 
 struct telling {
-	struct rows rows;	/* what could not be sent again */
+	struct rows rows; /* what could not be sent again */
 	size_t done;
 };
 
@@ -33,11 +33,13 @@ tell(void *ctx, const char *id, const struct error *err)
 	t->done++;
 	progress_show(tr("messages:", "메시지:"), t->done, t->done);
 	if (err != NULL)
-		rows_add(&t->rows, (struct cell[]){ cell_text(id), cell_text("FAILED"), cell_text(err->msg) });
+		rows_add(&t->rows,
+		    (struct cell[]){ cell_text(id), cell_text("FAILED"), cell_text(err->msg) });
 }
 
 static bool
-print_report_json(const struct options *o, const struct operate_resend_report *r, const struct rows *failed)
+print_report_json(const struct options *o, const struct operate_resend_report *r,
+    const struct rows *failed)
 {
 	struct buf b = BUF_INIT, list = BUF_INIT;
 	bool ok;
@@ -64,10 +66,15 @@ print_report(const struct options *o, const struct operate_resend_report *r, str
 		return print_report_json(o, r, &t->rows);
 	if (t->rows.n > 0 && !rows_print(&t->rows, o, ""))
 		return false;
-	printf(o->dry_run ? tr("%" PRId64 " messages would be sent once more, %" PRId64 " cannot be (dry run: nothing was "
-	    "changed)\n", "메시지 %" PRId64 "건을 다시 보낼 수 있고, %" PRId64 "건은 보낼 수 없습니다 (dry run: 바꾼 것 없음)\n") :
-	    tr("%" PRId64 " messages are sent once more, %" PRId64 " cannot be\n",
-	    "메시지 %" PRId64 "건을 다시 보냅니다. %" PRId64 "건은 보낼 수 없습니다\n"), r->resent, r->failed);
+	printf(o->dry_run
+		? tr("%" PRId64 " messages would be sent once more, %" PRId64
+		     " cannot be (dry run: nothing was "
+		     "changed)\n",
+		      "메시지 %" PRId64 "건을 다시 보낼 수 있고, %" PRId64
+		      "건은 보낼 수 없습니다 (dry run: 바꾼 것 없음)\n")
+		: tr("%" PRId64 " messages are sent once more, %" PRId64 " cannot be\n",
+		      "메시지 %" PRId64 "건을 다시 보냅니다. %" PRId64 "건은 보낼 수 없습니다\n"),
+	    r->resent, r->failed);
 	if (r->more)
 		puts(tr("there are more than one list holds: run it again when these are gone",
 		    "목록에 다 담기지 않았습니다. 이것들이 전해진 뒤 다시 실행하세요"));
@@ -107,9 +114,10 @@ tell_retry(const struct options *o, const char *id)
 		return ctl_print(&b);
 	}
 	printf(o->dry_run ? tr("%s would be tried once more (dry run: nothing was changed)\n",
-	    "%s을(를) 한 번 더 보낼 수 있습니다 (dry run: 바꾼 것 없음)\n") :
-	    tr("%s is tried once more; look with: deliveries show\n",
-	    "%s을(를) 한 번 더 보냅니다. 결과는 deliveries show\n"), ctl_visible(id));
+				"%s을(를) 한 번 더 보낼 수 있습니다 (dry run: 바꾼 것 없음)\n")
+			  : tr("%s is tried once more; look with: deliveries show\n",
+				"%s을(를) 한 번 더 보냅니다. 결과는 deliveries show\n"),
+	    ctl_visible(id));
 	return true;
 }
 
@@ -130,12 +138,16 @@ check_peer(const char *peer)
 static bool
 read_retry(const struct options *o, struct operate_resend *how)
 {
-	*how = (struct operate_resend){ .reason = o->reason, .taken_too = o->again != NULL, .dry_run = o->dry_run,
+	*how = (struct operate_resend){ .reason = o->reason,
+		.taken_too = o->again != NULL,
+		.dry_run = o->dry_run,
 		.peer = o->peer };
 	if ((o->all != NULL) == (o->n_args == 1))
-		return usage(tr("deliveries retry takes a MESSAGE or --all", "deliveries retry에는 MESSAGE 또는 --all이 필요합니다"));
+		return usage(tr("deliveries retry takes a MESSAGE or --all",
+		    "deliveries retry에는 MESSAGE 또는 --all이 필요합니다"));
 	if (o->all == NULL && (o->since != NULL || o->peer != NULL))
-		return usage(tr("--since and --peer go with --all", "--since와 --peer는 --all과 함께 씁니다"));
+		return usage(tr("--since and --peer go with --all",
+		    "--since와 --peer는 --all과 함께 씁니다"));
 	if (o->since != NULL && !ctl_parse_when("since", o->since, &how->since_ms))
 		return false;
 	if (o->all != NULL && o->again != NULL && o->since == NULL)
@@ -173,7 +185,8 @@ static const char *
 end_of(const struct operate_test *t)
 {
 	if (!t->posted)
-		return tr("no courier took it: does roompay-courier run, and reach queue and database?",
+		return tr(
+		    "no courier took it: does roompay-courier run, and reach queue and database?",
 		    "courier가 가져가지 않았습니다. roompay-courier가 돌고 있고 큐와 데이터베이스에 닿는지 보세요");
 	if (!t->ended)
 		return tr("no answer yet", "아직 답이 없습니다");
@@ -218,9 +231,11 @@ ctl_deliveries_test(const struct options *o, const struct conf *conf)
 
 	if (!check_peer(o->args[0]))
 		return CTL_USAGE;
-	ok = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE, &err) && operate_test_peer(&f, o->args[0], TEST_WAIT_MS, &test, &err);
+	ok = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE, &err) &&
+	    operate_test_peer(&f, o->args[0], TEST_WAIT_MS, &test, &err);
 	ctl_close(&f);
 	if (!ok)
 		return ctl_complain("deliveries test", &err);
-	return tell_test(o, o->args[0], &test) && test.ended && test.try.acknowledged ? CTL_OK : CTL_FAILED;
+	return tell_test(o, o->args[0], &test) && test.ended && test.try.acknowledged ? CTL_OK
+										      : CTL_FAILED;
 }

@@ -35,13 +35,17 @@ add_entry(void *ctx, const struct order_entry *e, struct error *err)
 static void
 tell(void *ctx, const char *cid, const char *order, enum restore_end end, const char *what)
 {
-	static const char *const words[] = { [RESTORE_WHOLE] = "whole", [RESTORE_BEHIND] = "behind",
-		[RESTORE_WRITTEN] = "written", [RESTORE_FAILED] = "FAILED" };
+	static const char *const words[] = { [RESTORE_WHOLE] = "whole",
+		[RESTORE_BEHIND] = "behind",
+		[RESTORE_WRITTEN] = "written",
+		[RESTORE_FAILED] = "FAILED" };
 	struct telling *t = ctx;
 
 	if (t->o->json)
-		rows_add(&t->rows, (struct cell[]){ cell_text(cid), cell_text(order),
-		    cell_text(end == RESTORE_FAILED ? "failed" : words[end]), cell_text(what) });
+		rows_add(&t->rows,
+		    (struct cell[]){ cell_text(cid), cell_text(order),
+			cell_text(end == RESTORE_FAILED ? "failed" : words[end]),
+			cell_text(what) });
 	else
 		printf("%-8s %s %s  %s\n", words[end], cid, ctl_visible(order), ctl_visible(what));
 }
@@ -53,9 +57,11 @@ sum_up(const struct options *o, const struct restore_report *r, const struct row
 	bool ok;
 
 	if (!o->json) {
-		printf(tr("orders %" PRId64 ": whole %" PRId64 ", behind %" PRId64 ", written %" PRId64
-		    ", failed %" PRId64 "%s\n", "주문 %" PRId64 "건: 온전 %" PRId64 ", 빠짐 %" PRId64 ", 씀 %" PRId64
-		    ", 실패 %" PRId64 "%s\n"), r->orders, r->whole, r->behind, r->written, r->failed,
+		printf(tr("orders %" PRId64 ": whole %" PRId64 ", behind %" PRId64
+			  ", written %" PRId64 ", failed %" PRId64 "%s\n",
+			   "주문 %" PRId64 "건: 온전 %" PRId64 ", 빠짐 %" PRId64 ", 씀 %" PRId64
+			   ", 실패 %" PRId64 "%s\n"),
+		    r->orders, r->whole, r->behind, r->written, r->failed,
 		    o->dry_run ? " (dry run)" : "");
 		return true;
 	}
@@ -79,8 +85,10 @@ static enum ctl_exit
 restore(const struct options *o, const struct conf *conf, struct flow *f, struct restorer *r)
 {
 	struct telling t = { .o = o, .rows = ROWS(columns) };
-	struct restore_options how = { .reason = o->reason != NULL ? o->reason : "dry run", .dry_run = o->dry_run,
-		.tell = tell, .ctx = &t };
+	struct restore_options how = { .reason = o->reason != NULL ? o->reason : "dry run",
+		.dry_run = o->dry_run,
+		.tell = tell,
+		.ctx = &t };
 	struct restore_report report;
 	struct error err;
 	int64_t torn;
@@ -89,9 +97,14 @@ restore(const struct options *o, const struct conf *conf, struct flow *f, struct
 	if (!order_log_read(conf->queue_dir, add_entry, r, &torn, &err))
 		return ctl_complain(tr("the queue's log of orders", "큐의 주문 기록"), &err);
 	if (torn > 0)
-		fprintf(stderr, tr("roompayctl: %" PRId64 " lines of the queue's log are not whole and were passed over\n",
-		    "roompayctl: 큐의 주문 기록 %" PRId64 "줄이 온전하지 않아 건너뛰었습니다\n"), torn);
-	if (!store_prepare(f->store, clock_boot_ms() + PREPARE_MS, &err) || !flow_restore(f, r, &how, &report, &err)) {
+		fprintf(stderr,
+		    tr("roompayctl: %" PRId64
+		       " lines of the queue's log are not whole and were passed over\n",
+			"roompayctl: 큐의 주문 기록 %" PRId64
+			"줄이 온전하지 않아 건너뛰었습니다\n"),
+		    torn);
+	if (!store_prepare(f->store, clock_boot_ms() + PREPARE_MS, &err) ||
+	    !flow_restore(f, r, &how, &report, &err)) {
 		rows_clear(&t.rows);
 		return ctl_complain("restore", &err);
 	}
@@ -109,8 +122,9 @@ ctl_restore(const struct options *o, const struct conf *conf)
 	struct error err;
 
 	error_set(&err, ERR_INTERNAL, "out of memory");
-	code = r != NULL && ctl_open(&f, conf, CTL_STORE | CTL_KAKAOPAY, &err) ? restore(o, conf, &f, r) :
-	    ctl_complain("restore", &err);
+	code = r != NULL && ctl_open(&f, conf, CTL_STORE | CTL_KAKAOPAY, &err)
+	    ? restore(o, conf, &f, r)
+	    : ctl_complain("restore", &err);
 	ctl_close(&f);
 	restorer_free(&r);
 	return code;

@@ -199,7 +199,7 @@ print_cell(const char *text, size_t width, bool right, bool last)
 		printf("%*s", (int)pad, "");
 	if (w <= width) {
 		print_some(text, strlen(text));
-	} else {		/* too long: a part of it, and an ellipsis */
+	} else { /* too long: a part of it, and an ellipsis */
 		size_t len = fitting(text, width - 1);
 
 		print_some(text, len);
@@ -260,11 +260,13 @@ pick(const struct rows *r, const struct layout *l, bool drop)
 	size_t best = r->n_columns;
 
 	for (size_t c = 0; c < r->n_columns; c++) {
-		if (!l->shown[c] || (drop ? r->columns[c].drop == 0 :
-		    (r->columns[c].flags & ROWS_WHOLE) != 0 || l->width[c] <= SHORTEST))
+		if (!l->shown[c] ||
+		    (drop ? r->columns[c].drop == 0
+			  : (r->columns[c].flags & ROWS_WHOLE) != 0 || l->width[c] <= SHORTEST))
 			continue;
-		if (best == r->n_columns || (drop ? r->columns[c].drop > r->columns[best].drop :
-		    l->width[c] > l->width[best]))
+		if (best == r->n_columns ||
+		    (drop ? r->columns[c].drop > r->columns[best].drop
+			  : l->width[c] > l->width[best]))
 			best = c;
 	}
 	return best;
@@ -287,7 +289,8 @@ lay_out(const struct rows *r, struct layout *l, size_t limit)
 	}
 	while (limit > 0 && total_of(r, l, true) > limit && (c = pick(r, l, true)) < r->n_columns)
 		l->shown[c] = false;
-	while (limit > 0 && total_of(r, l, false) > limit && (c = pick(r, l, false)) < r->n_columns) {
+	while (
+	    limit > 0 && total_of(r, l, false) > limit && (c = pick(r, l, false)) < r->n_columns) {
 		l->width[c]--;
 		l->shortened = l->shortened || (r->columns[c].flags & ROWS_WRAP) == 0;
 	}
@@ -320,7 +323,8 @@ print_line(const struct rows *r, const struct layout *l, const char *const *cell
 		if (c == last && (r->columns[c].flags & ROWS_WRAP) != 0)
 			print_wrapped(cells[c], l->width[c], before);
 		else
-			print_cell(cells[c], l->width[c], (r->columns[c].flags & ROWS_RIGHT) != 0, c == last);
+			print_cell(cells[c], l->width[c], (r->columns[c].flags & ROWS_RIGHT) != 0,
+			    c == last);
 		before += l->width[c] + GAP;
 	}
 }
@@ -338,7 +342,8 @@ tell_left_out(const struct rows *r, const struct layout *l)
 			some = true;
 		}
 	if (some || l->shortened)
-		fprintf(stderr, "%s%s\n", some ? "; " : "", tr("--wide shows everything", "--wide는 모두 보여 줍니다"));
+		fprintf(stderr, "%s%s\n", some ? "; " : "",
+		    tr("--wide shows everything", "--wide는 모두 보여 줍니다"));
 }
 
 static void

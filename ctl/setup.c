@@ -15,7 +15,7 @@
 #include "json/write.h"
 #include "site/conf_read.h"
 
-enum { MIGRATE_MS = 600000 };	/* an index over years of history takes its time */
+enum { MIGRATE_MS = 600000 }; /* an index over years of history takes its time */
 
 enum ctl_exit
 ctl_migrate(const struct options *o, const struct conf *conf)
@@ -30,9 +30,11 @@ ctl_migrate(const struct options *o, const struct conf *conf)
 	if (!ok)
 		return ctl_complain("migrate", &err);
 	if (o->json)
-		printf("{\"migrated\":%s,\"dryRun\":%s}\n", o->dry_run ? "false" : "true", o->dry_run ? "true" : "false");
+		printf("{\"migrated\":%s,\"dryRun\":%s}\n", o->dry_run ? "false" : "true",
+		    o->dry_run ? "true" : "false");
 	else if (o->dry_run)
-		puts(tr("the indexes and the schema version that are missing would be made (dry run: nothing was changed)",
+		puts(tr(
+		    "the indexes and the schema version that are missing would be made (dry run: nothing was changed)",
 		    "빠진 인덱스와 스키마 판을 만들게 됩니다 (dry run: 바꾼 것 없음)"));
 	else
 		puts(tr("indexes and schema version are there", "인덱스와 스키마 판이 있습니다"));
@@ -49,7 +51,8 @@ ctl_config_check(const struct options *o, const struct conf *conf)
 	bool ok;
 
 	(void)conf;
-	ok = conf_read(&all, o->config, CONF_FOR_FCGI | CONF_FOR_QUEUED | CONF_FOR_COURIER | CONF_FOR_CTL, stderr, &err);
+	ok = conf_read(&all, o->config,
+	    CONF_FOR_FCGI | CONF_FOR_QUEUED | CONF_FOR_COURIER | CONF_FOR_CTL, stderr, &err);
 	conf_clear(&all);
 	if (!ok) {
 		ctl_complain("config check", &err);
@@ -84,8 +87,10 @@ ctl_token_new(const struct options *o, const struct conf *conf)
 	if (o->json)
 		printf("{\"token\":\"%s\",\"token_sha256\":\"%s\"}\n", token, hex);
 	else
-		printf(tr("for the caller, shown only now:\n%s\nfor [caller NAME] of roompay.conf:\ntoken_sha256 = %s\n",
-		    "호출자에게, 지금만 보입니다:\n%s\nroompay.conf의 [caller NAME]에:\ntoken_sha256 = %s\n"), token, hex);
+		printf(
+		    tr("for the caller, shown only now:\n%s\nfor [caller NAME] of roompay.conf:\ntoken_sha256 = %s\n",
+			"호출자에게, 지금만 보입니다:\n%s\nroompay.conf의 [caller NAME]에:\ntoken_sha256 = %s\n"),
+		    token, hex);
 	OPENSSL_cleanse(token, sizeof(token));
 	return CTL_OK;
 }

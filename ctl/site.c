@@ -22,9 +22,11 @@ fence_text(enum site_fence f)
 		[SITE_OPEN] = "",
 		[SITE_STORE_AWAY] = "데이터베이스가 답하지 않습니다",
 		[SITE_QUEUE_AWAY] = "큐가 답하지 않습니다: systemctl status roompay-queued",
-		[SITE_OTHER_QUEUE] = "데이터베이스는 다른 큐를 이 사이트의 큐로 알고 있습니다. 그 저널을 되돌려 놓거나 roompayctl queue "
-			"adopt",
-		[SITE_ADOPTING] = "받아들인 큐에 roompay-courier가 원장의 내용을 알려 주는 중입니다. 기다리세요",
+		[SITE_OTHER_QUEUE] =
+		    "데이터베이스는 다른 큐를 이 사이트의 큐로 알고 있습니다. 그 저널을 되돌려 놓거나 roompayctl queue "
+		    "adopt",
+		[SITE_ADOPTING] =
+		    "받아들인 큐에 roompay-courier가 원장의 내용을 알려 주는 중입니다. 기다리세요",
 		[SITE_OLD_DATABASE] = "데이터베이스가 큐보다 오래되었습니다: roompayctl restore",
 	};
 
@@ -63,7 +65,8 @@ live_holds(const struct operate_status *s)
 static void
 add_counts(struct buf *b, const struct operate_status *s)
 {
-	static const char *const words[] = { [OPERATE_COURIER_UNKNOWN] = "unknown", [OPERATE_COURIER_OK] = "ok",
+	static const char *const words[] = { [OPERATE_COURIER_UNKNOWN] = "unknown",
+		[OPERATE_COURIER_OK] = "ok",
 		[OPERATE_COURIER_AWAY] = "away" };
 
 	json_add_str_member(b, "courier", words[s->courier]);
@@ -82,7 +85,8 @@ add_counts(struct buf *b, const struct operate_status *s)
 		buf_add_char(b, '{');
 		for (int i = 0; i < HOLD__MAX; i++)
 			if (hold_state_is_live((enum hold_state)i))
-				json_add_int_member(b, hold_state_name((enum hold_state)i), s->holds[i]);
+				json_add_int_member(b, hold_state_name((enum hold_state)i),
+				    s->holds[i]);
 		buf_add_char(b, '}');
 	}
 	if (s->members > 0)
@@ -123,13 +127,15 @@ how_long(int64_t ms)
 	int64_t s = ms / 1000;
 
 	if (s < 120)
-		snprintf(text, sizeof(texts[0]), tr("%" PRId64 " s", "%" PRId64 "초"), s > 0 ? s : 0);
+		snprintf(text, sizeof(texts[0]), tr("%" PRId64 " s", "%" PRId64 "초"),
+		    s > 0 ? s : 0);
 	else if (s < 7200)
 		snprintf(text, sizeof(texts[0]), tr("%" PRId64 " min", "%" PRId64 "분"), s / 60);
 	else if (s < 48 * 3600)
 		snprintf(text, sizeof(texts[0]), tr("%" PRId64 " h", "%" PRId64 "시간"), s / 3600);
 	else
-		snprintf(text, sizeof(texts[0]), tr("%" PRId64 " days", "%" PRId64 "일"), s / 86400);
+		snprintf(text, sizeof(texts[0]), tr("%" PRId64 " days", "%" PRId64 "일"),
+		    s / 86400);
 	return text;
 }
 
@@ -138,26 +144,33 @@ print_queue(const struct operate_status *s)
 {
 	const char *before = " (";
 
-	printf("%s%s\n", tr("queue      ", "큐            "), s->queue ? s->hello.id : ctl_visible(s->queue_err.msg));
+	printf("%s%s\n", tr("queue      ", "큐            "),
+	    s->queue ? s->hello.id : ctl_visible(s->queue_err.msg));
 	if (s->queue)
-		printf(tr("           up %s%s%s\n", "              %s째 실행 중%s%s\n"), how_long(s->hello.up_ms),
+		printf(tr("           up %s%s%s\n", "              %s째 실행 중%s%s\n"),
+		    how_long(s->hello.up_ms),
 		    s->hello.fence[0] != '\0' ? tr(", closed: ", ", 닫힘: ") : "", s->hello.fence);
 	if (s->members > 0)
-		printf(tr("           %" PRId64 " machines share it\n", "              서버 %" PRId64 "대가 함께 씀\n"), s->members);
-	if (s->store && s->claim.number > 0 && (!s->queue || strcmp(s->claim.queue_id, s->hello.id) != 0))
+		printf(tr("           %" PRId64 " machines share it\n",
+			   "              서버 %" PRId64 "대가 함께 씀\n"),
+		    s->members);
+	if (s->store && s->claim.number > 0 &&
+	    (!s->queue || strcmp(s->claim.queue_id, s->hello.id) != 0))
 		printf("%s%s\n", tr("site's own ", "사이트의 큐   "), s->claim.queue_id);
 	if (!s->has_holds)
 		return;
 	printf("%s%" PRId64, tr("holds      ", "잡은 시간     "), live_holds(s));
 	for (int i = 0; i < HOLD__MAX; i++)
 		if (hold_state_is_live((enum hold_state)i) && s->holds[i] > 0) {
-			printf("%s%s %" PRId64, before, hold_state_name((enum hold_state)i), s->holds[i]);
+			printf("%s%s %" PRId64, before, hold_state_name((enum hold_state)i),
+			    s->holds[i]);
 			before = ", ";
 		}
 	puts(before[0] == ',' ? ")" : "");
 	if (s->holds[HOLD_REVIEW] > 0)
-		printf("           %s\n", tr("review: a person decides: roompayctl holds list, payment explain TID",
-		    "review는 사람이 정합니다: roompayctl holds list, payment explain TID"));
+		printf("           %s\n",
+		    tr("review: a person decides: roompayctl holds list, payment explain TID",
+			"review는 사람이 정합니다: roompayctl holds list, payment explain TID"));
 }
 
 static void
@@ -170,20 +183,25 @@ print_courier(const struct operate_status *s)
 		puts(tr("not known here: it counts nothing on this machine (metrics_dir)",
 		    "여기서는 알 수 없음: 이 서버에 기록이 없습니다 (metrics_dir)"));
 	else
-		printf(s->courier == OPERATE_COURIER_OK ? tr("looked %s ago\n", "%s 전에 확인함\n") :
-		    tr("looked %s ago: it does not run: systemctl restart roompay-courier\n",
-		    "%s 전에 마지막으로 확인함. 돌고 있지 않습니다: systemctl restart roompay-courier\n"),
+		printf(s->courier == OPERATE_COURIER_OK
+			? tr("looked %s ago\n", "%s 전에 확인함\n")
+			: tr("looked %s ago: it does not run: systemctl restart roompay-courier\n",
+			      "%s 전에 마지막으로 확인함. 돌고 있지 않습니다: systemctl restart roompay-courier\n"),
 		    how_long(now - s->courier_looked_ms));
 	if (!s->has_owed)
 		return;
 	printf(tr("messages   %s%" PRId64 " owed", "메시지        %s%" PRId64 "건 전하지 못함"),
 	    s->owed_more ? tr("at least ", "적어도 ") : "", s->owed);
 	if (s->owed > 0)
-		printf(tr(", the oldest for %s: roompayctl deliveries list", ", 가장 오래된 것 %s: roompayctl deliveries list"),
+		printf(tr(", the oldest for %s: roompayctl deliveries list",
+			   ", 가장 오래된 것 %s: roompayctl deliveries list"),
 		    how_long(now - s->owed_since_ms));
-	printf(tr("\nopen       %" PRId64 " payments are not at their end", "\n진행 중       %" PRId64 "건"), s->open);
+	printf(tr("\nopen       %" PRId64 " payments are not at their end",
+		   "\n진행 중       %" PRId64 "건"),
+	    s->open);
 	if (s->open > 0)
-		printf(tr(", the oldest for %s", ", 가장 오래된 것 %s"), how_long(now - s->open_since_ms));
+		printf(tr(", the oldest for %s", ", 가장 오래된 것 %s"),
+		    how_long(now - s->open_since_ms));
 	putchar('\n');
 }
 
@@ -191,8 +209,8 @@ static bool
 print_table(const struct operate_status *s)
 {
 	printf("%sroompay %s\n", tr("version    ", "버전          "), PACKAGE_VERSION);
-	printf("%s%s\n", tr("database   ", "데이터베이스  "), s->store ? tr("answers", "답함") :
-	    ctl_visible(s->store_err.msg));
+	printf("%s%s\n", tr("database   ", "데이터베이스  "),
+	    s->store ? tr("answers", "답함") : ctl_visible(s->store_err.msg));
 	print_queue(s);
 	print_courier(s);
 	printf("%s%s\n", tr("payments   ", "결제          "), detail_of(s));
@@ -212,11 +230,13 @@ ctl_status(const struct options *o, const struct conf *conf)
 	}
 	operate_status(&f, &s);
 	ctl_close(&f);
-	return (o->json ? print_json : print_table)(&s) && s.site == OPERATE_OPEN ? CTL_OK : CTL_FAILED;
+	return (o->json ? print_json : print_table)(&s) && s.site == OPERATE_OPEN ? CTL_OK
+										  : CTL_FAILED;
 }
 
 static bool
-tell_adopted(const struct options *o, const struct operate_status *l, bool adopted, const char *sentence)
+tell_adopted(const struct options *o, const struct operate_status *l, bool adopted,
+    const char *sentence)
 {
 	struct buf b = BUF_INIT;
 
@@ -237,24 +257,31 @@ tell_adopted(const struct options *o, const struct operate_status *l, bool adopt
 
 /* Only a queue that is still new may take the place of a lost one. */
 static bool
-adopt_new(const struct options *o, struct flow *f, const struct operate_status *l, struct error *err)
+adopt_new(const struct options *o, struct flow *f, const struct operate_status *l,
+    struct error *err)
 {
 	bool is_new = strcmp(l->hello.fence, "new") == 0;
 
 	if (!o->json)
-		printf(tr("lost queue     %s\nrunning queue  %s\n", "잃은 큐        %s\n지금 도는 큐   %s\n"),
+		printf(tr("lost queue     %s\nrunning queue  %s\n",
+			   "잃은 큐        %s\n지금 도는 큐   %s\n"),
 		    l->claim.queue_id, l->hello.id);
 	if (!is_new)
-		fputs(tr("The running queue is not new: it may be another site's, or an older journal of this one. Make "
-		    "sure that it is meant.\n", "지금 도는 큐가 새것이 아닙니다. 다른 사이트의 큐이거나 이 사이트의 옛 저널일 수 "
-		    "있으니 맞는지 확인하세요.\n"), stderr);
+		fputs(
+		    tr("The running queue is not new: it may be another site's, or an older journal of this one. Make "
+		       "sure that it is meant.\n",
+			"지금 도는 큐가 새것이 아닙니다. 다른 사이트의 큐이거나 이 사이트의 옛 저널일 수 "
+			"있으니 맞는지 확인하세요.\n"),
+		    stderr);
 	if (o->dry_run)
 		return true;
 	if (!is_new)
-		return error_set(err, ERR_CONFLICT, tr("only a queue with a new journal can be adopted: stop it, move its "
-		    "directory away, start it again",
-		    "새 저널의 큐만 받아들일 수 있습니다. 멈추고 디렉터리를 옮긴 뒤 다시 시작하세요"));
-	return store_claim_adopt(f->store, &l->claim, l->hello.id, o->reason, clock_boot_ms() + LOOK_MS, err);
+		return error_set(err, ERR_CONFLICT,
+		    tr("only a queue with a new journal can be adopted: stop it, move its "
+		       "directory away, start it again",
+			"새 저널의 큐만 받아들일 수 있습니다. 멈추고 디렉터리를 옮긴 뒤 다시 시작하세요"));
+	return store_claim_adopt(f->store, &l->claim, l->hello.id, o->reason,
+	    clock_boot_ms() + LOOK_MS, err);
 }
 
 static enum ctl_exit
@@ -270,16 +297,20 @@ adopt(const struct options *o, struct flow *f)
 	if (!l.queue)
 		return ctl_complain("queue adopt: queue", &l.queue_err);
 	if (l.claim.number == 0 || strcmp(l.claim.queue_id, l.hello.id) == 0)
-		told = tell_adopted(o, &l, false, tr("nothing to adopt: the running queue is the site's own",
-		    "받아들일 것이 없습니다. 지금 도는 큐가 사이트의 큐입니다"));
+		told = tell_adopted(o, &l, false,
+		    tr("nothing to adopt: the running queue is the site's own",
+			"받아들일 것이 없습니다. 지금 도는 큐가 사이트의 큐입니다"));
 	else if (!adopt_new(o, f, &l, &err))
 		return ctl_complain("queue adopt", &err);
 	else if (o->dry_run)
-		told = tell_adopted(o, &l, false, tr("dry run: nothing was changed", "dry run: 바꾼 것 없음"));
+		told = tell_adopted(o, &l, false,
+		    tr("dry run: nothing was changed", "dry run: 바꾼 것 없음"));
 	else
-		told = tell_adopted(o, &l, true, tr("adopted. roompay-courier tells it now what the ledger knows; payments are "
-		    "taken again when that is done (roompayctl status).", "받아들였습니다. 이제 roompay-courier가 원장의 내용을 "
-		    "알려 주고, 끝나면 다시 결제를 받습니다 (roompayctl status)."));
+		told = tell_adopted(o, &l, true,
+		    tr("adopted. roompay-courier tells it now what the ledger knows; payments are "
+		       "taken again when that is done (roompayctl status).",
+			"받아들였습니다. 이제 roompay-courier가 원장의 내용을 "
+			"알려 주고, 끝나면 다시 결제를 받습니다 (roompayctl status)."));
 	return told ? CTL_OK : CTL_FAILED;
 }
 
@@ -290,7 +321,8 @@ ctl_queue_adopt(const struct options *o, const struct conf *conf)
 	enum ctl_exit code;
 	struct error err;
 
-	code = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE, &err) ? adopt(o, &f) : ctl_complain("queue adopt", &err);
+	code = ctl_open(&f, conf, CTL_STORE | CTL_QUEUE, &err) ? adopt(o, &f)
+							       : ctl_complain("queue adopt", &err);
 	ctl_close(&f);
 	return code;
 }

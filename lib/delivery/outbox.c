@@ -10,7 +10,15 @@
 
 #include "json/write.h"
 
-enum { HAS_ORDER = 1, HAS_STATE = 2, HAS_CHARGED = 4, HAS_INFO = 8, HAS_PAYMENT = 16 /* must have one */, MAY_PAYMENT = 32, HAS_REFUND = 64 };
+enum {
+	HAS_ORDER = 1,
+	HAS_STATE = 2,
+	HAS_CHARGED = 4,
+	HAS_INFO = 8,
+	HAS_PAYMENT = 16 /* must have one */,
+	MAY_PAYMENT = 32,
+	HAS_REFUND = 64
+};
 
 /* One row a kind: who gets it, and what stands in `data` beside userId, roomId and tid. */
 static const struct kind {
@@ -18,17 +26,22 @@ static const struct kind {
 	unsigned members;
 } kinds[] = {
 	[OUTBOX_PAYMENT_APPROVED] = { "payment.approved", "reservation", HAS_INFO | HAS_PAYMENT },
-	[OUTBOX_QUEUE_REMOVED] = { "queue.removed", "gateway", HAS_ORDER | HAS_STATE | HAS_INFO | MAY_PAYMENT },
-	[OUTBOX_PAYMENT_RESOLVED] = { "payment.resolved", "gateway", HAS_ORDER | HAS_STATE | HAS_CHARGED | MAY_PAYMENT },
-	[OUTBOX_REFUNDED_TO_RESERVATION] = { "payment.refunded", "reservation", HAS_ORDER | HAS_STATE | HAS_REFUND | HAS_PAYMENT },
-	[OUTBOX_REFUNDED_TO_GATEWAY] = { "payment.refunded", "gateway", HAS_ORDER | HAS_STATE | HAS_REFUND | HAS_PAYMENT },
+	[OUTBOX_QUEUE_REMOVED] = { "queue.removed", "gateway",
+	    HAS_ORDER | HAS_STATE | HAS_INFO | MAY_PAYMENT },
+	[OUTBOX_PAYMENT_RESOLVED] = { "payment.resolved", "gateway",
+	    HAS_ORDER | HAS_STATE | HAS_CHARGED | MAY_PAYMENT },
+	[OUTBOX_REFUNDED_TO_RESERVATION] = { "payment.refunded", "reservation",
+	    HAS_ORDER | HAS_STATE | HAS_REFUND | HAS_PAYMENT },
+	[OUTBOX_REFUNDED_TO_GATEWAY] = { "payment.refunded", "gateway",
+	    HAS_ORDER | HAS_STATE | HAS_REFUND | HAS_PAYMENT },
 };
 static_assert(sizeof(kinds) / sizeof(kinds[0]) == OUTBOX__MAX, "a row for each kind");
 
 bool
 outbox_is_unbookable(const char *type, int64_t status)
 {
-	return strcmp(type, kinds[OUTBOX_PAYMENT_APPROVED].type) == 0 && (status == 409 || status == 410 || status == 422);
+	return strcmp(type, kinds[OUTBOX_PAYMENT_APPROVED].type) == 0 &&
+	    (status == 409 || status == 410 || status == 422);
 }
 
 bool
@@ -129,7 +142,8 @@ outbox_is_test(const struct store_message *m)
 }
 
 bool
-outbox_test_message(const char *peer, const char *nonce, int64_t at_wall_ms, struct store_message *out, struct error *err)
+outbox_test_message(const char *peer, const char *nonce, int64_t at_wall_ms,
+    struct store_message *out, struct error *err)
 {
 	struct buf b = BUF_INIT;
 
@@ -155,7 +169,9 @@ outbox_follows_approved(const struct store_message *m)
 bool
 outbox_was_heard(const struct store_try *last)
 {
-	return last->acknowledged || last->withdrawn || (last->ended && outbox_is_unbookable(kinds[OUTBOX_PAYMENT_APPROVED].type, last->status));
+	return last->acknowledged || last->withdrawn ||
+	    (last->ended &&
+		outbox_is_unbookable(kinds[OUTBOX_PAYMENT_APPROVED].type, last->status));
 }
 
 /* The number in the id of a payment.refunded. */
@@ -168,7 +184,8 @@ number_of(const struct store_message *m)
 bool
 outbox_waits_for(const struct store_message *m, const struct store_message *other)
 {
-	return outbox_follows_approved(m) && outbox_follows_approved(other) && strcmp(m->tid, other->tid) == 0 && strcmp(m->peer, other->peer) == 0 &&
+	return outbox_follows_approved(m) && outbox_follows_approved(other) &&
+	    strcmp(m->tid, other->tid) == 0 && strcmp(m->peer, other->peer) == 0 &&
 	    number_of(other) < number_of(m);
 }
 
@@ -182,7 +199,8 @@ outbox_compare(const struct store_message *a, const struct store_message *b)
 }
 
 bool
-outbox_message(enum outbox_kind kind, const struct outbox_facts *f, int64_t at_wall_ms, struct store_message *out, struct error *err)
+outbox_message(enum outbox_kind kind, const struct outbox_facts *f, int64_t at_wall_ms,
+    struct store_message *out, struct error *err)
 {
 	const struct kind *k = &kinds[kind];
 	struct buf b = BUF_INIT;

@@ -15,7 +15,8 @@
 enum { MAC_SIZE = 32 };
 
 bool
-webhook_sign(const struct secret *key, const char *id, int64_t timestamp_s, const char *body, struct buf *out, struct error *err)
+webhook_sign(const struct secret *key, const char *id, int64_t timestamp_s, const char *body,
+    struct buf *out, struct error *err)
 {
 	unsigned char raw[WEBHOOK_KEY_MAX], mac[MAC_SIZE], text[(MAC_SIZE + 2) / 3 * 4 + 1];
 	unsigned int mac_len = 0;
@@ -28,7 +29,8 @@ webhook_sign(const struct secret *key, const char *id, int64_t timestamp_s, cons
 	buf_printf(&signed_text, "%s.%lld.", id, (long long)timestamp_s);
 	buf_add_str(&signed_text, body);
 	if (signed_text.bad ||
-	    HMAC(EVP_sha256(), raw, (int)raw_len, (const unsigned char *)signed_text.data, signed_text.len, mac, &mac_len) == NULL) {
+	    HMAC(EVP_sha256(), raw, (int)raw_len, (const unsigned char *)signed_text.data,
+		signed_text.len, mac, &mac_len) == NULL) {
 		error_set(err, ERR_INTERNAL, "cannot sign");
 		goto out;
 	}
@@ -43,8 +45,8 @@ out:
 }
 
 bool
-webhook_sign_header(const struct secret *key, const struct secret *old_key, const char *id, int64_t timestamp_s,
-    const char *body, struct buf *out, struct error *err)
+webhook_sign_header(const struct secret *key, const struct secret *old_key, const char *id,
+    int64_t timestamp_s, const char *body, struct buf *out, struct error *err)
 {
 	if (!webhook_sign(key, id, timestamp_s, body, out, err))
 		return false;
@@ -57,13 +59,14 @@ webhook_sign_header(const struct secret *key, const struct secret *old_key, cons
 int64_t
 webhook_retry_after_ms(int64_t tries, int64_t age_ms)
 {
-	static const int64_t seconds[] = { 5, 30, 2 * 60, 10 * 60, 30 * 60, 3600, 3 * 3600, 6 * 3600 };
+	static const int64_t seconds[] = { 5, 30, 2 * 60, 10 * 60, 30 * 60, 3600, 3 * 3600,
+		6 * 3600 };
 	enum { ROWS = sizeof(seconds) / sizeof(seconds[0]) };
 	const int64_t give_up_ms = INT64_C(72) * 3600 * 1000;
 	int64_t after_ms;
 
 	assert(tries >= 1);
-	after_ms = 1000 * seconds[tries <= ROWS ? tries - 1 : ROWS - 1];	/* the last one repeats */
+	after_ms = 1000 * seconds[tries <= ROWS ? tries - 1 : ROWS - 1]; /* the last one repeats */
 	return age_ms + after_ms > give_up_ms ? -1 : after_ms;
 }
 

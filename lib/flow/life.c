@@ -8,12 +8,13 @@
 #include "json/write.h"
 
 static bool
-read_life(struct store *s, const struct payment *p, struct payment_life *life, int64_t deadline_boot_ms,
-    struct error *err)
+read_life(struct store *s, const struct payment *p, struct payment_life *life,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	struct ledger_chain chain = { 0 };
 	struct order_state st;
-	bool ok = store_ledger_chain(s, p->cid, p->partner_order_id, &chain, deadline_boot_ms, err) &&
+	bool ok =
+	    store_ledger_chain(s, p->cid, p->partner_order_id, &chain, deadline_boot_ms, err) &&
 	    order_state(&chain, p->tid, &st, err);
 
 	if (ok) {
@@ -25,7 +26,8 @@ read_life(struct store *s, const struct payment *p, struct payment_life *life, i
 	for (size_t i = chain.n; ok && i-- > 0 && life->refunded_at_ms == 0;) {
 		const struct ledger_event *e = &chain.ev[i];
 
-		if ((e->kind == LK_REFUNDED || e->kind == LK_PART_REFUNDED) && strcmp(e->tid, p->tid) == 0)
+		if ((e->kind == LK_REFUNDED || e->kind == LK_PART_REFUNDED) &&
+		    strcmp(e->tid, p->tid) == 0)
 			life->refunded_at_ms = e->at_ms;
 	}
 	ledger_chain_clear(&chain);
@@ -54,7 +56,7 @@ payment_life_format(const struct payment *p, const struct payment_life *life, st
 	payment_format(p, out);
 	if (out->bad)
 		return;
-	out->len--;		/* the brace: there is more */
+	out->len--; /* the brace: there is more */
 	json_add_str_member(out, "state", attempt_state_name(life->state));
 	json_add_int_member(out, "refunded", life->refunded);
 	if (life->refunded_at_ms != 0)
@@ -82,7 +84,8 @@ refund_format(const struct ledger_event *e, struct buf *out)
 	json_add_int_member(out, "vat", r->vat);
 	buf_add_char(out, '}');
 	json_add_int_member(out, "canceled", r->canceled);
-	json_add_str_member(out, "state", attempt_state_name(e->kind == LK_REFUNDED ? AS_REFUNDED : AS_PART_REFUNDED));
+	json_add_str_member(out, "state",
+	    attempt_state_name(e->kind == LK_REFUNDED ? AS_REFUNDED : AS_PART_REFUNDED));
 	json_add_time_member(out, "refunded_at", e->at_ms);
 	buf_add_char(out, '}');
 }

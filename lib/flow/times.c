@@ -35,9 +35,10 @@ times_add_text(struct buf *out, const struct interval_set *set, bool korean)
 
 	for (size_t i = 0; i < set->n; i++) {
 		int day = set->iv[i].start / DAY_MINUTES;
-		int start = set->iv[i].start - day * DAY_MINUTES, end = set->iv[i].end - day * DAY_MINUTES;
+		int start = set->iv[i].start - day * DAY_MINUTES,
+		    end = set->iv[i].end - day * DAY_MINUTES;
 
-		buf_printf(out, "%s%s %d:%02d-%d:%02d", i > 0 ? ", " : "", days[korean][day], start / 60,
-		    start % 60, end / 60, end % 60);
+		buf_printf(out, "%s%s %d:%02d-%d:%02d", i > 0 ? ", " : "", days[korean][day],
+		    start / 60, start % 60, end / 60, end % 60);
 	}
 }

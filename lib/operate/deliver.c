@@ -28,38 +28,47 @@ a_call(const struct flow_call *c)
 
 /* The facts that the ledger keeps of this message; at_ms: when it happened. */
 static bool
-gather_facts(const struct ledger_chain *chain, const struct order_state *st, const struct flow_attempt *at,
-    enum outbox_kind kind, int64_t n, struct outbox_facts *facts, int64_t *at_ms, struct error *err)
+gather_facts(const struct ledger_chain *chain, const struct order_state *st,
+    const struct flow_attempt *at, enum outbox_kind kind, int64_t n, struct outbox_facts *facts,
+    int64_t *at_ms, struct error *err)
 {
 	const struct ledger_event *e = st->last;
 	enum attempt_state state = st->state;
 
 	if (kind == OUTBOX_PAYMENT_APPROVED || kind == OUTBOX_PAYMENT_RESOLVED) {
 		e = st->captured != NULL ? st->captured : e;
-		state = st->captured == NULL ? state : e->kind == LK_REVIEW ? AS_REVIEW : AS_APPROVED;
+		state = st->captured == NULL ? state
+		    : e->kind == LK_REVIEW   ? AS_REVIEW
+					     : AS_APPROVED;
 	} else if (kind == OUTBOX_QUEUE_REMOVED) {
 		e = st->removed;
 		state = flow_state_at_removal(st);
 	} else {
 		e = n <= (int64_t)chain->n ? &chain->ev[n - 1] : NULL;
-		if (e != NULL && (strcmp(e->tid, at->of.tid) != 0 || (e->kind != LK_REFUNDED && e->kind != LK_PART_REFUNDED)))
+		if (e != NULL &&
+		    (strcmp(e->tid, at->of.tid) != 0 ||
+			(e->kind != LK_REFUNDED && e->kind != LK_PART_REFUNDED)))
 			e = NULL;
 		state = e != NULL && e->kind == LK_REFUNDED ? AS_REFUNDED : AS_PART_REFUNDED;
 	}
-	if (e == NULL || (st->captured == NULL && (kind != OUTBOX_PAYMENT_RESOLVED || state != AS_DECLINED)))
-		return error_set(err, ERR_CONFLICT, "the ledger does not tell what this message said");
+	if (e == NULL ||
+	    (st->captured == NULL && (kind != OUTBOX_PAYMENT_RESOLVED || state != AS_DECLINED)))
+		return error_set(err, ERR_CONFLICT,
+		    "the ledger does not tell what this message said");
 	*at_ms = e->at_ms;
 	*facts = (struct outbox_facts){ at->of.user, at->of.room, at->of.tid, at->of.order,
 		attempt_state_name(state), at->a.reservation_info,
 		st->captured != NULL ? &st->captured->payment : NULL,
-		kind == OUTBOX_REFUNDED_TO_GATEWAY || kind == OUTBOX_REFUNDED_TO_RESERVATION ? e : NULL };
+		kind == OUTBOX_REFUNDED_TO_GATEWAY || kind == OUTBOX_REFUNDED_TO_RESERVATION
+		    ? e
+		    : NULL };
 	return true;
 }
 
 /* The message under this id, as the ledger has it now. *out: store_message_clear. */
 static bool
-make_anew(struct flow *f, const struct flow_call *c, enum outbox_kind kind, const char *cid, const char *order,
-    const char *tid, int64_t n, struct store_message *out, struct error *err)
+make_anew(struct flow *f, const struct flow_call *c, enum outbox_kind kind, const char *cid,
+    const char *order, const char *tid, int64_t n, struct store_message *out, struct error *err)
 {
 	struct ledger_chain chain = { 0 };
 	struct flow_attempt *at = calloc(1, sizeof(*at));
@@ -68,10 +77,12 @@ make_anew(struct flow *f, const struct flow_call *c, enum outbox_kind kind, cons
 	int64_t at_ms = 0;
 	bool ok;
 
-	ok = at != NULL ? store_ledger_chain(f->store, cid, order, &chain, c->deadline_boot_ms, err) :
-	    error_set(err, ERR_INTERNAL, "out of memory");
-	ok = ok && flow_attempt_of_chain(&chain, tid, at, err) && order_state(&chain, tid, &st, err) &&
-	    gather_facts(&chain, &st, at, kind, n, &facts, &at_ms, err) && outbox_message(kind, &facts, at_ms, out, err);
+	ok = at != NULL ? store_ledger_chain(f->store, cid, order, &chain, c->deadline_boot_ms, err)
+			: error_set(err, ERR_INTERNAL, "out of memory");
+	ok = ok && flow_attempt_of_chain(&chain, tid, at, err) &&
+	    order_state(&chain, tid, &st, err) &&
+	    gather_facts(&chain, &st, at, kind, n, &facts, &at_ms, err) &&
+	    outbox_message(kind, &facts, at_ms, out, err);
 	ledger_chain_clear(&chain);
 	free(at);
 	return ok;
@@ -79,7 +90,8 @@ make_anew(struct flow *f, const struct flow_call *c, enum outbox_kind kind, cons
 
 /* It was acknowledged: only then may it be made anew. */
 static bool
-was_taken(struct flow *f, const struct flow_call *c, const char *id, const struct operate_resend *how, struct error *err)
+was_taken(struct flow *f, const struct flow_call *c, const char *id,
+    const struct operate_resend *how, struct error *err)
 {
 	struct store_try *tries = NULL, last = { 0 };
 	size_t n = 0;
@@ -92,13 +104,16 @@ was_taken(struct flow *f, const struct flow_call *c, const char *id, const struc
 	if (n == 0)
 		return error_set(err, ERR_NOT_FOUND, "no such message: %s", id);
 	if (last.withdrawn)
-		return error_set(err, ERR_CONFLICT, "%s was withdrawn: the payment was refunded before it was told", id);
+		return error_set(err, ERR_CONFLICT,
+		    "%s was withdrawn: the payment was refunded before it was told", id);
 	return how->taken_too ||
-	    error_set(err, ERR_NOT_FOUND, "%s is not owed: it was acknowledged. --again sends it once more", id);
+	    error_set(err, ERR_NOT_FOUND,
+		"%s is not owed: it was acknowledged. --again sends it once more", id);
 }
 
 static bool
-owe_anew(struct flow *f, const struct flow_call *c, const char *cid, const char *order, const char *id, struct error *err)
+owe_anew(struct flow *f, const struct flow_call *c, const char *cid, const char *order,
+    const char *id, struct error *err)
 {
 	struct store_message m = { 0 };
 	enum outbox_kind kind;
@@ -111,7 +126,7 @@ owe_anew(struct flow *f, const struct flow_call *c, const char *cid, const char 
 		return error_set(err, ERR_NOT_FOUND, "no such message: %s", id);
 	ok = make_anew(f, c, kind, cid, order, tid, n, &m, err);
 	if (ok) {
-		m.at_ms = m.again_ms = clock_wall_ms();		/* the schedule begins anew, too */
+		m.at_ms = m.again_ms = clock_wall_ms(); /* the schedule begins anew, too */
 		ok = store_outbox_put(f->store, &m, &how, c->deadline_boot_ms, err);
 	}
 	store_message_clear(&m);
@@ -121,8 +136,8 @@ owe_anew(struct flow *f, const struct flow_call *c, const char *cid, const char 
 /* -- one message */
 
 bool
-operate_resend(struct flow *f, const struct flow_call *c, const char *id, const struct operate_resend *how,
-    struct error *err)
+operate_resend(struct flow *f, const struct flow_call *c, const char *id,
+    const struct operate_resend *how, struct error *err)
 {
 	char cid[CID_CAP], order[ORDER_CAP], tid[TID_CAP];
 	struct store_message m = { 0 };
@@ -132,14 +147,17 @@ operate_resend(struct flow *f, const struct flow_call *c, const char *id, const 
 
 	if (!store_outbox_get(f->store, id, &m, &owed, c->deadline_boot_ms, err))
 		return false;
-	ok = outbox_parse_id(id, &kind, tid, &n) || error_set(err, ERR_NOT_FOUND, "no such message: %s", id);
-	ok = ok && (owed || was_taken(f, c, id, how, err)) && operate_find_order(f, c, tid, cid, order, err);
+	ok = outbox_parse_id(id, &kind, tid, &n) ||
+	    error_set(err, ERR_NOT_FOUND, "no such message: %s", id);
+	ok = ok && (owed || was_taken(f, c, id, how, err)) &&
+	    operate_find_order(f, c, tid, cid, order, err);
 	if (ok && how->dry_run && !owed) {
 		ok = make_anew(f, c, kind, cid, order, tid, n, &m, err);
 	} else if (ok && !how->dry_run) {
 		ok = operate_note(f, c, cid, order, tid, how->reason, &written, err) &&
-		    (owed ? store_outbox_again(f->store, &m, clock_wall_ms(), c->deadline_boot_ms, err) :
-		    owe_anew(f, c, cid, order, id, err));
+		    (owed ? store_outbox_again(f->store, &m, clock_wall_ms(), c->deadline_boot_ms,
+				err)
+			  : owe_anew(f, c, cid, order, id, err));
 		if (ok && f->queue != NULL)
 			(void)queue_poke(f->queue, c->deadline_boot_ms, NULL);
 	}
@@ -189,7 +207,8 @@ resend_owed(struct resending *r, struct error *err)
 
 	r->report->more = n == LIST_MAX;
 	for (size_t i = 0; ok && i < n; i++)
-		if (list[i].at_ms >= r->how->since_ms && is_peer(r->how, list[i].peer) && !outbox_is_test(&list[i]))
+		if (list[i].at_ms >= r->how->since_ms && is_peer(r->how, list[i].peer) &&
+		    !outbox_is_test(&list[i]))
 			ok = resend_one(r, list[i].id, err);
 	for (size_t i = 0; i < n; i++)
 		store_message_clear(&list[i]);
@@ -197,9 +216,11 @@ resend_owed(struct resending *r, struct error *err)
 	return ok;
 }
 
-/* One that the ledger names: not where it is owed, which was done before, and not where it was never sent. */
+/* One that the ledger names: not where it is owed, which was done before, and not where it was
+ * never sent. */
 static bool
-resend_taken(struct resending *r, enum outbox_kind kind, const char *peer, const struct ledger_event *e, struct error *err)
+resend_taken(struct resending *r, enum outbox_kind kind, const char *peer,
+    const struct ledger_event *e, struct error *err)
 {
 	struct flow_call c = a_call(r->c);
 	struct store_message m;
@@ -254,9 +275,10 @@ resend_since(struct resending *r, struct error *err)
 		int64_t last = from;
 		size_t n;
 
-		ok = store_ledger_since(r->f->store, from, EVENTS, &list, &n, c.deadline_boot_ms, err);
+		ok = store_ledger_since(r->f->store, from, EVENTS, &list, &n, c.deadline_boot_ms,
+		    err);
 		for (size_t i = 0; i < n; i++) {
-			if (ok && list[i].at_ms < r->began_ms)	/* our own notes are behind */
+			if (ok && list[i].at_ms < r->began_ms) /* our own notes are behind */
 				ok = resend_of_event(r, &list[i], err);
 			last = list[i].at_ms;
 			ledger_event_clear(&list[i]);
@@ -269,7 +291,8 @@ resend_since(struct resending *r, struct error *err)
 }
 
 bool
-operate_resend_all(struct flow *f, const struct operate_resend *how, struct operate_resend_report *report, struct error *err)
+operate_resend_all(struct flow *f, const struct operate_resend *how,
+    struct operate_resend_report *report, struct error *err)
 {
 	struct flow_call c = { "", 0, NULL };
 	struct resending r = { f, &c, how, report, clock_wall_ms() };
@@ -320,22 +343,25 @@ look_at_test(struct flow *f, struct operate_test *out, struct error *err)
 }
 
 bool
-operate_test_peer(struct flow *f, const char *peer, int64_t wait_ms, struct operate_test *out, struct error *err)
+operate_test_peer(struct flow *f, const char *peer, int64_t wait_ms, struct operate_test *out,
+    struct error *err)
 {
-	const struct conf_peer *p = strcmp(peer, "reservation") == 0 ? &f->conf->reservation : &f->conf->gateway;
+	const struct conf_peer *p =
+	    strcmp(peer, "reservation") == 0 ? &f->conf->reservation : &f->conf->gateway;
 	static const struct timespec pause = { 0, 50 * 1000 * 1000 };
 	int64_t began_ms = clock_boot_ms();
 	struct error ignored;
 
 	*out = (struct operate_test){ 0 };
 	if (p->url[0] == '\0')
-		return error_set(err, ERR_CONFLICT, "the configuration has no [deliver %s]: nothing is sent there", peer);
+		return error_set(err, ERR_CONFLICT,
+		    "the configuration has no [deliver %s]: nothing is sent there", peer);
 	if (!owe_test(f, peer, out, err))
 		return false;
 	while (look_at_test(f, out, err) && !out->ended && clock_boot_ms() < began_ms + wait_ms)
 		nanosleep(&pause, NULL);
 	out->took_ms = clock_boot_ms() - began_ms;
-	if (!out->posted)		/* nobody shall send it later, when nobody looks */
+	if (!out->posted) /* nobody shall send it later, when nobody looks */
 		(void)store_outbox_delete(f->store, out->id, clock_boot_ms() + CALL_MS, &ignored);
 	return true;
 }

@@ -20,9 +20,10 @@ struct explanation {
 /* state: a word of struct flow_order_attempt. A word that nobody knows gets one that says so. */
 const struct explanation *explain_state(const char *state, bool korean);
 /*
- * What is true for the customer, in a sentence or two. total: won that were taken, -1 where no payment
- * is recorded.
+ * What is true for the customer, in a sentence or two. total: won that were taken, -1 where no
+ * payment is recorded.
  */
-void explain_charged(struct buf *out, const struct flow_order_attempt *t, int64_t total, bool korean);
+void explain_charged(struct buf *out, const struct flow_order_attempt *t, int64_t total,
+    bool korean);
 /* The command i of an explanation, ready to paste. False: there is none. */
 bool explain_command(struct buf *out, const struct explanation *e, int i, const char *tid);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 static bool
-find_in_open(struct flow *f, const struct flow_call *c, const char *tid, char cid[CID_CAP], char order[ORDER_CAP],
-    bool *found, struct error *err)
+find_in_open(struct flow *f, const struct flow_call *c, const char *tid, char cid[CID_CAP],
+    char order[ORDER_CAP], bool *found, struct error *err)
 {
 	enum { OPEN_MAX = 10000 };
 	struct store_work *items = NULL;
@@ -47,7 +47,8 @@ operate_find_order(struct flow *f, const struct flow_call *c, const char *tid, c
 		return false;
 	if (qa.code != HA_OK)
 		return error_set(err, ERR_NOT_FOUND,
-		    "nothing is known of %s: no payment, no open work, no hold. By its order: CID ORDER", tid);
+		    "nothing is known of %s: no payment, no open work, no hold. By its order: CID ORDER",
+		    tid);
 	memcpy(cid, qa.hold.cid, CID_CAP);
 	memcpy(order, qa.hold.order, ORDER_CAP);
 	return true;

@@ -6,5 +6,5 @@
 #include "flow/flow.h"
 
 /* Looks among payments, open work and holds. ERR_NOT_FOUND: nobody knows the tid. */
-bool operate_find_order(struct flow *f, const struct flow_call *c, const char *tid, char cid[CID_CAP],
-	char order[ORDER_CAP], struct error *err);
+bool operate_find_order(struct flow *f, const struct flow_call *c, const char *tid,
+    char cid[CID_CAP], char order[ORDER_CAP], struct error *err);

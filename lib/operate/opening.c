@@ -54,7 +54,9 @@ look_at(struct finding *x, const struct payment *p, struct error *err)
 	bool ok;
 
 	ok = at != NULL || error_set(err, ERR_INTERNAL, "out of memory");
-	ok = ok && store_ledger_chain(x->f->store, p->cid, p->partner_order_id, &chain, clock_boot_ms() + CALL_MS, err) &&
+	ok = ok &&
+	    store_ledger_chain(x->f->store, p->cid, p->partner_order_id, &chain,
+		clock_boot_ms() + CALL_MS, err) &&
 	    flow_attempt_of_chain(&chain, p->tid, at, err) && order_state(&chain, p->tid, &st, err);
 	if (ok && is_for(at, x->o->when))
 		ok = add_hit(x, p, p->amount.total - st.refunded.total, err);
@@ -64,10 +66,13 @@ look_at(struct finding *x, const struct payment *p, struct error *err)
 }
 
 bool
-operate_find_opening(struct flow *f, const struct operate_opening *o, struct operate_hit **out, size_t *n,
-    struct error *err)
+operate_find_opening(struct flow *f, const struct operate_opening *o, struct operate_hit **out,
+    size_t *n, struct error *err)
 {
-	struct store_history h = { .cids = o->cids, .n_cids = o->n_cids, .from_ms = o->from_ms, .to_ms = o->to_ms,
+	struct store_history h = { .cids = o->cids,
+		.n_cids = o->n_cids,
+		.from_ms = o->from_ms,
+		.to_ms = o->to_ms,
 		.limit = PAGE };
 	struct finding x = { .f = f, .o = o };
 	bool ok = true, more = true;
@@ -77,7 +82,8 @@ operate_find_opening(struct flow *f, const struct operate_opening *o, struct ope
 		struct payment *list = NULL;
 		size_t n_list = 0;
 
-		ok = store_history(f->store, &h, &list, &n_list, &more, clock_boot_ms() + CALL_MS, err);
+		ok = store_history(f->store, &h, &list, &n_list, &more, clock_boot_ms() + CALL_MS,
+		    err);
 		for (size_t i = 0; ok && i < n_list; i++)
 			ok = look_at(&x, &list[i], err);
 		if (n_list > 0) {
@@ -103,7 +109,8 @@ operate_refund_opening(struct flow *f, const struct flow_call *c, const struct o
 	struct flow_refund_request rq = { .asked = { -1, -1 } };
 
 	memcpy(rq.tid, hit->payment.tid, sizeof(rq.tid));
-	snprintf(rq.refund_id, sizeof(rq.refund_id), "opening-%s-%d", o->room_id, o->when.start / DAY_MINUTES);
+	snprintf(rq.refund_id, sizeof(rq.refund_id), "opening-%s-%d", o->room_id,
+	    o->when.start / DAY_MINUTES);
 	snprintf(rq.reason, sizeof(rq.reason), "%s", reason);
 	flow_refund(f, c, &rq, o->cids, o->n_cids, a);
 }

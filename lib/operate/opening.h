@@ -1,6 +1,6 @@
 /*
- * A room does not open on a day of the week, or at some hours of it: everybody who paid for that time
- * gets the money back.
+ * A room does not open on a day of the week, or at some hours of it: everybody who paid for that
+ * time gets the money back.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 
 struct operate_opening {
 	char room_id[ROOM_CAP];
-	struct interval when; /* of the week */
+	struct interval when;	/* of the week */
 	int64_t from_ms, to_ms; /* of payments approved then; 0: not asked for */
 	const char *const *cids;
 	size_t n_cids;
@@ -25,11 +25,12 @@ struct operate_hit { /* a payment for some of that time */
 };
 
 /* *out: free; the newest first. Each costs the reads of its order's chain. False: the store. */
-bool operate_find_opening(struct flow *f, const struct operate_opening *o, struct operate_hit **out, size_t *n,
-    struct error *err);
+bool operate_find_opening(struct flow *f, const struct operate_opening *o, struct operate_hit **out,
+    size_t *n, struct error *err);
 /*
- * All that is left of it goes back. The refund's id is made of room and day: run again, the same refund
- * is asked for, and nothing is paid twice. Fills *a as flow_refund does.
+ * All that is left of it goes back. The refund's id is made of room and day: run again, the same
+ * refund is asked for, and nothing is paid twice. Fills *a as flow_refund does.
  */
-void operate_refund_opening(struct flow *f, const struct flow_call *c, const struct operate_opening *o,
-    const struct operate_hit *hit, const char *reason, struct flow_answer *a);
+void operate_refund_opening(struct flow *f, const struct flow_call *c,
+    const struct operate_opening *o, const struct operate_hit *hit, const char *reason,
+    struct flow_answer *a);

@@ -22,14 +22,15 @@ list_past(const struct ledger_chain *chain, const char *tid, struct operate_refu
 	for (size_t i = 0; i < chain->n && out->n_past < OPERATE_REFUNDS_MAX; i++) {
 		const struct ledger_event *e = &chain->ev[i];
 
-		if ((e->kind == LK_REFUNDED || e->kind == LK_PART_REFUNDED) && strcmp(e->tid, tid) == 0)
+		if ((e->kind == LK_REFUNDED || e->kind == LK_PART_REFUNDED) &&
+		    strcmp(e->tid, tid) == 0)
 			note_past(&out->past[out->n_past++], e);
 	}
 }
 
 static void
-plan(const struct ledger_chain *chain, const struct order_state *st, const struct flow_refund_request *rq,
-    struct operate_refund_plan *out)
+plan(const struct ledger_chain *chain, const struct order_state *st,
+    const struct flow_refund_request *rq, struct operate_refund_plan *out)
 {
 	const struct ledger_event *twin;
 	struct amount split;
@@ -42,7 +43,8 @@ plan(const struct ledger_chain *chain, const struct order_state *st, const struc
 	out->is_part = out->amount < left;
 	out->is_repeat = refund_find(chain, rq->tid, rq->refund_id) != NULL;
 	list_past(chain, rq->tid, out);
-	twin = refund_twin(chain, rq->tid, rq->refund_id, out->amount, clock_wall_ms() - OPERATE_TWIN_MS);
+	twin = refund_twin(chain, rq->tid, rq->refund_id, out->amount,
+	    clock_wall_ms() - OPERATE_TWIN_MS);
 	if (twin != NULL && !out->is_repeat) {
 		out->is_twin = true;
 		note_past(&out->twin, twin);
@@ -61,9 +63,11 @@ operate_plan_refund(struct flow *f, const struct flow_call *c, const struct flow
 	if (!store_payment_get(f->store, rq->tid, &out->payment, &found, c->deadline_boot_ms, err))
 		return false;
 	if (!found)
-		return error_set(err, ERR_NOT_FOUND, "there is no payment with the tid %s", rq->tid);
+		return error_set(err, ERR_NOT_FOUND, "there is no payment with the tid %s",
+		    rq->tid);
 	ok = store_ledger_chain(f->store, out->payment.cid, out->payment.partner_order_id, &chain,
-	    c->deadline_boot_ms, err) && order_state(&chain, rq->tid, &st, err);
+		 c->deadline_boot_ms, err) &&
+	    order_state(&chain, rq->tid, &st, err);
 	if (ok)
 		plan(&chain, &st, rq, out);
 	ledger_chain_clear(&chain);
@@ -71,11 +75,12 @@ operate_plan_refund(struct flow *f, const struct flow_call *c, const struct flow
 }
 
 bool
-operate_has_refund(struct flow *f, const struct flow_call *c, const struct payment *p, const char *id, bool *has,
-    struct error *err)
+operate_has_refund(struct flow *f, const struct flow_call *c, const struct payment *p,
+    const char *id, bool *has, struct error *err)
 {
 	struct ledger_chain chain = { 0 };
-	bool ok = store_ledger_chain(f->store, p->cid, p->partner_order_id, &chain, c->deadline_boot_ms, err);
+	bool ok = store_ledger_chain(f->store, p->cid, p->partner_order_id, &chain,
+	    c->deadline_boot_ms, err);
 
 	*has = ok && refund_find(&chain, p->tid, id) != NULL;
 	ledger_chain_clear(&chain);

@@ -152,7 +152,8 @@ operate_settle(struct flow *f, const struct flow_call *c, const char *cid, const
 	ledger_chain_clear(&d.chain);
 	return ok &&
 	    (how == STORE_OURS ||
-		error_set(err, ERR_CONFLICT, "other programs keep writing to this order: try again"));
+		error_set(err, ERR_CONFLICT,
+		    "other programs keep writing to this order: try again"));
 }
 
 bool

@@ -63,11 +63,14 @@ add_refunds(struct flow *f, struct store_history h, struct operate_day *day, str
 }
 
 bool
-operate_settlement(struct flow *f, const char *const *cids, size_t n_cids, int64_t from_ms, int64_t to_ms,
-    struct operate_day *out, struct error *err)
+operate_settlement(struct flow *f, const char *const *cids, size_t n_cids, int64_t from_ms,
+    int64_t to_ms, struct operate_day *out, struct error *err)
 {
 	for (size_t i = 0; i < n_cids; i++) {
-		struct store_history h = { .cids = &cids[i], .n_cids = 1, .from_ms = from_ms, .to_ms = to_ms,
+		struct store_history h = { .cids = &cids[i],
+			.n_cids = 1,
+			.from_ms = from_ms,
+			.to_ms = to_ms,
 			.limit = PAGE };
 
 		out[i] = (struct operate_day){ 0 };

@@ -6,12 +6,12 @@
 
 #include "flow/flow.h"
 
-struct operate_day {		/* of one merchant */
+struct operate_day { /* of one merchant */
 	char cid[CID_CAP];
-	int64_t captures, captured;	/* how many, won */
-	int64_t refunds, refunded;	/* those carried out on this day, whenever their payment was */
+	int64_t captures, captured; /* how many, won */
+	int64_t refunds, refunded;  /* those carried out on this day, whenever their payment was */
 };
 
 /* One for each of the cids, in their order; out has room for n_cids. from_ms <= time < to_ms. */
-bool operate_settlement(struct flow *f, const char *const *cids, size_t n_cids, int64_t from_ms, int64_t to_ms,
-	struct operate_day *out, struct error *err);
+bool operate_settlement(struct flow *f, const char *const *cids, size_t n_cids, int64_t from_ms,
+    int64_t to_ms, struct operate_day *out, struct error *err);

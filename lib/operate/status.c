@@ -16,7 +16,8 @@ deadline(void)
 	return clock_boot_ms() + LOOK_MS;
 }
 
-/* The order that the queue was told of last stands in the ledger, else the database is an older copy. */
+/* The order that the queue was told of last stands in the ledger, else the database is an older
+ * copy. */
 static bool
 ledger_is_old(struct flow *f, struct operate_status *s, bool *old)
 {
@@ -26,8 +27,8 @@ ledger_is_old(struct flow *f, struct operate_status *s, bool *old)
 	*old = false;
 	if (s->hello.last_n == 0)
 		return true;
-	if (!store_ledger_get(f->store, s->hello.cid, s->hello.order, s->hello.last_n, &e, &found, deadline(),
-	    &s->store_err))
+	if (!store_ledger_get(f->store, s->hello.cid, s->hello.order, s->hello.last_n, &e, &found,
+		deadline(), &s->store_err))
 		return false;
 	if (found)
 		ledger_event_clear(&e);

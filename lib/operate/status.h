@@ -1,4 +1,5 @@
-/* How the whole site is: who answers, what is owed, what stands against taking payments. Changes nothing. */
+/* How the whole site is: who answers, what is owed, what stands against taking payments. Changes
+ * nothing. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,28 +9,30 @@
 #include "flow/site.h"
 #include "operate/courier.h"
 
-enum operate_site {		/* may payments be taken? */
+enum operate_site { /* may payments be taken? */
 	OPERATE_OPEN,
-	OPERATE_FIRST_QUEUE,	/* the site has no queue yet; the first program that serves takes the running one */
-	OPERATE_NO_ROOM,	/* the queue's disk is full */
-	OPERATE_FENCED,		/* see fence */
+	OPERATE_FIRST_QUEUE, /* the site has no queue yet; the first program that serves takes the
+				running one */
+	OPERATE_NO_ROOM,     /* the queue's disk is full */
+	OPERATE_FENCED,	     /* see fence */
 };
 
 struct operate_status {
 	enum operate_site site;
-	enum site_fence fence;		/* OPERATE_FENCED */
-	bool store, queue;		/* they answer */
+	enum site_fence fence; /* OPERATE_FENCED */
+	bool store, queue;     /* they answer */
 	struct error store_err, queue_err;
-	struct store_claim claim;	/* number 0: none */
+	struct store_claim claim; /* number 0: none */
 	struct queue_greeting hello;
-	enum operate_courier courier;	/* of this machine */
-	int64_t courier_looked_ms;	/* wall; 0: never, or nothing is counted */
-	bool has_owed;			/* these are known */
-	int64_t owed, owed_since_ms;	/* messages; of the oldest, 0: none */
-	bool owed_more;			/* there are more than were counted */
-	int64_t open, open_since_ms;	/* attempts without an end, and payments whose hold is not removed */
+	enum operate_courier courier; /* of this machine */
+	int64_t courier_looked_ms;    /* wall; 0: never, or nothing is counted */
+	bool has_owed;		      /* these are known */
+	int64_t owed, owed_since_ms;  /* messages; of the oldest, 0: none */
+	bool owed_more;		      /* there are more than were counted */
+	int64_t open, open_since_ms;  /* attempts without an end, and payments whose hold is not
+					 removed */
 	bool has_holds;
 	int64_t holds[HOLD__MAX];
-	int64_t members;		/* daemons that share the queue's log; 0: it is not shared */
+	int64_t members; /* daemons that share the queue's log; 0: it is not shared */
 };
 void operate_status(struct flow *f, struct operate_status *out);

@@ -67,7 +67,7 @@ MUTANTS = [
     ("refund guard: what must still be there", "lib/flow/refund.c", ".cancel_available_amount = paid->total - r->st.refunded.total", ".cancel_available_amount = paid->total", PAY_REFUND),
     ("the same amount twice in ten minutes", "ctl/refund.c", "\tif (p->is_twin && o->again == NULL)\n", "\tif (false)\n", SYSTEM + "test_refund_by_hand.py"),
     ("a part without an id", "ctl/refund.c", "if (o->amount != NULL && o->id == NULL && !o->dry_run && !is_at_terminal())", "if (false)", SYSTEM + "test_refund_by_hand.py"),
-    ("an opening is refunded as it was looked at", "ctl/opening.c", "(o->dry_run || (int64_t)n == count || error_set(", "(true || error_set(", SYSTEM + "test_opening.py"),
+    ("an opening is refunded as it was looked at", "ctl/opening.c", "(int64_t)n == count ||", "true ||", SYSTEM + "test_opening.py"),
     ("one refund at a time", "lib/flow/refund.c", "\tif (r->st.state == AS_REFUND_UNKNOWN)\n\t\treturn done(r, FR_REFUND_IN_PROGRESS, FLOW_RETRY_MS);\n", "", PAY_REFUND),
     ("the same refundId once", "lib/flow/refund.c", "\tif (answer_replay(r))\n\t\treturn DONE;\n", "\t(void)answer_replay;\n", PAY_REFUND),
     ("payment stored before its hold goes", "lib/flow/refund_follow.c", "flow_mend(f, c, &at, &st, NULL, err) && withdraw(", "withdraw(", PAY_REFUND),
