@@ -63,6 +63,19 @@ poke(struct commands *c, const struct request *rq)
 }
 
 static void
+inquire(struct commands *c, const struct request *rq)
+{
+	int64_t again_ms =
+	    inquiry_limit_take(&c->inquiries, (uint64_t)proto_num(rq->m, ARG_ID), clock_boot_ms());
+	struct proto_message said;
+
+	proto_begin(&said, rq->m->tag, "ok");
+	if (again_ms > 0)
+		proto_set_num(&said, ARG_RETRY_MS, again_ms);
+	say(c, rq->peer, &said);
+}
+
+static void
 watch(struct commands *c, const struct request *rq)
 {
 	if (proto_num(rq->m, ARG_SEEN) != c->pokes || !callers_park(c, rq, 0))
@@ -78,6 +91,7 @@ look(struct commands *c, const struct request *rq)
 		[VERB_HELLO] = hello,
 		[VERB_LIST] = list,
 		[VERB_STATS] = stats,
+		[VERB_INQUIRE] = inquire,
 		[VERB_POKE] = poke,
 		[VERB_WATCH] = watch,
 	};

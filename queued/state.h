@@ -12,6 +12,7 @@
 #include "booking/hold_table.h"
 #include "booking/hold_touch.h"
 #include "queue/disk/order_log.h"
+#include "queue/wire/inquiry_limit.h"
 #include "queue/wire/proto.h"
 #include "queue/wire/verb.h"
 #include "queued/commit_log.h"
@@ -81,6 +82,7 @@ struct commands {
 	struct order_log *orders;
 	struct hold_load load; /* always up to date */
 	int64_t n_watchers, n_connections, pokes;
+	struct inquiry_limit inquiries;
 	struct calls calls;
 	struct waiters waiters;
 	struct news news;

@@ -1,4 +1,5 @@
-/* GET /orders: reads the order's chain and its hold, and says what they mean. Writes nothing. */
+/* GET /orders: reads the order's chain and its hold, and says what they mean. Writes nothing, but for
+ * what a user who gave up at KakaoPay leaves behind (flow/quit.h). */
 #include "config.h"
 
 #include <assert.h>
@@ -9,6 +10,7 @@
 
 #include "base/clock.h"
 #include "flow/flow.h"
+#include "flow/quit.h"
 #include "flow/story.h"
 
 static const char *const next_names[] = {
@@ -184,9 +186,9 @@ end_by_error(struct flow_order_answer *a, const struct error *err, enum flow_res
 
 /*
  * A capture in the ledger is certain. That there is none is certain only if queue and ledger belong together, and the
- * queue does not remember more than the ledger has.
+ * queue does not remember more than the ledger has. True: a user gave up just now, so read both again.
  */
-static void
+static bool
 add_queue(struct flow *f, const struct flow_call *c, const char *cid, const char *order, const struct ledger_chain *chain, struct flow_order_answer *a)
 {
 	char why[200] = "the queue knows of a capture that the ledger lacks: an older database?";
@@ -196,7 +198,7 @@ add_queue(struct flow *f, const struct flow_call *c, const char *cid, const char
 	error_clear(&err);
 	sum_up(a, NULL);
 	if (a->charged == FC_TRUE)
-		return;
+		return false;
 	if (f->gate != FR_OK)
 		end(a, f->gate, "the queue is not to be asked");
 	else if (!queue_find_order(f->queue, cid, order, c->deadline_boot_ms, &qa, &err))
@@ -207,7 +209,9 @@ add_queue(struct flow *f, const struct flow_call *c, const char *cid, const char
 		const struct flow_order_attempt *t = add_hold(a, &qa.hold, chain);
 
 		sum_up(a, is_open(&qa.hold) ? t : NULL);
+		return t->next == FN_PAY && f->provider != NULL && flow_look_for_quit(f, c, &qa.hold, chain);
 	}
+	return false;
 }
 
 /*
@@ -247,11 +251,13 @@ add_foreign(struct flow *f, const struct flow_call *c, const char *cid, const ch
 	return ok;
 }
 
-void
-flow_order(struct flow *f, const struct flow_call *c, const char *cid, const char *order, struct flow_order_answer *out)
+/* True: it has to be asked once more. */
+static bool
+ask(struct flow *f, const struct flow_call *c, const char *cid, const char *order, struct flow_order_answer *out)
 {
 	struct ledger_chain chain = { 0 };
 	struct error err;
+	bool again = false;
 
 	error_clear(&err);
 	*out = (struct flow_order_answer){ .result = FR_OK, .state = attempt_state_name(AS_NONE), .charged = FC_FALSE, .next = FN_START_AGAIN };
@@ -260,8 +266,19 @@ flow_order(struct flow *f, const struct flow_call *c, const char *cid, const cha
 	else if (!store_ledger_chain(f->store, cid, order, &chain, c->deadline_boot_ms, &err) || !read_chain(out, &chain, &err))
 		end_by_error(out, &err, FR_STORE_UNAVAILABLE);
 	else
-		add_queue(f, c, cid, order, &chain, out);
+		again = add_queue(f, c, cid, order, &chain, out);
 	if (out->result == FR_OK && out->n == 0 && !add_foreign(f, c, cid, order, out, &err))
 		end_by_error(out, &err, FR_STORE_UNAVAILABLE);
 	ledger_chain_clear(&chain);
+	return again;
+}
+
+/* The queue allows one look at KakaoPay for a hold, so the second answer is the last. */
+void
+flow_order(struct flow *f, const struct flow_call *c, const char *cid, const char *order, struct flow_order_answer *out)
+{
+	if (ask(f, c, cid, order, out)) {
+		flow_order_clear(out);
+		(void)ask(f, c, cid, order, out);
+	}
 }

@@ -16,7 +16,7 @@ import time
 
 JOURNAL = "tests/unit/test_journal"
 GRANT, TIME, APPROVE, REMOVE = (f"tests/unit/test_hold_{what}" for what in ("grant", "time", "approve", "remove"))
-PAY_READY, PAY_APPROVE, PAY_REFUND, PAY_LIMITS, PAY_CRASH = (f"tests/unit/test_flow_{what}" for what in ("ready", "approve", "refund", "limits", "crash"))
+PAY_READY, PAY_APPROVE, PAY_REFUND, PAY_LIMITS, PAY_CRASH, PAY_QUIT = (f"tests/unit/test_flow_{what}" for what in ("ready", "approve", "refund", "limits", "crash", "quit"))
 COMMIT = "tests/unit/test_commit"
 LINEAR = "linear"         # tests/prove/linear.py against the mutant's daemon
 SYSTEM = "system:"      # a selection of tests/system, for what only whole programs show
@@ -40,6 +40,8 @@ MUTANTS = [
     ("sold guard", "lib/booking/hold_index.c", "\tif (h->life.guarded)\n\t\treturn h->life.due_ms > boot_ms;\n", "\tif (h->life.guarded)\n\t\treturn false;\n", REMOVE),
     ("fencing token of an outcome", "lib/booking/hold_end.c", "\tif (token == 0 || h->life.token != token) {", "\tif (token == 0) {", APPROVE),
     ("window check in the queue", "lib/booking/hold_end.c", "\telse if ((s == HOLD_READY || s == HOLD_EXPIRED) && h->life.window_ms <= now_ms)\n\t\tdecision_answer(d, HA_EXPIRED, 0);\n", "", TIME),
+    ("only KakaoPay's clear end of an attempt frees its room", "lib/flow/quit.c", "\treturn v == FV_FAILED;", "\treturn v != FV_SILENT;", PAY_QUIT),
+    ("a user who gave up is looked for once a minute", "lib/queue/wire/inquiry_limit.c", "\tif (again_ms > boot_ms)\n\t\treturn again_ms - boot_ms;\n", "", PAY_QUIT),
     ("ledger number above the remembered", "lib/booking/hold_end.c", "\telse if (n <= h->order->last_n)\n\t\tdecision_answer(d, HA_LEDGER_BEHIND, RETRY_BUSY_MS);\n", "", APPROVE),
     ("a new journal is closed", "lib/booking/hold_end.c", "\tif (t->closed)\n\t\tdecision_answer(&d, HA_NOT_READY, RETRY_BUSY_MS);\n\telse if", "\tif", "tests/unit/test_hold_handover"),
     ("ledger key before the provider is asked", "lib/flow/approve.c", "\tif (!record_intent(ap, n, &next))\n\t\treturn next;\n", "\t(void)next;\n\t(void)record_intent;\n", PAY_APPROVE),

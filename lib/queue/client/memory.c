@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "booking/hold_table.h"
+#include "queue/wire/inquiry_limit.h"
 #include "queue/wire/proto.h"
 #include "queue/client/queue.h"
 #include "queue/client/transport.h"
@@ -19,6 +20,7 @@ struct memory {
 	struct hold_table *table;
 	struct now (*clock)(void);
 	int64_t pokes;
+	struct inquiry_limit inquiries;
 };
 
 static bool
@@ -80,6 +82,7 @@ look(struct memory *m, enum verb_id id, const struct proto_message *rq, struct b
 	struct proto_message said;
 	struct buf text = BUF_INIT;
 	uint64_t next = 0;
+	int64_t again_ms;
 
 	proto_begin(&said, rq->tag, "ok");
 	if (id == VERB_HELLO) {
@@ -92,6 +95,11 @@ look(struct memory *m, enum verb_id id, const struct proto_message *rq, struct b
 	} else if (id == VERB_STATS) {
 		verb_stats(m->table, &text);
 		proto_set_text(&said, ARG_COUNTS, buf_str(&text));
+	} else if (id == VERB_INQUIRE) {
+		again_ms = inquiry_limit_take(&m->inquiries, (uint64_t)proto_num(rq, ARG_ID),
+		    m->clock().boot_ms);
+		if (again_ms > 0)
+			proto_set_num(&said, ARG_RETRY_MS, again_ms);
 	} else if (id == VERB_POKE)
 		m->pokes++;
 	else if (id == VERB_WATCH)

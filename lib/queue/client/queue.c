@@ -414,6 +414,17 @@ queue_stats(struct queue *q, struct buf *json, int64_t deadline_boot_ms, struct 
 }
 
 bool
+queue_inquire(struct queue *q, uint64_t id, int64_t deadline_boot_ms, bool *granted,
+    struct error *err)
+{
+	proto_set_num(begin(q, VERB_INQUIRE), ARG_ID, (int64_t)id);
+	if (!ask_ok(q, false, deadline_boot_ms, err))
+		return false;
+	*granted = !proto_has(&q->m, ARG_RETRY_MS);
+	return true;
+}
+
+bool
 queue_poke(struct queue *q, int64_t deadline_boot_ms, struct error *err)
 {
 	begin(q, VERB_POKE);

@@ -246,6 +246,7 @@ static const struct verb verbs[] = {
 	[VERB_ADMIT] = { .name = "admit", .needs = B(ADOPTED) | B(TOKEN), .decide = decide_admit },
 	[VERB_LIST] = { .name = "list", .needs = B(ROOM), .may = B(AFTER) },
 	[VERB_STATS] = { .name = "stats" },
+	[VERB_INQUIRE] = { .name = "inquire", .needs = B(ID) },
 	[VERB_POKE] = { .name = "poke" },
 	[VERB_WATCH] = { .name = "watch", .needs = B(SEEN) | B(DEADLINE), .waits = true },
 };
