@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import express from 'express';
 import {
-  HoldExpiredError, NoHoldError, OrderAlreadyPaidError, PaymentDeclinedError, Roompay,
+  HoldExpiredError, NoHoldError, OrderAlreadyPaidError, PaymentDeclinedError, ProblemError, Roompay,
   RoompayError, SlotHeldError, SlotSoldError, TokenRefusedError, TooManyHoldsError, verifyWebhook,
 } from '@roompay/client';
 
@@ -83,23 +83,28 @@ export function gatewayService({ Order }, env) {
 
   /** Everything goes back. The refundId is stored first, so that a repeat is the same refund. */
   async function refund(order) {
-    const mine = { refundId: `refund-${order.id}`, state: 'refunding' };
-    await move(order.id, ['booked', 'paid', 'refunding'], mine);
-    const reason = '손님 요청';
+    const { tid, state } = order, refundId = `refund-${order.id}`, reason = '손님 요청';
+    if (!['booked', 'paid', 'refunding'].includes(state)) return;
+    await move(order.id, [state], { refundId, state: 'refunding' });
     try {
-      const a = await refunds.cancelPayment({ tid: order.tid, refundId: mine.refundId, reason });
+      const a = await refunds.cancelPayment({ tid, refundId, reason });
       if (a.refunded === true) await move(order.id, ['refunding'], { state: 'refunded' });
     } catch (e) {
       if (!(e instanceof RoompayError)) throw e;
-      if (e.charged !== 'unknown') await move(order.id, ['refunding'], { state: 'booked' });
+      // A clear no: it is what it was. No answer: it may have gone back, and a message will tell.
+      const isNo = e instanceof ProblemError && e.charged !== 'unknown';
+      const was = state === 'refunding' ? 'booked' : state;
+      if (isNo) await move(order.id, ['refunding'], { state: was });
     }
   }
 
   const handlers = {
     'queue.removed': (d) =>
       move(d.partner_order_id, [...OPEN, 'paid'], { state: 'booked', tid: d.tid }),
-    'payment.resolved': (d) =>
-      move(d.partner_order_id, OPEN, { state: d.charged ? 'paid' : 'failed', tid: d.tid }),
+    'payment.resolved': (d) => {
+      const state = !d.charged ? 'failed' : d.state === 'review' ? 'review' : 'paid';
+      return move(d.partner_order_id, OPEN, { state, tid: d.tid });
+    },
     'payment.refunded': (d) => d.state === 'refunded'
       && move(d.partner_order_id, [...OPEN, 'paid', 'booked', 'refunding'], { state: 'refunded' }),
   };

@@ -10,15 +10,19 @@ export function reservationService({ Reservation }, env) {
 
   async function add({ tid, userId, roomId, reservationInfo: { day, startTime, endTime } }) {
     const times = { userId, roomId, day: day[0] % 7, start: startTime[0], end: endTime[0] };
+    const { start, end } = times, overlaps = { start: { $lt: end }, end: { $gt: start } };
+    const others = { _id: { $ne: tid }, roomId, day: times.day, ...overlaps };
+    if (await Reservation.exists(others)) return false;
     // The same message may come again: it is one reservation, by its tid.
     await Reservation.updateOne({ _id: tid }, { $setOnInsert: times }, { upsert: true });
+    return true;
   }
 
   const handlers = {
     async 'payment.approved'(data) {
-      await add(data);                                        // first the calendar,
+      if (!(await add(data))) return 409;                     // roompay tells its operator
       const { userId, roomId, tid } = data;
-      await roompay.removePaymentInQueue({ userId, roomId, tid });   // then the hold may go
+      await roompay.removePaymentInQueue({ userId, roomId, tid });   // it is in: the hold may go
     },
     async 'payment.refunded'(data) {
       if (data.state === 'refunded') await Reservation.deleteOne({ _id: data.tid });
@@ -33,8 +37,8 @@ export function reservationService({ Reservation }, env) {
     } catch {
       return res.sendStatus(401);
     }
-    await handlers[message.type]?.(message.data);             // an error: 500, it comes again
-    res.sendStatus(204);
+    const status = await handlers[message.type]?.(message.data);      // an error: 500, again
+    res.sendStatus(status ?? 204);
   });
 
   return { routes, booked: (roomId) => Reservation.find({ roomId }).lean() };

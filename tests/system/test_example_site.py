@@ -1,16 +1,20 @@
 """examples/booking-site, as dev/up starts it: what its users see, and what roompay has of it."""
 
+import base64
+import hmac
 import http.cookiejar
+import json
 import re
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
 import pytest
-from booking_site import Simulator, at_once, eventually
+from booking_site import Simulator, at_once, eventually, http_call
 from node_site import node
 from stack import TOP
 from test_up import exports, up
@@ -189,3 +193,28 @@ def test_without_node_dev_up_says_what_to_install(tmp_path):
     assert done.stdout == "node and npm are not in the PATH (Debian: apt install nodejs npm)\n", (
         done
     )
+
+
+def test_a_time_that_the_calendar_cannot_take_is_refused(env, day):
+    def message(tid, start, end):
+        info = {"day": [int(day)], "startTime": [start], "endTime": [end], "roomId": ROOM}
+        data = {"userId": "u", "roomId": ROOM, "tid": tid, "reservationInfo": info, "payment": {}}
+        body = json.dumps({"type": "payment.approved", "timestamp": "t", "data": data}).encode()
+        stamp, key = str(int(time.time())), base64.b64decode(env["RESERVATION_WEBHOOK"][6:])
+        signed = hmac.digest(key, f"m.{stamp}.".encode() + body, "sha256")
+        headers = {
+            "webhook-id": "m",
+            "webhook-timestamp": stamp,
+            "webhook-signature": "v1," + base64.b64encode(signed).decode(),
+        }
+        return http_call(
+            "POST",
+            env["URL"] + "/hooks/reservation",
+            body,
+            {"Content-Type": "application/json", **headers},
+        ).status
+
+    assert message("T1", 12, 13) == 204
+    assert message("T1", 12, 13) == 204  # the same again is the same reservation
+    assert message("T2", 12, 14) == 409
+    assert message("T3", 13, 14) == 204
