@@ -13,7 +13,7 @@ from conftest import BUILD, make
 from stack import Stack
 
 KST = datetime.timedelta(hours=9)
-UTC = datetime.timezone.utc
+UTC = datetime.UTC
 
 
 def whole_seconds(minutes_ago):

@@ -2,7 +2,6 @@
 import json
 
 import pytest
-
 from booking_site import new_id
 from conftest import make
 
