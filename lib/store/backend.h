@@ -1,5 +1,5 @@
 /*
- * What an implementation of the store does: five verbs on records of any shape. The verbs of store.h are
+ * What an implementation of the store does: a few verbs on records of any shape. The verbs of store.h are
  * told in these, once (store.c).
  */
 #pragma once
@@ -18,6 +18,23 @@ struct store_backend {
 	    int64_t deadline_boot_ms, struct error *err);
 	/* *out: shape_clear by the caller when found, else untouched. */
 	bool (*get)(struct store *s, const struct shape *sh, const char *id, void *out, bool *found,
+	    int64_t deadline_boot_ms, struct error *err);
+	/* Those of the ids that are there, in any order. Not for shapes with a key. *out as of list. */
+	bool (*get_many)(struct store *s, const struct shape *sh, const char *const *ids, size_t n_ids,
+	    void **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
+	/*
+	 * Many in one command, each as if it were alone: hows[i] as of put. False: of every record it is
+	 * open whether it is stored.
+	 */
+	bool (*put_many)(struct store *s, const struct shape *sh, const void *const *recs, size_t n,
+	    enum store_put *hows, int64_t deadline_boot_ms, struct error *err);
+	/*
+	 * Those that are not there are left out. Until the next write that the majority has, a crash of the
+	 * server or another primary may lose it: whoever looks finds that it is still to be done.
+	 */
+	bool (*replace_many)(struct store *s, const struct shape *sh, const void *const *recs, size_t n,
+	    int64_t deadline_boot_ms, struct error *err);
+	bool (*remove_many)(struct store *s, const struct shape *sh, const char *const *ids, size_t n,
 	    int64_t deadline_boot_ms, struct error *err);
 	/* Puts rec in the place of the one under its id: only for records with one writer. */
 	bool (*replace)(struct store *s, const struct shape *sh, const void *rec, bool *found,

@@ -121,6 +121,35 @@ memory_get(struct store *s, const struct shape *sh, const char *id, void *out, b
 }
 
 static bool
+memory_get_many(struct store *s, const struct shape *sh, const char *const *ids, size_t n_ids, void **out,
+    size_t *n, int64_t deadline_boot_ms, struct error *err)
+{
+	char *list = calloc(n_ids + 1, sh->size);
+	bool found;
+
+	*out = list;
+	*n = 0;
+	if (list == NULL)
+		return error_set(err, ERR_INTERNAL, "no memory");
+	for (size_t i = 0; i < n_ids; i++) {
+		if (!memory_get(s, sh, ids[i], list + *n * sh->size, &found, deadline_boot_ms, err))
+			return false;
+		*n += found;
+	}
+	return true;
+}
+
+static bool
+memory_put_many(struct store *s, const struct shape *sh, const void *const *recs, size_t n,
+    enum store_put *hows, int64_t deadline_boot_ms, struct error *err)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!memory_put(s, sh, recs[i], &hows[i], deadline_boot_ms, err))
+			return false;
+	return true;
+}
+
+static bool
 memory_replace(struct store *s, const struct shape *sh, const void *rec, bool *found,
     int64_t deadline_boot_ms, struct error *err)
 {
@@ -147,6 +176,27 @@ memory_remove(struct store *s, const struct shape *sh, const char *id, int64_t d
 		HASH_DEL(m->all, r);
 		drop(r);
 	}
+	return true;
+}
+
+static bool
+memory_replace_many(struct store *s, const struct shape *sh, const void *const *recs, size_t n,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	bool found;
+
+	for (size_t i = 0; i < n; i++)
+		if (!memory_replace(s, sh, recs[i], &found, deadline_boot_ms, err))
+			return false;
+	return true;
+}
+
+static bool
+memory_remove_many(struct store *s, const struct shape *sh, const char *const *ids, size_t n,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	for (size_t i = 0; i < n; i++)
+		memory_remove(s, sh, ids[i], deadline_boot_ms, err);
 	return true;
 }
 
@@ -320,6 +370,10 @@ store_open_memory(void)
 	static const struct store_backend backend = {
 		.put = memory_put,
 		.get = memory_get,
+		.get_many = memory_get_many,
+		.put_many = memory_put_many,
+		.replace_many = memory_replace_many,
+		.remove_many = memory_remove_many,
 		.replace = memory_replace,
 		.remove = memory_remove,
 		.list = memory_list,

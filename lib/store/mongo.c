@@ -11,23 +11,26 @@
 
 #include "base/clock.h"
 #include "store/backend.h"
+#include "store/mongo_deed.h"
 #include "store/mongo_doc.h"
 #include "store/mongo_foreign.h"
 #include "store/mongo_link.h"
+#include "store/mongo_many.h"
 #include "store/shape.h"
 #include "store/store.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 enum { PAUSE_MS = 50 };		/* between two tries of a write, or two questions to the breaker */
+enum { BATCH = 2000 };		/* documents in one answer to a list */
 
 struct mongo {
 	struct store base;
 	struct mongo_link *link;
 };
 
-static struct mongo_link *
-link_of(struct store *s)
+struct mongo_link *
+mongo_link_of(struct store *s)
 {
 	return ((struct mongo *)s)->link;
 }
@@ -88,7 +91,7 @@ mongo_get(struct store *s, const struct shape *sh, const char *id, void *out, bo
 	bson_t filter = BSON_INITIALIZER;
 	bool ok;
 
-	ok = mongo_doc_id(sh, id, &filter, err) && find(link_of(s), sh, &filter, out, found, deadline_boot_ms,
+	ok = mongo_doc_id(sh, id, &filter, err) && find(mongo_link_of(s), sh, &filter, out, found, deadline_boot_ms,
 	    err);
 	bson_destroy(&filter);
 	return ok;
@@ -144,9 +147,9 @@ list_once(struct mongo_link *l, const bson_t *filter, const bson_t *opts, struct
 	return ok;
 }
 
-static bool
-list_all(struct mongo_link *l, const struct shape *sh, const bson_t *filter, const bson_t *opts, void **out, size_t *n, int64_t deadline_boot_ms,
-    struct error *err)
+bool
+mongo_find_all(struct mongo_link *l, const struct shape *sh, const bson_t *filter, const bson_t *opts, void **out,
+    size_t *n, int64_t deadline_boot_ms, struct error *err)
 {
 	struct list list = { .shape = sh };
 	bool ok = false;
@@ -181,17 +184,18 @@ mongo_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t limi
 	*n = 0;
 	if (limit == 0)
 		return true;
-	opts = BCON_NEW("limit", BCON_INT64((int64_t)limit), "sort", "{", "at", BCON_INT32(1), "}");
+	opts = BCON_NEW("limit", BCON_INT64((int64_t)limit), "batchSize", BCON_INT32(limit < BATCH ? (int32_t)limit : BATCH),
+	    "sort", "{", "at", BCON_INT32(1), "}");
 	if (from_ms > 0)
 		BCON_APPEND(&filter, "at", "{", "$gte", BCON_DATE_TIME(from_ms), "}");
-	ok = list_all(link_of(s), sh, &filter, opts, out, n, deadline_boot_ms, err);
+	ok = mongo_find_all(mongo_link_of(s), sh, &filter, opts, out, n, deadline_boot_ms, err);
 	bson_destroy(opts);
 	bson_destroy(&filter);
 	return ok;
 }
 
-static void
-add_words(bson_t *to, const char *member, const char *const *words, size_t n)
+void
+mongo_add_words(bson_t *to, const char *member, const char *const *words, size_t n)
 {
 	bson_t in, list;
 	char index[24];
@@ -215,14 +219,14 @@ history_filter(const struct shape *sh, const char *at, const struct store_histor
 	int64_t last_ms = h->to_ms > 0 ? h->to_ms - 1 : INT64_MAX;
 
 	if (sh == &shape_ledger)
-		add_words(filter, "kind", h->refunds ? refunds : captures, COUNT(captures));
+		mongo_add_words(filter, "kind", h->refunds ? refunds : captures, COUNT(captures));
 	if (h->room_id[0] != '\0')
 		BCON_APPEND(filter, "roomId", BCON_UTF8(h->room_id));
 	if (h->user_id[0] != '\0')
 		BCON_APPEND(filter, "userId", BCON_UTF8(h->user_id));
 	if (h->partner_order_id[0] != '\0')
 		BCON_APPEND(filter, "partner_order_id", BCON_UTF8(h->partner_order_id));
-	add_words(filter, "cid", h->cids, h->n_cids);
+	mongo_add_words(filter, "cid", h->cids, h->n_cids);
 	if (h->after.tid[0] != '\0' && h->after.approved_at_ms < last_ms)
 		last_ms = h->after.approved_at_ms;
 	BCON_APPEND(filter, at, "{", "$gte", BCON_DATE_TIME(h->from_ms), "$lte", BCON_DATE_TIME(last_ms), "}");
@@ -241,7 +245,7 @@ mongo_history(struct store *s, const struct shape *sh, const struct store_histor
 
 	history_filter(sh, at, h, &filter);
 	opts = BCON_NEW("limit", BCON_INT64((int64_t)h->limit), "sort", "{", at, BCON_INT32(-1), "tid", BCON_INT32(-1), "}");
-	ok = list_all(link_of(s), sh, &filter, opts, out, n, deadline_boot_ms, err);
+	ok = mongo_find_all(mongo_link_of(s), sh, &filter, opts, out, n, deadline_boot_ms, err);
 	bson_destroy(opts);
 	bson_destroy(&filter);
 	return ok;
@@ -249,31 +253,22 @@ mongo_history(struct store *s, const struct shape *sh, const struct store_histor
 
 /* --- writing */
 
-/* One write and how it is tried: repeated unchanged until its end is known. */
-struct deed {
-	const struct shape *shape;
-	const void *rec;
-	const bson_t *id, *doc;		/* the filter for this one; the whole document, NULL: a delete */
-	bool (*once)(mongoc_collection_t *coll, const struct deed *d, bson_t *reply, bson_error_t *e);
-	int64_t deadline_boot_ms;
-};
-
 static bool
-insert_once(mongoc_collection_t *coll, const struct deed *d, bson_t *reply, bson_error_t *e)
+insert_once(mongoc_collection_t *coll, const struct mongo_deed *d, bson_t *reply, bson_error_t *e)
 {
 	return mongoc_collection_insert_one(coll, d->doc, NULL, reply, e);
 }
 
 static bool
-replace_once(mongoc_collection_t *coll, const struct deed *d, bson_t *reply, bson_error_t *e)
+replace_once(mongoc_collection_t *coll, const struct mongo_deed *d, bson_t *reply, bson_error_t *e)
 {
 	return mongoc_collection_replace_one(coll, d->id, d->doc, NULL, reply, e);
 }
 
 static bool
-delete_once(mongoc_collection_t *coll, const struct deed *d, bson_t *reply, bson_error_t *e)
+delete_once(mongoc_collection_t *coll, const struct mongo_deed *d, bson_t *reply, bson_error_t *e)
 {
-	return mongoc_collection_delete_one(coll, d->id, NULL, reply, e);
+	return mongoc_collection_delete_one(coll, d->id, d->light, reply, e);
 }
 
 static void
@@ -291,7 +286,7 @@ pause_until(int64_t wait_ms, int64_t deadline_boot_ms)
 }
 
 static enum mongo_end
-try_once(struct mongo_link *l, const struct deed *d, bson_t *reply, struct error *err)
+try_once(struct mongo_link *l, const struct mongo_deed *d, bson_t *reply, struct error *err)
 {
 	mongoc_collection_t *coll = mongo_link_collection(l, d->shape->collection);
 	int64_t began = clock_boot_ms();
@@ -300,7 +295,7 @@ try_once(struct mongo_link *l, const struct deed *d, bson_t *reply, struct error
 	bool ok;
 
 	ok = d->once(coll, d, reply, &e);
-	end = mongo_link_judge(l, ok, &e, reply, began);
+	end = mongo_link_judge(l, ok, &e, d->light == NULL ? reply : NULL, began);
 	if (end != MONGO_DONE)
 		error_set(err, ERR_UNAVAILABLE, "%s", e.message);
 	mongoc_collection_destroy(coll);
@@ -312,7 +307,7 @@ try_once(struct mongo_link *l, const struct deed *d, bson_t *reply, struct error
  * yet, or it was deleted meanwhile. A record that is not in our form was written by another program.
  */
 static bool
-look_at_other(struct mongo_link *l, const struct deed *d, bool *known, enum store_put *how, struct error *err)
+look_at_other(struct mongo_link *l, const struct mongo_deed *d, bool *known, enum store_put *how, struct error *err)
 {
 	void *there = calloc(1, d->shape->size);
 	bool ok;
@@ -331,13 +326,8 @@ look_at_other(struct mongo_link *l, const struct deed *d, bool *known, enum stor
 	return ok;
 }
 
-/*
- * Tries until the end is known. Before anything was sent, a server that is away ends it at once:
- * ERR_UNAVAILABLE, certainly not stored. Once a try may have reached the server the answer must be found:
- * the same document again, when the breaker lets us, until the deadline; then ERR_UNCERTAIN.
- */
-static bool
-do_deed(struct mongo_link *l, const struct deed *d, bson_t *reply, enum store_put *how, struct error *err)
+bool
+mongo_do(struct mongo_link *l, const struct mongo_deed *d, bson_t *reply, enum store_put *how, struct error *err)
 {
 	bool sent = false, known = false;
 
@@ -366,8 +356,8 @@ do_deed(struct mongo_link *l, const struct deed *d, bson_t *reply, enum store_pu
 	return false;
 }
 
-static bool
-filter_of(const struct shape *sh, const void *rec, bson_t *filter, struct error *err)
+bool
+mongo_filter_of(const struct shape *sh, const void *rec, bson_t *filter, struct error *err)
 {
 	struct buf id = BUF_INIT;
 	bool ok;
@@ -383,12 +373,12 @@ mongo_put(struct store *s, const struct shape *sh, const void *rec, enum store_p
     int64_t deadline_boot_ms, struct error *err)
 {
 	bson_t id = BSON_INITIALIZER, doc = BSON_INITIALIZER, reply = BSON_INITIALIZER;
-	struct deed d = { .shape = sh, .rec = rec, .id = &id, .doc = &doc, .once = insert_once,
+	struct mongo_deed d = { .shape = sh, .rec = rec, .id = &id, .doc = &doc, .once = insert_once,
 	    .deadline_boot_ms = deadline_boot_ms };
 	bool ok;
 
-	ok = mongo_doc_write(sh, rec, &doc, err) && filter_of(sh, rec, &id, err) &&
-	    do_deed(link_of(s), &d, &reply, how, err);
+	ok = mongo_doc_write(sh, rec, &doc, err) && mongo_filter_of(sh, rec, &id, err) &&
+	    mongo_do(mongo_link_of(s), &d, &reply, how, err);
 	bson_destroy(&reply);
 	bson_destroy(&doc);
 	bson_destroy(&id);
@@ -404,13 +394,13 @@ mongo_replace(struct store *s, const struct shape *sh, const void *rec, bool *fo
     struct error *err)
 {
 	bson_t id = BSON_INITIALIZER, doc = BSON_INITIALIZER, reply = BSON_INITIALIZER;
-	struct deed d = { .shape = sh, .rec = rec, .id = &id, .doc = &doc, .once = replace_once,
+	struct mongo_deed d = { .shape = sh, .rec = rec, .id = &id, .doc = &doc, .once = replace_once,
 	    .deadline_boot_ms = deadline_boot_ms };
 	bson_iter_t it;
 	bool ok;
 
-	ok = mongo_doc_write(sh, rec, &doc, err) && filter_of(sh, rec, &id, err) &&
-	    do_deed(link_of(s), &d, &reply, NULL, err);
+	ok = mongo_doc_write(sh, rec, &doc, err) && mongo_filter_of(sh, rec, &id, err) &&
+	    mongo_do(mongo_link_of(s), &d, &reply, NULL, err);
 	*found = ok && bson_iter_init_find(&it, &reply, "matchedCount") && bson_iter_as_int64(&it) > 0;
 	bson_destroy(&reply);
 	bson_destroy(&doc);
@@ -423,10 +413,11 @@ mongo_remove(struct store *s, const struct shape *sh, const char *id_text, int64
     struct error *err)
 {
 	bson_t id = BSON_INITIALIZER, reply = BSON_INITIALIZER;
-	struct deed d = { .shape = sh, .id = &id, .once = delete_once, .deadline_boot_ms = deadline_boot_ms };
+	struct mongo_deed d = { .shape = sh, .id = &id, .once = delete_once, .light = sh->light ? mongo_link_light(mongo_link_of(s)) : NULL,
+	    .deadline_boot_ms = deadline_boot_ms };
 	bool ok;
 
-	ok = mongo_doc_id(sh, id_text, &id, err) && do_deed(link_of(s), &d, &reply, NULL, err);
+	ok = mongo_doc_id(sh, id_text, &id, err) && mongo_do(mongo_link_of(s), &d, &reply, NULL, err);
 	bson_destroy(&reply);
 	bson_destroy(&id);
 	return ok;
@@ -492,9 +483,9 @@ mongo_make_indexes(struct store *s, int64_t deadline_boot_ms, struct error *err)
 		bool ok;
 
 		index_command(&indexes[i], &command);
-		ok = mongo_link_command_until(link_of(s), &command, deadline_boot_ms, err);
+		ok = mongo_link_command_until(mongo_link_of(s), &command, deadline_boot_ms, err);
 		bson_destroy(&command);
-		if (!ok && indexes[i].unique && twice(link_of(s), err))
+		if (!ok && indexes[i].unique && twice(mongo_link_of(s), err))
 			return false;
 		if (!ok)
 			return error_wrap(err, "index %s of %s", indexes[i].name, indexes[i].collection);
@@ -507,7 +498,7 @@ mongo_ping(struct store *s, int64_t deadline_boot_ms, struct error *err)
 {
 	if (clock_boot_ms() >= deadline_boot_ms)
 		return error_set(err, ERR_UNAVAILABLE, "no time left");
-	return mongo_link_ping(link_of(s), err);
+	return mongo_link_ping(mongo_link_of(s), err);
 }
 
 static void
@@ -533,6 +524,10 @@ store_open_mongo(const char *uri, const char *database, struct error *err)
 	static const struct store_backend backend = {
 		.put = mongo_put,
 		.get = mongo_get,
+		.get_many = mongo_get_many,
+		.put_many = mongo_put_many,
+		.replace_many = mongo_replace_many,
+		.remove_many = mongo_remove_many,
 		.replace = mongo_replace,
 		.remove = mongo_remove,
 		.list = mongo_list,

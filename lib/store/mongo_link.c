@@ -31,6 +31,7 @@ struct mongo_link {
 	mongoc_uri_t *uri;
 	char *database;
 	mongoc_client_t *client;	/* NULL: none yet */
+	bson_t *light;			/* options of a write that may be lost */
 	bool stale;			/* the client failed: not used again */
 	bool failed_at_once;		/* the last command, without waiting: the connection was dead */
 	int failures;			/* commands in a row */
@@ -138,6 +139,18 @@ open_breaker(const mongoc_uri_t *uri, const char *database)
 	return breaker_open(name);
 }
 
+static bson_t *
+light_options(void)
+{
+	mongoc_write_concern_t *wc = mongoc_write_concern_new();
+	bson_t *opts = bson_new();
+
+	mongoc_write_concern_set_w(wc, 1);
+	mongoc_write_concern_append(wc, opts);
+	mongoc_write_concern_destroy(wc);
+	return opts;
+}
+
 struct mongo_link *
 mongo_link_open(const char *text, const char *database, struct error *err)
 {
@@ -154,6 +167,7 @@ mongo_link_open(const char *text, const char *database, struct error *err)
 		mongo_link_free(&l);
 		return NULL;
 	}
+	l->light = light_options();
 	l->database = strdup(database);
 	l->breaker = open_breaker(l->uri, database);
 	if (l->database == NULL || l->breaker == NULL) {
@@ -213,6 +227,7 @@ mongo_link_free(struct mongo_link **l)
 		client_drop((*l)->client);
 	else
 		mongoc_client_destroy((*l)->client);
+	bson_destroy((*l)->light);
 	mongoc_uri_destroy((*l)->uri);
 	breaker_close(&(*l)->breaker);
 	free((*l)->database);
@@ -309,6 +324,12 @@ mongoc_collection_t *
 mongo_link_collection(struct mongo_link *l, const char *name)
 {
 	return mongoc_client_get_collection(l->client, l->database, name);
+}
+
+const bson_t *
+mongo_link_light(const struct mongo_link *l)
+{
+	return l->light;
 }
 
 bool

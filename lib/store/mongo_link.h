@@ -34,6 +34,11 @@ void mongo_link_free(struct mongo_link **l);
 bool mongo_link_reach(struct mongo_link *l, struct error *err) __attribute__((warn_unused_result));
 /* After reach; mongoc_collection_destroy by the caller. */
 mongoc_collection_t *mongo_link_collection(struct mongo_link *l, const char *name);
+/*
+ * Options for a write that need not outlive the server's crash or a change of the primary: acknowledged by
+ * this server alone. It shows no majority.
+ */
+const bson_t *mongo_link_light(const struct mongo_link *l);
 /* Of the last command: the connection was dead already, a fresh one may do. */
 bool mongo_link_failed_at_once(const struct mongo_link *l);
 
@@ -45,7 +50,7 @@ enum mongo_end {
 	MONGO_UNKNOWN,		/* sent; perhaps done, perhaps only not yet by the majority */
 };
 /*
- * ok and e: of the command that began at began_boot_ms; reply: of a write, else NULL. Opens the breaker
+ * ok and e: of the command that began at began_boot_ms; reply: of a write that waited for the majority, else NULL. Opens the breaker
  * when the server did not answer or cannot write, and meanwhile wrote for nobody else.
  */
 enum mongo_end mongo_link_judge(struct mongo_link *l, bool ok, const bson_error_t *e, const bson_t *reply,

@@ -331,7 +331,7 @@ const struct shape shape_payment = {
 };
 const struct shape shape_work = {
 	.collection = "open", SHAPE(store_work, work_columns), ORDERED_BY(store_work, at_ms),
-	.id = open_id, .same = open_same,
+	.light = true, .id = open_id, .same = open_same,
 };
 const struct shape shape_outbox = {
 	.collection = "outbox", SHAPE(store_message, outbox_columns), ORDERED_BY(store_message, at_ms),

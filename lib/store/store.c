@@ -174,42 +174,122 @@ store_ledger_get(struct store *s, const char *cid, const char *order, int64_t n,
 	return get(s, &shape_ledger, &id, out, found, deadline_boot_ms, err) || error_wrap(err, "ledger");
 }
 
-/* Room for one more event behind c->n, cleared. */
-static struct ledger_event *
-chain_room(struct ledger_chain *c)
-{
-	struct ledger_event *ev = c->ev;
+/* ---- records that are numbered without gaps, from 1 on */
 
-	if ((c->n & (c->n - 1)) == 0) {	/* 0, 1, 2, 4, 8, ...: full */
-		ev = realloc(c->ev, (c->n == 0 ? 1 : 2 * c->n) * sizeof(*ev));
-		if (ev == NULL)
-			return NULL;
-		c->ev = ev;
+enum { RUN_FIRST = 8, RUN_MAX = 64 };	/* so many numbers are asked for in one command */
+
+struct run {			/* what the numbers belong to */
+	const char *name, *order;	/* of a try: the message; of an event: cid and order */
+};
+
+static void
+number_id(const struct shape *sh, const struct run *run, int64_t number, struct buf *out)
+{
+	if (sh == &shape_ledger)
+		shape_ledger_id(run->name, run->order, number, out);
+	else
+		shape_try_id(run->name, number, out);
+}
+
+static int64_t
+number_in(const struct shape *sh, const void *rec)
+{
+	return sh == &shape_ledger ? ((const struct ledger_event *)rec)->n : ((const struct store_try *)rec)->number;
+}
+
+/* One command: the records with the numbers from `first` on, `n` of them at most, in any order. */
+static bool
+get_numbers(struct store *s, const struct shape *sh, const struct run *run, int64_t first, size_t n, void **out,
+    size_t *n_out, int64_t deadline_boot_ms, struct error *err)
+{
+	struct buf ids[RUN_MAX];
+	const char *names[RUN_MAX];
+	bool ok = true;
+
+	*out = NULL;
+	*n_out = 0;
+	for (size_t i = 0; i < n; i++) {
+		ids[i] = (struct buf)BUF_INIT;
+		number_id(sh, run, first + (int64_t)i, &ids[i]);
+		ok = ok && !ids[i].bad;
+		names[i] = buf_str(&ids[i]);
 	}
-	return &ev[c->n];
+	ok = ok ? s->does->get_many(s, sh, names, n, out, n_out, deadline_boot_ms, err) :
+	    error_set(err, ERR_INTERNAL, "no memory");
+	for (size_t i = 0; i < n; i++)
+		buf_clear(&ids[i]);
+	return ok;
+}
+
+/*
+ * Moves records in any order behind the *n that are in *run, as long as the next number is among them.
+ * The others are cleared: what stands behind a gap was written after the gap was looked at.
+ */
+static bool
+add_in_order(const struct shape *sh, char **run, size_t *n, char *found, size_t n_found, struct error *err)
+{
+	char *more = realloc(*run, (*n + n_found + 1) * sh->size);
+	bool moved = more != NULL;
+
+	if (more != NULL)
+		*run = more;
+	while (moved) {
+		moved = false;
+		for (size_t i = 0; i < n_found && !moved; i++) {
+			moved = number_in(sh, found + i * sh->size) == (int64_t)*n + 1;
+			if (moved) {
+				memcpy(more + (*n)++ * sh->size, found + i * sh->size, sh->size);
+				memset(found + i * sh->size, 0, sh->size);
+			}
+		}
+	}
+	for (size_t i = 0; i < n_found; i++)
+		shape_clear(sh, found + i * sh->size);
+	free(found);
+	return more != NULL || error_set(err, ERR_INTERNAL, "no memory");
+}
+
+/* All of them up to the first number that is missing. *out: shape_clear each, then free. */
+static bool
+get_run(struct store *s, const struct shape *sh, const struct run *run, void **out, size_t *n,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	size_t asked = RUN_FIRST, wanted = 0, n_found;
+	char *all = NULL;
+	void *found;
+	bool ok = true;
+
+	*n = 0;
+	while (ok && *n == wanted) {
+		wanted += asked;
+		ok = get_numbers(s, sh, run, (int64_t)*n + 1, asked, &found, &n_found, deadline_boot_ms, err) &&
+		    add_in_order(sh, &all, n, found, n_found, err);
+		if (asked < RUN_MAX)
+			asked *= 2;
+	}
+	for (size_t i = 0; !ok && i < *n; i++)
+		shape_clear(sh, all + i * sh->size);
+	if (!ok || *n == 0) {
+		free(all);
+		all = NULL;
+		*n = 0;
+	}
+	*out = all;
+	return ok;
 }
 
 bool
 store_ledger_chain(struct store *s, const char *cid, const char *order, struct ledger_chain *out,
     int64_t deadline_boot_ms, struct error *err)
 {
-	bool found = true, ok = true;
+	const struct run run = { cid, order };
+	void *all;
 
 	memset(out, 0, sizeof(*out));
-	while (ok && found) {
-		struct ledger_event *e = chain_room(out);
-
-		if (e == NULL)
-			ok = error_set(err, ERR_INTERNAL, "no memory");
-		else
-			ok = store_ledger_get(s, cid, order, (int64_t)out->n + 1, e, &found, deadline_boot_ms,
-			    err);
-		if (ok && found)
-			out->n++;
-	}
-	if (!ok)
-		ledger_chain_clear(out);
-	return ok;
+	if (!get_run(s, &shape_ledger, &run, &all, &out->n, deadline_boot_ms, err))
+		return error_wrap(err, "ledger");
+	out->ev = all;
+	return true;
 }
 
 bool
@@ -422,42 +502,40 @@ store_outbox_delete(struct store *s, const char *id, int64_t deadline_boot_ms, s
 	return s->does->remove(s, &shape_outbox, id, deadline_boot_ms, err) || error_wrap(err, "outbox");
 }
 
-static bool
-get_try(struct store *s, const char *message_id, int64_t number, struct store_try *out, bool *found,
-    int64_t deadline_boot_ms, struct error *err)
+bool
+store_outbox_delete_many(struct store *s, const char *const *ids, size_t n, int64_t deadline_boot_ms, struct error *err)
 {
-	struct buf id = BUF_INIT;
-
-	shape_try_id(message_id, number, &id);
-	return get(s, &shape_try, &id, out, found, deadline_boot_ms, err) || error_wrap(err, "deliveries");
+	return n == 0 || s->does->remove_many(s, &shape_outbox, ids, n, deadline_boot_ms, err) || error_wrap(err, "outbox");
 }
 
-/*
- * How often a message was tried, and when last. Tries are numbered without gaps, so the last is found by
- * doubling and halving: a query over all of `deliveries` would scan history on a server that uses its
- * index for exact ids only.
- */
 bool
 store_outbox_tries(struct store *s, struct store_message *m, int64_t deadline_boot_ms, struct error *err)
 {
-	int64_t there = 0, missing = 0;	/* the highest number found; the lowest not found, 0: none yet */
+	struct store_try *tries;
+	size_t n;
 
-	while (missing == 0 || missing - there > 1) {
-		int64_t number = missing == 0 ? 2 * there + (there == 0) : there + (missing - there) / 2;
-		struct store_try t;
-		bool found;
-
-		if (!get_try(s, m->id, number, &t, &found, deadline_boot_ms, err))
-			return false;
-		if (found) {
-			there = number;
-			m->last_try_ms = t.at_ms;
-			m->not_before_ms = t.not_before_ms;
-		} else {
-			missing = number;
-		}
+	if (!store_try_list(s, m->id, &tries, &n, deadline_boot_ms, err))
+		return false;
+	m->tries = (int64_t)n;
+	if (n > 0) {
+		m->last_try_ms = tries[n - 1].at_ms;
+		m->not_before_ms = tries[n - 1].not_before_ms;
 	}
-	m->tries = there;
+	free(tries);
+	return true;
+}
+
+bool
+store_outbox_since(struct store *s, int64_t from_ms, size_t limit, struct store_message **out, size_t *n,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	void *list;
+
+	*out = NULL;
+	*n = 0;
+	if (!s->does->list(s, &shape_outbox, from_ms, limit, &list, n, deadline_boot_ms, err))
+		return error_wrap(err, "outbox");
+	*out = list;
 	return true;
 }
 
@@ -465,14 +543,7 @@ bool
 store_outbox_list(struct store *s, size_t limit, struct store_message **out, size_t *n,
     int64_t deadline_boot_ms, struct error *err)
 {
-	void *list;
-
-	*out = NULL;
-	*n = 0;
-	if (!s->does->list(s, &shape_outbox, 0, limit, &list, n, deadline_boot_ms, err))
-		return error_wrap(err, "outbox");
-	*out = list;
-	return true;
+	return store_outbox_since(s, 0, limit, out, n, deadline_boot_ms, err);
 }
 
 bool
@@ -498,27 +569,46 @@ bool
 store_try_list(struct store *s, const char *message_id, struct store_try **out, size_t *n,
     int64_t deadline_boot_ms, struct error *err)
 {
-	struct store_try *all = NULL, *more, one;
-	bool found = true;
+	const struct run run = { .name = message_id };
+	void *all;
 
 	*out = NULL;
-	*n = 0;
-	for (;;) {
-		if (!get_try(s, message_id, (int64_t)*n + 1, &one, &found, deadline_boot_ms, err))
-			break;
-		if (!found) {
-			*out = all;
-			return true;
-		}
-		more = realloc(all, (*n + 1) * sizeof(*all));
-		if (more == NULL) {
-			error_set(err, ERR_INTERNAL, "no memory");
-			break;
-		}
-		all = more;
-		all[(*n)++] = one;
-	}
-	free(all);
-	*n = 0;
-	return false;
+	if (!get_run(s, &shape_try, &run, &all, n, deadline_boot_ms, err))
+		return error_wrap(err, "deliveries");
+	*out = all;
+	return true;
+}
+
+static const void **
+of_tries(const struct store_try *const *tries, size_t n, struct error *err)
+{
+	const void **recs = calloc(n + 1, sizeof(*recs));
+
+	if (recs == NULL)
+		error_set(err, ERR_INTERNAL, "no memory");
+	for (size_t i = 0; recs != NULL && i < n; i++)
+		recs[i] = tries[i];
+	return recs;
+}
+
+bool
+store_try_claim_many(struct store *s, const struct store_try *const *tries, size_t n, enum store_put *hows,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	const void **recs = of_tries(tries, n, err);
+	bool ok = recs != NULL && (n == 0 || s->does->put_many(s, &shape_try, recs, n, hows, deadline_boot_ms, err));
+
+	free(recs);
+	return ok || error_wrap(err, "deliveries");
+}
+
+bool
+store_try_finish_many(struct store *s, const struct store_try *const *tries, size_t n, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	const void **recs = of_tries(tries, n, err);
+	bool ok = recs != NULL && (n == 0 || s->does->replace_many(s, &shape_try, recs, n, deadline_boot_ms, err));
+
+	free(recs);
+	return ok || error_wrap(err, "deliveries");
 }

@@ -78,7 +78,7 @@ bool store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err);	/
 
 bool store_ledger_put(struct store *s, const struct ledger_event *e, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
 bool store_ledger_get(struct store *s, const char *cid, const char *order, int64_t n, struct ledger_event *out, bool *found, int64_t deadline_boot_ms, struct error *err);
-/* The whole chain, by exact ids 1, 2, ... to the first missing. */
+/* The whole chain, by exact ids 1, 2, ... to the first missing: one command where it has fewer than eight events. */
 bool store_ledger_chain(struct store *s, const char *cid, const char *order, struct ledger_chain *out, int64_t deadline_boot_ms, struct error *err);
 
 /* Of the events of all orders from from_ms on, the oldest `limit`. For whoever tells a new queue what was. *out: ledger_event_clear each, then free. */
@@ -110,6 +110,7 @@ bool store_history(struct store *s, const struct store_history *h, struct paymen
 bool store_refunds(struct store *s, const struct store_history *h, struct ledger_event **out, size_t *n, bool *more, int64_t deadline_boot_ms, struct error *err);
 
 bool store_work_put(struct store *s, const struct store_work *o, int64_t deadline_boot_ms, struct error *err);
+/* A crash of the server, or another primary, may bring it back: then whoever looks at it deletes it again. */
 bool store_work_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms, struct error *err);
 /* Lists: the oldest first. *out: free; NULL when there is none. */
 bool store_work_list(struct store *s, size_t limit, struct store_work **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
@@ -120,11 +121,19 @@ bool store_outbox_get(struct store *s, const char *id, struct store_message *out
 /* Asks for one more try. ERR_NOT_FOUND: it is not owed any more. */
 bool store_outbox_again(struct store *s, const struct store_message *m, int64_t at_ms, int64_t deadline_boot_ms, struct error *err);
 bool store_outbox_delete(struct store *s, const char *id, int64_t deadline_boot_ms, struct error *err);
+bool store_outbox_delete_many(struct store *s, const char *const *ids, size_t n, int64_t deadline_boot_ms, struct error *err);	/* one command */
 /* *out: store_message_clear each, then free. */
 bool store_outbox_list(struct store *s, size_t limit, struct store_message **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
-/* How often it was tried, when last, and when the receiver wants the next one. A few reads. */
+/* Those that are owed since from_ms or later. */
+bool store_outbox_since(struct store *s, int64_t from_ms, size_t limit, struct store_message **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
+/* How often it was tried, when last, and when the receiver wants the next one. One command where it was tried less than eight times. */
 bool store_outbox_tries(struct store *s, struct store_message *m, int64_t deadline_boot_ms, struct error *err);
 /* A try is claimed under the number after the last one (1, 2, ... without gaps), then finished by who claimed it (ERR_NOT_FOUND: never claimed). */
 bool store_try_claim(struct store *s, const struct store_try *t, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
 bool store_try_finish(struct store *s, const struct store_try *t, int64_t deadline_boot_ms, struct error *err);
 bool store_try_list(struct store *s, const char *message_id, struct store_try **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
+/* Many in one command. hows[i]: as of store_try_claim. False: of each it is open whether it is claimed. */
+bool store_try_claim_many(struct store *s, const struct store_try *const *tries, size_t n, enum store_put *hows,
+	int64_t deadline_boot_ms, struct error *err);
+/* Those that were never claimed are left out. */
+bool store_try_finish_many(struct store *s, const struct store_try *const *tries, size_t n, int64_t deadline_boot_ms, struct error *err);

@@ -396,7 +396,11 @@ open_work_is_listed_oldest_first_until_deleted(void **state)
 		DO(store_work_delete(s, "O2", 1, in(SOON), &err));
 		DO(store_work_delete(s, "O3", 1, in(SOON), &err));
 	}
-	DO(store_work_list(s, 10, &list, &n, in(SOON), &err));
+	for (int64_t end = in(SOON); n > 0 && in(0) < end;) {	/* seen a moment longer by who asks the majority */
+		DO(store_work_list(s, 10, &list, &n, in(SOON), &err));
+		if (n > 0)
+			free(list);
+	}
 	assert_int_equal(n, 0);
 	assert_null(list);
 }

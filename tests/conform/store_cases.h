@@ -52,6 +52,13 @@ void open_work_is_listed_oldest_first_until_deleted(void **state);
 void a_message_is_listed_with_its_tries(void **state);
 void a_message_keeps_its_first_content(void **state);
 void a_try_is_claimed_once_and_finished(void **state);
+void many_tries_are_claimed_each_for_itself(void **state);
+void many_tries_are_finished_and_their_messages_deleted(void **state);
+void new_messages_are_listed_from_a_time_on(void **state);
+void a_long_chain_is_whole_and_in_order(void **state);
+
+/* Tries number 1 of `n` messages, and a list of them. */
+void fill_tries(struct store_try *tries, const struct store_try **list, size_t n, const char *base, const char *by);
 
 /* X(case) for each of them */
 #define EACH_STORE_CASE(X) \
@@ -70,4 +77,8 @@ void a_try_is_claimed_once_and_finished(void **state);
 	X(open_work_is_listed_oldest_first_until_deleted) \
 	X(a_message_is_listed_with_its_tries) \
 	X(a_message_keeps_its_first_content) \
-	X(a_try_is_claimed_once_and_finished)
+	X(a_try_is_claimed_once_and_finished) \
+	X(many_tries_are_claimed_each_for_itself) \
+	X(many_tries_are_finished_and_their_messages_deleted) \
+	X(new_messages_are_listed_from_a_time_on) \
+	X(a_long_chain_is_whole_and_in_order)

@@ -479,6 +479,29 @@ a_delete_whose_answer_is_lost_is_done(void **state)
 }
 
 static void
+many_claims_are_found_out_whatever_became_of_their_answer(void **state)
+{
+	static const enum proxy_fault faults[] = { PROXY_LOSE_ANSWER, PROXY_LOSE_REQUEST, PROXY_MISS_MAJORITY, PROXY_NOT_PRIMARY };
+	struct scene *sc = *state;
+	struct store_try ours[8], theirs[8];
+	const struct store_try *list[8], *other[8];
+	enum store_put hows[8];
+	char base[64];
+
+	for (size_t f = 0; f < sizeof(faults) / sizeof(faults[0]); f++) {
+		snprintf(base, sizeof(base), "%s", unique("fault-many"));
+		fill_tries(theirs, other, 8, base, "theirs");
+		fill_tries(ours, list, 8, base, base);
+		DO(store_try_claim_many(sc->store, other, 3, hows, in(SOON), &err));
+		proxy_order(&sc->proxy, faults[f], 2, base);
+		DO(store_try_claim_many(sc->store, list, 8, hows, in(SOON), &err));
+		assert_int_equal(sc->proxy.orders->times, 0);
+		for (size_t i = 0; i < 8; i++)
+			assert_int_equal(hows[i], i < 3 ? STORE_TAKEN : STORE_OURS);
+	}
+}
+
+static void
 wait_ms(int64_t ms)
 {
 	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
@@ -690,6 +713,7 @@ main(void)
 		THROUGH_PROXY(a_primary_that_stepped_down_may_have_done_it)
 		THROUGH_PROXY(a_lost_answer_to_anothers_key_is_taken)
 		THROUGH_PROXY(a_delete_whose_answer_is_lost_is_done)
+		THROUGH_PROXY(many_claims_are_found_out_whatever_became_of_their_answer)
 		THROUGH_PROXY(what_may_be_stored_stays_uncertain)
 		THROUGH_PROXY(a_server_that_was_stopped_is_away_at_once_and_found_again)
 		THROUGH_PROXY(a_server_that_hangs_is_away_soon_and_found_again)
