@@ -12,6 +12,7 @@
 #include "booking/interval.h"
 #include "flow/answer.h"
 #include "flow/attempt.h"
+#include "flow/follow.h"
 
 enum { PAGE = 500, OPEN_MAX = 100000, CALL_MS = 5000 };
 static const int64_t MEMORY_MS = 35 * INT64_C(86400000);
@@ -100,6 +101,19 @@ take_over(struct adoption *a, const struct store_work *o, const struct ledger_ch
 	return true;
 }
 
+/* Whoever removes an approved hold takes payment and messages for stored (flow_is_whole). */
+static bool
+mend_paid(struct adoption *a, const struct ledger_chain *chain, const struct order_state *st, struct error *err)
+{
+	const struct flow_call c = { "", deadline() };
+	struct flow_attempt at;
+	struct error bad;
+
+	error_clear(&bad);
+	/* One that cannot be read is left out by take_over. */
+	return !flow_attempt_of_chain(chain, st->captured->tid, &at, &bad) || flow_mend(a->f, &c, &at, st, NULL, err);
+}
+
 static bool
 hand_over_hold(struct adoption *a, const struct store_work *o, struct error *err)
 {
@@ -118,7 +132,7 @@ hand_over_hold(struct adoption *a, const struct store_work *o, struct error *err
 	if (!order_state(&chain, o->of.tid, &st, &bad))
 		leave_out(a, o, bad.msg);
 	else if (st.approving != NULL && in_hold_state(&st, &state))
-		ok = take_over(a, o, &chain, &st, state, err);
+		ok = (state != HOLD_APPROVED || mend_paid(a, &chain, &st, err)) && take_over(a, o, &chain, &st, state, err);
 	ledger_chain_clear(&chain);
 	return ok;
 }

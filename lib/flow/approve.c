@@ -6,7 +6,8 @@
  *   the queue grants number n;
  *   write the replay key and the work item, then `approving` at order#n;
  *   ask KakaoPay;
- *   write the outcome at order#n+1, then payments; tell the queue; owe the messages; answer.
+ *   write the outcome at order#n+1, then payments; owe the messages; tell the queue; answer.
+ * Of a fresh hold the replay key and the chain are not read (approve_fresh).
  * Every step may be repeated. A crash anywhere leaves a record from which the next call or the courier goes on.
  */
 #include "config.h"
@@ -40,6 +41,8 @@ struct approval {		/* one call on its way */
 	struct queue_answer qa;
 	struct flow_attempt at;
 	bool unsettled;		/* an earlier send of this tid has no certain outcome */
+	bool looked;		/* whether the hold is a fresh one */
+	bool guessed;		/* the chain is taken for empty: the insert at order#1 will tell */
 	int64_t behind_n;	/* the number that the queue last refused as too low */
 	struct flow_answer *out;
 };
@@ -232,8 +235,10 @@ conclude(struct approval *ap, int64_t n, struct outcome *o)
 	if (how == STORE_TAKEN)
 		return AGAIN;
 	if (!flow_finish_outcome(ap->f, &late, &ap->at, n, o->kind, e.payment, &err)) {
-		if (o->captured)
+		if (o->captured) {	/* whoever comes next does the rest; this call is over for the queue */
+			end_grant(ap, HO_UNKNOWN, clock_boot_ms() + FLOW_SPARE_MS);
 			return answer_recording(ap, ap->at.of.tid, &err);
+		}
 		log_event(LOG_LEVEL_WARN, "outcome_unfinished", KV_STR("kind", ledger_kind_name(o->kind)), KV_ERR(&err));
 	}
 	return answer_outcome(ap, o);
@@ -308,7 +313,11 @@ record_intent(struct approval *ap, int64_t n, enum next *next)
 		return false;
 	}
 	if (how == STORE_TAKEN) {	/* this token was used for another order: it cannot be this one's */
-		return_grant(ap, HO_REFUSED);
+		return_grant(ap, ap->guessed ? HO_RESTORED : HO_REFUSED);
+		if (ap->guessed) {	/* or this is a call that was made before, and has its answer */
+			*next = AGAIN;
+			return false;
+		}
 		*next = done(ap, FR_TOKEN_REFUSED, charged_before(ap), 0);
 		return false;
 	}
@@ -324,6 +333,8 @@ record_intent(struct approval *ap, int64_t n, enum next *next)
 		return false;
 	}
 	if (how == STORE_TAKEN) {	/* another writer has this number: never n+1 */
+		if (ap->guessed)	/* perhaps the chain is older than what the queue remembers: the next call reads it */
+			return_grant(ap, HO_RESTORED);
 		*next = done(ap, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
 		return false;
 	}
@@ -532,13 +543,58 @@ approve_hold(struct approval *ap)
 	return ap->unsettled ? settle_first(ap, n) : send_approve(ap, n);
 }
 
+/*
+ * The queue has never heard of an approve of this hold or of its order: then the chain is empty, and no call was made before
+ * with this pg_token. Neither is read: the inserts under the replay key and at order#1 tell if it is not so.
+ */
+static bool
+is_fresh(const struct approval *ap)
+{
+	const struct queue_hold *h = &ap->qa.hold;
+
+	return ap->qa.code == HA_OK && h->state == HOLD_READY && h->token == 0 && h->last_n == 0 &&
+	    flow_cid_is_one_of(h->cid, ap->cids, ap->n_cids);
+}
+
+/* Sends at once where the hold is a fresh one. False: everything is to be read first. Tried once in a call. */
+static bool
+approve_fresh(struct approval *ap, enum next *next)
+{
+	int64_t deadline = ap->early.deadline_boot_ms;
+	struct error err;
+
+	error_clear(&err);
+	if (ap->looked || ap->f->gate != FR_OK)
+		return false;
+	ap->looked = true;
+	if (!queue_find(ap->f->queue, FIND_PLACE, ap->user_id, ap->room_id, deadline, &ap->qa, &err) || !is_fresh(ap) ||
+	    !flow_attempt_of_hold(&ap->qa.hold, &ap->at, &err))
+		return false;
+	*next = AGAIN;
+	if (!queue_approve(ap->f->queue, ap->qa.hold.id, 1, ap->key, ap->c->deadline_boot_ms, &ap->qa, &err))
+		*next = story_queue_failed(ap->out, FC_UNKNOWN, &err);
+	if (*next != AGAIN || ap->qa.code != HA_OK)	/* somebody was faster */
+		return true;
+	ledger_chain_clear(&ap->chain);
+	ap->at.token = ap->qa.hold.token;
+	ap->at.window_boot_ms = ap->qa.hold.window_boot_ms;
+	ap->at.chain = &ap->chain;
+	ap->guessed = true;
+	*next = send_approve(ap, 1);
+	ap->guessed = false;
+	return true;
+}
+
 static enum next
 approve_once(struct approval *ap)
 {
+	enum next next;
 	struct error err;
 	bool answered;
 
 	error_clear(&err);
+	if (approve_fresh(ap, &next))
+		return next;
 	if (!look_up_replay(ap, &answered, &err))
 		return story_store_failed(ap->out, FC_UNKNOWN, &err);
 	if (answered)

@@ -44,8 +44,15 @@ tell_queue(struct flow *f, const struct flow_call *c, const struct flow_attempt 
 	return true;
 }
 
-bool
-flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, enum outbox_kind kind, enum attempt_state state, const struct payment *payment,
+static void
+wake_courier(struct flow *f, const struct flow_call *c)
+{
+	if (f->queue != NULL && f->gate == FR_OK)
+		queue_poke(f->queue, c->deadline_boot_ms, NULL);
+}
+
+static bool
+put_message(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, enum outbox_kind kind, enum attempt_state state, const struct payment *payment,
 	const struct ledger_event *refunded, struct error *err)
 {
 	struct outbox_facts facts = { at->of.user, at->of.room, at->of.tid, at->of.order, attempt_state_name(state), at->a.reservation_info,
@@ -59,9 +66,17 @@ flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attempt *a
 	/* Another's under the same id is the same message: told by its id alone. */
 	done = store_outbox_put(f->store, &m, &how, c->deadline_boot_ms, err);
 	store_message_clear(&m);
-	if (done && f->queue != NULL && f->gate == FR_OK)
-		queue_poke(f->queue, c->deadline_boot_ms, NULL);
 	return done || error_wrap(err, "outbox");
+}
+
+bool
+flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, enum outbox_kind kind, enum attempt_state state, const struct payment *payment,
+	const struct ledger_event *refunded, struct error *err)
+{
+	if (!put_message(f, c, at, kind, state, payment, refunded, err))
+		return false;
+	wake_courier(f, c);
+	return true;
 }
 
 static enum attempt_state
@@ -107,20 +122,28 @@ flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow
 	struct error *err)
 {
 	bool captured = payment != NULL && (kind == LK_APPROVED || kind == LK_REVIEW);
-	bool told = true;
+	bool told = true, owes = false;
 	enum store_put how;
 
 	if (kind == LK_REFUSED || kind == LK_NOT_EXECUTED || kind == LK_ABANDONED)
 		return finish_ready_again(f, c, at, n, kind, err);
 	if (captured && !store_payment_put(f->store, payment, &how, c->deadline_boot_ms, err))
 		return error_wrap(err, "payments");
+	if (captured && kind == LK_APPROVED) {
+		owes = true;
+		if (!put_message(f, c, at, OUTBOX_PAYMENT_APPROVED, AS_APPROVED, payment, NULL, err))
+			return false;
+	}
+	if ((captured || kind == LK_DECLINED) && at->was_unknown) {
+		owes = true;
+		if (!put_message(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment, NULL, err))
+			return false;
+	}
+	/* Now, not before: by a hold that is approved others see that payment and messages stand (flow_is_whole). */
 	if (at->hold_id != 0)
 		told = tell_queue(f, c, at, n, kind);
-	if (kind == LK_APPROVED && captured && !flow_owe(f, c, at, OUTBOX_PAYMENT_APPROVED, AS_APPROVED, payment, NULL, err))
-		return false;
-	if ((captured || kind == LK_DECLINED) && at->was_unknown &&
-	    !flow_owe(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment, NULL, err))
-		return false;
+	if (owes)
+		wake_courier(f, c);
 	/* Work is left while the end is not known, until the hold of a payment is removed, and while the queue is not told. */
 	return kind != LK_DECLINED || !told || at->keeps_work || flow_drop_work(f, c, at, err);
 }
@@ -172,6 +195,13 @@ hears_of(enum hold_state s, const struct order_state *st)
 	if (s == HOLD_APPROVING || s == HOLD_UNKNOWN)
 		return false;
 	return st->captured == NULL || (s != HOLD_READY && s != HOLD_EXPIRED && s != HOLD_DECLINED);
+}
+
+bool
+flow_is_whole(const struct flow *f, const struct order_state *st, const struct queue_hold *hold)
+{
+	return hold != NULL && hold->state == HOLD_APPROVED && st->captured != NULL && st->captured->kind == LK_APPROVED &&
+	    strcmp(st->captured->by, f->program) == 0;
 }
 
 bool
@@ -228,12 +258,12 @@ flow_state_at_removal(const struct order_state *st)
 
 bool
 flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct queue_hold *hold, const struct order_state *st,
-	int64_t n, bool *by_queue, struct error *err)
+	int64_t n, bool first, bool *by_queue, struct error *err)
 {
-	bool owed;
+	bool owed = false;
 
 	*by_queue = false;
-	if (!flow_is_owed(f, c, at->of.tid, OUTBOX_QUEUE_REMOVED, 0, &owed, err) ||
+	if ((!first && !flow_is_owed(f, c, at->of.tid, OUTBOX_QUEUE_REMOVED, 0, &owed, err)) ||
 	    (!owed && !flow_owe(f, c, at, OUTBOX_QUEUE_REMOVED, flow_state_at_removal(st), &st->captured->payment, NULL, err)))
 		return false;
 	*by_queue = !drop_hold(f, c, hold, st, n, err);

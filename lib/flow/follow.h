@@ -40,12 +40,19 @@ bool flow_is_owed(struct flow *f, const struct flow_call *c, const char *tid, en
 bool flow_mend(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
     const struct order_state *st, const struct queue_hold *hold, struct error *err);
 
+/*
+ * Nothing is to be mended: approve wrote the capture itself, and told the queue, which it does only
+ * after payment and messages stand. A capture that somebody else wrote down may lack something.
+ */
+bool flow_is_whole(const struct flow *f, const struct order_state *st, const struct queue_hold *hold);
+
 /* The attempt's state when its hold was removed; its present state if that is still to come. */
 enum attempt_state flow_state_at_removal(const struct order_state *st);
 /*
  * What follows `removed` at order#n: queue.removed is owed to the gateway, the queue drops the hold
- * (NULL: it has none), the work items go. False: the store failed, or with *by_queue the queue.
+ * (NULL: it has none), the work items go. first: this very call wrote `removed`, so the message
+ * cannot be owed yet. False: the store failed, or with *by_queue the queue.
  */
 bool flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
-    const struct queue_hold *hold, const struct order_state *st, int64_t n, bool *by_queue,
-    struct error *err);
+    const struct queue_hold *hold, const struct order_state *st, int64_t n, bool first,
+    bool *by_queue, struct error *err);

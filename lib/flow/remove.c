@@ -168,7 +168,7 @@ finish_removal(struct removal *r, const struct order_state *st, int64_t n, bool 
 	error_clear(&err);
 	if (replayed && (!r->has_hold || r->qa.hold.state == HOLD_REMOVED))
 		return repeat_removal(r, st);
-	if (!flow_finish_removal(r->f, r->c, &r->at, r->has_hold ? &r->qa.hold : NULL, st, n, &by_queue, &err))
+	if (!flow_finish_removal(r->f, r->c, &r->at, r->has_hold ? &r->qa.hold : NULL, st, n, !replayed, &by_queue, &err))
 		return by_queue ? story_queue_failed(r->out, FC_UNKNOWN, &err) : story_store_failed(r->out, FC_UNKNOWN, &err);
 	return answer_removed(r, flow_state_at_removal(st), &st->captured->payment, replayed);
 }
@@ -188,6 +188,7 @@ remove_payment(struct removal *r)
 {
 	struct flow_event e = { .kind = LK_REMOVED };
 	struct subject name = { "" };
+	const struct queue_hold *hold;
 	struct order_state st;
 	struct error err;
 	enum store_put how;
@@ -217,7 +218,9 @@ remove_payment(struct removal *r)
 		return no_payment(r);
 	if (r->gate != FR_OK)
 		return gated(r, r->gate, FC_TRUE);
-	if (!flow_mend(r->f, r->c, &r->at, &st, r->has_hold ? &r->qa.hold : NULL, &err))	/* nobody looks at it again once it is removed */
+	hold = r->has_hold ? &r->qa.hold : NULL;
+	/* Nobody looks at it again once it is removed. */
+	if (!flow_is_whole(r->f, &st, hold) && !flow_mend(r->f, r->c, &r->at, &st, hold, &err))
 		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	e.n = (int64_t)r->chain.n + 1;
 	if (!flow_put_event(r->f, r->c, &r->at, &e, &how, &err))

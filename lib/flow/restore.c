@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "flow/attempt.h"
+#include "flow/follow.h"
 #include "flow/inquiry.h"
 #include "flow/record.h"
 #include "flow/refund.h"
@@ -336,6 +337,26 @@ restore_order(struct work *w, struct error *err)
 	return true;
 }
 
+/*
+ * The copy may have been made between a capture's event and what follows it, and whoever removes a hold that the queue calls
+ * approved takes payment and messages for stored (flow_is_whole).
+ */
+static bool
+mend_paid(struct work *w, struct error *err)
+{
+	for (const struct memory *m = w->order->attempts; m != NULL && !w->o->dry_run; m = m->next) {
+		struct order_state st;
+		struct flow_attempt at;
+		struct error bad;
+
+		error_clear(&bad);
+		if (m->state == HOLD_APPROVED && order_state(&w->chain, m->tid, &st, &bad) && st.captured != NULL &&
+		    flow_attempt_of_chain(&w->chain, m->tid, &at, &bad) && !flow_mend(w->f, &w->call, &at, &st, NULL, err))
+			return false;
+	}
+	return true;
+}
+
 static bool
 restore_one(struct flow *f, const struct remembered *order, const struct restore_options *o, struct restore_report *report, struct error *err)
 {
@@ -346,6 +367,7 @@ restore_one(struct flow *f, const struct remembered *order, const struct restore
 	report->orders++;
 	if (ok && (int64_t)w.chain.n >= order->last_n) {
 		report->whole++;
+		ok = mend_paid(&w, err);
 	} else if (ok) {
 		ok = restore_order(&w, err);
 		end = w.failed ? RESTORE_FAILED : o->dry_run ? RESTORE_BEHIND : RESTORE_WRITTEN;

@@ -77,6 +77,15 @@ is_known(struct settler *s, const char *tid, int64_t n)
 	return find_known(s, tid, n, id) != NULL;
 }
 
+/* Its writer is most likely at work, and needs nobody. */
+static int64_t
+rest_ms(const struct store_work *item)
+{
+	int64_t age_ms = clock_wall_ms() - item->at_ms;
+
+	return age_ms < 0 || age_ms > SETTLE_REST_MS ? 0 : SETTLE_REST_MS - age_ms;
+}
+
 static struct known *
 get_known(struct settler *s, const struct store_work *item)
 {
@@ -87,6 +96,7 @@ get_known(struct settler *s, const struct store_work *item)
 		return k;
 	memcpy(k->id, id, sizeof(k->id));
 	k->memory.first_boot_ms = clock_boot_ms();
+	k->memory.next_boot_ms = k->memory.first_boot_ms + rest_ms(item);
 	HASH_ADD_STR(s->known, id, k);
 	return k;
 }

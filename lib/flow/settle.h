@@ -12,7 +12,7 @@
 
 #include "flow/flow.h"
 
-enum { SETTLE_ITEMS_MAX = 10000, SETTLE_POLL_MS = 1000 };
+enum { SETTLE_ITEMS_MAX = 10000, SETTLE_POLL_MS = 1000, SETTLE_REST_MS = 3000 };
 
 struct settler;
 

@@ -361,7 +361,7 @@ follow_removed(struct look *l, struct error *err)
 
 	if (!l->asked_queue)
 		return DONE;
-	done = flow_finish_removal(l->f, &l->call, &l->at, l->has_hold ? &l->qa.hold : NULL, &l->st, l->st.removed->n, &by_queue, err);
+	done = flow_finish_removal(l->f, &l->call, &l->at, l->has_hold ? &l->qa.hold : NULL, &l->st, l->st.removed->n, false, &by_queue, err);
 	return done || by_queue ? DONE : FAILED;	/* the queue is away: later */
 }
 

@@ -131,6 +131,49 @@ a_removal_that_breaks_off_is_finished_by_its_repeat(void **state)
 	}
 }
 
+static void
+a_removal_mends_what_approve_did_not_finish(void **state)
+{
+	for (int from = 12; from <= 14; from += 2) { /* `payments`, the message */
+		start_over(state);
+		assert_int_equal(pay_ready("order-1", 10), FR_OK);
+		fail_steps(from, ONCE);
+		assert_int_equal(approve("tok"), FR_RECORDING);
+		fail_no_more();
+		assert_int_equal(is_stored("T1"), from > 12);
+		assert_false(owes_approved());
+		/* approved only where both stand */
+		assert_int_equal(hold_state_of("T1"), HOLD_UNKNOWN);
+		assert_int_equal(reservation_removes("T1"), FR_OK);
+		assert_true(is_stored("T1"));
+		assert_true(owes_approved());
+	}
+}
+
+/* The queue calls it approved, but it was not approve that wrote the capture down: after an older
+ * copy of the database, `roompayctl restore` did. */
+static void
+a_removal_mends_what_was_restored(void **state)
+{
+	struct ledger_chain chain;
+
+	(void)state;
+	pay_order();
+	assert_true(store_ledger_chain(flow.store, "TC0ONETIME", "order-1", &chain,
+	    clock_boot_ms() + 1000, NULL));
+	restore_an_empty_backup();
+	for (size_t i = 0; i < chain.n; i++) {
+		strcpy(chain.ev[i].by, "ctl");
+		write_event(chain.ev[i]);
+	}
+	ledger_chain_clear(&chain);
+	assert_int_equal(hold_state_of("T1"), HOLD_APPROVED);
+	assert_int_equal(reservation_removes("T1"), FR_OK);
+	assert_true(is_stored("T1"));
+	assert_true(owes_approved());
+	drop_the_lost_database();
+}
+
 int
 main(void)
 {
@@ -142,6 +185,8 @@ main(void)
 		TEST(an_approve_under_way_hides_no_earlier_removal),
 		TEST(a_hold_that_goes_before_its_removal_was_never_there),
 		TEST(a_removal_that_breaks_off_is_finished_by_its_repeat),
+		TEST(a_removal_mends_what_approve_did_not_finish),
+		TEST(a_removal_mends_what_was_restored),
 	};
 
 	log_open("test", LOG_LEVEL_ERROR);

@@ -98,11 +98,30 @@ a_double_click_that_waited_long_still_gets_the_answer(void **state)
 {
 	(void)state;
 	assert_int_equal(pay_ready("order-1", 10), FR_OK);
-	/* store_replay_get and store_ledger_chain twice, queue_approve */
-	at_step(5, approve_meanwhile_until_late);
+	at_step(1, approve_meanwhile_until_late); /* before queue_approve */
 	assert_int_equal(approve("tok"), FR_OK);
 	assert_true(out.replayed);
 	assert_int_equal(kakao.approves, 1);
+}
+
+/* What a fresh hold leaves out is not left out where it would have told something. */
+static void
+an_old_call_gets_its_answer_where_a_fresh_hold_waits(void **state)
+{
+	(void)state;
+	assert_int_equal(pay_ready("order-1", 10), FR_OK);
+	assert_int_equal(approve("tok"), FR_OK);
+	assert_int_equal(reservation_removes("T1"), FR_OK);
+	assert_int_equal(pay_ready("order-2", 12), FR_OK);
+	assert_int_equal(approve("tok"), FR_OK);
+	assert_true(out.replayed);
+	assert_string_equal(out.tid, "T1");
+	assert_int_equal(kakao.approves, 1);
+	assert_int_equal(hold_state_of("T2"), HOLD_READY);
+	assert_int_equal(approve("tok2"), FR_OK);
+	assert_false(out.replayed);
+	assert_string_equal(out.tid, "T2");
+	assert_int_equal(kakao.captures, 2);
 }
 
 int
@@ -114,6 +133,7 @@ main(void)
 		TEST(a_replay_needs_no_queue),
 		TEST(a_replay_that_says_paid_has_stored_it_also_without_the_queue),
 		TEST(a_double_click_that_waited_long_still_gets_the_answer),
+		TEST(an_old_call_gets_its_answer_where_a_fresh_hold_waits),
 	};
 
 	log_open("test", LOG_LEVEL_ERROR);
