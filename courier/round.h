@@ -9,17 +9,10 @@
 
 #include "base/clock.h"
 #include "site/conf.h"
+#include "courier/task.h"
 #include "store/store.h"
 
 enum { ROUND_POLL_MS = 5000 };
-
-struct task { /* a message whose next try is ours */
-	struct task *next;
-	const struct conf_peer *peer;
-	struct store_message message;
-	struct store_try try; /* claimed; status, error and acknowledged are set by the post */
-};
-void task_free(struct task **t);
 
 struct round;
 
@@ -35,8 +28,9 @@ void round_allow(struct round *r, bool allowed);
 void round_finish(struct round *r, struct task *t); /* its post has ended: written down by the next
 						       round, which owns it from here */
 
-/* Writes down ends, then looks what is owed (not at all, when something is due, or in any case) and
- * claims as much as there are places. Never fails: what could not be done is tried again. */
+/* Writes down ends, then looks what is owed (not at all; at all of it when something is due; at
+ * what is new in any case) and claims as much as there are places. Never fails: what could not be
+ * done is tried again. */
 enum round_look { ROUND_WRITE_ENDS, ROUND_LOOK_WHEN_DUE, ROUND_LOOK };
 void round_run(struct round *r, enum round_look look, struct now now);
 
