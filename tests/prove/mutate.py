@@ -16,7 +16,8 @@ import time
 
 JOURNAL = "tests/unit/test_journal"
 GRANT, TIME, APPROVE, REMOVE = (f"tests/unit/test_hold_{what}" for what in ("grant", "time", "approve", "remove"))
-PAY_READY, PAY_APPROVE, PAY_REFUND, PAY_LIMITS, PAY_CRASH, PAY_QUIT = (f"tests/unit/test_flow_{what}" for what in ("ready", "approve", "refund", "limits", "crash", "quit"))
+PAY_READY, PAY_APPROVE, PAY_REFUND, PAY_LIMITS, PAY_CRASH, PAY_QUIT, PAY_REPLAY, PAY_REMOVE = (
+    f"tests/unit/test_flow_{what}" for what in ("ready", "approve", "refund", "limits", "crash", "quit", "replay", "remove"))
 COMMIT = "tests/unit/test_commit"
 LINEAR = "linear"         # tests/prove/linear.py against the mutant's daemon
 SYSTEM = "system:"      # a selection of tests/system, for what only whole programs show
@@ -46,6 +47,12 @@ MUTANTS = [
     ("a new journal is closed", "lib/booking/hold_end.c", "\tif (t->closed)\n\t\tdecision_answer(&d, HA_NOT_READY, RETRY_BUSY_MS);\n\telse if", "\tif", "tests/unit/test_hold_handover"),
     ("ledger key before the provider is asked", "lib/flow/approve.c", "\tif (!record_intent(ap, n, &next))\n\t\treturn next;\n", "\t(void)next;\n\t(void)record_intent;\n", PAY_APPROVE),
     ("number taken by another", "lib/flow/approve.c", "\tif (how == STORE_TAKEN) {\t/* another writer has this number: never n+1 */", "\tif (false) {", PAY_APPROVE),
+    ("an old call where a fresh hold waits", "lib/flow/approve.c", "\t\tif (ap->guessed) {\t/* or this is a call", "\t\tif (false) {\t/* or this is a call", PAY_REPLAY),
+    ("a fresh hold is one of an order without a past", "lib/flow/approve.c", "h->state == HOLD_READY && h->token == 0 && h->last_n == 0 &&", "true &&", f"{PAY_APPROVE} {PAY_REPLAY}"),
+    ("the queue is told when payment and message stand", "lib/flow/follow.c", "\treturn hold != NULL && hold->state == HOLD_APPROVED && ", "\treturn true || ", PAY_REMOVE),
+    ("only approve's own capture is whole", "lib/flow/follow.c", " &&\n\t    strcmp(st->captured->by, f->program) == 0;", ";", PAY_REMOVE),
+    ("a claim that another has is not posted", "courier/round.c", "if (how == STORE_OURS && name_set_add(", "if (name_set_add(", "tests/unit/test_courier"),
+    ("a chain ends at its gap", "lib/store/store.c", "moved = number_in(sh, found + i * sh->size) == (int64_t)*n + 1;", "moved = number_in(sh, found + i * sh->size) > (int64_t)*n;", "tests/conform/test_store"),
     ("unique key", "lib/store/memory.c", "STORE_TAKEN", "STORE_OURS", "tests/conform/test_store"),
     ("abandoned", "lib/flow/settle_plan.c", "return f->chain_n + 1 < f->n ? SETTLE_BEHIND : SETTLE_ABANDON;", "return f->chain_n + 1 < f->n ? SETTLE_BEHIND : SETTLE_MOOT;", "tests/unit/test_settle"),
     ("amount compare", "lib/flow/inquiry.c", "\t\tif (numbers[i].asked != numbers[i].told) {", "\t\tif (false) {", PAY_APPROVE),
@@ -73,10 +80,10 @@ MUTANTS = [
     ("one refund at a time", "lib/flow/refund.c", "\tif (r->st.state == AS_REFUND_UNKNOWN)\n\t\treturn done(r, FR_REFUND_IN_PROGRESS, FLOW_RETRY_MS);\n", "", PAY_REFUND),
     ("the same refundId once", "lib/flow/refund.c", "\tif (answer_replay(r))\n\t\treturn DONE;\n", "\t(void)answer_replay;\n", PAY_REFUND),
     ("payment stored before its hold goes", "lib/flow/refund_follow.c", "flow_mend(f, c, &at, &st, NULL, err) && withdraw(", "withdraw(", PAY_REFUND),
-    ("a withdrawn message is not sent", "courier/round.c", "(last.acknowledged && after_ms > 0) || last.withdrawn", "last.acknowledged && after_ms > 0", "tests/unit/test_courier"),
-    ("a receiver is not asked before it said", "courier/round.c", "} else if (after_ms > 0 && *due_ms < last.not_before_ms) {", "} else if (false) {", "tests/unit/test_courier"),
-    ("a refund waits for what is sent again", "courier/round.c", "\t*may = *may && !again;\n", "", "tests/unit/test_courier"),
-    ("a refund is told after its payment", "courier/round.c", "\tif (!may) {\n", "\tif (false) {\n", "tests/unit/test_courier"),
+    ("a withdrawn message is not sent", "courier/round_look.c", "(last.acknowledged && after_ms > 0) || last.withdrawn", "last.acknowledged && after_ms > 0", "tests/unit/test_courier"),
+    ("a receiver is not asked before it said", "courier/round_look.c", "} else if (after_ms > 0 && *due_ms < last.not_before_ms) {", "} else if (false) {", "tests/unit/test_courier"),
+    ("a refund waits for what is sent again", "courier/round_look.c", "\t*may = *may && !again;\n", "", "tests/unit/test_courier"),
+    ("a refund is told after its payment", "courier/round_look.c", "\tif (!may) {\n", "\tif (false) {\n", "tests/unit/test_courier"),
     ("the database is older than the queue", "lib/flow/approve.c", "\t} else if (is_behind(ap)) {", "\t} else if (false && is_behind(ap)) {", PAY_CRASH),
     ("order paid by the ledger before ready", "lib/flow/ready.c", "\t} else if (st.captured != NULL) {", "\t} else if (false) {", PAY_READY),
     ("journal-lost fence", "lib/store/store.c", "\treturn strcmp(out->queue_id, queue_id) == 0 ||\n\t    error_set(", "\treturn true ||\n\t    error_set(", "tests/conform/test_store"),
