@@ -74,9 +74,12 @@ a_payment_has_the_sites_members_in_the_sites_order(void **state)
 	assert_string_equal(buf_str(&b),
 	    "{\"aid\":\"A5e6737334aa00bc441a\","
 	    "\"amount\":{\"total\":2200,\"tax_free\":0,\"vat\":200,\"point\":7,\"discount\":8},"
-	    "\"approved_at\":\"2024-03-05T01:20:51.000Z\",\"cid\":\"TC0ONETIME\",\"created_at\":\"2024-03-05T01:20:30.000Z\","
-	    "\"item_name\":\"\xec\xbb\xa4\xed\x94\xbc\",\"partner_order_id\":\"ord-1001\",\"partner_user_id\":\"u-77\","
-	    "\"payment_method_type\":\"MONEY\",\"quantity\":1,\"tid\":\"T5e6735e51aa00bc4411\",\"userId\":\"u \\\"77\\\"\"}");
+	    "\"approved_at\":\"2024-03-05T01:20:51.000Z\",\"cid\":\"TC0ONETIME\","
+	    "\"created_at\":\"2024-03-05T01:20:30.000Z\","
+	    "\"item_name\":\"\xec\xbb\xa4\xed\x94\xbc\",\"partner_order_id\":\"ord-1001\","
+	    "\"partner_user_id\":\"u-77\","
+	    "\"payment_method_type\":\"MONEY\",\"quantity\":1,"
+	    "\"tid\":\"T5e6735e51aa00bc4411\",\"userId\":\"u \\\"77\\\"\"}");
 	buf_clear(&b);
 }
 
@@ -110,8 +113,7 @@ fill(char *out, size_t cap, const char *piece, size_t times)
 static struct attempt
 an_attempt(void)
 {
-	return (struct attempt){
-		.cid = "TC0ONETIME",
+	return (struct attempt){ .cid = "TC0ONETIME",
 		.partner_order_id = "o",
 		.partner_user_id = "p",
 		.user_id = "u",
@@ -121,9 +123,8 @@ an_attempt(void)
 		.total_amount = 2200,
 		.tax_free_amount = 0,
 		.vat_amount = -1,
-		.reservation_info =
-		    "{\"day\":[1,1],\"startTime\":[9.50,13e0],\"endTime\":[10,14],\"roomId\":\"5f0000000000000000000001\",\"x\":{}}"
-	};
+		.reservation_info = "{\"day\":[1,1],\"startTime\":[9.50,13e0],\"endTime\":[10,14],"
+				    "\"roomId\":\"5f0000000000000000000001\",\"x\":{}}" };
 }
 
 /* As large as each member may be; every character escaped where it can be. */
@@ -214,7 +215,8 @@ static void
 what_is_not_our_writing_is_no_attempt(void **state)
 {
 #define REST \
-	"\"partner_order_id\":\"o\",\"partner_user_id\":\"p\",\"user_id\":\"u\",\"room_id\":\"r\",\"item_name\":\"i\",\"quantity\":1," \
+	"\"partner_order_id\":\"o\",\"partner_user_id\":\"p\",\"user_id\":\"u\",\"room_id\":\"r\"," \
+	"\"item_name\":\"i\",\"quantity\":1," \
 	"\"total_amount\":1,\"tax_free_amount\":0"
 	static const struct {
 		const char *text;

@@ -18,10 +18,9 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* won in all, tax-free, VAT */
-#define WON(total, tax_free, vat) \
-	{ \
-		total, tax_free, vat, 0, 0 \
-	}
+/* clang-format off */
+#define WON(total, tax_free, vat) { total, tax_free, vat, 0, 0 }
+/* clang-format on */
 
 static const struct split_row {
 	const char *what;
