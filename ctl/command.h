@@ -21,7 +21,7 @@ struct options { /* what stands on the command line */
 	bool dry_run, json, wide;
 	/* for some commands; NULL: not given */
 	const char *as, *id, *amount, *tax_free, *again, *all, *since, *peer, *weekday, *hours,
-	    *count, *lang, *user, *order, *room, *cid, *from, *to, *limit, *day;
+	    *count, *lang, *user, *order, *room, *cid, *from, *to, *limit, *day, *apply;
 	char **args; /* behind the command's words */
 	int n_args;
 };
@@ -63,6 +63,7 @@ enum ctl_exit ctl_deliveries_show(const struct options *o, const struct conf *co
 enum ctl_exit ctl_deliveries_retry(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_deliveries_test(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_reconcile(const struct options *o, const struct conf *conf);
+enum ctl_exit ctl_import_check(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_migrate(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_config_check(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_token_new(const struct options *o, const struct conf *conf);

@@ -50,6 +50,9 @@ static const struct command commands[] = {
 		"하루의 원장을 카카오페이와 비교" }, 0, ctl_reconcile },
 	{ "migrate", "", "", { "make the indexes that are missing",
 		"빠진 인덱스 만들기" }, 0, ctl_migrate },
+	{ "import check", "", "apply", {
+		"payments of an older service: what is wrong with them; --apply mends it",
+		"옛 서비스의 결제에 무엇이 잘못되었는지; --apply는 고치기" }, 0, ctl_import_check },
 	{ "journal check", "[DIR]", "", {
 		"read the queue's journal as its daemon does, and change nothing",
 		"큐의 저널을 데몬처럼 읽기만 하기" }, 0, ctl_journal_check },

@@ -128,6 +128,7 @@ static const struct {
 	{ "all", offsetof(struct options, all), true },
 	{ "since", offsetof(struct options, since), false },
 	{ "peer", offsetof(struct options, peer), false },
+	{ "apply", offsetof(struct options, apply), true },
 	{ "weekday", offsetof(struct options, weekday), false },
 	{ "hours", offsetof(struct options, hours), false },
 	{ "count", offsetof(struct options, count), false },

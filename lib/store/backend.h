@@ -48,6 +48,10 @@ struct store_backend {
 	 * store_history and store_refunds say but for *more. *out as of list. */
 	bool (*history)(struct store *s, const struct shape *sh, const struct store_history *h, void **out, size_t *n, int64_t deadline_boot_ms,
 	    struct error *err);
+	/* As store_foreign_... of store.h; page->list has room for `limit`. NULL: it has no other writers. */
+	bool (*foreign_page)(struct store *s, size_t limit, struct store_foreign_page *page, struct error *err);
+	bool (*foreign_shift)(struct store *s, const struct store_foreign *of, int64_t by_ms, struct error *err);
+	bool (*foreign_set_aside)(struct store *s, const struct store_foreign *of, struct error *err);
 	bool (*make_indexes)(struct store *s, int64_t deadline_boot_ms, struct error *err);
 	bool (*ping)(struct store *s, int64_t deadline_boot_ms, struct error *err);
 	void (*free)(struct store *s);

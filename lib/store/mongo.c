@@ -461,6 +461,24 @@ index_command(const struct index *ix, bson_t *command)
 	bson_append_array_end(command, &list);
 }
 
+static bool
+mongo_foreign_list(struct store *s, size_t limit, struct store_foreign_page *page, struct error *err)
+{
+	return mongo_foreign_page(mongo_link_of(s), limit, page, err);
+}
+
+static bool
+mongo_shift(struct store *s, const struct store_foreign *of, int64_t by_ms, struct error *err)
+{
+	return mongo_foreign_shift(mongo_link_of(s), of, by_ms, err);
+}
+
+static bool
+mongo_set_aside(struct store *s, const struct store_foreign *of, struct error *err)
+{
+	return mongo_foreign_set_aside(mongo_link_of(s), of, err);
+}
+
 /* Why the index on tid cannot be made, if that is why. The error is a line: it names the first few. */
 static bool
 twice(struct mongo_link *l, struct error *err)
@@ -470,7 +488,7 @@ twice(struct mongo_link *l, struct error *err)
 
 	if (some)
 		error_set(err, ERR_UNAVAILABLE, "payments has more than one document with the tid %s: no payment is "
-		    "taken until each tid stands once (doc/migrating.md)", buf_str(&tids));
+		    "taken until each tid stands once. See roompayctl import check", buf_str(&tids));
 	buf_clear(&tids);
 	return some;
 }
@@ -532,6 +550,9 @@ store_open_mongo(const char *uri, const char *database, struct error *err)
 		.remove = mongo_remove,
 		.list = mongo_list,
 		.history = mongo_history,
+		.foreign_page = mongo_foreign_list,
+		.foreign_shift = mongo_shift,
+		.foreign_set_aside = mongo_set_aside,
 		.make_indexes = mongo_make_indexes,
 		.ping = mongo_ping,
 		.free = mongo_free,

@@ -612,3 +612,55 @@ store_try_finish_many(struct store *s, const struct store_try *const *tries, siz
 	free(recs);
 	return ok || error_wrap(err, "deliveries");
 }
+
+const char *
+store_foreign_member(unsigned bit)
+{
+	static const char *const members[] = { "aid", "amount.discount", "amount.point", "amount.tax_free",
+		"amount.total", "amount.vat", "approved_at", "cid", "created_at", "item_name", "partner_order_id",
+		"partner_user_id", "payment_method_type", "quantity", "tid", "userId" };
+
+	return bit < sizeof(members) / sizeof(members[0]) ? members[bit] : NULL;
+}
+
+bool
+store_foreign_next(struct store *s, struct store_foreign_page *page, struct error *err)
+{
+	enum { PAGE = 500 };
+
+	page->n = page->seen = 0;
+	if (s->does->foreign_page == NULL)
+		return error_set(err, ERR_INTERNAL, "this store has no other writers");
+	if (page->list == NULL)
+		page->list = calloc(PAGE + 1, sizeof(*page->list));
+	if (page->list == NULL)
+		return error_set(err, ERR_INTERNAL, "no memory");
+	return s->does->foreign_page(s, PAGE, page, err) || error_wrap(err, "payments");
+}
+
+bool
+store_foreign_shift(struct store *s, const struct store_foreign *of, int64_t by_ms, struct error *err)
+{
+	return s->does->foreign_shift(s, of, by_ms, err) || error_wrap(err, "payments");
+}
+
+bool
+store_foreign_set_aside(struct store *s, const struct store_foreign *of, struct error *err)
+{
+	return s->does->foreign_set_aside(s, of, err) || error_wrap(err, STORE_SET_ASIDE);
+}
+
+bool
+store_foreign_note(struct store *s, const char *reason, int64_t deadline_boot_ms, struct error *err)
+{
+	struct meta note = { .at_ms = clock_wall_ms() }, there;
+	bool found = true;
+
+	snprintf(note.reason, sizeof(note.reason), "%s", reason);
+	for (int n = 1; found; n++) {
+		snprintf(note.key, sizeof(note.key), "import#%d", n);
+		if (!get_meta(s, note.key, &there, &found, deadline_boot_ms, err))
+			return false;
+	}
+	return put(s, &shape_meta, &note, NULL, deadline_boot_ms, err);
+}

@@ -109,6 +109,29 @@ bool store_history(struct store *s, const struct store_history *h, struct paymen
  * *out: ledger_event_clear each, then free. */
 bool store_refunds(struct store *s, const struct store_history *h, struct ledger_event **out, size_t *n, bool *more, int64_t deadline_boot_ms, struct error *err);
 
+/*
+ * Documents in `payments` that another program wrote before roompay came, by _id. Only roompayctl import check changes them, and never
+ * one of ours.
+ */
+#define STORE_SET_ASIDE "payments_twice"
+struct store_foreign {
+	char id[25];		/* _id, in hex */
+	int64_t inserted_ms;	/* as it says */
+	uint32_t lacks;		/* bits: store_foreign_member */
+	struct payment payment;
+};
+struct store_foreign_page {
+	struct store_foreign *list;	/* free */
+	size_t n, seen;		/* seen: with ours; 0: it is the end */
+	char last_id[25];	/* "" before the first page */
+};
+const char *store_foreign_member(unsigned bit);	/* "amount.point"; NULL: after the last */
+bool store_foreign_next(struct store *s, struct store_foreign_page *page, struct error *err);
+bool store_foreign_shift(struct store *s, const struct store_foreign *of, int64_t by_ms, struct error *err);	/* both dates */
+bool store_foreign_set_aside(struct store *s, const struct store_foreign *of, struct error *err);	/* into STORE_SET_ASIDE */
+/* Keeps in `meta` that and why they are about to be changed: import#1, import#2, ... */
+bool store_foreign_note(struct store *s, const char *reason, int64_t deadline_boot_ms, struct error *err);
+
 bool store_work_put(struct store *s, const struct store_work *o, int64_t deadline_boot_ms, struct error *err);
 /* A crash of the server, or another primary, may bring it back: then whoever looks at it deletes it again. */
 bool store_work_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms, struct error *err);

@@ -132,11 +132,11 @@ def test_a_tid_that_stands_twice_is_named():
         s.db.meta.delete_one({"_id": "schema"})
         s.db.payments.insert_many([twice, {**twice, "_id": bson.ObjectId()}])
         said = migrate_error(s)
-        assert twice["tid"] in said and "migrating.md" in said, said
+        assert twice["tid"] in said and "import check" in said, said
         s.stack.start("workers")
         assert s.ready().status == 503
         log = s.stack.log_tail("workers", 50)
-        assert twice["tid"] in log and "migrating.md" in log, log
+        assert twice["tid"] in log and "import check" in log, log
         s.db.payments.delete_one({"tid": twice["tid"]})
         assert eventually(lambda: s.ready().status == 200)
         s.stack.start("courier")
@@ -147,3 +147,100 @@ def migrate_error(s):
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     return done.stderr
+
+
+def check(site, *words, code=0):
+    return ctl(site, "import", "check", *words, code=code)
+
+
+@pytest.mark.parametrize(("late", "minutes"), [(KST, 540), (KST * 0, 0), (datetime.timedelta(hours=3.5), 210), (datetime.timedelta(hours=17), 1020)],
+                         ids=["a host in UTC", "in Seoul", "in Delhi", "in New York"])
+def test_the_hosts_time_zone_is_found_and_mended(empty, late, minutes):
+    docs = [mongoose(ago, late=late) for ago in (5, 3000, 500000)]
+    docs[1]["_id"] = bson.ObjectId(int(docs[1]["_id"].generation_time.timestamp() + 200).to_bytes(4, "big") + b"slowly..")     # a slow insertion
+    strange = mongoose(late=KST + datetime.timedelta(minutes=12))
+    body, _, _ = empty.paid()
+    (ours,) = empty.payments(body["paymentInfo"]["partner_order_id"])
+    empty.db.payments.insert_many([*docs, strange])
+    before = everything(empty)
+    r = check(empty)
+    assert (r["foreign"], r["datesOdd"], r["datesLate"], r["toShift"]) == (4, 1, *(2 * [3 if minutes else 0])) and r["ours"] >= 1, r
+    assert {d["tid"] for d in r["documents"] if d.get("plan") == "shift"} == ({d["tid"] for d in docs} if minutes else set())
+    assert all(d["late_minutes"] == minutes for d in r["documents"] if d["dates"] == "late")
+    assert r["lacks"] == {"amount.discount": 4, "amount.point": 4}
+    check(empty, "--apply", "--dry-run")
+    empty.stack.ctl("import", "check", "--apply", code=2)          # why?
+    assert everything(empty) == before
+    assert check(empty, "--apply", "--reason", "the old host was in UTC")["mended"] is True
+    for d in docs:
+        now = empty.db.payments.find_one({"_id": d["_id"]})
+        assert now == {**d, "approved_at": d["approved_at"] - late, "created_at": d["created_at"] - late}
+    assert empty.db.payments.find_one({"_id": strange["_id"]}) == strange
+    assert empty.db.payments.find_one({"_id": ours["_id"]}) == ours
+    mended = everything(empty)
+    r = check(empty, "--apply", "--reason", "again")
+    assert (r["toShift"], r["datesRight"], r["datesOdd"]) == (0, 3, 1) and everything(empty) == mended
+    if minutes:
+        assert "the old host was in UTC" in {d.get("reason") for d in empty.db.meta.find()}
+
+
+def everything(site):
+    return list(site.db.payments.find().sort("_id"))
+
+
+@pytest.fixture(scope="module")
+def _empty():
+    with Stack(BUILD, workers=1) as stack:
+        yield Site(stack)
+
+
+@pytest.fixture
+def empty(_empty):
+    """No payment of another program."""
+    _empty.db.payments.delete_many({"__v": 0})
+    yield _empty
+    _empty.db.payments.delete_many({"__v": 0})
+    _empty.db.payments_twice.drop()
+
+
+def again(doc, seconds=30, **members):
+    at = doc["_id"].generation_time + datetime.timedelta(seconds=seconds)
+    return {**doc, "_id": bson.ObjectId(int(at.timestamp()).to_bytes(4, "big") + random.randbytes(8)), **members}
+
+
+def test_second_copies_are_set_aside(empty):
+    """Equal ones only: of others a person decides."""
+    one, other, single = mongoose(), mongoose(), mongoose(late=KST * 0)
+    copy, differs = again(one), again(other, amount={"total": 9900, "tax_free": 0, "vat": 900})
+    empty.db.payments.drop_indexes()
+    empty.db.payments.insert_many([one, copy, other, differs, single])
+    r = check(empty, code=1)
+    assert (r["toSetAside"], r["toShift"], r["tidsDiffer"]) == (1, 1, 2), r
+    assert {d["id"]: (d["twice"], d.get("plan")) for d in r["documents"]} == {
+        str(one["_id"]): ("first", "shift"), str(copy["_id"]): ("copy", "set-aside"),
+        str(other["_id"]): ("differs", None), str(differs["_id"]): ("differs", None)}
+    check(empty, "--apply", "--reason", "test", code=1)
+    assert list(empty.db.payments_twice.find()) == [copy]
+    right = {**one, "approved_at": one["approved_at"] - KST, "created_at": one["created_at"] - KST}
+    assert list(empty.db.payments.find({"__v": 0}).sort("_id")) == sorted([right, other, differs, single], key=lambda d: d["_id"])
+    assert other["tid"] in migrate_error(empty)
+    empty.db.payments.delete_one({"_id": differs["_id"]})
+    assert check(empty, "--apply", "--reason", "test")["toShift"] == 1
+    empty.stack.ctl("migrate")
+    assert empty.db.payments.index_information()["tid"]["unique"] is True
+
+
+def test_an_order_with_a_ledger_is_left_alone(empty):
+    body, _, _ = empty.paid()
+    late = mongoose(partner_order_id=body["paymentInfo"]["partner_order_id"])
+    empty.db.payments.insert_one(late)
+    r = check(empty, "--apply", "--reason", "test")
+    assert (r["withLedger"], r["toShift"]) == (1, 0) and empty.db.payments.find_one({"_id": late["_id"]}) == late
+
+
+def test_it_is_said_in_words(empty):
+    empty.db.payments.insert_one(mongoose(without=["aid"]))
+    said = empty.stack.ctl("import", "check")
+    assert "aid" in said and "nothing was changed" in said and "1 dates set right" in said, said
+    assert "시각 1건" in empty.stack.ctl("import", "check", "--lang", "ko")
+    assert "done: 1 dates" in empty.stack.ctl("import", "check", "--apply", "--reason", "test")
