@@ -9,9 +9,10 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "store/record.h"
 #include "store/shape.h"
-#include "store/store.h"
 
+struct store;
 struct store_backend {
 	/* Inserts rec under its id; an equal one that is there is STORE_OURS. Errors as store.h says. */
 	bool (*put)(struct store *s, const struct shape *sh, const void *rec, enum store_put *how,

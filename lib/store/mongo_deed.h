@@ -10,8 +10,8 @@
 
 #include "base/error.h"
 #include "store/mongo_link.h"
+#include "store/record.h"
 #include "store/shape.h"
-#include "store/store.h"
 
 struct mongo_link *mongo_link_of(struct store *s);
 

@@ -3,7 +3,7 @@
 
 #include "base/buf.h"
 #include "store/mongo_link.h"
-#include "store/store.h"
+#include "store/record.h"
 
 /* Appends the first few tids that stand in `payments` more than once. False: there is none, or the
  * server does not say. */

@@ -9,7 +9,8 @@
 #include "base/digest.h"
 #include "base/hex.h"
 #include "json/field.h"
-#include "store/store.h"
+#include "money/ledger.h"
+#include "store/record.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define MUST(type, name, of, member) { name, type, false, FIELD_AT(of, member), NULL, 0, 0 }

@@ -1,9 +1,18 @@
 /*
- * What is stored, in the words of the domain. Two implementations: MongoDB (mongo.c, the only place of bson_t) and memory (memory.c, for tests).
- * Arbiter: an insert under a key. Every put is repeatable: STORE_OURS when the document under the key is the one given (this call or an earlier try,
- * told by nonce or content), STORE_TAKEN when another's is there. A put whose end is not known is sent again until it is known or the deadline is over:
- * then ERR_UNCERTAIN (may be stored). ERR_UNAVAILABLE: certainly not stored by this call (breaker open, no server, nothing sent). Reads: ERR_UNAVAILABLE.
- * Writes w:majority, j:true; reads readConcern majority by exact _id. Deadlines are CLOCK_BOOTTIME ms.
+ * The store in the words of the domain. Two implementations: MongoDB (mongo.c and its neighbours; the
+ * only files that know bson_t) and memory (memory.c, for tests). The records are in record.h.
+ *
+ * The arbiter is an insert under a unique key. Every put may be repeated:
+ *
+ *	STORE_OURS	the record under the key is the one given, written now or by an earlier try.
+ *			Its nonce or its content tells.
+ *	STORE_TAKEN	somebody else's record is there
+ *
+ * A put whose end is not known is sent again until it is known. When the deadline comes first, the error
+ * is ERR_UNCERTAIN: the record may be stored. ERR_UNAVAILABLE: this call has certainly not stored it
+ * (breaker open, no server, nothing sent). A read that fails is ERR_UNAVAILABLE.
+ *
+ * Writes use w: majority, j: true; reads use readConcern majority. Deadlines are CLOCK_BOOTTIME ms.
  */
 #pragma once
 
@@ -14,45 +23,7 @@
 #include "base/error.h"
 #include "money/ledger.h"
 #include "money/payment.h"
-#include "money/subject.h"
-#include "site/limit.h"
-
-enum store_put { STORE_OURS, STORE_TAKEN };
-enum { MESSAGE_ID_CAP = 160 };
-
-struct store_work {		/* work item: _id = "<tid>#<n>": work of whoever takes order#n is no other's, and its id never comes again */
-	struct subject of;
-	int64_t n;		/* ledger number that its writer is about to take */
-	int64_t at_ms;
-	int64_t deadline_ms;	/* wall: by then its writer has taken the number, and given up what it sent */
-	uint64_t hold_id;
-};
-
-struct store_message {		/* outbox: _id = the webhook-id, "<type>.<tid>[.<more>]": the same message has the same id for ever */
-	char id[MESSAGE_ID_CAP];
-	char type[33];		/* payment.approved, queue.removed, payment.resolved, payment.refunded */
-	char peer[17];		/* reservation, gateway */
-	char tid[TID_CAP];
-	int64_t at_ms;		/* wall: owed since */
-	char *body;		/* JSON {type, timestamp, data}; heap */
-	int64_t again_ms;	/* wall: an operator wants one more try, whatever the schedule says; 0: nobody does */
-	int64_t tries;		/* filled by store_outbox_tries: those in `deliveries` */
-	int64_t last_try_ms;	/* wall, 0: none */
-	int64_t not_before_ms;	/* as of the last try */
-};
-void store_message_clear(struct store_message *m);
-
-struct store_try {		/* deliveries: _id = "<message id>#<try>" */
-	char message_id[MESSAGE_ID_CAP];
-	int64_t number;		/* 1.. */
-	int64_t at_ms;
-	char by[64];		/* courier's own id, for claims */
-	bool ended, acknowledged;
-	bool withdrawn;		/* no try: the message is owed no more, and whoever wanted this number sends nothing */
-	int64_t status;		/* HTTP, 0: no answer */
-	int64_t not_before_ms;	/* wall: the receiver's Retry-After; 0: it did not say */
-	char error[200];
-};
+#include "store/record.h"
 
 struct store;
 /* Makes no connection yet. MongoDB: after fork only. uri may hold a password: it is never logged. ERR_INPUT: not a URI, an option that is not known,
@@ -84,24 +55,14 @@ bool store_ledger_chain(struct store *s, const char *cid, const char *order, str
 /* Of the events of all orders from from_ms on, the oldest `limit`. For whoever tells a new queue what was. *out: ledger_event_clear each, then free. */
 bool store_ledger_since(struct store *s, int64_t from_ms, size_t limit, struct ledger_event **out, size_t *n, int64_t deadline_boot_ms, struct error *err);
 
-struct store_replay { char key[KEY_CAP], cid[CID_CAP], partner_order_id[ORDER_CAP]; int64_t n; };
 bool store_replay_put(struct store *s, const struct store_replay *r, enum store_put *how, int64_t deadline_boot_ms, struct error *err);	/* OURS: also when it was there for the same order */
 bool store_replay_get(struct store *s, const char *key, struct store_replay *out, bool *found, int64_t deadline_boot_ms, struct error *err);
 
 bool store_payment_put(struct store *s, const struct payment *p, enum store_put *how, int64_t deadline_boot_ms, struct error *err);
 bool store_payment_get(struct store *s, const char *tid, struct payment *out, bool *found, int64_t deadline_boot_ms, struct error *err);
 
-/* The history: payments from the newest on, a page at a time; what is written meanwhile moves no page. By room it is served from the ledger, whose captures carry it. */
-struct store_mark { int64_t approved_at_ms; char tid[TID_CAP]; };
-struct store_history {		/* "" and 0: not asked for */
-	char user_id[USER_CAP], partner_order_id[ORDER_CAP], room_id[ROOM_CAP];
-	const char *const *cids;	/* of one of these; borrowed */
-	size_t n_cids;
-	int64_t from_ms, to_ms;		/* from <= approved_at < to */
-	struct store_mark after;	/* behind this payment; tid "": from the newest */
-	size_t limit;			/* 1.. */
-	bool refunds;			/* store_refunds sets it */
-};
+/* The history: payments from the newest on, a page at a time. What is written meanwhile moves no page.
+ * By room it is served from the ledger, whose captures carry the room. */
 /* *out: free; NULL when there is none. *more: there is another page, behind the last of these. */
 bool store_history(struct store *s, const struct store_history *h, struct payment **out, size_t *n, bool *more, int64_t deadline_boot_ms, struct error *err);
 
@@ -113,19 +74,6 @@ bool store_refunds(struct store *s, const struct store_history *h, struct ledger
  * Documents in `payments` that another program wrote before roompay came, by _id. Only roompayctl import check changes them, and never
  * one of ours.
  */
-#define STORE_SET_ASIDE "payments_twice"
-struct store_foreign {
-	char id[25];		/* _id, in hex */
-	int64_t inserted_ms;	/* as it says */
-	uint32_t lacks;		/* bits: store_foreign_member */
-	struct payment payment;
-};
-struct store_foreign_page {
-	struct store_foreign *list;	/* free */
-	size_t n, seen;		/* seen: with ours; 0: it is the end */
-	char last_id[25];	/* "" before the first page */
-};
-const char *store_foreign_member(unsigned bit);	/* "amount.point"; NULL: after the last */
 bool store_foreign_next(struct store *s, struct store_foreign_page *page, struct error *err);
 bool store_foreign_shift(struct store *s, const struct store_foreign *of, int64_t by_ms, struct error *err);	/* both dates */
 bool store_foreign_set_aside(struct store *s, const struct store_foreign *of, struct error *err);	/* into STORE_SET_ASIDE */
