@@ -81,7 +81,7 @@ def every_command(site, done, tids):
         "deliveries list": [()], "deliveries show": [(message,)], "deliveries retry": [(message, *why), ("--all", *why), ("--all", "--again", "--since", DAY, *why)],
         "deliveries test": [("gateway",)], "refund list": [(), ("--day", DAY), ("--user", "a"), ("--order", order)], "settlement": [("--day", DAY)],
         "refund opening": [("--room", done[2]["reservationInfo"]["roomId"], "--weekday", "1", "--dry-run")],
-        "reconcile": [("--day", DAY)], "migrate": [()], "restore": [why], "queue adopt": [why],
+        "reconcile": [("--day", DAY)], "migrate": [()], "import check": [()], "restore": [why], "queue adopt": [why],
     }
     without_store = {"journal check", "journal dump", "config check", "token new", "completion"}
     listed = set(re.findall(r"^  ([a-z]+(?: [a-z]+)?) ", ctl("--help"), re.MULTILINE))
