@@ -19,8 +19,8 @@ struct http_request {
 	const char *request_id, *remote_addr, *forwarded_for;
 	const char *body;
 	size_t body_len;
-	bool too_large;		/* longer than REQUEST_MAX, so the body was not read */
-	int64_t boot_ms;	/* when it was accepted */
+	bool too_large;	 /* longer than REQUEST_MAX, so the body was not read */
+	int64_t boot_ms; /* when it was accepted */
 };
 
 /* What a worker has. It is made once, after fork. It is large: keep it in static storage. */
@@ -28,7 +28,7 @@ struct edge {
 	const struct conf *conf;
 	struct flow flow;
 	struct gate gate;
-	unsigned char random[1024];	/* for request ids: read in one go, used from the end */
+	unsigned char random[1024]; /* for request ids: read in one go, used from the end */
 	size_t random_left;
 	/* of the current request */
 	char request_id[REQUEST_ID_CAP];
@@ -40,16 +40,16 @@ struct edge {
 
 enum { CALL_PARAM_CAP = 65 };
 
-struct call {			/* what a handler sees */
+struct call { /* what a handler sees */
 	struct edge *e;
 	const struct http_request *in;
-	const struct conf_caller *caller;	/* NULL: the route is open to everybody */
+	const struct conf_caller *caller; /* NULL: the route is open to everybody */
 	struct reply_to to;
 	struct reply *reply;
 	struct flow_call flow_call;
-	char param[CALL_PARAM_CAP];	/* the last part of the path, where the route takes one */
-	char address[ADDRESS_CAP];	/* the client's, or "-" */
-	char why[200];		/* for the log, never for the caller */
+	char param[CALL_PARAM_CAP]; /* the last part of the path, where the route takes one */
+	char address[ADDRESS_CAP];  /* the client's, or "-" */
+	char why[200];		    /* for the log, never for the caller */
 };
 
 /* Makes the problem the reply. */

@@ -8,7 +8,6 @@
 
 #include "base/digest.h"
 
-
 const struct conf_caller *
 caller_find(const struct conf *conf, const char *authorization)
 {

@@ -92,8 +92,8 @@ csv_payments(struct reply *r, const struct reply_to *to, const char *query,
 	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
 	reply_add_header(r, "Content-Disposition", "attachment; filename=\"payments.csv\"");
 	if (more && n > 0)
-		add_link(&r->headers, to->conf->prefix, "/payments", query, list[n - 1].approved_at_ms,
-		    list[n - 1].tid);
+		add_link(&r->headers, to->conf->prefix, "/payments", query,
+		    list[n - 1].approved_at_ms, list[n - 1].tid);
 	buf_add_str(b,
 	    "\xef\xbb\xbf" /* the byte order mark */
 	    "tid,approved_at (KST),created_at (KST),userId,partner_order_id,partner_user_id,cid,aid,item_name,"
@@ -105,7 +105,8 @@ csv_payments(struct reply *r, const struct reply_to *to, const char *query,
 static void
 add_refund(struct buf *b, const struct ledger_event *e)
 {
-	const int64_t numbers[] = { e->refund.amount, e->refund.tax_free, e->refund.vat, e->refund.canceled };
+	const int64_t numbers[] = { e->refund.amount, e->refund.tax_free, e->refund.vat,
+		e->refund.canceled };
 
 	add_cell(b, e->tid);
 	add_kst(b, e->at_ms);
@@ -123,8 +124,8 @@ add_refund(struct buf *b, const struct ledger_event *e)
 }
 
 void
-csv_refunds(struct reply *r, const struct reply_to *to, const char *query, const struct ledger_event *list,
-    size_t n, bool more)
+csv_refunds(struct reply *r, const struct reply_to *to, const char *query,
+    const struct ledger_event *list, size_t n, bool more)
 {
 	struct buf *b = &r->body;
 
@@ -132,7 +133,8 @@ csv_refunds(struct reply *r, const struct reply_to *to, const char *query, const
 	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
 	reply_add_header(r, "Content-Disposition", "attachment; filename=\"refunds.csv\"");
 	if (more && n > 0)
-		add_link(&r->headers, to->conf->prefix, "/refunds", query, list[n - 1].at_ms, list[n - 1].tid);
+		add_link(&r->headers, to->conf->prefix, "/refunds", query, list[n - 1].at_ms,
+		    list[n - 1].tid);
 	buf_add_str(b,
 	    "\xef\xbb\xbf"
 	    "tid,refunded_at (KST),refundId,amount,tax_free,vat,canceled,state,userId,partner_order_id,roomId,"

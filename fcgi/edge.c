@@ -228,8 +228,8 @@ void
 edge_answer(struct edge *e, const struct http_request *in, struct buf *out)
 {
 	struct call c = { .e = e, .in = in, .reply = &e->reply };
-	const struct route *r = route_find(e->conf->prefix, in->script_name, in->path_info,
-	    in->request_uri, c.param);
+	const struct route *r =
+	    route_find(e->conf->prefix, in->script_name, in->path_info, in->request_uri, c.param);
 
 	client_address(e->conf, in->remote_addr, in->forwarded_for, c.address);
 	take_request_id(e, in->request_id);

@@ -12,7 +12,7 @@
 
 struct gate {
 	int64_t next_try_boot_ms;
-	char why[200];		/* the last failure, for the log and readyz; "" */
+	char why[200]; /* the last failure, for the log and readyz; "" */
 };
 
 /* Calls site_open and sets f->gate; takes at most limit_ms. Does nothing while the gate is open, or

@@ -69,8 +69,8 @@ handle_ready(struct call *c)
 	struct error err = { 0 };
 	enum request_verdict v;
 
-	v = request_read_ready(
-	    c->e->conf, c->in->body, c->in->body_len, &c->e->ready, &errors, &err);
+	v = request_read_ready(c->e->conf, c->in->body, c->in->body_len, &c->e->ready, &errors,
+	    &err);
 	if (read_or_refuse(c, v, &errors, &err) && merchant_allows(c, rq->attempt.cid)) {
 		flow_ready(call_flow(c), &c->flow_call, rq, a);
 		reply_ready(c->reply, &c->to, &rq->attempt, a);
@@ -188,14 +188,14 @@ static void
 history_failed(struct call *c, const struct error *err)
 {
 	call_explain(c, err->msg);
-	call_problem(
-	    c, err->code == ERR_UNAVAILABLE ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_INTERNAL_ERROR);
+	call_problem(c,
+	    err->code == ERR_UNAVAILABLE ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_INTERNAL_ERROR);
 }
 
 /* A gateway must name a user or an order. An operator may ask for all payments of its cids. */
 static bool
-read_history(
-    struct call *c, bool pages, struct request_history *rq, const char *cids[CONF_CIDS_MAX])
+read_history(struct call *c, bool pages, struct request_history *rq,
+    const char *cids[CONF_CIDS_MAX])
 {
 	bool needs_owner = !(c->caller->roles & ROLE_OPERATOR);
 	struct field_errors errors = { 0 };
@@ -288,8 +288,8 @@ handle_payment(struct call *c)
 
 	if (!read_history(c, false, &rq, cids))
 		return;
-	if (!store_payment_get(
-		c->e->flow.store, c->param, &p, &found, c->flow_call.deadline_boot_ms, &err)) {
+	if (!store_payment_get(c->e->flow.store, c->param, &p, &found,
+		c->flow_call.deadline_boot_ms, &err)) {
 		history_failed(c, &err);
 	} else if (!found || !is_of(&p, &rq)) {
 		call_problem(c, PROBLEM_NO_PAYMENT);
@@ -325,8 +325,8 @@ list_room(struct call *c, const char *room)
 		call_problem(c, problem_of_result(f->gate));
 	} else if (!queue_list(f->queue, room, &list, deadline, &err)) {
 		call_explain(c, err.msg);
-		call_problem(
-		    c, err.code == ERR_CONFLICT ? PROBLEM_NOT_READY : PROBLEM_QUEUE_UNAVAILABLE);
+		call_problem(c,
+		    err.code == ERR_CONFLICT ? PROBLEM_NOT_READY : PROBLEM_QUEUE_UNAVAILABLE);
 	} else if (!reply_held(c->reply, &c->to, buf_str(&list), list.len)) {
 		call_explain(c, "the queue's list makes no sense");
 		call_problem(c, PROBLEM_INTERNAL_ERROR);

@@ -45,7 +45,8 @@ handle_livez(struct call *c)
 static const char *
 courier_word(const char *metrics_dir)
 {
-	static const char *const words[] = { [OPERATE_COURIER_UNKNOWN] = "unknown", [OPERATE_COURIER_OK] = "ok",
+	static const char *const words[] = { [OPERATE_COURIER_UNKNOWN] = "unknown",
+		[OPERATE_COURIER_OK] = "ok",
 		[OPERATE_COURIER_AWAY] = "away" };
 	int64_t looked_ms;
 

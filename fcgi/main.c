@@ -25,10 +25,10 @@ enum { EXIT_USAGE = 2, BACKLOG = 1024, SYSTEMD_FD = 3, WORKERS_MAX = 1000 };
 struct options {
 	const char *conf_path;
 	bool check;
-	int64_t workers;	/* 0: not given */
+	int64_t workers; /* 0: not given */
 };
 
-static struct conf confs[2];	/* in use; room for the next at SIGHUP */
+static struct conf confs[2]; /* in use; room for the next at SIGHUP */
 
 static int
 usage(FILE *out, int status)
@@ -52,8 +52,12 @@ static int
 read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' }, { "check", no_argument, NULL, 'k' }, { "workers", required_argument, NULL, 'w' },
-		{ "version", no_argument, NULL, 'V' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+		{ "config", required_argument, NULL, 'c' },
+		{ "check", no_argument, NULL, 'k' },
+		{ "workers", required_argument, NULL, 'w' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -261,7 +265,7 @@ main(int argc, char **argv)
 		return status;
 	signal(SIGPIPE, SIG_IGN);
 	log_open("roompay.fcgi", LOG_LEVEL_INFO);
-	if (!privilege_seal(&err))	/* before a secret is read */
+	if (!privilege_seal(&err)) /* before a secret is read */
 		return fail(&err);
 	if (!conf_read(&confs[0], o.conf_path, CONF_FOR_FCGI, stderr, &err)) {
 		if (o.check)

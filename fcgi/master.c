@@ -31,15 +31,15 @@ enum {
 };
 
 struct slot {
-	pid_t pid;		/* 0: empty */
-	bool old;		/* runs an older configuration: to be replaced */
-	bool told;		/* to end */
-	int64_t started_ms, not_before_ms, backoff_ms;	/* boot clock */
+	pid_t pid; /* 0: empty */
+	bool old;  /* runs an older configuration: to be replaced */
+	bool told; /* to end */
+	int64_t started_ms, not_before_ms, backoff_ms; /* boot clock */
 };
 
 static struct slot slots[SLOTS_MAX];
 static size_t n_slots;
-static _Atomic int64_t *beats;	/* of the slots; shared with the workers */
+static _Atomic int64_t *beats; /* of the slots; shared with the workers */
 
 static int64_t
 wanted(const struct master *m)
@@ -229,7 +229,7 @@ next_signal(const sigset_t *set)
 	struct timespec wait = { 0 };
 	int sig;
 
-	tell_watchdog(now);	/* here, where both loops wait: a master that drains lives, too */
+	tell_watchdog(now); /* here, where both loops wait: a master that drains lives, too */
 	for (size_t i = 0; i < n_slots; i++)
 		if (slots[i].pid == 0 && slots[i].not_before_ms > now &&
 		    slots[i].not_before_ms - now < wait_ms)

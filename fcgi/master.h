@@ -9,11 +9,11 @@
 #include "site/conf.h"
 
 struct master {
-	const char *conf_path;		/* read again on SIGHUP */
+	const char *conf_path; /* read again on SIGHUP */
 	/* the one in use, and one to read a new one into; they are swapped if that has no mistake
 	 */
 	struct conf *conf, *spare;
-	int64_t workers;		/* --workers; 0: as the configuration says */
+	int64_t workers; /* --workers; 0: as the configuration says */
 	int listen_fd;
 };
 

@@ -36,7 +36,8 @@ add_syncs(struct buf *b, struct json_object *counts)
 	double bounds[BOUNDS_MAX];
 	size_t i = 0;
 
-	json_object_object_foreach(counts, name, value) {
+	json_object_object_foreach(counts, name, value)
+	{
 		long long us;
 
 		if (strncmp(name, prefix, sizeof(prefix) - 1) != 0 || i == BOUNDS_MAX)
@@ -73,8 +74,8 @@ add_queue(struct buf *b, struct json_object *counts)
 		buf_printf(b, "roompay_holds{state=\"%s\"} %lld\n", hold_state_name(s),
 		    (long long)count_of(counts, hold_state_name(s)));
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		add_metric(
-		    b, rows[i].name, rows[i].type, rows[i].help, count_of(counts, rows[i].count));
+		add_metric(b, rows[i].name, rows[i].type, rows[i].help,
+		    count_of(counts, rows[i].count));
 	add_syncs(b, counts);
 }
 

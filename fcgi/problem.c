@@ -283,7 +283,7 @@ language_choose(const char *accept_language)
 	for (int l = 0; l < LANGUAGE__MAX; l++) {
 		weight[l] =
 		    accept_weight(accept_language, range_is, language_tag((enum language)l));
-		if (weight[l] < 0)	/* not named */
+		if (weight[l] < 0) /* not named */
 			weight[l] = any > 0 ? any : 0;
 	}
 	return weight[LANGUAGE_EN] > weight[LANGUAGE_KO] ? LANGUAGE_EN : LANGUAGE_KO;

@@ -57,8 +57,10 @@ struct problem_row {
 	int status;
 	/* false: `charged` is left out; nothing was looked up, or the queue decided alone */
 	bool says_charged;
-	int64_t retry_ms;	/* Retry-After where the flow gave none; 0: no such header */
-	struct { const char *title, *detail; } text[LANGUAGE__MAX];
+	int64_t retry_ms; /* Retry-After where the flow gave none; 0: no such header */
+	struct {
+		const char *title, *detail;
+	} text[LANGUAGE__MAX];
 };
 
 const struct problem_row *problem_row(enum problem p);

@@ -10,7 +10,9 @@
 #include "json/strict.h"
 #include "json/write.h"
 
-static const struct { int status; const char *words;
+static const struct {
+	int status;
+	const char *words;
 } status_words[] = {
 	{ 200, "OK" },
 	{ 202, "Accepted" },
@@ -85,7 +87,7 @@ reply_format(const struct reply *r, const struct reply_to *to, struct buf *out)
 	buf_add_int(out, r->status);
 	buf_add_char(out, ' ');
 	buf_add_str(out, words_of(r->status));
-	if (r->status != 204) {		/* which has no body, and must not speak of its length */
+	if (r->status != 204) { /* which has no body, and must not speak of its length */
 		buf_add_str(out, "\r\nContent-Length: ");
 		buf_add_int(out, (int64_t)r->body.len);
 	}
@@ -226,8 +228,8 @@ reply_ready(struct reply *r, const struct reply_to *to, const struct attempt *at
 	json_add_str_member(b, "userId", at->user_id);
 	json_add_str_member(b, "state", "ready");
 	json_add_time_member(b, "expiresAt", a->ready.expires_wall_ms);
-	json_add_int_member(
-	    b, "expiresIn", a->ready.expires_in_ms > 0 ? a->ready.expires_in_ms / 1000 : 0);
+	json_add_int_member(b, "expiresIn",
+	    a->ready.expires_in_ms > 0 ? a->ready.expires_in_ms / 1000 : 0);
 	buf_add_str(b, "}}");
 }
 
@@ -282,8 +284,8 @@ reply_approve(struct reply *r, const struct reply_to *to, const struct flow_answ
 	json_add_str_member(b, "state", attempt_state_name(a->state));
 	if (a->has_payment)
 		add_payment(b, &a->payment);
-	json_add_raw_member(
-	    b, "reservationInfo", a->reservation_info[0] != '\0' ? a->reservation_info : "null");
+	json_add_raw_member(b, "reservationInfo",
+	    a->reservation_info[0] != '\0' ? a->reservation_info : "null");
 	buf_add_char(b, '}');
 }
 
@@ -388,8 +390,8 @@ reply_order(struct reply *r, const struct reply_to *to, const struct request_ord
 }
 
 void
-reply_payments(struct reply *r, const struct payment *list,
-    const struct payment_life *lives, size_t n, bool more)
+reply_payments(struct reply *r, const struct payment *list, const struct payment_life *lives,
+    size_t n, bool more)
 {
 	struct buf *b = &r->body, cursor = BUF_INIT;
 

@@ -14,7 +14,7 @@
 
 struct reply {
 	int status;
-	const char *code;	/* of the problem, for the log; "" where there is none */
+	const char *code; /* of the problem, for the log; "" where there is none */
 	/* the answer to HEAD: headers as for GET, Content-Length too, and no body */
 	bool head;
 	/* "Name: value\r\n" each; Status, Content-Length and Cache-Control are added by
@@ -23,13 +23,13 @@ struct reply {
 	struct buf body;
 };
 
-struct reply_to {		/* for whom it is written */
+struct reply_to { /* for whom it is written */
 	const struct conf *conf;
 	const char *request_id;
 	enum language language;
 };
 
-void reply_reset(struct reply *r);	/* keeps the memory */
+void reply_reset(struct reply *r); /* keeps the memory */
 void reply_clear(struct reply *r);
 void reply_add_header(struct reply *r, const char *name, const char *value);
 /* The whole answer as a FastCGI application sends it. What could not be written for lack of memory
@@ -56,8 +56,8 @@ void reply_order(struct reply *r, const struct reply_to *to, const struct reques
 /* GET /payments: a page, and where the next one begins. As CSV: fcgi/csv.h. */
 /* Events of refunds, as store_refunds lists them. */
 void reply_refunds(struct reply *r, const struct ledger_event *list, size_t n, bool more);
-void reply_payments(struct reply *r, const struct payment *list,
-    const struct payment_life *lives, size_t n, bool more);
+void reply_payments(struct reply *r, const struct payment *list, const struct payment_life *lives,
+    size_t n, bool more);
 /* GET /payments/{tid}: the payment and what became of it. False: it is none of the order's
  * attempts, and nothing was written. */
 bool reply_payment(struct reply *r, const struct reply_to *to, const struct payment *p,

@@ -17,7 +17,7 @@
 
 /* --- approvePayment, removePaymentInQueue, cancelPayment */
 
-struct place {			/* the room in the caller's spelling */
+struct place { /* the room in the caller's spelling */
 	char room[UTF8_CAP(24)];
 };
 
@@ -159,8 +159,8 @@ enum request_verdict
 request_read_order(const char *query, struct request_order *out, struct field_errors *errors)
 {
 	memset(out, 0, sizeof(*out));
-	return read_query(
-	    query, order_rules, sizeof(order_rules) / sizeof(order_rules[0]), out, errors);
+	return read_query(query, order_rules, sizeof(order_rules) / sizeof(order_rules[0]), out,
+	    errors);
 }
 
 /* The parameters as texts. */

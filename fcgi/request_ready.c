@@ -46,11 +46,17 @@ check_yes_no(const char *text, const void *ctx)
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define READY_AT(member) FIELD_AT(request_ready, member)
-#define PAY_AT(member)                                                                             \
-	offsetof(struct request_ready, rq.ready.member),                                           \
+#define PAY_AT(member) \
+	offsetof(struct request_ready, rq.ready.member), \
 	    sizeof(((struct request_ready *)0)->rq.ready.member)
-#define PAY_STR(member, flags, min, max, check) { #member, FIELD_STR, flags, min, max, PAY_AT(member), check }
-#define PAY_INT(member, flags, min, max) { #member, FIELD_INT, flags, min, max, PAY_AT(member), NULL }
+#define PAY_STR(member, flags, min, max, check) \
+	{ \
+#member, FIELD_STR, flags, min, max, PAY_AT(member), check \
+	}
+#define PAY_INT(member, flags, min, max) \
+	{ \
+#member, FIELD_INT, flags, min, max, PAY_AT(member), NULL \
+	}
 #define PAY_URL(member) PAY_STR(member, FIELD_NEEDED | FIELD_NOT_COMPARED, 1, 255, check_url)
 #define NOT_COMPARED FIELD_NOT_COMPARED
 #define USER_AT offsetof(struct request_ready, rq.attempt.user_id), USER_CAP
@@ -144,8 +150,8 @@ read_cards(struct request_ready *f, struct field_errors *errors)
 	}
 	n = json_object_array_length(f->cards);
 	if (n < 1 || n > N_CARDS)
-		field_errors_add(
-		    errors, "/paymentInfo", name, n < 1 ? FIELD_TOO_SHORT : FIELD_TOO_LONG);
+		field_errors_add(errors, "/paymentInfo", name,
+		    n < 1 ? FIELD_TOO_SHORT : FIELD_TOO_LONG);
 	for (size_t i = 0; i < n && n <= N_CARDS; i++) {
 		if (!json_object_is_type(item_of(f->cards, i), json_type_string))
 			field_errors_add_index(errors, "/paymentInfo", name, i, FIELD_TYPE);
@@ -168,15 +174,16 @@ read_custom(struct request_ready *f, struct field_errors *errors)
 		field_errors_add(errors, "/paymentInfo", name, FIELD_TYPE);
 		return;
 	}
-	json_object_object_foreach(custom, key, value) {
+	json_object_object_foreach(custom, key, value)
+	{
 		if (!json_object_is_type(value, json_type_string))
 			field_errors_add(errors, "/paymentInfo/custom_json", key, FIELD_TYPE);
 		else if (text_has_hidden(key) || text_has_hidden(json_object_get_string(value)))
 			field_errors_add(errors, "/paymentInfo/custom_json", key, FIELD_CHARACTER);
 	}
 	if (errors->n == before)
-		keep_text(
-		    custom, name, f->rq.ready.custom_json, sizeof(f->rq.ready.custom_json), errors);
+		keep_text(custom, name, f->rq.ready.custom_json, sizeof(f->rq.ready.custom_json),
+		    errors);
 }
 
 static void
@@ -186,8 +193,8 @@ read_payment_info(struct request_ready *f, const struct conf *conf, struct field
 
 	if (f->payment_info == NULL)
 		return;
-	field_read(
-	    f->payment_info, "/paymentInfo", pay_rules, COUNT(pay_rules), false, conf, f, errors);
+	field_read(f->payment_info, "/paymentInfo", pay_rules, COUNT(pay_rules), false, conf, f,
+	    errors);
 	if (f->cards != NULL)
 		read_cards(f, errors);
 	if (f->custom != NULL)
@@ -197,7 +204,7 @@ read_payment_info(struct request_ready *f, const struct conf *conf, struct field
 	url_lower_host(p->fail_url);
 	url_lower_host(p->redirect_scheme_url);
 	if (p->total_amount < 0 || p->tax_free_amount < 0)
-		return;		/* named already */
+		return; /* named already */
 	if (p->green_deposit > p->total_amount)
 		field_errors_add(errors, "/paymentInfo", "green_deposit", FIELD_OUT_OF_RANGE);
 	if (p->tax_free_amount > p->total_amount)
@@ -288,8 +295,8 @@ has_hidden_but_lines(const char *text)
 static void check_texts(const struct json_object *v, const char *at, struct field_errors *errors);
 
 static void
-check_text_below(
-    const struct json_object *v, const char *at, const char *name, struct field_errors *errors)
+check_text_below(const struct json_object *v, const char *at, const char *name,
+    struct field_errors *errors)
 {
 	struct buf below = BUF_INIT;
 
@@ -318,7 +325,8 @@ check_texts(const struct json_object *v, const char *at, struct field_errors *er
 		}
 	if (!json_object_is_type(v, json_type_object))
 		return;
-	json_object_object_foreach(value, name, inner) {
+	json_object_object_foreach(value, name, inner)
+	{
 		if (text_has_hidden(name))
 			field_errors_add(errors, at, name, FIELD_CHARACTER);
 		else
@@ -330,7 +338,7 @@ check_texts(const struct json_object *v, const char *at, struct field_errors *er
 static void
 keep_reservation_info(struct attempt *a, struct strict_span sent, struct field_errors *errors)
 {
-	static struct buf text;	/* its memory is kept */
+	static struct buf text; /* its memory is kept */
 
 	buf_reset(&text);
 	strict_add_compact(&text, sent);
@@ -348,11 +356,11 @@ static bool
 make_fingerprint(const struct request_ready *r, char out[KEY_CAP])
 {
 	unsigned char hash[DIGEST_LEN];
-	static struct buf b;	/* its memory is kept */
+	static struct buf b; /* its memory is kept */
 
 	static_assert((int)DIGEST_HEX_CAP == (int)KEY_CAP, "a fingerprint is a SHA-256 in hex");
 	buf_reset(&b);
-	buf_add_str(&b, "payReady 2;");	/* the layout's version */
+	buf_add_str(&b, "payReady 2;"); /* the layout's version */
 	field_add_compared(body_rules, COUNT(body_rules), r, &b);
 	field_add_compared(user_rules, COUNT(user_rules), r, &b);
 	field_add_compared(pay_rules, COUNT(pay_rules), r, &b);

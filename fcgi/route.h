@@ -10,11 +10,11 @@ struct route {
 	const char *method;
 	/* one that ends with /: what follows, without another /, is a parameter */
 	const char *path;
-	unsigned roles;		/* any of these (enum conf_role); 0: open to everybody */
+	unsigned roles; /* any of these (enum conf_role); 0: open to everybody */
 	void (*handle)(struct call *c);
 	/* for the log: an alias is logged under the name of what it stands for */
 	const char *name;
-	bool by_address;	/* open to the addresses of [fcgi] metrics_addresses, too */
+	bool by_address; /* open to the addresses of [fcgi] metrics_addresses, too */
 };
 
 /* Web servers split a path into SCRIPT_NAME and PATH_INFO in different ways. So both are joined and
@@ -24,5 +24,5 @@ const struct route *route_find(const char *prefix, const char *script_name, cons
     const char *request_uri, char param[CALL_PARAM_CAP]);
 /* What Allow says: a GET route serves HEAD, too, and every route answers OPTIONS. */
 const char *route_allow(const struct route *r);
-bool route_takes(const struct route *r, const char *method);	/* method may be NULL */
-const struct route *route_at(size_t i);	/* walks the table, for tests: NULL after the last */
+bool route_takes(const struct route *r, const char *method); /* method may be NULL */
+const struct route *route_at(size_t i); /* walks the table, for tests: NULL after the last */

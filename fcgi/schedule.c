@@ -140,11 +140,11 @@ schedule_read(const struct json_object *info, const char *at, const struct conf 
 	set->n = n;
 	for (size_t i = 0; i < n; i++)
 		if (!interval_make(days[i], start[i], end[i], &set->iv[i]))
-			field_errors_add_index(
-			    errors, at, f.day != NULL ? "day" : "days", i, FIELD_OUT_OF_RANGE);
+			field_errors_add_index(errors, at, f.day != NULL ? "day" : "days", i,
+			    FIELD_OUT_OF_RANGE);
 	if (errors->n == before && !interval_set_normalize(set, &a, &b))
-		field_errors_add_index(
-		    errors, at, f.day != NULL ? "day" : "days", a > b ? a : b, FIELD_OVERLAP);
+		field_errors_add_index(errors, at, f.day != NULL ? "day" : "days", a > b ? a : b,
+		    FIELD_OVERLAP);
 	check_read_room(f.room, room_id);
 }
 

@@ -8,8 +8,8 @@
 
 enum request_verdict {
 	REQUEST_OK,
-	REQUEST_MALFORMED,	/* not one strict JSON object: *err says where */
-	REQUEST_WRONG_FIELDS,	/* `errors` */
+	REQUEST_MALFORMED,    /* not one strict JSON object: *err says where */
+	REQUEST_WRONG_FIELDS, /* `errors` */
 	REQUEST_NO_MEMORY,
 };
 

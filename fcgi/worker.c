@@ -28,15 +28,20 @@
  * worker are blocked, except in epoll_pwait. While libfcgi reads or closes, a timer runs: its
  * signal shuts the peer's socket down, and the read ends. A peer that is slow is broken: it is a
  * web server that has already read the whole request. */
-enum { PEER_MS = 1000, START_LIMIT_MS = 3000, ACCEPT_FAILED_MS = 50, LOOK_AGAIN_MS = 500,
-	SOCKET_HOLDS = 4096 /* bytes that a fresh socket takes without a reader */ };
+enum {
+	PEER_MS = 1000,
+	START_LIMIT_MS = 3000,
+	ACCEPT_FAILED_MS = 50,
+	LOOK_AGAIN_MS = 500,
+	SOCKET_HOLDS = 4096 /* bytes that a fresh socket takes without a reader */
+};
 
 static const int stop_signals[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP };
 
 static struct edge edge;
 static FCGX_Request request;
 static char body[REQUEST_MAX];
-static struct buf answer_text;	/* its memory is kept from one request to the next */
+static struct buf answer_text; /* its memory is kept from one request to the next */
 static volatile sig_atomic_t stopping;
 
 static void
@@ -73,7 +78,7 @@ set_timer(int ms)
 static void
 handle(int sig, void (*handler)(int))
 {
-	struct sigaction sa = { .sa_handler = handler };	/* no SA_RESTART: a read must end */
+	struct sigaction sa = { .sa_handler = handler }; /* no SA_RESTART: a read must end */
 
 	sigemptyset(&sa.sa_mask);
 	sigaction(sig, &sa, NULL);
@@ -224,7 +229,7 @@ serve_one(_Atomic int64_t *beat)
 	if (rc != 0) {
 		set_timer(0);
 		if (rc == -EAGAIN || rc == -EINTR)
-			return;		/* another worker was faster, or the peer was none */
+			return; /* another worker was faster, or the peer was none */
 		log_event(LOG_LEVEL_WARN, "accept_failed", KV_STR("error", strerror(-rc)));
 		poll(NULL, 0, ACCEPT_FAILED_MS);
 		return;

@@ -14,21 +14,21 @@
 #define CURRENT "/online/v1/payment/"
 #define JSON_TYPE "application/json;charset=UTF-8"
 
-struct work {		/* one call */
+struct work { /* one call */
 	struct sim *sim;
 	enum call call;
 	bool legacy;
 	struct params params;
 	struct fault fault;
 	uint64_t call_no;
-	const char *tid;		/* of params, "" for none */
-	struct refusal preset;		/* code 0: none; else known before anything is looked at */
-	bool is_done;			/* executed, or it never will be */
+	const char *tid;       /* of params, "" for none */
+	struct refusal preset; /* code 0: none; else known before anything is looked at */
+	bool is_done;	       /* executed, or it never will be */
 	/* what is answered if nothing is wrong; empty if it was not executed */
 	struct buf reply;
-	int64_t code;			/* of the refusal in reply; 0: none */
-	int64_t sent_code;		/* of the refusal that is really sent */
-	struct work *prev, *next;	/* sim->waiting */
+	int64_t code;		  /* of the refusal in reply; 0: none */
+	int64_t sent_code;	  /* of the refusal that is really sent */
+	struct work *prev, *next; /* sim->waiting */
 };
 
 bool
@@ -235,7 +235,8 @@ fill_right(struct work *w, struct answer *a)
 	w->reply = (struct buf)BUF_INIT;
 }
 
-#define HTML_502 "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n" \
+#define HTML_502 \
+	"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n" \
 	"</body>\r\n</html>\r\n"
 
 static void

@@ -84,8 +84,8 @@ write_record(const struct call_record *r, struct buf *out)
 	json_add_str_member(out, "api", r->legacy ? "legacy" : "current");
 	json_add_str_member(out, "tid", r->tid);
 	json_add_str_member(out, "cid", r->cid);
-	json_add_str_member(
-	    out, "partner_order_id", r->partner_order_id == NULL ? "" : r->partner_order_id);
+	json_add_str_member(out, "partner_order_id",
+	    r->partner_order_id == NULL ? "" : r->partner_order_id);
 	json_add_time_member(out, "at", r->at_ms);
 	json_add_bool_member(out, "answered", r->is_answered);
 	json_add_int_member(out, "status", r->status);

@@ -308,7 +308,7 @@ get_state(struct control *c)
 /* -- routes */
 
 static const struct {
-	const char *method, *path;	/* a path that ends in / takes a word after it */
+	const char *method, *path; /* a path that ends in / takes a word after it */
 	void (*handler)(struct control *c);
 } routes[] = {
 	{ "POST", "/pay", post_pay },

@@ -72,7 +72,7 @@ dial_post_faults(struct control *c)
 		control_answer_error(c, 400, wrong);
 		return;
 	}
-	f.times = in.times >= 0 ? in.times : in.share == NULL;	/* a share alone: without end */
+	f.times = in.times >= 0 ? in.times : in.share == NULL; /* a share alone: without end */
 	f.delay_ms = in.delay_ms;
 	f.code = in.code;
 	memcpy(f.tid, in.tid, sizeof(f.tid));
@@ -160,8 +160,8 @@ dial_post_latency(struct control *c)
 struct clock_in {
 	int64_t offset_s;
 };
-static const struct field_rule clock_rules[] = { INT_FIELD(
-    clock_in, offset_s, true, -CLOCK_MAX_S, CLOCK_MAX_S) };
+static const struct field_rule clock_rules[] = { INT_FIELD(clock_in, offset_s, true, -CLOCK_MAX_S,
+    CLOCK_MAX_S) };
 
 void
 dial_post_clock(struct control *c)
@@ -254,11 +254,11 @@ dial_add_switches(struct control *c)
 	buf_add_char(c->out, '{');
 	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
 		if (switches[i].kind == SWITCH_BOOL)
-			json_add_bool_member(
-			    c->out, switches[i].name, *(const bool *)(u + switches[i].offset));
+			json_add_bool_member(c->out, switches[i].name,
+			    *(const bool *)(u + switches[i].offset));
 		else
-			json_add_int_member(
-			    c->out, switches[i].name, *(const int64_t *)(u + switches[i].offset));
+			json_add_int_member(c->out, switches[i].name,
+			    *(const int64_t *)(u + switches[i].offset));
 	}
 	buf_add_char(c->out, '}');
 }

@@ -11,5 +11,5 @@ void dial_post_clock(struct control *c);
 void dial_post_unsure(struct control *c);
 void dial_post_user_token(struct control *c);
 
-void dial_add_faults(struct control *c);	/* members of an object */
+void dial_add_faults(struct control *c); /* members of an object */
 void dial_add_switches(struct control *c);

@@ -22,7 +22,7 @@ enum {
 	ON_PAGE = 1 << CALL_PAGE,
 	ON_API = ON_READY | ON_APPROVE | ON_CANCEL | ON_ORDER,
 	ON_ALL = ON_API | ON_PAGE,
-	ON_PAID = ON_APPROVE | ON_CANCEL | ON_ORDER,	/* answers that repeat the order */
+	ON_PAID = ON_APPROVE | ON_CANCEL | ON_ORDER, /* answers that repeat the order */
 };
 
 /* clang-format off */

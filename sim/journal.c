@@ -25,8 +25,8 @@ static const char *const event_names[] = {
 	[CHANGE_CAPTURE] = "capture",
 	[CHANGE_CANCEL] = "cancel",
 };
-static_assert(
-    sizeof(event_names) / sizeof(event_names[0]) == CHANGE__MAX, "each change has its name");
+static_assert(sizeof(event_names) / sizeof(event_names[0]) == CHANGE__MAX,
+    "each change has its name");
 
 /* -- writing */
 
@@ -311,8 +311,8 @@ redo_file(struct journal *j, FILE *f, journal_redo *redo, void *ctx, struct erro
 			log_event(LOG_LEVEL_WARN, "state_cut", KV_INT("line", n + 1),
 			    KV_INT("bytes", len));
 			if (ftruncate(j->fd, whole) != 0) {
-				error_sys(
-				    err, ERR_INTERNAL, "cannot cut the unfinished line %zu", n + 1);
+				error_sys(err, ERR_INTERNAL, "cannot cut the unfinished line %zu",
+				    n + 1);
 				goto out;
 			}
 			break;
@@ -341,8 +341,8 @@ journal_open(struct journal *j, const char *path, journal_redo *redo, void *ctx,
 	if (j->fd < 0)
 		return error_sys(err, ERR_INPUT, "cannot open %s", path);
 	if (flock(j->fd, LOCK_EX | LOCK_NB) != 0)
-		return error_sys(
-		    err, errno == EWOULDBLOCK ? ERR_BUSY : ERR_INTERNAL, "cannot lock %s", path);
+		return error_sys(err, errno == EWOULDBLOCK ? ERR_BUSY : ERR_INTERNAL,
+		    "cannot lock %s", path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	f = fd < 0 ? NULL : fdopen(fd, "r");
 	if (f == NULL) {

@@ -8,8 +8,8 @@
 #include "sim/order.h"
 
 struct journal {
-	int fd;			/* -1: nothing is kept */
-	bool is_reading;	/* a change that was just read is not written again */
+	int fd;		 /* -1: nothing is kept */
+	bool is_reading; /* a change that was just read is not written again */
 };
 
 enum change_kind {
@@ -24,15 +24,15 @@ enum change_kind {
 
 struct change {
 	enum change_kind kind;
-	struct order *order;		/* when it is written: of every kind but CLOCK */
-	char tid[SIM_ID_CAP];		/* when it was read: of whom */
-	int64_t at_ms, real_ms;		/* by the simulated clock and by the system's */
-	int64_t offset_ms;		/* CLOCK */
-	enum status to;			/* STEP */
-	char method[8], pg_token[SIM_ID_CAP];	/* PAY */
-	char aid[SIM_ID_CAP], sid[SIM_ID_CAP];	/* CAPTURE; CANCEL has no sid */
-	const char *payload;		/* CAPTURE, CANCEL; NULL: none. Borrowed for the call */
-	struct amount amount;		/* CANCEL */
+	struct order *order;		       /* when it is written: of every kind but CLOCK */
+	char tid[SIM_ID_CAP];		       /* when it was read: of whom */
+	int64_t at_ms, real_ms;		       /* by the simulated clock and by the system's */
+	int64_t offset_ms;		       /* CLOCK */
+	enum status to;			       /* STEP */
+	char method[8], pg_token[SIM_ID_CAP];  /* PAY */
+	char aid[SIM_ID_CAP], sid[SIM_ID_CAP]; /* CAPTURE; CANCEL has no sid */
+	const char *payload;  /* CAPTURE, CANCEL; NULL: none. Borrowed for the call */
+	struct amount amount; /* CANCEL */
 };
 
 /* Carries out a change that was read. It takes over the order of a READY and sets c->order to NULL.

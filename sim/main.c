@@ -18,7 +18,7 @@
 enum { EXIT_USAGE = 64, PORT_MAX = 65535 };
 
 struct options {
-	int port;		/* -1: not given */
+	int port; /* -1: not given */
 	const char *listen, *state_file, *key_file, *admin_key_file, *cid_secret_file,
 	    *user_token_file, *base_url, *cids;
 	uint64_t seed;
@@ -152,8 +152,8 @@ read_cids(struct sim *sim, const char *list, struct error *err)
 		if (sim->n_cids == SIM_CIDS_MAX)
 			return error_set(err, ERR_INPUT, "--cid: more than %d", SIM_CIDS_MAX);
 		if (len != 10)
-			return error_set(
-			    err, ERR_INPUT, "--cid: %.*s has not 10 characters", (int)len, list);
+			return error_set(err, ERR_INPUT, "--cid: %.*s has not 10 characters",
+			    (int)len, list);
 		memcpy(sim->cids[sim->n_cids++], list, len);
 		list += len + (list[len] == ',');
 	}
@@ -172,8 +172,8 @@ check_base_url(const char *url, struct error *err)
 {
 	if ((strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) ||
 	    strpbrk(url, "\"\\<>&' \t\r\n?#") != NULL || url[strlen(url) - 1] == '/')
-		return error_set(
-		    err, ERR_INPUT, "--base-url: http://HOST[:PORT] without a slash at its end");
+		return error_set(err, ERR_INPUT,
+		    "--base-url: http://HOST[:PORT] without a slash at its end");
 	return true;
 }
 
@@ -224,7 +224,7 @@ catch_signals(sigset_t *unblocked)
 	sigaction(SIGINT, &sa, NULL);
 	sa.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &sa, NULL);
-	sigaction(SIGXFSZ, &sa, NULL);	/* the state file: a write that fails says so */
+	sigaction(SIGXFSZ, &sa, NULL); /* the state file: a write that fails says so */
 }
 
 static bool

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "json/write.h"
 
-
 /* -- refusals */
 
 /* clang-format off */
@@ -117,8 +116,8 @@ message_refusal(struct buf *out, bool legacy, const struct refusal *no)
 	}
 	buf_add_char(out, '{');
 	json_add_int_member(out, legacy ? "code" : "error_code", no->code);
-	json_add_str_member(
-	    out, legacy ? "msg" : "error_message", no->msg[0] != '\0' ? no->msg : msg);
+	json_add_str_member(out, legacy ? "msg" : "error_message",
+	    no->msg[0] != '\0' ? no->msg : msg);
 	if (code != NULL)
 		add_extras(out, code, message);
 	buf_add_char(out, '}');
@@ -163,8 +162,8 @@ static void
 add_extra(struct buf *out, enum fault_kind twist)
 {
 	if (twist == FAULT_EXTRA_MEMBERS)
-		json_add_raw_member(
-		    out, "new_member", "{\"list\":[1,-2.5,\"셋\",null,true],\"tid\":\"none\"}");
+		json_add_raw_member(out, "new_member",
+		    "{\"list\":[1,-2.5,\"셋\",null,true],\"tid\":\"none\"}");
 }
 
 /* A copy with one thing changed; it owns nothing. */
@@ -286,8 +285,8 @@ message_ready(struct buf *out, const struct order *o, const char *base_url, enum
 	add_url(out, "next_redirect_pc_url", "", base_url, o->legacy ? old : BRIDGE("pc"),
 	    o->page_id, o->legacy ? "/info" : "");
 	if (twist != FAULT_MISSING_MEMBERS) {
-		add_url(
-		    out, "android_app_scheme", scheme, base_url, "/pay/mockup/", o->page_id, "");
+		add_url(out, "android_app_scheme", scheme, base_url, "/pay/mockup/", o->page_id,
+		    "");
 		add_url(out, "ios_app_scheme", scheme, base_url, "/pay/mockup/", o->page_id, "");
 	}
 	message_add_time(out, "created_at", o->created_ms);
@@ -322,8 +321,8 @@ message_approve(struct buf *out, const struct order *real, bool legacy, enum fau
 #define UNKNOWN_STATUS "PAYMENT_ON_REVIEW"
 
 void
-message_cancel(
-    struct buf *out, const struct order *real, const char *payload, enum fault_kind twist)
+message_cancel(struct buf *out, const struct order *real, const char *payload,
+    enum fault_kind twist)
 {
 	const struct cancel *c = &real->cancels[real->n_cancels - 1];
 	struct order o = twisted(real, twist);
@@ -333,8 +332,8 @@ message_cancel(
 	buf_add_char(out, '{');
 	json_add_str_member(out, "aid", c->aid);
 	add_ids(out, &o);
-	json_add_str_member(
-	    out, "status", twist == FAULT_UNKNOWN_STATUS ? UNKNOWN_STATUS : status_name(v.status));
+	json_add_str_member(out, "status",
+	    twist == FAULT_UNKNOWN_STATUS ? UNKNOWN_STATUS : status_name(v.status));
 	json_add_str_member(out, "payment_method_type", o.method);
 	add_item(out, &o, twist);
 	add_amount(out, "amount", &o.amount, twist);
@@ -371,14 +370,14 @@ add_action(struct buf *out, const struct order *o, const char *type, const char 
 }
 
 static void
-add_actions(
-    struct buf *out, const struct order *o, const struct order_view *v, enum fault_kind twist)
+add_actions(struct buf *out, const struct order *o, const struct order_view *v,
+    enum fault_kind twist)
 {
 	json_add_member(out, "payment_action_details");
 	buf_add_char(out, '[');
 	if (v->is_captured)
-		add_action(
-		    out, o, "PAYMENT", o->aid, &o->amount, o->approved_ms, o->payload, twist);
+		add_action(out, o, "PAYMENT", o->aid, &o->amount, o->approved_ms, o->payload,
+		    twist);
 	for (size_t i = 0; i < v->n_cancels; i++)
 		add_action(out, o, "CANCEL", o->cancels[i].aid, &o->cancels[i].amount,
 		    o->cancels[i].at_ms, o->cancels[i].payload, twist);
@@ -409,8 +408,8 @@ message_order(struct buf *out, const struct order *real, int64_t real_ms, enum f
 	    (o.method[0] != '\0' && v.status >= STATUS_SELECT_METHOD);
 	buf_add_char(out, '{');
 	add_ids(out, &o);
-	json_add_str_member(
-	    out, "status", twist == FAULT_UNKNOWN_STATUS ? UNKNOWN_STATUS : status_name(v.status));
+	json_add_str_member(out, "status",
+	    twist == FAULT_UNKNOWN_STATUS ? UNKNOWN_STATUS : status_name(v.status));
 	if (has_method)
 		json_add_str_member(out, "payment_method_type", o.method);
 	add_item(out, &o, twist);

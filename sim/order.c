@@ -20,8 +20,8 @@ static const char *const status_names[] = {
 	[STATUS_FAIL_AUTH_PASSWORD] = "FAIL_AUTH_PASSWORD",
 	[STATUS_FAIL_PAYMENT] = "FAIL_PAYMENT",
 };
-static_assert(
-    sizeof(status_names) / sizeof(status_names[0]) == STATUS__MAX, "each status has its name");
+static_assert(sizeof(status_names) / sizeof(status_names[0]) == STATUS__MAX,
+    "each status has its name");
 
 /* clang-format off */
 #define TO(s) (1u << STATUS_##s)
@@ -113,7 +113,7 @@ void
 order_view_at(const struct order *o, int64_t real_ms, struct order_view *v)
 {
 	memset(v, 0, sizeof(*v));
-	v->status = STATUS_READY;	/* also for an order younger than that */
+	v->status = STATUS_READY; /* also for an order younger than that */
 	for (size_t i = 0; i < o->n_steps; i++)
 		if (o->steps[i].real_ms <= real_ms)
 			v->status = o->steps[i].status;

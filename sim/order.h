@@ -17,7 +17,7 @@ enum status {
 	STATUS_OPEN_PAYMENT,
 	STATUS_SELECT_METHOD,
 	STATUS_ARS_WAITING,
-	STATUS_AUTH_PASSWORD,		/* pg_token issued */
+	STATUS_AUTH_PASSWORD, /* pg_token issued */
 	STATUS_SUCCESS_PAYMENT,
 	STATUS_PART_CANCEL_PAYMENT,
 	STATUS_CANCEL_PAYMENT,
@@ -26,12 +26,12 @@ enum status {
 	STATUS_FAIL_PAYMENT,
 	STATUS__MAX
 };
-const char *status_name(enum status s);		/* "READY", ... */
+const char *status_name(enum status s); /* "READY", ... */
 bool status_parse(const char *word, enum status *s);
 bool status_is_legal(enum status from, enum status to);
-bool status_is_pending(enum status s);		/* approve may still come */
+bool status_is_pending(enum status s); /* approve may still come */
 
-struct amount {		/* won */
+struct amount { /* won */
 	int64_t total, tax_free, vat, point, discount, green_deposit;
 };
 
@@ -45,30 +45,30 @@ struct step {
 struct cancel {
 	char aid[SIM_ID_CAP];
 	struct amount amount;
-	char *payload;		/* NULL: not sent */
+	char *payload; /* NULL: not sent */
 	int64_t at_ms, real_ms;
 };
 
-struct order {		/* one tid */
+struct order { /* one tid */
 	char tid[SIM_ID_CAP], page_id[PAGE_ID_CAP];
-	bool legacy;		/* it came through the legacy API */
+	bool legacy; /* it came through the legacy API */
 	char cid[CID_CAP];
 	char *partner_order_id, *partner_user_id, *item_name;
-	char *item_code;	/* NULL: not sent */
+	char *item_code; /* NULL: not sent */
 	char *approval_url, *cancel_url, *fail_url;
-	char method[8];		/* CARD, MONEY; "": not chosen yet */
-	bool method_fixed;	/* ready said so */
+	char method[8];	   /* CARD, MONEY; "": not chosen yet */
+	bool method_fixed; /* ready said so */
 	int64_t quantity, install_month;
 	struct amount amount;
-	int64_t created_ms;	/* by the simulated clock, as every *_ms here that is not real_ms */
+	int64_t created_ms; /* by the simulated clock, as every *_ms here that is not real_ms */
 
 	enum status status;
 	struct step *steps;
 	size_t n_steps;
-	char pg_token[SIM_ID_CAP];	/* "": the user has not authenticated */
+	char pg_token[SIM_ID_CAP]; /* "": the user has not authenticated */
 
 	bool is_captured;
-	char aid[SIM_ID_CAP], sid[SIM_ID_CAP];	/* sid "": not a recurring cid */
+	char aid[SIM_ID_CAP], sid[SIM_ID_CAP]; /* sid "": not a recurring cid */
 	char *payload;
 	int64_t approved_ms, approved_real_ms;
 

@@ -30,10 +30,10 @@ static const struct {
 	{ "/page/*/fail", PAGE_FAIL },
 };
 
-struct visit {		/* a press on "pay" that waits */
+struct visit { /* a press on "pay" that waits */
 	struct sim *sim;
 	struct order *order;
-	char method[8];		/* "": no choice was made */
+	char method[8]; /* "": no choice was made */
 	struct fault fault;
 };
 
@@ -184,8 +184,8 @@ add_method(struct buf *out, const struct order *o)
 }
 
 static void
-add_form(
-    struct buf *out, const struct order *o, const char *what, const char *label, bool with_method)
+add_form(struct buf *out, const struct order *o, const char *what, const char *label,
+    bool with_method)
 {
 	buf_printf(out, "<form method=\"post\" action=\"/page/%s/%s\">\n", o->page_id, what);
 	if (with_method)
@@ -280,7 +280,8 @@ leave_paid(struct request *rq, const struct visit *v)
 		request_answer(rq);
 		break;
 	case FAULT_NO_REDIRECT:
-		say(rq, 200, "인증되었습니다. 창을 닫으셔도 됩니다. · Authenticated. You may close this window.");
+		say(rq, 200,
+		    "인증되었습니다. 창을 닫으셔도 됩니다. · Authenticated. You may close this window.");
 		break;
 	case FAULT_DUPLICATE_REDIRECT:
 		redirect_twice(rq, buf_str(&url));

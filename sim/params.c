@@ -114,7 +114,8 @@ params_add_json(struct params *ps, const char *text, size_t len)
 
 	if (!strict_parse_object(text, len, STRICT_DEPTH, &obj, NULL))
 		return false;
-	json_object_object_foreach(obj, name, v) {
+	json_object_object_foreach(obj, name, v)
+	{
 		const char *s;
 
 		if (v == NULL)
@@ -210,7 +211,8 @@ are_strings(const struct json_object *tree, bool cards)
 		}
 		return true;
 	}
-	json_object_object_foreach(tree, name, v) {
+	json_object_object_foreach(tree, name, v)
+	{
 		(void)name;
 		if (!json_object_is_type(v, json_type_string))
 			return false;
@@ -267,8 +269,8 @@ obeys(const struct param *p, const struct param_rule *r)
 }
 
 bool
-params_check(
-    const struct params *ps, const struct param_rule *rules, size_t n, char *msg, size_t cap)
+params_check(const struct params *ps, const struct param_rule *rules, size_t n, char *msg,
+    size_t cap)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct param *p = find(ps, rules[i].name);

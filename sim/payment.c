@@ -338,7 +338,10 @@ static const struct {
 	size_t n_rules;
 	bool (*run)(struct payment_call *c, struct refusal *no);
 } calls[] = {
-#define CALL(name) { name##_rules, sizeof(name##_rules) / sizeof(name##_rules[0]), do_##name }
+#define CALL(name) \
+	{ \
+		name##_rules, sizeof(name##_rules) / sizeof(name##_rules[0]), do_##name \
+	}
 	[CALL_READY] = CALL(ready),
 	[CALL_APPROVE] = CALL(approve),
 	[CALL_CANCEL] = CALL(cancel),

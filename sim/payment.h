@@ -14,13 +14,13 @@ struct payment_call {
 	enum call call;
 	bool legacy;
 	const struct params *params;
-	enum fault_kind twist;		/* how the answer is changed; see message.h */
-	struct buf *reply;		/* out: the answer of a call that was done */
-	char made_tid[SIM_ID_CAP];	/* out: of ready */
+	enum fault_kind twist;	   /* how the answer is changed; see message.h */
+	struct buf *reply;	   /* out: the answer of a call that was done */
+	char made_tid[SIM_ID_CAP]; /* out: of ready */
 };
 
 void unsure_init(struct unsure *u);
-bool refuse(struct refusal *no, int64_t code);	/* always false */
+bool refuse(struct refusal *no, int64_t code); /* always false */
 
 /* Whether the parameters and the merchant are right. */
 bool payment_check(const struct payment_call *c, struct refusal *no);

@@ -23,7 +23,7 @@ struct server {
 	int epoll_fd, port;
 	server_handler *handler;
 	void *ctx;
-	struct request *first, *last;	/* those that wait, by due_ms */
+	struct request *first, *last; /* those that wait, by due_ms */
 	size_t n_waiting;
 };
 
@@ -133,7 +133,7 @@ reset_connection(struct MHD_Connection *connection)
 	const struct sockaddr none = { .sa_family = AF_UNSPEC };
 	int failed = info == NULL ? -1 : connect(info->connect_fd, &none, sizeof(none));
 
-	(void)failed;	/* the connection is closed anyway */
+	(void)failed; /* the connection is closed anyway */
 }
 
 static enum MHD_Result
@@ -148,7 +148,7 @@ send_answer(struct request *rq, struct MHD_Connection *connection)
 	if (a->how == ANSWER_RESET)
 		reset_connection(connection);
 	if (a->how != ANSWER_SEND)
-		return MHD_NO;	/* closes without a byte */
+		return MHD_NO; /* closes without a byte */
 	len = a->body.len;
 	text = buf_take(&a->body);
 	if (text == NULL)
@@ -258,7 +258,7 @@ server_run(struct server *sv, const volatile sig_atomic_t *stop, const sigset_t 
 		if (ppoll(&pfd, 1, ms < 0 ? NULL : &ts, unblocked) < 0 && errno != EINTR)
 			break;
 		run_due(sv);
-		MHD_run(sv->daemon);	/* last: nothing but this call takes up what was resumed */
+		MHD_run(sv->daemon); /* last: nothing but this call takes up what was resumed */
 	}
 }
 
@@ -293,7 +293,7 @@ raise_descriptors(void)
 		return;
 	lim.rlim_cur = lim.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &lim) != 0)
-		return;	/* then there are fewer connections */
+		return; /* then there are fewer connections */
 }
 
 bool

@@ -15,37 +15,37 @@ enum { BODY_MAX = 64 * 1024 };
 
 enum answer_how {
 	ANSWER_SEND,
-	ANSWER_CLOSE,		/* the connection ends without a byte */
-	ANSWER_RESET,		/* the same, by a TCP reset */
+	ANSWER_CLOSE, /* the connection ends without a byte */
+	ANSWER_RESET, /* the same, by a TCP reset */
 };
 
 struct answer {
 	enum answer_how how;
 	int status;
-	const char *type;	/* Content-Type, static; NULL: none */
-	char *location;		/* of a redirect; freed by the server */
-	const char *allow;	/* of a 405, static */
+	const char *type;  /* Content-Type, static; NULL: none */
+	char *location;	   /* of a redirect; freed by the server */
+	const char *allow; /* of a 405, static */
 	struct buf body;
 };
 
 struct server;
 struct request {
-	const char *method;		/* "GET", ... */
-	char *path;			/* before the first '?', as it was sent */
-	const char *query;		/* after it, "" for none; as it was sent */
-	struct buf body;		/* bad: longer than BODY_MAX */
+	const char *method; /* "GET", ... */
+	char *path;	    /* before the first '?', as it was sent */
+	const char *query;  /* after it, "" for none; as it was sent */
+	struct buf body;    /* bad: longer than BODY_MAX */
 	struct answer answer;
-	void *work;			/* the handler's own */
-	void (*work_free)(void *work);	/* NULL: nothing to free */
+	void *work;		       /* the handler's own */
+	void (*work_free)(void *work); /* NULL: nothing to free */
 
 	/* The server's. */
 	struct server *server;
-	void *connection;		/* struct MHD_Connection */
+	void *connection; /* struct MHD_Connection */
 	enum { REQUEST_RECEIVING, REQUEST_WAITING, REQUEST_ANSWERED } phase;
 	void (*then)(struct request *rq);
-	int64_t due_ms;			/* boot time */
+	int64_t due_ms; /* boot time */
 	bool is_suspended;
-	struct request *prev, *next;	/* of those that wait, the earliest first */
+	struct request *prev, *next; /* of those that wait, the earliest first */
 };
 
 typedef void server_handler(struct request *rq, void *ctx);
@@ -62,8 +62,8 @@ size_t server_count_waiting(const struct server *sv);
 void server_run(struct server *sv, const volatile sig_atomic_t *stop, const sigset_t *unblocked);
 
 /* What a handler does, exactly one of the two: */
-void request_answer(struct request *rq);	/* rq->answer is complete */
+void request_answer(struct request *rq); /* rq->answer is complete */
 /* `then` is called later, not from here */
 void request_wait(struct request *rq, int64_t ms, void (*then)(struct request *rq));
 
-const char *request_header(const struct request *rq, const char *name);	/* NULL: not sent */
+const char *request_header(const struct request *rq, const char *name); /* NULL: not sent */

@@ -233,7 +233,7 @@ static bool
 capture(struct state *s, const struct change *c, struct error *err)
 {
 	struct order *o = c->order;
-	char *payload = NULL;	/* moves to the order */
+	char *payload = NULL; /* moves to the order */
 
 	if (!check_step(o, STATUS_SUCCESS_PAYMENT, err) || !reserve_steps(o, 1, err))
 		return false;
@@ -288,8 +288,8 @@ cancel(struct state *s, const struct change *c, struct error *err)
 static bool
 redo(void *ctx, struct change *c, struct error *err)
 {
-	static bool (*const changes[CHANGE__MAX])(
-	    struct state *, const struct change *, struct error *) = {
+	static bool (*const changes[CHANGE__MAX])(struct state *, const struct change *,
+	    struct error *) = {
 		[CHANGE_CLOCK] = set_clock,
 		[CHANGE_STEP] = step,
 		[CHANGE_PAY] = pay,
@@ -375,7 +375,7 @@ state_pay(struct state *s, struct order *o, const char *method, struct error *er
 	struct change c = { .kind = CHANGE_PAY, .order = o, .real_ms = clock_wall_ms() };
 
 	if (o->pg_token[0] != '\0' && (o->status == STATUS_AUTH_PASSWORD || o->is_captured))
-		return true;	/* a double click: the same token again */
+		return true; /* a double click: the same token again */
 	if (o->method_fixed || method == NULL)
 		method = o->method[0] != '\0' ? o->method : "MONEY";
 	snprintf(c.method, sizeof(c.method), "%s", method);
@@ -387,9 +387,10 @@ state_pay(struct state *s, struct order *o, const char *method, struct error *er
 static struct change
 movement(struct state *s, enum change_kind kind, struct order *o, const char *payload)
 {
-	struct change c = {
-		.kind = kind, .order = o, .payload = payload, .real_ms = clock_wall_ms()
-	};
+	struct change c = { .kind = kind,
+		.order = o,
+		.payload = payload,
+		.real_ms = clock_wall_ms() };
 
 	c.at_ms = c.real_ms + s->offset_ms;
 	make_id(s, 'A', c.at_ms, c.aid);

@@ -17,13 +17,13 @@ struct cancel_ref {
 
 struct state {
 	struct order *by_tid, *by_page;
-	struct order **captures;	/* in the order in which they were made */
+	struct order **captures; /* in the order in which they were made */
 	size_t n_captures, cap_captures;
 	struct cancel_ref *cancels;
 	size_t n_cancels, cap_cancels;
-	int64_t offset_ms;		/* simulated clock - system clock */
+	int64_t offset_ms; /* simulated clock - system clock */
 	uint64_t random;
-	struct journal journal;		/* each change is in it before anybody sees the change */
+	struct journal journal; /* each change is in it before anybody sees the change */
 };
 
 /* Reads the file of an earlier run and appends to it. path NULL: nothing is kept. ERR_INPUT: not a

@@ -397,7 +397,7 @@ def collections():
     """Each collection has its section in ledger.md, with every member; in brackets what may
     lack, and every index."""
     code = read("lib/store/shape.c")
-    shapes = re.findall(r'\.collection = "(\w+)", SHAPE\(\w+, (\w+)\)', code)
+    shapes = re.findall(r'\.collection = "(\w+)",\s*SHAPE\(\w+, (\w+)\)', code)
     assert len(shapes) >= 7
     page = read("doc/ledger.md")
     sections = dict(re.findall(r"^### (\w+)$(.*?)(?=^###? |\Z)", page, re.M | re.S))
@@ -410,7 +410,7 @@ def collections():
             if not re.search(form, text) and not (collection == "meta" and member in text):
                 wrong.append(f"{collection}.{member} ({must.lower()})")
     mongo = read("lib/store/mongo.c")
-    indexes = re.findall(r'^\t\{ "(\w+)", "\w+", (\{ \{.*?\} \}), ', mongo, re.M)
+    indexes = re.findall(r'^\t\{ "(\w+)", "\w+",\s*(\{ \{.*?\} \}),\s', mongo, re.M | re.S)
     assert len(indexes) >= 8
     for collection, keys in indexes:
         named = ", ".join(re.findall(r'\{ "([\w.]+)", -?1 \}', keys))

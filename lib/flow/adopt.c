@@ -34,7 +34,8 @@ deadline(void)
 static bool
 stops(const struct adoption *a, struct error *err)
 {
-	return a->stop != NULL && a->stop(a->ctx) && !error_set(err, ERR_UNAVAILABLE, "told to end");
+	return a->stop != NULL && a->stop(a->ctx) &&
+	    !error_set(err, ERR_UNAVAILABLE, "told to end");
 }
 
 static void
@@ -71,19 +72,27 @@ static void
 leave_out(struct adoption *a, const struct store_work *o, const char *why)
 {
 	a->left_out++;
-	log_event(LOG_LEVEL_ERROR, "not_handed_over", KV_STR("tid", o->of.tid), KV_STR("cid", o->of.cid), KV_STR("order", o->of.order), KV_STR("detail", why));
+	log_event(LOG_LEVEL_ERROR, "not_handed_over", KV_STR("tid", o->of.tid),
+	    KV_STR("cid", o->of.cid), KV_STR("order", o->of.order), KV_STR("detail", why));
 }
 
 static bool
-take_over(struct adoption *a, const struct store_work *o, const struct ledger_chain *chain, const struct order_state *st, enum hold_state state, struct error *err)
+take_over(struct adoption *a, const struct store_work *o, const struct ledger_chain *chain,
+    const struct order_state *st, enum hold_state state, struct error *err)
 {
-	struct hold_handover h = { .cid = o->of.cid, .order = o->of.order, .tid = o->of.tid, .state = state, .n = st->approving->n, .last_n = (int64_t)chain->n };
+	struct hold_handover h = { .cid = o->of.cid,
+		.order = o->of.order,
+		.tid = o->of.tid,
+		.state = state,
+		.n = st->approving->n,
+		.last_n = (int64_t)chain->n };
 	struct queue_answer qa;
 	struct flow_attempt at;
 	struct error bad;
 
 	error_clear(&bad);
-	if (!flow_attempt_of_chain(chain, o->of.tid, &at, &bad) || !interval_set_parse(at.a.intervals, &h.set, &bad)) {
+	if (!flow_attempt_of_chain(chain, o->of.tid, &at, &bad) ||
+	    !interval_set_parse(at.a.intervals, &h.set, &bad)) {
 		leave_out(a, o, bad.msg);
 		return true;
 	}
@@ -92,7 +101,8 @@ take_over(struct adoption *a, const struct store_work *o, const struct ledger_ch
 	h.attempt = at.json;
 	h.key = st->approving->key[0] != '\0' ? st->approving->key : NULL;
 	h.token = st->approving->token > 0 ? (uint64_t)st->approving->token : 1;
-	h.window_ms = st->approving->window_ms == 0 ? 0 : st->approving->window_ms - clock_wall_ms();
+	h.window_ms =
+	    st->approving->window_ms == 0 ? 0 : st->approving->window_ms - clock_wall_ms();
 	if (!queue_take_over(a->f->queue, &h, deadline(), &qa, err))
 		return false;
 	a->holds += qa.code == HA_OK;
@@ -103,7 +113,8 @@ take_over(struct adoption *a, const struct store_work *o, const struct ledger_ch
 
 /* Whoever removes an approved hold takes payment and messages for stored (flow_is_whole). */
 static bool
-mend_paid(struct adoption *a, const struct ledger_chain *chain, const struct order_state *st, struct error *err)
+mend_paid(struct adoption *a, const struct ledger_chain *chain, const struct order_state *st,
+    struct error *err)
 {
 	const struct flow_call c = { "", deadline() };
 	struct flow_attempt at;
@@ -111,7 +122,8 @@ mend_paid(struct adoption *a, const struct ledger_chain *chain, const struct ord
 
 	error_clear(&bad);
 	/* One that cannot be read is left out by take_over. */
-	return !flow_attempt_of_chain(chain, st->captured->tid, &at, &bad) || flow_mend(a->f, &c, &at, st, NULL, err);
+	return !flow_attempt_of_chain(chain, st->captured->tid, &at, &bad) ||
+	    flow_mend(a->f, &c, &at, st, NULL, err);
 }
 
 static bool
@@ -132,7 +144,8 @@ hand_over_hold(struct adoption *a, const struct store_work *o, struct error *err
 	if (!order_state(&chain, o->of.tid, &st, &bad))
 		leave_out(a, o, bad.msg);
 	else if (st.approving != NULL && in_hold_state(&st, &state))
-		ok = (state != HOLD_APPROVED || mend_paid(a, &chain, &st, err)) && take_over(a, o, &chain, &st, state, err);
+		ok = (state != HOLD_APPROVED || mend_paid(a, &chain, &st, err)) &&
+		    take_over(a, o, &chain, &st, state, err);
 	ledger_chain_clear(&chain);
 	return ok;
 }
@@ -175,7 +188,7 @@ state_told_by(enum ledger_kind kind, enum hold_state *s)
 static bool
 remember(struct adoption *a, const struct ledger_event *e, struct error *err)
 {
-	static struct order_entry m;	/* large */
+	static struct order_entry m; /* large */
 	struct queue_answer qa;
 
 	note_token(a, e);
@@ -208,7 +221,7 @@ remember_page(struct adoption *a, int64_t *from_ms, bool *more, struct error *er
 	for (size_t i = 0; ok && i < n; i++)
 		ok = remember(a, &ev[i], err);
 	*more = ok && n == PAGE;
-	if (*more)	/* the last millisecond once more: some of it may be on the next page */
+	if (*more) /* the last millisecond once more: some of it may be on the next page */
 		*from_ms = ev[n - 1].at_ms > *from_ms ? ev[n - 1].at_ms : *from_ms + 1;
 	for (size_t i = 0; i < n; i++)
 		ledger_event_clear(&ev[i]);
@@ -229,7 +242,8 @@ remember_orders(struct adoption *a, struct error *err)
 }
 
 enum adopt_step
-flow_adopt(struct flow *f, int64_t up_ms, bool (*stop)(void *ctx), void *ctx, int64_t *again_boot_ms, struct error *err)
+flow_adopt(struct flow *f, int64_t up_ms, bool (*stop)(void *ctx), void *ctx,
+    int64_t *again_boot_ms, struct error *err)
 {
 	struct adoption a = { .f = f, .stop = stop, .ctx = ctx };
 	int64_t left_ms = conf_quiet_ms(f->conf) - up_ms;
@@ -240,12 +254,15 @@ flow_adopt(struct flow *f, int64_t up_ms, bool (*stop)(void *ctx), void *ctx, in
 		*again_boot_ms = clock_boot_ms() + left_ms;
 		return ADOPT_WAITS;
 	}
-	if (!hand_over_holds(&a, err) || !remember_orders(&a, err) || !queue_admit(f->queue, true, a.token_floor, deadline(), &qa, err))
+	if (!hand_over_holds(&a, err) || !remember_orders(&a, err) ||
+	    !queue_admit(f->queue, true, a.token_floor, deadline(), &qa, err))
 		return ADOPT_FAILED;
 	if (qa.code != HA_OK) {
 		*again_boot_ms = clock_boot_ms() + (qa.retry_ms > 0 ? qa.retry_ms : FLOW_RETRY_MS);
 		return ADOPT_WAITS;
 	}
-	log_event(LOG_LEVEL_WARN, "queue_adopted", KV_INT("holds", a.holds), KV_INT("orders", a.orders), KV_INT("left_out", a.left_out), KV_INT("token_floor", a.token_floor));
+	log_event(LOG_LEVEL_WARN, "queue_adopted", KV_INT("holds", a.holds),
+	    KV_INT("orders", a.orders), KV_INT("left_out", a.left_out),
+	    KV_INT("token_floor", a.token_floor));
 	return ADOPT_DONE;
 }

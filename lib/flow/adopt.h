@@ -9,7 +9,7 @@
 
 enum adopt_step {
 	ADOPT_WAITS, /* calls granted or times guarded by the lost queue may still run: try again at
-			*again_boot_ms */
+		      *again_boot_ms */
 	ADOPT_DONE,  /* it is open */
 	ADOPT_FAILED, /* store or queue: *err. Start again from the beginning */
 };

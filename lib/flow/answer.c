@@ -19,7 +19,8 @@ flow_answer_begin(struct flow_answer *out)
 }
 
 void
-flow_answer_set(struct flow_answer *out, enum flow_result result, enum flow_charged charged, int64_t retry_ms)
+flow_answer_set(struct flow_answer *out, enum flow_result result, enum flow_charged charged,
+    int64_t retry_ms)
 {
 	out->result = result;
 	out->charged = charged;
@@ -35,7 +36,9 @@ keep_detail(struct flow_answer *out, const struct error *err)
 void
 flow_answer_queue_error(struct flow_answer *out, enum flow_charged charged, const struct error *err)
 {
-	enum flow_result result = err->code == ERR_UNAVAILABLE ? FR_QUEUE_UNAVAILABLE : err->code == ERR_CONFLICT ? FR_NOT_READY : FR_INTERNAL;
+	enum flow_result result = err->code == ERR_UNAVAILABLE ? FR_QUEUE_UNAVAILABLE
+	    : err->code == ERR_CONFLICT			       ? FR_NOT_READY
+							       : FR_INTERNAL;
 
 	flow_answer_set(out, result, charged, result == FR_INTERNAL ? 0 : FLOW_RETRY_MS);
 	keep_detail(out, err);
@@ -46,12 +49,14 @@ flow_answer_store_error(struct flow_answer *out, enum flow_charged charged, cons
 {
 	bool away = err->code == ERR_UNAVAILABLE || err->code == ERR_UNCERTAIN;
 
-	flow_answer_set(out, away ? FR_STORE_UNAVAILABLE : FR_INTERNAL, charged, away ? FLOW_RETRY_MS : 0);
+	flow_answer_set(out, away ? FR_STORE_UNAVAILABLE : FR_INTERNAL, charged,
+	    away ? FLOW_RETRY_MS : 0);
 	keep_detail(out, err);
 }
 
 void
-flow_answer_refusal(struct flow_answer *out, const struct queue_answer *qa, enum flow_charged charged)
+flow_answer_refusal(struct flow_answer *out, const struct queue_answer *qa,
+    enum flow_charged charged)
 {
 	/* clang-format off */
 	static const struct { enum flow_result result; bool queue_alone; } refusals[HA__MAX] = {
@@ -73,8 +78,11 @@ flow_answer_refusal(struct flow_answer *out, const struct queue_answer *qa, enum
 	/* clang-format on */
 	enum flow_result result = refusals[qa->code].result;
 
-	flow_answer_set(out, result == FR_OK ? FR_INTERNAL : result, refusals[qa->code].queue_alone ? FC_ABSENT : charged, qa->retry_ms);
-	if (out->retry_ms == 0 && (result == FR_IN_PROGRESS || result == FR_PROVIDER_BUSY || result == FR_STORE_UNAVAILABLE))
+	flow_answer_set(out, result == FR_OK ? FR_INTERNAL : result,
+	    refusals[qa->code].queue_alone ? FC_ABSENT : charged, qa->retry_ms);
+	if (out->retry_ms == 0 &&
+	    (result == FR_IN_PROGRESS || result == FR_PROVIDER_BUSY ||
+		result == FR_STORE_UNAVAILABLE))
 		out->retry_ms = FLOW_RETRY_MS;
 	out->conflicts = qa->conflicts;
 }

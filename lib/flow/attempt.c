@@ -19,7 +19,8 @@ name_attempt(struct attempt *a, const struct subject *of)
 }
 
 bool
-flow_attempt_of_text(const char *text, const struct subject *of, struct flow_attempt *out, struct error *err)
+flow_attempt_of_text(const char *text, const struct subject *of, struct flow_attempt *out,
+    struct error *err)
 {
 	struct buf json;
 	bool fits;
@@ -35,7 +36,8 @@ flow_attempt_of_text(const char *text, const struct subject *of, struct flow_att
 	if (fits)
 		memcpy(out->json, buf_str(&json), json.len + 1);
 	buf_clear(&json);
-	return fits || error_set(err, ERR_INTERNAL, "the attempt is longer than %d bytes", ATTEMPT_MAX);
+	return fits ||
+	    error_set(err, ERR_INTERNAL, "the attempt is longer than %d bytes", ATTEMPT_MAX);
 }
 
 struct subject
@@ -78,7 +80,8 @@ subject_of_attempt(const struct attempt *a, const char *tid)
 }
 
 bool
-flow_attempt_of_chain(const struct ledger_chain *c, const char *tid, struct flow_attempt *out, struct error *err)
+flow_attempt_of_chain(const struct ledger_chain *c, const char *tid, struct flow_attempt *out,
+    struct error *err)
 {
 	memset(out, 0, sizeof(*out));
 	for (size_t i = c->n; i-- > 0;) {
@@ -108,7 +111,7 @@ flow_chain_has_unsettled_send(const struct ledger_chain *c, const char *tid)
 			continue;
 		switch (e->kind) {
 		case LK_APPROVING:
-			unsettled = unsettled || open;	/* the one before has no end */
+			unsettled = unsettled || open; /* the one before has no end */
 			open = true;
 			break;
 		case LK_REFUSED:

@@ -10,7 +10,8 @@
 #include "flow/record.h"
 
 static bool
-tell_queue(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int64_t n, enum ledger_kind kind)
+tell_queue(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int64_t n,
+    enum ledger_kind kind)
 {
 	/* clang-format off */
 	static const struct { enum ledger_kind kind; enum hold_outcome outcome; } table[] = {
@@ -27,17 +28,21 @@ tell_queue(struct flow *f, const struct flow_call *c, const struct flow_attempt 
 	struct error err;
 
 	error_clear(&err);
-	if (f->queue == NULL)		/* another program's to tell */
+	if (f->queue == NULL) /* another program's to tell */
 		return false;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		if (table[i].kind != kind)
 			continue;
-		if (!queue_outcome(f->queue, at->hold_id, at->token, table[i].outcome, n, c->deadline_boot_ms, &qa, &err)) {
-			log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", ledger_kind_name(kind)), KV_INT("hold", at->hold_id), KV_ERR(&err));
+		if (!queue_outcome(f->queue, at->hold_id, at->token, table[i].outcome, n,
+			c->deadline_boot_ms, &qa, &err)) {
+			log_event(LOG_LEVEL_WARN, "queue_not_told",
+			    KV_STR("outcome", ledger_kind_name(kind)), KV_INT("hold", at->hold_id),
+			    KV_ERR(&err));
 			return false;
 		}
 		if (qa.code != HA_OK)
-			log_event(LOG_LEVEL_WARN, "queue_disagrees", KV_STR("outcome", ledger_kind_name(kind)), KV_INT("hold", at->hold_id),
+			log_event(LOG_LEVEL_WARN, "queue_disagrees",
+			    KV_STR("outcome", ledger_kind_name(kind)), KV_INT("hold", at->hold_id),
 			    KV_STR("answer", hold_answer_name(qa.code)));
 		return qa.code == HA_OK;
 	}
@@ -52,11 +57,12 @@ wake_courier(struct flow *f, const struct flow_call *c)
 }
 
 static bool
-put_message(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, enum outbox_kind kind, enum attempt_state state, const struct payment *payment,
-	const struct ledger_event *refunded, struct error *err)
+put_message(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    enum outbox_kind kind, enum attempt_state state, const struct payment *payment,
+    const struct ledger_event *refunded, struct error *err)
 {
-	struct outbox_facts facts = { at->of.user, at->of.room, at->of.tid, at->of.order, attempt_state_name(state), at->a.reservation_info,
-		payment, refunded };
+	struct outbox_facts facts = { at->of.user, at->of.room, at->of.tid, at->of.order,
+		attempt_state_name(state), at->a.reservation_info, payment, refunded };
 	struct store_message m = { 0 };
 	enum store_put how;
 	bool done;
@@ -70,8 +76,9 @@ put_message(struct flow *f, const struct flow_call *c, const struct flow_attempt
 }
 
 bool
-flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, enum outbox_kind kind, enum attempt_state state, const struct payment *payment,
-	const struct ledger_event *refunded, struct error *err)
+flow_owe(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    enum outbox_kind kind, enum attempt_state state, const struct payment *payment,
+    const struct ledger_event *refunded, struct error *err)
 {
 	if (!put_message(f, c, at, kind, state, payment, refunded, err))
 		return false;
@@ -103,23 +110,26 @@ number_of_send(const struct flow_attempt *at, int64_t n, enum ledger_kind kind)
 }
 
 /*
- * The attempt is what it was before; earlier sends of it keep their items. Its own goes first: once the queue is told, another call may capture, and this one
- * answers with what it knows. While the queue is not told there is work.
+ * The attempt is what it was before; earlier sends of it keep their items. Its own goes first: once
+ * the queue is told, another call may capture, and this one answers with what it knows. While the
+ * queue is not told there is work.
  */
 static bool
-finish_ready_again(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int64_t n, enum ledger_kind kind, struct error *err)
+finish_ready_again(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    int64_t n, enum ledger_kind kind, struct error *err)
 {
 	struct flow_attempt again = *at;
 
 	again.n = number_of_send(at, n, kind);
 	if (!store_work_delete(f->store, at->of.tid, again.n, c->deadline_boot_ms, err))
 		return false;
-	return at->hold_id == 0 || tell_queue(f, c, at, n, kind) || flow_put_work(f, c, &again, err);
+	return at->hold_id == 0 || tell_queue(f, c, at, n, kind) ||
+	    flow_put_work(f, c, &again, err);
 }
 
 bool
-flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int64_t n, enum ledger_kind kind, const struct payment *payment,
-	struct error *err)
+flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    int64_t n, enum ledger_kind kind, const struct payment *payment, struct error *err)
 {
 	bool captured = payment != NULL && (kind == LK_APPROVED || kind == LK_REVIEW);
 	bool told = true, owes = false;
@@ -131,25 +141,30 @@ flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow
 		return error_wrap(err, "payments");
 	if (captured && kind == LK_APPROVED) {
 		owes = true;
-		if (!put_message(f, c, at, OUTBOX_PAYMENT_APPROVED, AS_APPROVED, payment, NULL, err))
+		if (!put_message(f, c, at, OUTBOX_PAYMENT_APPROVED, AS_APPROVED, payment, NULL,
+			err))
 			return false;
 	}
 	if ((captured || kind == LK_DECLINED) && at->was_unknown) {
 		owes = true;
-		if (!put_message(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment, NULL, err))
+		if (!put_message(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment,
+			NULL, err))
 			return false;
 	}
-	/* Now, not before: by a hold that is approved others see that payment and messages stand (flow_is_whole). */
+	/* Now, not before: by a hold that is approved others see that payment and messages stand
+	 * (flow_is_whole). */
 	if (at->hold_id != 0)
 		told = tell_queue(f, c, at, n, kind);
 	if (owes)
 		wake_courier(f, c);
-	/* Work is left while the end is not known, until the hold of a payment is removed, and while the queue is not told. */
+	/* Work is left while the end is not known, until the hold of a payment is removed, and
+	 * while the queue is not told. */
 	return kind != LK_DECLINED || !told || at->keeps_work || flow_drop_work(f, c, at, err);
 }
 
 bool
-flow_is_owed(struct flow *f, const struct flow_call *c, const char *tid, enum outbox_kind kind, int64_t number, bool *owed, struct error *err)
+flow_is_owed(struct flow *f, const struct flow_call *c, const char *tid, enum outbox_kind kind,
+    int64_t number, bool *owed, struct error *err)
 {
 	struct store_try *tries = NULL;
 	char id[sizeof(tries->message_id)];
@@ -169,26 +184,33 @@ is_end(enum ledger_kind k)
 	return k == LK_APPROVED || k == LK_DECLINED || k == LK_REVIEW;
 }
 
-/* Its end was not known to whoever asked, or it was found out by somebody else: the gateway is told. */
+/* Its end was not known to whoever asked, or it was found out by somebody else: the gateway is
+ * told. */
 static bool
 was_unknown(const struct ledger_chain *c, const char *tid)
 {
 	for (size_t i = 0; i < c->n; i++)
-		if (strcmp(c->ev[i].tid, tid) == 0 && (c->ev[i].kind == LK_UNKNOWN || (is_end(c->ev[i].kind) && strcmp(c->ev[i].by, "courier") == 0)))
+		if (strcmp(c->ev[i].tid, tid) == 0 &&
+		    (c->ev[i].kind == LK_UNKNOWN ||
+			(is_end(c->ev[i].kind) && strcmp(c->ev[i].by, "courier") == 0)))
 			return true;
 	return false;
 }
 
 static bool
-is_all_owed(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct order_state *st, bool *owed, struct error *err)
+is_all_owed(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct order_state *st, bool *owed, struct error *err)
 {
 	*owed = true;
-	if (st->captured != NULL && st->captured->kind == LK_APPROVED && !flow_is_owed(f, c, at->of.tid, OUTBOX_PAYMENT_APPROVED, 0, owed, err))
+	if (st->captured != NULL && st->captured->kind == LK_APPROVED &&
+	    !flow_is_owed(f, c, at->of.tid, OUTBOX_PAYMENT_APPROVED, 0, owed, err))
 		return false;
-	return !*owed || !at->was_unknown || flow_is_owed(f, c, at->of.tid, OUTBOX_PAYMENT_RESOLVED, 0, owed, err);
+	return !*owed || !at->was_unknown ||
+	    flow_is_owed(f, c, at->of.tid, OUTBOX_PAYMENT_RESOLVED, 0, owed, err);
 }
 
-/* The queue has heard of this end. One that lost its time for good (fenced) hears of a capture, and stays fenced. */
+/* The queue has heard of this end. One that lost its time for good (fenced) hears of a capture, and
+ * stays fenced. */
 static bool
 hears_of(enum hold_state s, const struct order_state *st)
 {
@@ -200,12 +222,13 @@ hears_of(enum hold_state s, const struct order_state *st)
 bool
 flow_is_whole(const struct flow *f, const struct order_state *st, const struct queue_hold *hold)
 {
-	return hold != NULL && hold->state == HOLD_APPROVED && st->captured != NULL && st->captured->kind == LK_APPROVED &&
-	    strcmp(st->captured->by, f->program) == 0;
+	return hold != NULL && hold->state == HOLD_APPROVED && st->captured != NULL &&
+	    st->captured->kind == LK_APPROVED && strcmp(st->captured->by, f->program) == 0;
 }
 
 bool
-flow_mend(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct order_state *st, const struct queue_hold *hold, struct error *err)
+flow_mend(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct order_state *st, const struct queue_hold *hold, struct error *err)
 {
 	const struct ledger_event *e = st->captured != NULL ? st->captured : st->last;
 	struct flow_attempt live = *at;
@@ -216,10 +239,14 @@ flow_mend(struct flow *f, const struct flow_call *c, const struct flow_attempt *
 	if (st->removed != NULL || (f->gate != FR_OK && st->captured == NULL))
 		return true;
 	live.was_unknown = was_unknown(at->chain, at->of.tid);
-	if ((st->captured != NULL && !store_payment_get(f->store, at->of.tid, &payment, &stored, c->deadline_boot_ms, err)) ||
+	if ((st->captured != NULL &&
+		!store_payment_get(f->store, at->of.tid, &payment, &stored, c->deadline_boot_ms,
+		    err)) ||
 	    !is_all_owed(f, c, &live, st, &owed, err))
 		return false;
-	if (f->gate == FR_OK && hold == NULL && queue_find_tid(f->queue, at->of.tid, c->deadline_boot_ms, &qa, NULL) && qa.code == HA_OK)
+	if (f->gate == FR_OK && hold == NULL &&
+	    queue_find_tid(f->queue, at->of.tid, c->deadline_boot_ms, &qa, NULL) &&
+	    qa.code == HA_OK)
 		hold = &qa.hold;
 	if (f->gate == FR_OK && hold != NULL) {
 		told = hears_of(hold->state, st);
@@ -229,24 +256,30 @@ flow_mend(struct flow *f, const struct flow_call *c, const struct flow_attempt *
 	if (stored && told && owed)
 		return true;
 	if (!stored || !told)
-		log_event(LOG_LEVEL_WARN, "mended", KV_BOOL("stored", stored), KV_BOOL("queue_told", told), KV_STR("order", at->of.order));
-	return flow_finish_outcome(f, c, &live, e->n, e->kind, st->captured != NULL ? &e->payment : NULL, err);
+		log_event(LOG_LEVEL_WARN, "mended", KV_BOOL("stored", stored),
+		    KV_BOOL("queue_told", told), KV_STR("order", at->of.order));
+	return flow_finish_outcome(f, c, &live, e->n, e->kind,
+	    st->captured != NULL ? &e->payment : NULL, err);
 }
 
 /* The queue may still think that the approve is under way: then it is told first. */
 static bool
-drop_hold(struct flow *f, const struct flow_call *c, const struct queue_hold *h, const struct order_state *st, int64_t n, struct error *err)
+drop_hold(struct flow *f, const struct flow_call *c, const struct queue_hold *h,
+    const struct order_state *st, int64_t n, struct error *err)
 {
 	struct queue_answer qa;
 
 	if (h == NULL || h->state == HOLD_REMOVED)
 		return true;
-	if (h->state != HOLD_APPROVED && !queue_outcome(f->queue, h->id, h->token, HO_APPROVED, st->captured->n, c->deadline_boot_ms, &qa, err))
+	if (h->state != HOLD_APPROVED &&
+	    !queue_outcome(f->queue, h->id, h->token, HO_APPROVED, st->captured->n,
+		c->deadline_boot_ms, &qa, err))
 		return false;
 	if (!queue_remove(f->queue, h->id, true, n, c->deadline_boot_ms, &qa, err))
 		return false;
 	if (qa.code != HA_OK && qa.code != HA_REPLAY)
-		log_event(LOG_LEVEL_WARN, "queue_disagrees", KV_STR("outcome", "removed"), KV_INT("hold", h->id), KV_STR("answer", hold_answer_name(qa.code)));
+		log_event(LOG_LEVEL_WARN, "queue_disagrees", KV_STR("outcome", "removed"),
+		    KV_INT("hold", h->id), KV_STR("answer", hold_answer_name(qa.code)));
 	return true;
 }
 
@@ -257,14 +290,17 @@ flow_state_at_removal(const struct order_state *st)
 }
 
 bool
-flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct queue_hold *hold, const struct order_state *st,
-	int64_t n, bool first, bool *by_queue, struct error *err)
+flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct queue_hold *hold, const struct order_state *st, int64_t n, bool first,
+    bool *by_queue, struct error *err)
 {
 	bool owed = false;
 
 	*by_queue = false;
 	if ((!first && !flow_is_owed(f, c, at->of.tid, OUTBOX_QUEUE_REMOVED, 0, &owed, err)) ||
-	    (!owed && !flow_owe(f, c, at, OUTBOX_QUEUE_REMOVED, flow_state_at_removal(st), &st->captured->payment, NULL, err)))
+	    (!owed &&
+		!flow_owe(f, c, at, OUTBOX_QUEUE_REMOVED, flow_state_at_removal(st),
+		    &st->captured->payment, NULL, err)))
 		return false;
 	*by_queue = !drop_hold(f, c, hold, st, n, err);
 	return !*by_queue && flow_drop_work(f, c, at, err);

@@ -44,7 +44,8 @@ bool flow_mend(struct flow *f, const struct flow_call *c, const struct flow_atte
  * Nothing is to be mended: approve wrote the capture itself, and told the queue, which it does only
  * after payment and messages stand. A capture that somebody else wrote down may lack something.
  */
-bool flow_is_whole(const struct flow *f, const struct order_state *st, const struct queue_hold *hold);
+bool flow_is_whole(const struct flow *f, const struct order_state *st,
+    const struct queue_hold *hold);
 
 /* The attempt's state when its hold was removed; its present state if that is still to come. */
 enum attempt_state flow_state_at_removal(const struct order_state *st);

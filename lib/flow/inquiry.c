@@ -21,13 +21,18 @@ flow_payment_times(struct payment *p)
 bool
 flow_payment_matches(const struct flow_attempt *at, const struct payment *p, char why[200])
 {
-	const struct { const char *what, *asked, *told; } texts[] = {
+	const struct {
+		const char *what, *asked, *told;
+	} texts[] = {
 		{ "tid", at->of.tid, p->tid },
 		{ "cid", at->of.cid, p->cid },
 		{ "partner_order_id", at->of.order, p->partner_order_id },
 		{ "partner_user_id", at->a.partner_user_id, p->partner_user_id },
 	};
-	const struct { const char *what; int64_t asked, told; } numbers[] = {
+	const struct {
+		const char *what;
+		int64_t asked, told;
+	} numbers[] = {
 		{ "quantity", at->a.quantity, p->quantity },
 		{ "total", at->a.total_amount, p->amount.total },
 		{ "tax_free", at->a.tax_free_amount, p->amount.tax_free },
@@ -37,19 +42,22 @@ flow_payment_matches(const struct flow_attempt *at, const struct payment *p, cha
 	why[0] = '\0';
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (strcmp(texts[i].asked, texts[i].told) != 0) {
-			snprintf(why, 200, "KakaoPay answered another %s than was asked", texts[i].what);
+			snprintf(why, 200, "KakaoPay answered another %s than was asked",
+			    texts[i].what);
 			return false;
 		}
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (numbers[i].asked != numbers[i].told) {
-			snprintf(why, 200, "KakaoPay answered %s %" PRId64 ", asked was %" PRId64, numbers[i].what, numbers[i].told, numbers[i].asked);
+			snprintf(why, 200, "KakaoPay answered %s %" PRId64 ", asked was %" PRId64,
+			    numbers[i].what, numbers[i].told, numbers[i].asked);
 			return false;
 		}
 	return true;
 }
 
 enum flow_verdict
-flow_inquire(struct flow *f, const struct flow_attempt *at, int64_t deadline_boot_ms, struct payment *payment, struct provider_answer *pa, char why[200])
+flow_inquire(struct flow *f, const struct flow_attempt *at, int64_t deadline_boot_ms,
+    struct payment *payment, struct provider_answer *pa, char why[200])
 {
 	int64_t limit = clock_boot_ms() + FLOW_INQUIRY_MS;
 	struct provider_order order;
@@ -58,7 +66,8 @@ flow_inquire(struct flow *f, const struct flow_attempt *at, int64_t deadline_boo
 
 	error_clear(&err);
 	why[0] = '\0';
-	if (!provider_order(f->provider, at->of.cid, at->of.tid, deadline_boot_ms < limit ? deadline_boot_ms : limit, &o, &order, pa, &err)) {
+	if (!provider_order(f->provider, at->of.cid, at->of.tid,
+		deadline_boot_ms < limit ? deadline_boot_ms : limit, &o, &order, pa, &err)) {
 		snprintf(why, 200, "inquiry: %.180s", err.msg);
 		return FV_SILENT;
 	}
@@ -75,7 +84,8 @@ flow_inquire(struct flow *f, const struct flow_attempt *at, int64_t deadline_boo
 		return flow_payment_matches(at, payment, why) ? FV_CAPTURED : FV_CAPTURED_OTHERWISE;
 	case PS_CANCELED:
 	case PS_PART_CANCELED:
-		snprintf(why, 200, "KakaoPay says %s: refunded outside of roompay", order.status_text);
+		snprintf(why, 200, "KakaoPay says %s: refunded outside of roompay",
+		    order.status_text);
 		return FV_CANCELED;
 	case PS_FAILED:
 		snprintf(why, 200, "KakaoPay says %s", order.status_text);

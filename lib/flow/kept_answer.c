@@ -15,11 +15,13 @@
 /* KakaoPay's URLs name the same page, each by the same long word: it is kept once. */
 enum { PAGE_MIN = 32, PAGE_CAP = 129, PAGE_MARK = '*' };
 
-/* The longest word of the URL, if it is long; "" where there is none, or where a URL holds the mark itself. */
+/* The longest word of the URL, if it is long; "" where there is none, or where a URL holds the mark
+ * itself. */
 static void
 find_page(const struct provider_opened *o, char page[PAGE_CAP])
 {
-	const char *const urls[] = { o->next_redirect_pc_url, o->next_redirect_app_url, o->next_redirect_mobile_url, o->android_app_scheme, o->ios_app_scheme };
+	const char *const urls[] = { o->next_redirect_pc_url, o->next_redirect_app_url,
+		o->next_redirect_mobile_url, o->android_app_scheme, o->ios_app_scheme };
 	size_t best = 0, len;
 
 	page[0] = '\0';
@@ -73,7 +75,8 @@ read_url(const struct json_object *o, const char *name, const char *page, char *
 }
 
 bool
-flow_keep_answer(const struct provider_opened *o, int64_t wall_offset_ms, char out[ANSWER_MAX], struct error *err)
+flow_keep_answer(const struct provider_opened *o, int64_t wall_offset_ms, char out[ANSWER_MAX],
+    struct error *err)
 {
 	char page[PAGE_CAP];
 	struct buf b;
@@ -96,7 +99,9 @@ flow_keep_answer(const struct provider_opened *o, int64_t wall_offset_ms, char o
 	if (fits)
 		memcpy(out, buf_str(&b), b.len + 1);
 	buf_clear(&b);
-	return fits || error_set(err, ERR_INTERNAL, "KakaoPay's ready answer is longer than %d bytes", ANSWER_MAX);
+	return fits ||
+	    error_set(err, ERR_INTERNAL, "KakaoPay's ready answer is longer than %d bytes",
+		ANSWER_MAX);
 }
 
 static void
@@ -119,14 +124,19 @@ flow_read_kept_answer(const struct queue_hold *h, struct flow_ready_answer *out,
 
 	if (!json_object_is_type(o, json_type_object)) {
 		json_object_put(o);
-		return error_set(err, ERR_INTERNAL, "hold %" PRIu64 " has no answer to repeat", h->id);
+		return error_set(err, ERR_INTERNAL, "hold %" PRIu64 " has no answer to repeat",
+		    h->id);
 	}
 	read_text(o, "tid", out->opened.tid, sizeof(out->opened.tid));
 	read_text(o, "page", page, sizeof(page));
-	read_url(o, "app", page, out->opened.next_redirect_app_url, sizeof(out->opened.next_redirect_app_url));
-	read_url(o, "mobile", page, out->opened.next_redirect_mobile_url, sizeof(out->opened.next_redirect_mobile_url));
-	read_url(o, "pc", page, out->opened.next_redirect_pc_url, sizeof(out->opened.next_redirect_pc_url));
-	read_url(o, "android", page, out->opened.android_app_scheme, sizeof(out->opened.android_app_scheme));
+	read_url(o, "app", page, out->opened.next_redirect_app_url,
+	    sizeof(out->opened.next_redirect_app_url));
+	read_url(o, "mobile", page, out->opened.next_redirect_mobile_url,
+	    sizeof(out->opened.next_redirect_mobile_url));
+	read_url(o, "pc", page, out->opened.next_redirect_pc_url,
+	    sizeof(out->opened.next_redirect_pc_url));
+	read_url(o, "android", page, out->opened.android_app_scheme,
+	    sizeof(out->opened.android_app_scheme));
 	read_url(o, "ios", page, out->opened.ios_app_scheme, sizeof(out->opened.ios_app_scheme));
 	out->opened.created_at_ms = read_number(o, "created");
 	out->expires_wall_ms = h->expires_boot_ms + read_number(o, "offset");

@@ -22,7 +22,8 @@ read_life(struct store *s, const struct payment *p, struct payment_life *life,
 		life->refunded = st.refunded.total;
 	}
 	if (ok && p->foreign && st.state == AS_NONE)
-		life->state = AS_APPROVED;	/* captured before roompay came: the ledger has no chain of it */
+		life->state = AS_APPROVED; /* captured before roompay came: the ledger has no chain
+					      of it */
 	for (size_t i = chain.n; ok && i-- > 0 && life->refunded_at_ms == 0;) {
 		const struct ledger_event *e = &chain.ev[i];
 

@@ -1,5 +1,5 @@
-/* GET /orders: reads the order's chain and its hold, and says what they mean. Writes nothing, but for
- * what a user who gave up at KakaoPay leaves behind (flow/quit.h). */
+/* GET /orders: reads the order's chain and its hold, and says what they mean. Writes nothing, but
+ * for what a user who gave up at KakaoPay leaves behind (flow/quit.h). */
 #include "config.h"
 
 #include <assert.h>
@@ -56,7 +56,9 @@ static const struct meaning of_hold[] = {
 	[HOLD_FENCED]    = { FC_FALSE,   FN_START_AGAIN },
 };
 /* clang-format on */
-static_assert(sizeof(of_attempt) / sizeof(of_attempt[0]) == AS__MAX && sizeof(of_hold) / sizeof(of_hold[0]) == HOLD__MAX, "each state has its meaning");
+static_assert(sizeof(of_attempt) / sizeof(of_attempt[0]) == AS__MAX &&
+	sizeof(of_hold) / sizeof(of_hold[0]) == HOLD__MAX,
+    "each state has its meaning");
 
 void
 flow_order_clear(struct flow_order_answer *a)
@@ -76,15 +78,20 @@ find_attempt(struct flow_order_answer *a, const char *tid)
 }
 
 static bool
-add_attempt(struct flow_order_answer *a, const struct ledger_chain *chain, const struct ledger_event *first, struct error *err)
+add_attempt(struct flow_order_answer *a, const struct ledger_chain *chain,
+    const struct ledger_event *first, struct error *err)
 {
 	struct flow_order_attempt *t = &a->attempts[a->n];
 	struct order_state st;
 
 	if (!order_state(chain, first->tid, &st, err))
 		return false;
-	*t = (struct flow_order_attempt){ .state = attempt_state_name(st.state), .charged = of_attempt[st.state].charged, .next = of_attempt[st.state].next,
-		.refunded = st.refunded.total, .began_ms = first->at_ms, .changed_ms = st.last == NULL ? first->at_ms : st.last->at_ms };
+	*t = (struct flow_order_attempt){ .state = attempt_state_name(st.state),
+		.charged = of_attempt[st.state].charged,
+		.next = of_attempt[st.state].next,
+		.refunded = st.refunded.total,
+		.began_ms = first->at_ms,
+		.changed_ms = st.last == NULL ? first->at_ms : st.last->at_ms };
 	if (st.captured != NULL) {
 		t->charged = FC_TRUE;
 		t->approved_ms = st.captured->payment.approved_at_ms;
@@ -103,7 +110,8 @@ read_chain(struct flow_order_answer *a, const struct ledger_chain *chain, struct
 {
 	bool ok = true;
 
-	a->attempts = calloc(chain->n + 1, sizeof(*a->attempts));	/* + 1: the one that only the queue knows */
+	a->attempts = calloc(chain->n + 1, sizeof(*a->attempts)); /* + 1: the one that only the
+								     queue knows */
 	if (a->attempts == NULL)
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	for (size_t i = 0; ok && i < chain->n; i++) {
@@ -115,7 +123,8 @@ read_chain(struct flow_order_answer *a, const struct ledger_chain *chain, struct
 	return ok;
 }
 
-/* What the queue adds: an attempt that the ledger does not have yet, or one that may be paid again. */
+/* What the queue adds: an attempt that the ledger does not have yet, or one that may be paid again.
+ */
 static struct flow_order_attempt *
 add_hold(struct flow_order_answer *a, const struct queue_hold *h, const struct ledger_chain *chain)
 {
@@ -128,7 +137,7 @@ add_hold(struct flow_order_answer *a, const struct queue_hold *h, const struct l
 		snprintf(t->user_id, sizeof(t->user_id), "%s", h->user);
 		snprintf(t->room_id, sizeof(t->room_id), "%s", h->room);
 	} else if (strcmp(t->state, attempt_state_name(AS_READY)) != 0) {
-		return t;	/* the ledger knows better */
+		return t; /* the ledger knows better */
 	}
 	t->state = hold_state_name(h->state);
 	t->charged = of_hold[h->state].charged;
@@ -136,7 +145,7 @@ add_hold(struct flow_order_answer *a, const struct queue_hold *h, const struct l
 	if (h->state == HOLD_EXPIRED && h->window_boot_ms <= now.boot_ms)
 		t->next = FN_START_AGAIN;
 	if (t->next == FN_PAY && !order_has_room(chain, LK_APPROVING, h->tid))
-		t->next = FN_START_AGAIN;	/* it was sent as often as may be */
+		t->next = FN_START_AGAIN; /* it was sent as often as may be */
 	if (h->state == HOLD_READY)
 		t->expires_ms = now.wall_ms + h->expires_boot_ms - now.boot_ms;
 	return t;
@@ -145,7 +154,8 @@ add_hold(struct flow_order_answer *a, const struct queue_hold *h, const struct l
 static bool
 is_open(const struct queue_hold *h)
 {
-	return h->state == HOLD_HELD || h->state == HOLD_READY || h->state == HOLD_APPROVING || h->state == HOLD_UNKNOWN || h->state == HOLD_REVIEW;
+	return h->state == HOLD_HELD || h->state == HOLD_READY || h->state == HOLD_APPROVING ||
+	    h->state == HOLD_UNKNOWN || h->state == HOLD_REVIEW;
 }
 
 /* The order is what its captured attempt is, else its open one, else its last. */
@@ -181,15 +191,21 @@ end(struct flow_order_answer *a, enum flow_result result, const char *why)
 static void
 end_by_error(struct flow_order_answer *a, const struct error *err, enum flow_result away)
 {
-	end(a, err->code == ERR_UNAVAILABLE || err->code == ERR_UNCERTAIN ? away : err->code == ERR_CONFLICT ? FR_NOT_READY : FR_INTERNAL, err->msg);
+	end(a,
+	    err->code == ERR_UNAVAILABLE || err->code == ERR_UNCERTAIN ? away
+		: err->code == ERR_CONFLICT			       ? FR_NOT_READY
+								       : FR_INTERNAL,
+	    err->msg);
 }
 
 /*
- * A capture in the ledger is certain. That there is none is certain only if queue and ledger belong together, and the
- * queue does not remember more than the ledger has. True: a user gave up just now, so read both again.
+ * A capture in the ledger is certain. That there is none is certain only if queue and ledger belong
+ * together, and the queue does not remember more than the ledger has. True: a user gave up just
+ * now, so read both again.
  */
 static bool
-add_queue(struct flow *f, const struct flow_call *c, const char *cid, const char *order, const struct ledger_chain *chain, struct flow_order_answer *a)
+add_queue(struct flow *f, const struct flow_call *c, const char *cid, const char *order,
+    const struct ledger_chain *chain, struct flow_order_answer *a)
 {
 	char why[200] = "the queue knows of a capture that the ledger lacks: an older database?";
 	struct queue_answer qa;
@@ -203,23 +219,26 @@ add_queue(struct flow *f, const struct flow_call *c, const char *cid, const char
 		end(a, f->gate, "the queue is not to be asked");
 	else if (!queue_find_order(f->queue, cid, order, c->deadline_boot_ms, &qa, &err))
 		end_by_error(a, &err, FR_QUEUE_UNAVAILABLE);
-	else if (story_is_behind(chain, qa.hold.last_n, why) || (qa.code == HA_OK && qa.hold.state == HOLD_APPROVED))
+	else if (story_is_behind(chain, qa.hold.last_n, why) ||
+	    (qa.code == HA_OK && qa.hold.state == HOLD_APPROVED))
 		end(a, FR_STORE_UNAVAILABLE, why);
 	else if (qa.code == HA_OK) {
 		const struct flow_order_attempt *t = add_hold(a, &qa.hold, chain);
 
 		sum_up(a, is_open(&qa.hold) ? t : NULL);
-		return t->next == FN_PAY && f->provider != NULL && flow_look_for_quit(f, c, &qa.hold, chain);
+		return t->next == FN_PAY && f->provider != NULL &&
+		    flow_look_for_quit(f, c, &qa.hold, chain);
 	}
 	return false;
 }
 
 /*
- * Payments that another program took before roompay came stand in `payments` alone. Nothing but this
- * keeps a caller who asks about such an order from hearing that nothing was charged.
+ * Payments that another program took before roompay came stand in `payments` alone. Nothing but
+ * this keeps a caller who asks about such an order from hearing that nothing was charged.
  */
 static bool
-add_foreign(struct flow *f, const struct flow_call *c, const char *cid, const char *order, struct flow_order_answer *a, struct error *err)
+add_foreign(struct flow *f, const struct flow_call *c, const char *cid, const char *order,
+    struct flow_order_answer *a, struct error *err)
 {
 	enum { MOST = 20 };
 	struct store_history h = { .cids = &cid, .n_cids = 1, .limit = MOST };
@@ -233,14 +252,18 @@ add_foreign(struct flow *f, const struct flow_call *c, const char *cid, const ch
 	free(a->attempts);
 	a->attempts = calloc(n + 1, sizeof(*a->attempts));
 	ok = a->attempts != NULL || error_set(err, ERR_INTERNAL, "out of memory");
-	for (size_t i = n; ok && i-- > 0;) {	/* the oldest first */
+	for (size_t i = n; ok && i-- > 0;) { /* the oldest first */
 		const struct payment *p = &list[i];
 		struct flow_order_attempt *t = &a->attempts[a->n];
 
 		if (!p->foreign)
 			continue;
-		*t = (struct flow_order_attempt){ .state = attempt_state_name(AS_APPROVED), .charged = FC_TRUE, .next = FN_NOTHING,
-			.began_ms = p->created_at_ms, .changed_ms = p->approved_at_ms, .approved_ms = p->approved_at_ms };
+		*t = (struct flow_order_attempt){ .state = attempt_state_name(AS_APPROVED),
+			.charged = FC_TRUE,
+			.next = FN_NOTHING,
+			.began_ms = p->created_at_ms,
+			.changed_ms = p->approved_at_ms,
+			.approved_ms = p->approved_at_ms };
 		snprintf(t->tid, sizeof(t->tid), "%s", p->tid);
 		snprintf(t->user_id, sizeof(t->user_id), "%s", p->user_id);
 		a->n++;
@@ -253,17 +276,23 @@ add_foreign(struct flow *f, const struct flow_call *c, const char *cid, const ch
 
 /* True: it has to be asked once more. */
 static bool
-ask(struct flow *f, const struct flow_call *c, const char *cid, const char *order, struct flow_order_answer *out)
+ask(struct flow *f, const struct flow_call *c, const char *cid, const char *order,
+    struct flow_order_answer *out)
 {
 	struct ledger_chain chain = { 0 };
 	struct error err;
 	bool again = false;
 
 	error_clear(&err);
-	*out = (struct flow_order_answer){ .result = FR_OK, .state = attempt_state_name(AS_NONE), .charged = FC_FALSE, .next = FN_START_AGAIN };
-	if (f->gate == FR_NOT_READY)		/* a fence: the database may be an older one, and prove nothing */
+	*out = (struct flow_order_answer){ .result = FR_OK,
+		.state = attempt_state_name(AS_NONE),
+		.charged = FC_FALSE,
+		.next = FN_START_AGAIN };
+	if (f->gate == FR_NOT_READY) /* a fence: the database may be an older one, and prove nothing
+				      */
 		end(out, f->gate, "queue and database are not known to belong together");
-	else if (!store_ledger_chain(f->store, cid, order, &chain, c->deadline_boot_ms, &err) || !read_chain(out, &chain, &err))
+	else if (!store_ledger_chain(f->store, cid, order, &chain, c->deadline_boot_ms, &err) ||
+	    !read_chain(out, &chain, &err))
 		end_by_error(out, &err, FR_STORE_UNAVAILABLE);
 	else
 		again = add_queue(f, c, cid, order, &chain, out);
@@ -275,7 +304,8 @@ ask(struct flow *f, const struct flow_call *c, const char *cid, const char *orde
 
 /* The queue allows one look at KakaoPay for a hold, so the second answer is the last. */
 void
-flow_order(struct flow *f, const struct flow_call *c, const char *cid, const char *order, struct flow_order_answer *out)
+flow_order(struct flow *f, const struct flow_call *c, const char *cid, const char *order,
+    struct flow_order_answer *out)
 {
 	if (ask(f, c, cid, order, out)) {
 		flow_order_clear(out);

@@ -11,10 +11,14 @@
 #include "base/random.h"
 
 bool
-flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct flow_event *what, enum store_put *how, struct error *err)
+flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct flow_event *what, enum store_put *how, struct error *err)
 {
 	struct now now = clock_now();
-	struct ledger_event e = { .n = what->n, .kind = what->kind, .at_ms = now.wall_ms, .token = (int64_t)at->token };
+	struct ledger_event e = { .n = what->n,
+		.kind = what->kind,
+		.at_ms = now.wall_ms,
+		.token = (int64_t)at->token };
 	bool done;
 
 	if (!random_hex(e.nonce, (NONCE_CAP - 1) / 2, err))
@@ -25,7 +29,10 @@ flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_atte
 	snprintf(e.room_id, sizeof(e.room_id), "%s", at->of.room);
 	snprintf(e.request_id, sizeof(e.request_id), "%s", c->request_id);
 	snprintf(e.by, sizeof(e.by), "%s", f->program);
-	snprintf(e.who, sizeof(e.who), "%s", c->who != NULL ? c->who : f->who != NULL ? f->who : "");
+	snprintf(e.who, sizeof(e.who), "%s",
+	    c->who != NULL	 ? c->who
+		: f->who != NULL ? f->who
+				 : "");
 	snprintf(e.tid, sizeof(e.tid), "%s", at->of.tid);
 	if (what->key != NULL)
 		snprintf(e.key, sizeof(e.key), "%s", what->key);
@@ -51,30 +58,38 @@ flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_atte
 	done = store_ledger_put(f->store, &e, how, c->deadline_boot_ms, err);
 	ledger_event_clear(&e);
 	if (done && *how == STORE_OURS)
-		log_event(LOG_LEVEL_INFO, "ledger", KV_STR("order", at->of.order), KV_INT("n", what->n), KV_STR("kind", ledger_kind_name(what->kind)));
+		log_event(LOG_LEVEL_INFO, "ledger", KV_STR("order", at->of.order),
+		    KV_INT("n", what->n), KV_STR("kind", ledger_kind_name(what->kind)));
 	return done || error_wrap(err, "%s", ledger_kind_name(what->kind));
 }
 
 bool
-flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err)
+flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    struct error *err)
 {
 	struct now now = clock_now();
-	struct store_work work = { .of = at->of, .n = at->n, .at_ms = now.wall_ms, .hold_id = at->hold_id,
+	struct store_work work = { .of = at->of,
+		.n = at->n,
+		.at_ms = now.wall_ms,
+		.hold_id = at->hold_id,
 		.deadline_ms = now.wall_ms + c->deadline_boot_ms - now.boot_ms };
 
 	return store_work_put(f->store, &work, c->deadline_boot_ms, err);
 }
 
 bool
-flow_drop_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, struct error *err)
+flow_drop_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    struct error *err)
 {
 	for (size_t i = 0; at->chain != NULL && i < at->chain->n; i++) {
 		const struct ledger_event *e = &at->chain->ev[i];
 
-		if (e->kind == LK_APPROVING && strcmp(e->tid, at->of.tid) == 0 && !store_work_delete(f->store, at->of.tid, e->n, c->deadline_boot_ms, err))
+		if (e->kind == LK_APPROVING && strcmp(e->tid, at->of.tid) == 0 &&
+		    !store_work_delete(f->store, at->of.tid, e->n, c->deadline_boot_ms, err))
 			return false;
 	}
-	return at->n == 0 || store_work_delete(f->store, at->of.tid, at->n, c->deadline_boot_ms, err);
+	return at->n == 0 ||
+	    store_work_delete(f->store, at->of.tid, at->n, c->deadline_boot_ms, err);
 }
 
 void

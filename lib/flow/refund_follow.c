@@ -1,6 +1,7 @@
 /*
- * What follows from a refund once it stands in the ledger: messages owed; after a full refund of what the
- * reservation service has not taken: payment.approved withdrawn, hold freed; work item dropped.
+ * What follows from a refund once it stands in the ledger: messages owed; after a full refund of
+ * what the reservation service has not taken: payment.approved withdrawn, hold freed; work item
+ * dropped.
  */
 #include "config.h"
 
@@ -17,18 +18,22 @@
 enum { TRY_MARGIN_MS = 5000 };
 
 static bool
-owe_one(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, enum outbox_kind kind, const struct ledger_event *e, const struct payment *payment,
-	struct error *err)
+owe_one(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    enum outbox_kind kind, const struct ledger_event *e, const struct payment *payment,
+    struct error *err)
 {
 	bool owed;
 
 	return flow_is_owed(f, c, at->of.tid, kind, e->n, &owed, err) &&
-	    (owed || flow_owe(f, c, at, kind, e->kind == LK_REFUNDED ? AS_REFUNDED : AS_PART_REFUNDED, payment, e, err));
+	    (owed ||
+		flow_owe(f, c, at, kind, e->kind == LK_REFUNDED ? AS_REFUNDED : AS_PART_REFUNDED,
+		    payment, e, err));
 }
 
 /* Every refund of this tid, the oldest first: none is told before one that came before it. */
 static bool
-owe_refunds(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct order_state *st, struct error *err)
+owe_refunds(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct order_state *st, struct error *err)
 {
 	const struct payment *payment = &st->captured->payment;
 	bool ok = true;
@@ -36,8 +41,10 @@ owe_refunds(struct flow *f, const struct flow_call *c, const struct flow_attempt
 	for (size_t i = 0; ok && i < at->chain->n; i++) {
 		const struct ledger_event *e = &at->chain->ev[i];
 
-		if ((e->kind == LK_REFUNDED || e->kind == LK_PART_REFUNDED) && strcmp(e->tid, at->of.tid) == 0)
-			ok = owe_one(f, c, at, OUTBOX_REFUNDED_TO_RESERVATION, e, payment, err) && owe_one(f, c, at, OUTBOX_REFUNDED_TO_GATEWAY, e, payment, err);
+		if ((e->kind == LK_REFUNDED || e->kind == LK_PART_REFUNDED) &&
+		    strcmp(e->tid, at->of.tid) == 0)
+			ok = owe_one(f, c, at, OUTBOX_REFUNDED_TO_RESERVATION, e, payment, err) &&
+			    owe_one(f, c, at, OUTBOX_REFUNDED_TO_GATEWAY, e, payment, err);
 	}
 	return ok;
 }
@@ -46,9 +53,15 @@ enum withdrawal { WITHDRAWN, TAKEN /* by the reservation service */, UNDER_WAY }
 
 /* Takes the number of the next try: whoever wanted to send under it does not. */
 static bool
-withdraw(struct flow *f, const struct flow_call *c, const char *tid, enum withdrawal *how, struct error *err)
+withdraw(struct flow *f, const struct flow_call *c, const char *tid, enum withdrawal *how,
+    struct error *err)
 {
-	struct store_try mine = { .number = 1, .at_ms = clock_now().wall_ms, .by = "refund", .ended = true, .withdrawn = true, .error = "withdrawn: refunded before the reservation was made" };
+	struct store_try mine = { .number = 1,
+		.at_ms = clock_now().wall_ms,
+		.by = "refund",
+		.ended = true,
+		.withdrawn = true,
+		.error = "withdrawn: refunded before the reservation was made" };
 	struct store_try *tries = NULL, last = { 0 };
 	enum store_put put;
 	size_t n = 0;
@@ -64,7 +77,8 @@ withdraw(struct flow *f, const struct flow_call *c, const char *tid, enum withdr
 		return true;
 	if (!last.withdrawn) {
 		*how = UNDER_WAY;
-		if (n > 0 && !last.ended && mine.at_ms < last.at_ms + WEBHOOK_POST_LIMIT_MS + TRY_MARGIN_MS)
+		if (n > 0 && !last.ended &&
+		    mine.at_ms < last.at_ms + WEBHOOK_POST_LIMIT_MS + TRY_MARGIN_MS)
 			return true;
 		mine.number = (int64_t)n + 1;
 		if (!store_try_claim(f->store, &mine, &put, c->deadline_boot_ms, err))
@@ -76,11 +90,15 @@ withdraw(struct flow *f, const struct flow_call *c, const char *tid, enum withdr
 	return store_outbox_delete(f->store, mine.message_id, c->deadline_boot_ms, err);
 }
 
-/* Nobody will use the room: the hold goes as if its reservation were in the calendar. Where the queue is away the payment's own work item stays, and the courier tells it. */
+/* Nobody will use the room: the hold goes as if its reservation were in the calendar. Where the
+ * queue is away the payment's own work item stays, and the courier tells it. */
 static bool
-free_hold(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, const struct order_state *st, bool *is_done, struct error *err)
+free_hold(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct order_state *st, bool *is_done, struct error *err)
 {
-	struct flow_event e = { .n = (int64_t)at->chain->n + 1, .kind = LK_REMOVED, .reason = "refunded before the reservation was made" };
+	struct flow_event e = { .n = (int64_t)at->chain->n + 1,
+		.kind = LK_REMOVED,
+		.reason = "refunded before the reservation was made" };
 	struct queue_answer qa;
 	enum store_put how;
 	bool by_queue;
@@ -88,13 +106,17 @@ free_hold(struct flow *f, const struct flow_call *c, const struct flow_attempt *
 	if (!flow_put_event(f, c, at, &e, &how, err))
 		return false;
 	*is_done = how == STORE_OURS;
-	if (how == STORE_TAKEN || f->gate != FR_OK || !queue_find_tid(f->queue, at->of.tid, c->deadline_boot_ms, &qa, NULL))
+	if (how == STORE_TAKEN || f->gate != FR_OK ||
+	    !queue_find_tid(f->queue, at->of.tid, c->deadline_boot_ms, &qa, NULL))
 		return true;
-	return flow_finish_removal(f, c, at, qa.code == HA_OK ? &qa.hold : NULL, st, e.n, true, &by_queue, err) || by_queue;
+	return flow_finish_removal(f, c, at, qa.code == HA_OK ? &qa.hold : NULL, st, e.n, true,
+		   &by_queue, err) ||
+	    by_queue;
 }
 
 bool
-flow_finish_refund(struct flow *f, const struct flow_call *c, const char *cid, const char *order, const char *tid, int64_t n, bool *is_done, struct error *err)
+flow_finish_refund(struct flow *f, const struct flow_call *c, const char *cid, const char *order,
+    const char *tid, int64_t n, bool *is_done, struct error *err)
 {
 	struct ledger_chain chain = { 0 };
 	enum withdrawal how = TAKEN;
@@ -103,11 +125,22 @@ flow_finish_refund(struct flow *f, const struct flow_call *c, const char *cid, c
 	bool ok;
 
 	*is_done = true;
-	ok = store_ledger_chain(f->store, cid, order, &chain, c->deadline_boot_ms, err) && order_state(&chain, tid, &st, err) &&
-		flow_attempt_of_chain(&chain, tid, &at, err) && (st.captured != NULL || error_set(err, ERR_INTERNAL, "a refund without a capture")) &&
-		owe_refunds(f, c, &at, &st, err);
+	ok = store_ledger_chain(f->store, cid, order, &chain, c->deadline_boot_ms, err) &&
+	    order_state(&chain, tid, &st, err) && flow_attempt_of_chain(&chain, tid, &at, err) &&
+	    (st.captured != NULL || error_set(err, ERR_INTERNAL, "a refund without a capture")) &&
+	    owe_refunds(f, c, &at, &st, err);
 	if (ok && st.state == AS_REFUNDED && st.removed == NULL) {
-		ok = flow_mend(f, c, &at, &st, NULL, err) && withdraw(f, c, tid, &how, err);	/* nobody looks at it again once it is removed */
+		ok = flow_mend(f, c, &at, &st, NULL, err) &&
+		    withdraw(f, c, tid, &how, err); /* nobody
+						       looks
+						       at
+						       it
+						       again
+						       once
+						       it
+						       is
+						       removed
+						     */
 		*is_done = how != UNDER_WAY;
 		if (ok && how == WITHDRAWN)
 			ok = free_hold(f, c, &at, &st, is_done, err);

@@ -1,9 +1,11 @@
 /*
- * removePaymentInQueue. From the reservation service: the reservation is in the calendar, so the hold is dropped and
- * the gateway is told. From the gateway: the user gave up, and the attempt can never be approved.
+ * removePaymentInQueue. From the reservation service: the reservation is in the calendar, so the
+ * hold is dropped and the gateway is told. From the gateway: the user gave up, and the attempt can
+ * never be approved.
  *
- * Order of work for a payment: `removed` in the ledger; the message to the gateway; the queue; the work item. The item
- * goes last, so that the courier finishes the work even if the call is never repeated.
+ * Order of work for a payment: `removed` in the ledger; the message to the gateway; the queue; the
+ * work item. The item goes last, so that the courier finishes the work even if the call is never
+ * repeated.
  */
 #include "config.h"
 
@@ -25,13 +27,13 @@ enum { ROUNDS_MAX = 8 };
 struct removal {
 	struct flow *f;
 	const struct flow_call *c;
-	const char *user_id, *room_id, *tid;	/* tid: NULL where the caller named none */
+	const char *user_id, *room_id, *tid; /* tid: NULL where the caller named none */
 	const char *const *cids;
 	size_t n_cids;
 	struct queue_answer qa;
-	bool has_hold;			/* qa.hold is it */
-	bool place_is_unpaid;		/* the open hold of this user and room is no payment */
-	enum flow_result gate;		/* FR_OK: the queue was asked, and it is this site's */
+	bool has_hold;	       /* qa.hold is it */
+	bool place_is_unpaid;  /* the open hold of this user and room is no payment */
+	enum flow_result gate; /* FR_OK: the queue was asked, and it is this site's */
 	struct ledger_chain chain;
 	struct flow_attempt at;
 	struct flow_answer *out;
@@ -53,7 +55,8 @@ gated(struct removal *r, enum flow_result gate, enum flow_charged charged)
 }
 
 static enum next
-answer_removed(struct removal *r, enum attempt_state state, const struct payment *payment, bool replayed)
+answer_removed(struct removal *r, enum attempt_state state, const struct payment *payment,
+    bool replayed)
 {
 	struct flow_answer *out = r->out;
 
@@ -65,7 +68,8 @@ answer_removed(struct removal *r, enum attempt_state state, const struct payment
 	if (payment != NULL)
 		out->payment = *payment;
 	snprintf(out->tid, sizeof(out->tid), "%s", r->at.of.tid);
-	snprintf(out->reservation_info, sizeof(out->reservation_info), "%s", r->at.a.reservation_info);
+	snprintf(out->reservation_info, sizeof(out->reservation_info), "%s",
+	    r->at.a.reservation_info);
 	return DONE;
 }
 
@@ -73,7 +77,8 @@ answer_removed(struct removal *r, enum attempt_state state, const struct payment
 static bool
 is_meant(const struct removal *r, const char *cid, const char *user_id, const char *room_id)
 {
-	return flow_cid_is_one_of(cid, r->cids, r->n_cids) && strcmp(user_id, r->user_id) == 0 && strcmp(room_id, r->room_id) == 0;
+	return flow_cid_is_one_of(cid, r->cids, r->n_cids) && strcmp(user_id, r->user_id) == 0 &&
+	    strcmp(room_id, r->room_id) == 0;
 }
 
 static bool
@@ -82,10 +87,12 @@ find_hold(struct removal *r, enum hold_find_what what, struct error *err)
 	int64_t deadline = r->c->deadline_boot_ms;
 
 	r->has_hold = false;
-	if (r->tid != NULL ? !queue_find_tid(r->f->queue, r->tid, deadline, &r->qa, err) :
-	    !queue_find(r->f->queue, what, r->user_id, r->room_id, deadline, &r->qa, err))
+	if (r->tid != NULL
+		? !queue_find_tid(r->f->queue, r->tid, deadline, &r->qa, err)
+		: !queue_find(r->f->queue, what, r->user_id, r->room_id, deadline, &r->qa, err))
 		return false;
-	r->has_hold = r->qa.code == HA_OK && is_meant(r, r->qa.hold.cid, r->qa.hold.user, r->qa.hold.room);
+	r->has_hold =
+	    r->qa.code == HA_OK && is_meant(r, r->qa.hold.cid, r->qa.hold.user, r->qa.hold.room);
 	return true;
 }
 
@@ -100,17 +107,21 @@ check_not_behind(const struct removal *r, struct error *err)
 {
 	char why[200];
 
-	return !r->has_hold || !story_is_behind(&r->chain, r->qa.hold.last_n, why) || error_set(err, ERR_UNAVAILABLE, "%s", why);
+	return !r->has_hold || !story_is_behind(&r->chain, r->qa.hold.last_n, why) ||
+	    error_set(err, ERR_UNAVAILABLE, "%s", why);
 }
 
 /* ---- reservation */
 
-/* By the queue: the one under this tid, or the oldest approved one of this user and room, or the last that was removed. *name is "" where there is none. */
+/* By the queue: the one under this tid, or the oldest approved one of this user and room, or the
+ * last that was removed. *name is "" where there is none. */
 static bool
 find_in_queue(struct removal *r, struct subject *name, struct error *err)
 {
-	/* An approving or unknown hold in its place may be a payment that the queue was not told of: the ledger knows. */
-	static const enum hold_find_what ways[] = { FIND_APPROVED_OLDEST, FIND_PLACE, FIND_REMOVED_LAST };
+	/* An approving or unknown hold in its place may be a payment that the queue was not told
+	 * of: the ledger knows. */
+	static const enum hold_find_what ways[] = { FIND_APPROVED_OLDEST, FIND_PLACE,
+		FIND_REMOVED_LAST };
 	const struct queue_hold *h = &r->qa.hold;
 
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
@@ -118,7 +129,9 @@ find_in_queue(struct removal *r, struct subject *name, struct error *err)
 			continue;
 		if (!find_hold(r, ways[i], err))
 			return false;
-		if (r->has_hold && (r->tid != NULL || ways[i] != FIND_PLACE || h->state == HOLD_APPROVING || h->state == HOLD_UNKNOWN)) {
+		if (r->has_hold &&
+		    (r->tid != NULL || ways[i] != FIND_PLACE || h->state == HOLD_APPROVING ||
+			h->state == HOLD_UNKNOWN)) {
 			*name = flow_subject_of_hold(h);
 			return true;
 		}
@@ -146,7 +159,8 @@ find_in_store(struct removal *r, struct subject *name, struct error *err)
 	return true;
 }
 
-/* The same answer again. At most the work item is still there, and failing to delete it is no reason to fail. */
+/* The same answer again. At most the work item is still there, and failing to delete it is no
+ * reason to fail. */
 static enum next
 repeat_removal(struct removal *r, const struct order_state *st)
 {
@@ -168,12 +182,15 @@ finish_removal(struct removal *r, const struct order_state *st, int64_t n, bool 
 	error_clear(&err);
 	if (replayed && (!r->has_hold || r->qa.hold.state == HOLD_REMOVED))
 		return repeat_removal(r, st);
-	if (!flow_finish_removal(r->f, r->c, &r->at, r->has_hold ? &r->qa.hold : NULL, st, n, !replayed, &by_queue, &err))
-		return by_queue ? story_queue_failed(r->out, FC_UNKNOWN, &err) : story_store_failed(r->out, FC_UNKNOWN, &err);
+	if (!flow_finish_removal(r->f, r->c, &r->at, r->has_hold ? &r->qa.hold : NULL, st, n,
+		!replayed, &by_queue, &err))
+		return by_queue ? story_queue_failed(r->out, FC_UNKNOWN, &err)
+				: story_store_failed(r->out, FC_UNKNOWN, &err);
 	return answer_removed(r, flow_state_at_removal(st), &st->captured->payment, replayed);
 }
 
-/* What was found is not to be removed. An approve under way must not hide the answer of an earlier removal. */
+/* What was found is not to be removed. An approve under way must not hide the answer of an earlier
+ * removal. */
 static enum next
 no_payment(struct removal *r)
 {
@@ -198,13 +215,15 @@ remove_payment(struct removal *r)
 	if (r->gate == FR_OK && !find_in_queue(r, &name, &err)) {
 		if (err.code != ERR_CONFLICT || r->tid == NULL)
 			return story_queue_failed(r->out, FC_UNKNOWN, &err);
-		r->gate = FR_NOT_READY;	/* another queue: of what was removed the ledger tells all the same */
+		r->gate = FR_NOT_READY; /* another queue: of what was removed the ledger tells all
+					   the same */
 	}
 	if (name.tid[0] == '\0' && r->tid != NULL && !find_in_store(r, &name, &err))
 		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	if (name.tid[0] == '\0')
 		return r->gate == FR_OK ? never_there(r) : gated(r, r->gate, FC_UNKNOWN);
-	if (!read_chain(r, name.cid, name.order, &err) || !order_state(&r->chain, name.tid, &st, &err) || !check_not_behind(r, &err))
+	if (!read_chain(r, name.cid, name.order, &err) ||
+	    !order_state(&r->chain, name.tid, &st, &err) || !check_not_behind(r, &err))
 		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	if (st.captured == NULL)
 		return no_payment(r);
@@ -214,7 +233,7 @@ remove_payment(struct removal *r)
 		return never_there(r);
 	if (st.removed != NULL)
 		return finish_removal(r, &st, st.removed->n, true);
-	if (st.captured->kind == LK_REVIEW)	/* an operator decides first */
+	if (st.captured->kind == LK_REVIEW) /* an operator decides first */
 		return no_payment(r);
 	if (r->gate != FR_OK)
 		return gated(r, r->gate, FC_TRUE);
@@ -230,7 +249,8 @@ remove_payment(struct removal *r)
 
 /* ---- gateway */
 
-/* Reads the attempt of a gone or unpaid hold. *captured: it was paid after all. Only a hold that once reached approving needs the ledger. */
+/* Reads the attempt of a gone or unpaid hold. *captured: it was paid after all. Only a hold that
+ * once reached approving needs the ledger. */
 static bool
 read_attempt(struct removal *r, bool *captured, struct error *err)
 {
@@ -241,7 +261,8 @@ read_attempt(struct removal *r, bool *captured, struct error *err)
 		return false;
 	if (r->qa.hold.token == 0 || *captured)
 		return true;
-	if (!read_chain(r, r->qa.hold.cid, r->qa.hold.order, err) || !order_state(&r->chain, r->qa.hold.tid, &st, err))
+	if (!read_chain(r, r->qa.hold.cid, r->qa.hold.order, err) ||
+	    !order_state(&r->chain, r->qa.hold.tid, &st, err))
 		return false;
 	if (st.captured == NULL && !check_not_behind(r, err))
 		return false;
@@ -264,9 +285,13 @@ without_hold(struct removal *r)
 	bool found = false;
 
 	error_clear(&err);
-	if (r->tid != NULL && !store_payment_get(r->f->store, r->tid, &p, &found, r->c->deadline_boot_ms, &err))
+	if (r->tid != NULL &&
+	    !store_payment_get(r->f->store, r->tid, &p, &found, r->c->deadline_boot_ms, &err))
 		return story_store_failed(r->out, FC_UNKNOWN, &err);
-	return found && flow_cid_is_one_of(p.cid, r->cids, r->n_cids) && strcmp(p.user_id, r->user_id) == 0 ? answer_paid(r) : never_there(r);
+	return found && flow_cid_is_one_of(p.cid, r->cids, r->n_cids) &&
+		strcmp(p.user_id, r->user_id) == 0
+	    ? answer_paid(r)
+	    : never_there(r);
 }
 
 static enum next
@@ -292,25 +317,35 @@ remove_attempt(struct removal *r)
 		return answer_removed(r, AS_DECLINED, NULL, true);
 	if (was == HOLD_REMOVED || was == HOLD_FENCED)
 		return answer_removed(r, AS_READY, NULL, true);
-	if (!queue_remove(r->f->queue, r->qa.hold.id, false, 0, r->c->deadline_boot_ms, &r->qa, &err))
+	if (!queue_remove(r->f->queue, r->qa.hold.id, false, 0, r->c->deadline_boot_ms, &r->qa,
+		&err))
 		return story_queue_failed(r->out, FC_UNKNOWN, &err);
 	if (r->qa.code == HA_OK || r->qa.code == HA_REPLAY)
 		return answer_removed(r, AS_READY, NULL, r->qa.code == HA_REPLAY);
-	if (r->qa.code == HA_NO_HOLD)		/* its ready call failed meanwhile */
+	if (r->qa.code == HA_NO_HOLD) /* its ready call failed meanwhile */
 		return never_there(r);
 	flow_answer_refusal(r->out, &r->qa, r->qa.code == HA_ORDER_PAID ? FC_TRUE : FC_UNKNOWN);
 	return DONE;
 }
 
 void
-flow_remove(struct flow *f, const struct flow_call *c, bool by_reservation, const char *user_id, const char *room_id, const char *tid, const char *const *cids,
-	size_t n_cids, struct flow_answer *out)
+flow_remove(struct flow *f, const struct flow_call *c, bool by_reservation, const char *user_id,
+    const char *room_id, const char *tid, const char *const *cids, size_t n_cids,
+    struct flow_answer *out)
 {
-	struct removal r = { .f = f, .c = c, .user_id = user_id, .room_id = room_id, .tid = tid, .cids = cids, .n_cids = n_cids, .out = out };
+	struct removal r = { .f = f,
+		.c = c,
+		.user_id = user_id,
+		.room_id = room_id,
+		.tid = tid,
+		.cids = cids,
+		.n_cids = n_cids,
+		.out = out };
 	enum next next = AGAIN;
 
 	flow_answer_begin(out);
-	for (int i = 0; next == AGAIN && i < ROUNDS_MAX && clock_boot_ms() < c->deadline_boot_ms; i++)
+	for (int i = 0; next == AGAIN && i < ROUNDS_MAX && clock_boot_ms() < c->deadline_boot_ms;
+	     i++)
 		next = by_reservation ? remove_payment(&r) : remove_attempt(&r);
 	if (next == AGAIN)
 		flow_answer_set(out, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);

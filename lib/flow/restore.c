@@ -18,25 +18,25 @@
 
 enum { CALL_MS = 10000 };
 
-struct memory {			/* of one tid */
-	struct memory *next;	/* by the number of its approving */
-	enum hold_state state;	/* as last noted */
+struct memory {		       /* of one tid */
+	struct memory *next;   /* by the number of its approving */
+	enum hold_state state; /* as last noted */
 	char tid[TID_CAP], key[KEY_CAP], user[USER_CAP], room[ROOM_CAP];
 	char *attempt;
 	uint64_t token;
 	int64_t n;
 };
 
-struct remembered {		/* an order */
+struct remembered { /* an order */
 	UT_hash_handle hh;
 	char cid[CID_CAP], order[ORDER_CAP];
-	int64_t last_n;		/* the ledger reached to here */
+	int64_t last_n; /* the ledger reached to here */
 	struct memory *attempts;
 	char name[CID_CAP + ORDER_CAP];
 };
 
 struct restorer {
-	struct remembered *orders;	/* the one that was noted last stands last */
+	struct remembered *orders; /* the one that was noted last stands last */
 };
 
 /* ---- what the log says */
@@ -78,7 +78,7 @@ get_order(struct restorer *r, const struct order_entry *e)
 	snprintf(name, sizeof(name), "%s/%s", e->cid, e->order);
 	HASH_FIND_STR(r->orders, name, o);
 	if (o != NULL)
-		HASH_DEL(r->orders, o);		/* to the end */
+		HASH_DEL(r->orders, o); /* to the end */
 	else if ((o = calloc(1, sizeof(*o))) == NULL)
 		return NULL;
 	memcpy(o->name, name, sizeof(name));
@@ -133,7 +133,8 @@ restorer_add(struct restorer *r, const struct order_entry *e, struct error *err)
 		m->n = e->n;
 	if (e->key[0] != '\0')
 		memcpy(m->key, e->key, sizeof(m->key));
-	if (e->attempt[0] != '\0' && m->attempt == NULL && (m->attempt = strdup(e->attempt)) == NULL)
+	if (e->attempt[0] != '\0' && m->attempt == NULL &&
+	    (m->attempt = strdup(e->attempt)) == NULL)
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	return true;
 }
@@ -147,8 +148,8 @@ struct work {
 	struct flow_call call;
 	struct ledger_chain chain;
 	int64_t next_n;
-	char what[400];		/* what is told of it */
-	bool failed;		/* this order alone */
+	char what[400]; /* what is told of it */
+	bool failed;	/* this order alone */
 };
 
 static bool
@@ -173,7 +174,8 @@ put(struct work *w, const struct flow_attempt *at, struct flow_event *e, struct 
 	if (!flow_put_event(w->f, &w->call, at, e, &how, err))
 		return false;
 	if (how == STORE_TAKEN)
-		return fail(w, at->of.tid, "another program writes to this order: run restore again");
+		return fail(w, at->of.tid,
+		    "another program writes to this order: run restore again");
 	w->next_n++;
 	return true;
 }
@@ -197,12 +199,14 @@ pad(struct work *w, const struct flow_attempt *at, int64_t to_n, struct error *e
 }
 
 static bool
-attempt_of(const struct remembered *o, const struct memory *m, struct flow_attempt *at, struct error *err)
+attempt_of(const struct remembered *o, const struct memory *m, struct flow_attempt *at,
+    struct error *err)
 {
 	struct subject of = { "" };
 
 	if (m->attempt == NULL)
-		return error_set(err, ERR_INTERNAL, "the queue's log does not say what was asked of KakaoPay");
+		return error_set(err, ERR_INTERNAL,
+		    "the queue's log does not say what was asked of KakaoPay");
 	snprintf(of.cid, sizeof(of.cid), "%s", o->cid);
 	snprintf(of.order, sizeof(of.order), "%s", o->order);
 	snprintf(of.user, sizeof(of.user), "%s", m->user);
@@ -214,7 +218,8 @@ attempt_of(const struct remembered *o, const struct memory *m, struct flow_attem
 	return true;
 }
 
-/* How an attempt ended, which KakaoPay says is not captured: what the queue was told, or that nobody knows. */
+/* How an attempt ended, which KakaoPay says is not captured: what the queue was told, or that
+ * nobody knows. */
 static enum ledger_kind
 end_by_queue(enum hold_state s)
 {
@@ -223,7 +228,7 @@ end_by_queue(enum hold_state s)
 	case HOLD_UNKNOWN:
 	case HOLD_REVIEW:
 	case HOLD_APPROVED:
-		return LK_UNKNOWN;	/* the courier inquires on */
+		return LK_UNKNOWN; /* the courier inquires on */
 	case HOLD_DECLINED:
 		return LK_DECLINED;
 	default:
@@ -247,20 +252,23 @@ put_replay_key(struct work *w, const struct memory *m, int64_t n, struct error *
 
 /* The payment, and the item from which the courier does what follows. */
 static bool
-put_records(struct work *w, struct flow_attempt *at, int64_t n, const struct payment *payment, bool open, struct error *err)
+put_records(struct work *w, struct flow_attempt *at, int64_t n, const struct payment *payment,
+    bool open, struct error *err)
 {
 	enum store_put how;
 
 	at->n = n;
 	if (w->failed || w->o->dry_run)
 		return true;
-	return (payment == NULL || store_payment_put(w->f->store, payment, &how, w->call.deadline_boot_ms, err)) &&
-		(!open || flow_put_work(w->f, &w->call, at, err));
+	return (payment == NULL ||
+		   store_payment_put(w->f->store, payment, &how, w->call.deadline_boot_ms, err)) &&
+	    (!open || flow_put_work(w->f, &w->call, at, err));
 }
 
 /* The attempt's approving, where the chain does not have it, and its end. */
 static bool
-restore_attempt(struct work *w, const struct memory *m, const struct order_state *st, struct error *err)
+restore_attempt(struct work *w, const struct memory *m, const struct order_state *st,
+    struct error *err)
 {
 	struct provider_answer pa = { 0 };
 	struct payment payment;
@@ -270,7 +278,8 @@ restore_attempt(struct work *w, const struct memory *m, const struct order_state
 	struct error bad;
 	char why[200];
 	int64_t n;
-	bool captured, has = st->approving != NULL && (st->state == AS_APPROVING || st->state == AS_UNKNOWN);
+	bool captured,
+	    has = st->approving != NULL && (st->state == AS_APPROVING || st->state == AS_UNKNOWN);
 
 	error_clear(&bad);
 	if (!attempt_of(w->order, m, &at, &bad))
@@ -280,19 +289,23 @@ restore_attempt(struct work *w, const struct memory *m, const struct order_state
 		return fail(w, m->tid, why);
 	if (!flow_verdict_proves(v, &end.kind, &captured))
 		end.kind = end_by_queue(m->state);
-	snprintf(w->what, sizeof(w->what), "%s: %s, by KakaoPay: %.200s", m->tid, ledger_kind_name(end.kind), why[0] == '\0' ? "as asked for" : why);
+	snprintf(w->what, sizeof(w->what), "%s: %s, by KakaoPay: %.200s", m->tid,
+	    ledger_kind_name(end.kind), why[0] == '\0' ? "as asked for" : why);
 	if (captured)
 		end.payment = flow_payment_times(&payment);
 	if (!pad(w, &at, m->n, err))
 		return false;
 	n = has ? st->approving->n : w->next_n;
 	if (!has) {
-		struct flow_event approving = { .kind = LK_APPROVING, .key = m->key[0] != '\0' ? m->key : NULL, .deadline_boot_ms = clock_boot_ms() };
+		struct flow_event approving = { .kind = LK_APPROVING,
+			.key = m->key[0] != '\0' ? m->key : NULL,
+			.deadline_boot_ms = clock_boot_ms() };
 
 		if (!put_replay_key(w, m, n, err) || !put(w, &at, &approving, err))
 			return false;
 	}
-	if (!put_records(w, &at, n, end.payment, captured || end.kind == LK_UNKNOWN, err) || !put(w, &at, &end, err))
+	if (!put_records(w, &at, n, end.payment, captured || end.kind == LK_UNKNOWN, err) ||
+	    !put(w, &at, &end, err))
 		return false;
 	return !captured || m->state != HOLD_REMOVED || put_kind(w, &at, LK_REMOVED, err);
 }
@@ -300,7 +313,8 @@ restore_attempt(struct work *w, const struct memory *m, const struct order_state
 static bool
 may_restore(struct work *w, const struct memory *m)
 {
-	return order_may_begin(&w->chain, m->tid) || !fail(w, m->tid, "the ledger has another capture of this order: an operator must look");
+	return order_may_begin(&w->chain, m->tid) ||
+	    !fail(w, m->tid, "the ledger has another capture of this order: an operator must look");
 }
 
 static bool
@@ -308,7 +322,8 @@ read_chain(struct work *w, struct error *err)
 {
 	w->call = (struct flow_call){ "", clock_boot_ms() + CALL_MS, NULL };
 	ledger_chain_clear(&w->chain);
-	if (!store_ledger_chain(w->f->store, w->order->cid, w->order->order, &w->chain, w->call.deadline_boot_ms, err))
+	if (!store_ledger_chain(w->f->store, w->order->cid, w->order->order, &w->chain,
+		w->call.deadline_boot_ms, err))
 		return false;
 	w->next_n = (int64_t)w->chain.n + 1;
 	return true;
@@ -328,37 +343,42 @@ restore_order(struct work *w, struct error *err)
 			return false;
 		if (!order_state(&w->chain, m->tid, &st, &bad))
 			fail(w, m->tid, bad.msg);
-		else if (st.captured == NULL && (m->n >= w->next_n || st.state == AS_APPROVING || st.state == AS_UNKNOWN) && may_restore(w, m) &&
-		    !restore_attempt(w, m, &st, err))
+		else if (st.captured == NULL &&
+		    (m->n >= w->next_n || st.state == AS_APPROVING || st.state == AS_UNKNOWN) &&
+		    may_restore(w, m) && !restore_attempt(w, m, &st, err))
 			return false;
-		if (!w->failed && attempt_of(w->order, m, &last, &bad) && m->next == NULL && !pad(w, &last, w->order->last_n + 1, err))
+		if (!w->failed && attempt_of(w->order, m, &last, &bad) && m->next == NULL &&
+		    !pad(w, &last, w->order->last_n + 1, err))
 			return false;
 	}
 	return true;
 }
 
 /*
- * The copy may have been made between a capture's event and what follows it, and whoever removes a hold that the queue calls
- * approved takes payment and messages for stored (flow_is_whole).
+ * The copy may have been made between a capture's event and what follows it, and whoever removes a
+ * hold that the queue calls approved takes payment and messages for stored (flow_is_whole).
  */
 static bool
 mend_paid(struct work *w, struct error *err)
 {
-	for (const struct memory *m = w->order->attempts; m != NULL && !w->o->dry_run; m = m->next) {
+	for (const struct memory *m = w->order->attempts; m != NULL && !w->o->dry_run;
+	     m = m->next) {
 		struct order_state st;
 		struct flow_attempt at;
 		struct error bad;
 
 		error_clear(&bad);
-		if (m->state == HOLD_APPROVED && order_state(&w->chain, m->tid, &st, &bad) && st.captured != NULL &&
-		    flow_attempt_of_chain(&w->chain, m->tid, &at, &bad) && !flow_mend(w->f, &w->call, &at, &st, NULL, err))
+		if (m->state == HOLD_APPROVED && order_state(&w->chain, m->tid, &st, &bad) &&
+		    st.captured != NULL && flow_attempt_of_chain(&w->chain, m->tid, &at, &bad) &&
+		    !flow_mend(w->f, &w->call, &at, &st, NULL, err))
 			return false;
 	}
 	return true;
 }
 
 static bool
-restore_one(struct flow *f, const struct remembered *order, const struct restore_options *o, struct restore_report *report, struct error *err)
+restore_one(struct flow *f, const struct remembered *order, const struct restore_options *o,
+    struct restore_report *report, struct error *err)
 {
 	struct work w = { .f = f, .o = o, .order = order };
 	enum restore_end end = RESTORE_WHOLE;
@@ -382,7 +402,8 @@ restore_one(struct flow *f, const struct remembered *order, const struct restore
 }
 
 bool
-flow_restore(struct flow *f, const struct restorer *r, const struct restore_options *o, struct restore_report *report, struct error *err)
+flow_restore(struct flow *f, const struct restorer *r, const struct restore_options *o,
+    struct restore_report *report, struct error *err)
 {
 	const struct remembered *order, *next;
 

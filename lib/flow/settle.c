@@ -18,11 +18,11 @@
 
 enum { BROKEN_MS = 600000 };
 
-struct known {			/* an item that was seen before */
+struct known { /* an item that was seen before */
 	UT_hash_handle hh;
 	struct settle_memory memory;
-	bool listed;		/* by this sweep */
-	int64_t unknown_since_ms;	/* wall; 0: its end is known */
+	bool listed;		  /* by this sweep */
+	int64_t unknown_since_ms; /* wall; 0: its end is known */
 	char id[TID_CAP + 24];
 };
 
@@ -30,7 +30,7 @@ struct settler {
 	struct flow *f;
 	struct known *known;
 	bool told_long;
-	int64_t behind_boot_ms;	/* when holds that the ledger lacks are told of again */
+	int64_t behind_boot_ms; /* when holds that the ledger lacks are told of again */
 };
 
 struct settler *
@@ -136,9 +136,11 @@ sweep_items(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error 
 	bool ok;
 	size_t n = 0;
 
-	ok = store_work_list(s->f->store, SETTLE_ITEMS_MAX, &items, &n, clock_boot_ms() + SETTLE_STORE_MS, err);
+	ok = store_work_list(s->f->store, SETTLE_ITEMS_MAX, &items, &n,
+	    clock_boot_ms() + SETTLE_STORE_MS, err);
 	if (n == SETTLE_ITEMS_MAX && !s->told_long)
-		log_event(LOG_LEVEL_ERROR, "open_long", KV_INT("at_least", n), KV_STR("detail", "what is newer waits"));
+		log_event(LOG_LEVEL_ERROR, "open_long", KV_INT("at_least", n),
+		    KV_STR("detail", "what is newer waits"));
 	s->told_long = n == SETTLE_ITEMS_MAX;
 	for (size_t i = 0; ok && i < n && !(stop != NULL && stop(ctx)); i++) {
 		struct known *k = get_known(s, &items[i]);
@@ -166,13 +168,15 @@ tell_restored(struct flow *f, const struct flow_call *c, const struct queue_hold
 {
 	struct queue_answer qa;
 
-	log_event(LOG_LEVEL_WARN, "hold_restored", KV_STR("tid", h->tid), KV_INT("hold", h->id), KV_INT("n", h->n));
-	return queue_outcome(f->queue, h->id, h->token, HO_RESTORED, h->n, c->deadline_boot_ms, &qa, NULL);
+	log_event(LOG_LEVEL_WARN, "hold_restored", KV_STR("tid", h->tid), KV_INT("hold", h->id),
+	    KV_INT("n", h->n));
+	return queue_outcome(f->queue, h->id, h->token, HO_RESTORED, h->n, c->deadline_boot_ms, &qa,
+	    NULL);
 }
 
 /*
- * The writer of this grant had its time, and the number that it was granted may be free: whoever takes it now decides. Then the item speaks of it, or the hold is what it
- * was before.
+ * The writer of this grant had its time, and the number that it was granted may be free: whoever
+ * takes it now decides. Then the item speaks of it, or the hold is what it was before.
  */
 static bool
 settle_hold(struct flow *f, const struct queue_hold *h, bool *behind, struct error *err)
@@ -181,11 +185,16 @@ settle_hold(struct flow *f, const struct queue_hold *h, bool *behind, struct err
 	struct ledger_chain chain = { 0 };
 	struct flow_attempt at;
 	struct order_state st;
-	struct flow_event e = { .n = h->n, .kind = LK_ABANDONED, .reason = "nobody took the number that this hold was granted by its deadline: nothing was sent" };
+	struct flow_event e = {
+		.n = h->n,
+		.kind = LK_ABANDONED,
+		.reason =
+		    "nobody took the number that this hold was granted by its deadline: nothing was sent"
+	};
 	const struct ledger_event *there;
 	enum store_put how;
-	bool ok = store_ledger_chain(f->store, h->cid, h->order, &chain, c.deadline_boot_ms, err) && order_state(&chain, h->tid, &st, err) &&
-		flow_attempt_of_hold(h, &at, err);
+	bool ok = store_ledger_chain(f->store, h->cid, h->order, &chain, c.deadline_boot_ms, err) &&
+	    order_state(&chain, h->tid, &st, err) && flow_attempt_of_hold(h, &at, err);
 
 	if (!ok)
 		goto out;
@@ -194,12 +203,14 @@ settle_hold(struct flow *f, const struct queue_hold *h, bool *behind, struct err
 	there = h->n >= 1 && h->n <= (int64_t)chain.n ? &chain.ev[h->n - 1] : NULL;
 	if (st.captured != NULL || st.state == AS_DECLINED || st.state == AS_REVIEW)
 		ok = flow_mend(f, &c, &at, &st, h, err);
-	else if (there != NULL && there->kind == LK_APPROVING && strcmp(there->tid, h->tid) == 0 && (st.state == AS_APPROVING || st.state == AS_UNKNOWN))
+	else if (there != NULL && there->kind == LK_APPROVING && strcmp(there->tid, h->tid) == 0 &&
+	    (st.state == AS_APPROVING || st.state == AS_UNKNOWN))
 		ok = flow_put_work(f, &c, &at, err);
 	else if (there != NULL)
 		tell_restored(f, &c, h);
 	else if (h->state != HOLD_APPROVING)
-		;	/* unknown by the queue alone: the next approve, or the item of the send before, tells */
+		; /* unknown by the queue alone: the next approve, or the item of the send before,
+		     tells */
 	else if ((int64_t)chain.n + 1 < h->n)
 		*behind = true;
 	else if ((ok = flow_put_event(f, &c, &at, &e, &how, err)) && how == STORE_OURS)
@@ -216,14 +227,19 @@ sweep_holds(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error 
 	struct queue_answer qa;
 	uint64_t after = 0;
 
-	while (!(stop != NULL && stop(ctx)) && queue_overdue(s->f->queue, after, clock_boot_ms() + SETTLE_STORE_MS, &qa, NULL) && qa.code == HA_OK) {
+	while (!(stop != NULL && stop(ctx)) &&
+	    queue_overdue(s->f->queue, after, clock_boot_ms() + SETTLE_STORE_MS, &qa, NULL) &&
+	    qa.code == HA_OK) {
 		after = qa.hold.id;
 		behind = false;
-		if (qa.hold.state != HOLD_REVIEW && !is_known(s, qa.hold.tid, qa.hold.n) && !settle_hold(s->f, &qa.hold, &behind, err) && err->code != ERR_INTERNAL)
+		if (qa.hold.state != HOLD_REVIEW && !is_known(s, qa.hold.tid, qa.hold.n) &&
+		    !settle_hold(s->f, &qa.hold, &behind, err) && err->code != ERR_INTERNAL)
 			return false;
 		if (behind && clock_boot_ms() >= s->behind_boot_ms)
-			log_event(LOG_LEVEL_ERROR, "ledger_behind", KV_STR("tid", qa.hold.tid), KV_STR("order", qa.hold.order),
-			    KV_STR("detail", "the ledger lacks events that the queue knows, so nothing is decided: was an older backup restored? Then: roompayctl restore"));
+			log_event(LOG_LEVEL_ERROR, "ledger_behind", KV_STR("tid", qa.hold.tid),
+			    KV_STR("order", qa.hold.order),
+			    KV_STR("detail",
+				"the ledger lacks events that the queue knows, so nothing is decided: was an older backup restored? Then: roompayctl restore"));
 		told = told || behind;
 	}
 	if (told && clock_boot_ms() >= s->behind_boot_ms)
@@ -235,5 +251,6 @@ bool
 settler_sweep(struct settler *s, bool (*stop)(void *ctx), void *ctx, struct error *err)
 {
 	error_clear(err);
-	return sweep_items(s, stop, ctx, err) && (s->f->gate != FR_OK || sweep_holds(s, stop, ctx, err));
+	return sweep_items(s, stop, ctx, err) &&
+	    (s->f->gate != FR_OK || sweep_holds(s, stop, ctx, err));
 }

@@ -28,7 +28,7 @@ struct look {
 	const struct store_work *item;
 	struct settle_memory *m;
 	struct ledger_chain chain;
-	struct order_state st;			/* of the tid */
+	struct order_state st; /* of the tid */
 	struct flow_attempt at;
 	struct queue_answer qa;
 	bool asked_queue, has_hold;
@@ -40,13 +40,18 @@ struct look {
 static void
 alert(const struct look *l, const char *event, const char *detail)
 {
-	log_event(LOG_LEVEL_ERROR, event, KV_STR("tid", l->item->of.tid), KV_STR("cid", l->item->of.cid), KV_STR("order", l->item->of.order), KV_STR("detail", detail));
+	log_event(LOG_LEVEL_ERROR, event, KV_STR("tid", l->item->of.tid),
+	    KV_STR("cid", l->item->of.cid), KV_STR("order", l->item->of.order),
+	    KV_STR("detail", detail));
 }
 
 /* What is told once of each item. */
 enum once { ONCE_BEHIND, ONCE_BROKEN, ONCE_REVIEW, ONCE_NOT_REMOVED, ONCE_NOT_REFUNDED };
-static const char *const once_events[] = { [ONCE_BEHIND] = "ledger_behind", [ONCE_BROKEN] = "order_broken", [ONCE_REVIEW] = "unsettled_review",
-	[ONCE_NOT_REMOVED] = "not_removed", [ONCE_NOT_REFUNDED] = "unbookable_not_refunded" };
+static const char *const once_events[] = { [ONCE_BEHIND] = "ledger_behind",
+	[ONCE_BROKEN] = "order_broken",
+	[ONCE_REVIEW] = "unsettled_review",
+	[ONCE_NOT_REMOVED] = "not_removed",
+	[ONCE_NOT_REFUNDED] = "unbookable_not_refunded" };
 
 static void
 alert_once(struct look *l, enum once what, const char *detail)
@@ -81,7 +86,8 @@ attempt_of(struct look *l, struct error *err)
 static bool
 by_readings(const struct ledger_event *e)
 {
-	return e != NULL && e->kind == LK_DECLINED && e->provider.http == 0 && e->provider.code == 0;
+	return e != NULL && e->kind == LK_DECLINED && e->provider.http == 0 &&
+	    e->provider.code == 0;
 }
 
 static enum settle_at
@@ -93,7 +99,7 @@ at_of(enum ledger_kind kind)
 	case LK_ABANDONED:
 		return SETTLE_ABANDONED;
 	case LK_REFUNDING:
-	case LK_REFUNDED:	/* found at KakaoPay: it needs no inquiry of its own */
+	case LK_REFUNDED: /* found at KakaoPay: it needs no inquiry of its own */
 	case LK_PART_REFUNDED:
 		return SETTLE_REFUND;
 	default:
@@ -109,37 +115,49 @@ gather(struct look *l)
 	struct settle_facts *f = &l->facts;
 	bool own = e != NULL && strcmp(e->tid, o->of.tid) == 0;
 
-	*f = (struct settle_facts){ .n = o->n, .at_ms = o->at_ms, .deadline_ms = o->deadline_ms, .chain_n = (int64_t)l->chain.n, .state = l->st.state };
+	*f = (struct settle_facts){ .n = o->n,
+		.at_ms = o->at_ms,
+		.deadline_ms = o->deadline_ms,
+		.chain_n = (int64_t)l->chain.n,
+		.state = l->st.state };
 	f->at = e == NULL ? SETTLE_NOTHING : own ? at_of(e->kind) : SETTLE_OTHER;
-	if (f->at == SETTLE_REFUND && e->deadline_ms != 0) {	/* the item's own is that of the writing */
+	if (f->at == SETTLE_REFUND && e->deadline_ms != 0) { /* the item's own is that of the
+								writing */
 		f->at_ms = e->at_ms;
 		f->deadline_ms = e->deadline_ms;
 	}
-	f->ended = f->at == SETTLE_REFUND && (e->kind != LK_REFUNDING || refund_end(&l->chain, e) != NULL);
+	f->ended =
+	    f->at == SETTLE_REFUND && (e->kind != LK_REFUNDING || refund_end(&l->chain, e) != NULL);
 	f->newest = l->st.approving != NULL && l->st.approving->n == o->n;
 	for (size_t i = 0; f->at == SETTLE_SEND && i + 1 < (size_t)o->n; i++)
-		f->sends_before += l->chain.ev[i].kind == LK_APPROVING && strcmp(l->chain.ev[i].tid, o->of.tid) == 0;
+		f->sends_before += l->chain.ev[i].kind == LK_APPROVING &&
+		    strcmp(l->chain.ev[i].tid, o->of.tid) == 0;
 	f->removed = l->st.removed != NULL;
 	f->by_readings = by_readings(l->st.last);
 	f->state_at_ms = l->st.last != NULL ? l->st.last->at_ms : 0;
 	f->window_boot_ms = l->has_hold ? l->qa.hold.window_boot_ms : 0;
 	f->window_ms = f->at == SETTLE_SEND && e->window_ms != 0 ? e->window_ms - e->at_ms : 0;
-	for (size_t i = (size_t)o->n; (f->at == SETTLE_SEND || f->at == SETTLE_REFUND) && i < l->chain.n; i++)
+	for (size_t i = (size_t)o->n;
+	     (f->at == SETTLE_SEND || f->at == SETTLE_REFUND) && i < l->chain.n; i++)
 		f->said_unknown = f->said_unknown ||
-			(l->chain.ev[i].kind == (f->at == SETTLE_SEND ? LK_UNKNOWN : LK_REFUND_UNKNOWN) && strcmp(l->chain.ev[i].tid, o->of.tid) == 0);
+		    (l->chain.ev[i].kind ==
+			    (f->at == SETTLE_SEND ? LK_UNKNOWN : LK_REFUND_UNKNOWN) &&
+			strcmp(l->chain.ev[i].tid, o->of.tid) == 0);
 }
 
-/* The queue first, then the ledger: an end that the queue does not know yet is in the chain then. */
+/* The queue first, then the ledger: an end that the queue does not know yet is in the chain then.
+ */
 static bool
 read_all(struct look *l, struct error *err)
 {
 	const struct store_work *o = l->item;
 	int64_t deadline = l->call.deadline_boot_ms;
 
-	l->asked_queue = l->f->gate == FR_OK && queue_find_tid(l->f->queue, o->of.tid, deadline, &l->qa, NULL);
+	l->asked_queue =
+	    l->f->gate == FR_OK && queue_find_tid(l->f->queue, o->of.tid, deadline, &l->qa, NULL);
 	l->has_hold = l->asked_queue && l->qa.code == HA_OK;
-	if (!story_read_chain(l->f, o->of.cid, o->of.order, &l->chain, deadline, err) || !order_state(&l->chain, o->of.tid, &l->st, err) ||
-	    !attempt_of(l, err))
+	if (!story_read_chain(l->f, o->of.cid, o->of.order, &l->chain, deadline, err) ||
+	    !order_state(&l->chain, o->of.tid, &l->st, err) || !attempt_of(l, err))
 		return false;
 	gather(l);
 	return true;
@@ -148,10 +166,14 @@ read_all(struct look *l, struct error *err)
 /* ---- writing */
 
 static bool
-put(struct look *l, enum ledger_kind kind, int64_t n, const struct payment *payment, const struct provider_answer *pa, const char *reason, enum store_put *how,
-	struct error *err)
+put(struct look *l, enum ledger_kind kind, int64_t n, const struct payment *payment,
+    const struct provider_answer *pa, const char *reason, enum store_put *how, struct error *err)
 {
-	struct flow_event e = { .n = n, .kind = kind, .payment = payment, .provider = pa, .reason = reason };
+	struct flow_event e = { .n = n,
+		.kind = kind,
+		.payment = payment,
+		.provider = pa,
+		.reason = reason };
 
 	return flow_put_event(l->f, &l->call, &l->at, &e, how, err);
 }
@@ -161,16 +183,23 @@ abandon(struct look *l, struct error *err)
 {
 	enum store_put how;
 
-	return put(l, LK_ABANDONED, l->item->n, NULL, NULL, "nobody took this number by its deadline: nothing was sent under it", &how, err) ? AGAIN : FAILED;
+	return put(l, LK_ABANDONED, l->item->n, NULL, NULL,
+		   "nobody took this number by its deadline: nothing was sent under it", &how, err)
+	    ? AGAIN
+	    : FAILED;
 }
 
 static enum next
 drop_item(struct look *l, struct error *err)
 {
-	return store_work_delete(l->f->store, l->item->of.tid, l->item->n, l->call.deadline_boot_ms, err) ? DONE : FAILED;
+	return store_work_delete(l->f->store, l->item->of.tid, l->item->n, l->call.deadline_boot_ms,
+		   err)
+	    ? DONE
+	    : FAILED;
 }
 
-/* Its item was there before the later send: it is put again only for the case that it was lost since. */
+/* Its item was there before the later send: it is put again only for the case that it was lost
+ * since. */
 static enum next
 drop_superseded(struct look *l, struct error *err)
 {
@@ -186,14 +215,18 @@ alert_capture(const struct look *l, enum attempt_state before)
 	struct order_state whole;
 
 	if (before == AS_DECLINED || before == AS_READY)
-		alert(l, "late_capture", "KakaoPay took the money after this attempt had been concluded as unpaid: it is recorded as paid now. Has the customer a room? If not: payment refund");
-	if (order_state(&l->chain, NULL, &whole, NULL) && whole.captured != NULL && strcmp(whole.captured->tid, l->item->of.tid) != 0)
-		alert(l, "double_capture", "the order was captured twice, so the customer has paid twice: payment refund for one of the two");
+		alert(l, "late_capture",
+		    "KakaoPay took the money after this attempt had been concluded as unpaid: it is recorded as paid now. Has the customer a room? If not: payment refund");
+	if (order_state(&l->chain, NULL, &whole, NULL) && whole.captured != NULL &&
+	    strcmp(whole.captured->tid, l->item->of.tid) != 0)
+		alert(l, "double_capture",
+		    "the order was captured twice, so the customer has paid twice: payment refund for one of the two");
 }
 
 /* What was found at order#n+1, and all that follows. */
 static enum next
-conclude(struct look *l, enum ledger_kind kind, struct payment *payment, struct provider_answer *pa, const char *reason, struct error *err)
+conclude(struct look *l, enum ledger_kind kind, struct payment *payment, struct provider_answer *pa,
+    const char *reason, struct error *err)
 {
 	bool captured = payment != NULL;
 	int64_t n = (int64_t)l->chain.n + 1;
@@ -204,11 +237,15 @@ conclude(struct look *l, enum ledger_kind kind, struct payment *payment, struct 
 		return FAILED;
 	if (how == STORE_TAKEN)
 		return AGAIN;
-	log_event(LOG_LEVEL_INFO, "settled", KV_STR("tid", l->item->of.tid), KV_STR("kind", ledger_kind_name(kind)), KV_STR("reason", reason));
+	log_event(LOG_LEVEL_INFO, "settled", KV_STR("tid", l->item->of.tid),
+	    KV_STR("kind", ledger_kind_name(kind)), KV_STR("reason", reason));
 	if (captured)
 		alert_capture(l, before);
 	l->at.was_unknown = true;
-	l->at.keeps_work = (kind == LK_DECLINED && pa == NULL) || !l->asked_queue;	/* it is looked at again; the queue must hear of it */
+	l->at.keeps_work = (kind == LK_DECLINED && pa == NULL) || !l->asked_queue; /* it is looked
+										      at again; the
+										      queue must
+										      hear of it */
 	l->m->looks = 0;
 	return flow_finish_outcome(l->f, &l->call, &l->at, n, kind, payment, err) ? AGAIN : FAILED;
 }
@@ -224,27 +261,32 @@ inquire(struct look *l, struct error *err)
 	bool late = l->st.state == AS_DECLINED, captured;
 
 	v = flow_inquire(l->f, &l->at, l->call.deadline_boot_ms, &payment, &pa, why);
-	log_event(LOG_LEVEL_INFO, "inquired", KV_STR("tid", l->item->of.tid), KV_STR("says", why), KV_INT("nth", l->m->asked + 1));
+	log_event(LOG_LEVEL_INFO, "inquired", KV_STR("tid", l->item->of.tid), KV_STR("says", why),
+	    KV_INT("nth", l->m->asked + 1));
 	if (late && v != FV_SILENT)
 		l->m->late_looks++;
 	(void)flow_verdict_proves(v, &kind, &captured);
 	if (!settle_conclude(&l->facts, l->m, v, clock_now(), &kind))
 		return late && v == FV_SILENT ? DONE : AGAIN;
 	l->call.deadline_boot_ms = clock_boot_ms() + SETTLE_STORE_MS;
-	return conclude(l, kind, captured ? flow_payment_times(&payment) : NULL, v == FV_PENDING ? NULL : &pa, why, err);
+	return conclude(l, kind, captured ? flow_payment_times(&payment) : NULL,
+	    v == FV_PENDING ? NULL : &pa, why, err);
 }
 
 /* ---- refunds */
 
 static enum next
-end_refund(struct look *l, enum refund_reading r, const struct provider_answer *pa, const char *why, struct error *err)
+end_refund(struct look *l, enum refund_reading r, const struct provider_answer *pa, const char *why,
+    struct error *err)
 {
 	enum store_put how;
 
-	if (!flow_put_refund_end(l->f, &l->call, &l->at, &l->st, &l->chain.ev[l->item->n - 1], (int64_t)l->chain.n + 1, r, false, pa, why, &how, err))
+	if (!flow_put_refund_end(l->f, &l->call, &l->at, &l->st, &l->chain.ev[l->item->n - 1],
+		(int64_t)l->chain.n + 1, r, false, pa, why, &how, err))
 		return FAILED;
 	if (how == STORE_OURS)
-		log_event(LOG_LEVEL_INFO, "refund_settled", KV_STR("tid", l->item->of.tid), KV_INT("n", l->item->n), KV_STR("reason", why));
+		log_event(LOG_LEVEL_INFO, "refund_settled", KV_STR("tid", l->item->of.tid),
+		    KV_INT("n", l->item->n), KV_STR("reason", why));
 	l->m->looks = 0;
 	return AGAIN;
 }
@@ -256,8 +298,10 @@ inquire_refund(struct look *l, struct error *err)
 	enum refund_reading r;
 	char why[200];
 
-	r = flow_read_refund(l->f, &l->at, &l->st, &l->chain.ev[l->item->n - 1], l->call.deadline_boot_ms, &pa, why);
-	log_event(LOG_LEVEL_INFO, "inquired", KV_STR("tid", l->item->of.tid), KV_STR("says", why), KV_INT("nth", l->m->asked + 1));
+	r = flow_read_refund(l->f, &l->at, &l->st, &l->chain.ev[l->item->n - 1],
+	    l->call.deadline_boot_ms, &pa, why);
+	log_event(LOG_LEVEL_INFO, "inquired", KV_STR("tid", l->item->of.tid), KV_STR("says", why),
+	    KV_INT("nth", l->m->asked + 1));
 	if (!settle_conclude_refund(&l->facts, l->m, r, clock_now(), &r))
 		return AGAIN;
 	l->call.deadline_boot_ms = clock_boot_ms() + SETTLE_STORE_MS;
@@ -270,16 +314,21 @@ follow_refund(struct look *l, struct error *err)
 	const struct store_work *o = l->item;
 	bool done;
 
-	return flow_finish_refund(l->f, &l->call, o->of.cid, o->of.order, o->of.tid, o->n, &done, err) ? DONE : FAILED;
+	return flow_finish_refund(l->f, &l->call, o->of.cid, o->of.order, o->of.tid, o->n, &done,
+		   err)
+	    ? DONE
+	    : FAILED;
 }
 
-/* KakaoPay said at the capture that it was given back since, and the ledger does not tell how much. */
+/* KakaoPay said at the capture that it was given back since, and the ledger does not tell how much.
+ */
 static bool
 is_refund_unread(const struct look *l)
 {
 	enum provider_status s = provider_answer_status(&l->st.captured->provider);
 
-	return l->st.state == AS_APPROVED && l->st.refunded.total == 0 && (s == PS_CANCELED || s == PS_PART_CANCELED);
+	return l->st.state == AS_APPROVED && l->st.refunded.total == 0 &&
+	    (s == PS_CANCELED || s == PS_PART_CANCELED);
 }
 
 static enum next
@@ -287,7 +336,9 @@ note_outside(struct look *l, struct error *err)
 {
 	bool done;
 
-	return !flow_note_outside(l->f, &l->call, &l->at, &l->st, &done, err) ? FAILED : done ? AGAIN : DONE;
+	return !flow_note_outside(l->f, &l->call, &l->at, &l->st, &done, err) ? FAILED
+	    : done							      ? AGAIN
+									      : DONE;
 }
 
 static bool
@@ -302,9 +353,12 @@ refunds_unbookable(const struct look *l)
 static enum next
 refund_unbookable(struct look *l)
 {
-	struct flow_refund_request rq = { .refund_id = REFUND_UNBOOKABLE, .asked = { -1, -1 }, .reason = "the reservation service cannot book it" };
+	struct flow_refund_request rq = { .refund_id = REFUND_UNBOOKABLE,
+		.asked = { -1, -1 },
+		.reason = "the reservation service cannot book it" };
 	const char *cid = l->item->of.cid;
-	struct flow_call c = { l->call.request_id, clock_boot_ms() + l->f->conf->deadline_ms, NULL };
+	struct flow_call c = { l->call.request_id, clock_boot_ms() + l->f->conf->deadline_ms,
+		NULL };
 	struct flow_answer *a = calloc(1, sizeof(*a));
 	enum flow_result result;
 
@@ -315,7 +369,8 @@ refund_unbookable(struct look *l)
 	result = a->result;
 	free(a);
 	if (result == FR_REFUND_DECLINED || result == FR_IN_REVIEW)
-		alert_once(l, ONCE_NOT_REFUNDED, "KakaoPay refused the refund, so the customer has still paid: look into its console, and refund or book by hand");
+		alert_once(l, ONCE_NOT_REFUNDED,
+		    "KakaoPay refused the refund, so the customer has still paid: look into its console, and refund or book by hand");
 	return result == FR_OK ? AGAIN : DONE;
 }
 
@@ -327,17 +382,22 @@ waits(const struct look *l)
 {
 	const struct queue_hold *h = &l->qa.hold;
 
-	return l->has_hold && ((h->state == HOLD_APPROVING && h->n <= (int64_t)l->chain.n) || h->state == HOLD_UNKNOWN);
+	return l->has_hold &&
+	    ((h->state == HOLD_APPROVING && h->n <= (int64_t)l->chain.n) ||
+		h->state == HOLD_UNKNOWN);
 }
 
-/* What was sent came to nothing and the attempt is what it was before. A newer grant of the hold is not ours to end. */
+/* What was sent came to nothing and the attempt is what it was before. A newer grant of the hold is
+ * not ours to end. */
 static enum next
 follow_nothing_sent(struct look *l, enum ledger_kind kind, int64_t n, struct error *err)
 {
-	bool mine = l->has_hold && l->qa.hold.n == l->item->n && (l->qa.hold.state == HOLD_APPROVING || l->qa.hold.state == HOLD_UNKNOWN);
+	bool mine = l->has_hold && l->qa.hold.n == l->item->n &&
+	    (l->qa.hold.state == HOLD_APPROVING || l->qa.hold.state == HOLD_UNKNOWN);
 
 	if (!l->asked_queue)
-		return DONE;	/* the queue is away: later; or another machine's: its courier does this */
+		return DONE; /* the queue is away: later; or another machine's: its courier does
+				this */
 	if (!mine)
 		return drop_item(l, err);
 	l->at.n = l->item->n;
@@ -349,7 +409,8 @@ follow_declined(struct look *l, struct error *err)
 {
 	if (!flow_mend(l->f, &l->call, &l->at, &l->st, l->has_hold ? &l->qa.hold : NULL, err))
 		return FAILED;
-	if (!l->asked_queue || (l->facts.by_readings && l->m->late_looks < SETTLE_LATE_LOOKS) || waits(l))
+	if (!l->asked_queue || (l->facts.by_readings && l->m->late_looks < SETTLE_LATE_LOOKS) ||
+	    waits(l))
 		return DONE;
 	return flow_drop_work(l->f, &l->call, &l->at, err) ? DONE : FAILED;
 }
@@ -361,8 +422,9 @@ follow_removed(struct look *l, struct error *err)
 
 	if (!l->asked_queue)
 		return DONE;
-	done = flow_finish_removal(l->f, &l->call, &l->at, l->has_hold ? &l->qa.hold : NULL, &l->st, l->st.removed->n, false, &by_queue, err);
-	return done || by_queue ? DONE : FAILED;	/* the queue is away: later */
+	done = flow_finish_removal(l->f, &l->call, &l->at, l->has_hold ? &l->qa.hold : NULL, &l->st,
+	    l->st.removed->n, false, &by_queue, err);
+	return done || by_queue ? DONE : FAILED; /* the queue is away: later */
 }
 
 static enum next
@@ -371,7 +433,8 @@ note_unbookable(struct look *l, int64_t status, struct error *err)
 	enum store_put how;
 	char why[100];
 
-	snprintf(why, sizeof(why), "the reservation service cannot book it: status %" PRId64, status);
+	snprintf(why, sizeof(why), "the reservation service cannot book it: status %" PRId64,
+	    status);
 	if (!put(l, LK_UNBOOKABLE, (int64_t)l->chain.n + 1, NULL, NULL, why, &how, err))
 		return FAILED;
 	if (how == STORE_OURS)
@@ -397,12 +460,14 @@ follow_paid(struct look *l, struct error *err)
 	if (n > 0)
 		last = tries[n - 1];
 	free(tries);
-	if (l->st.state == AS_APPROVED && last.ended && outbox_is_unbookable("payment.approved", last.status))
+	if (l->st.state == AS_APPROVED && last.ended &&
+	    outbox_is_unbookable("payment.approved", last.status))
 		return note_unbookable(l, last.status, err);
 	if (l->st.state == AS_UNBOOKABLE && l->asked_queue && refunds_unbookable(l))
 		return refund_unbookable(l);
 	if (last.acknowledged && clock_now().wall_ms - last.at_ms >= NOT_REMOVED_MS)
-		alert_once(l, ONCE_NOT_REMOVED, "the reservation service took this payment 10 minutes ago and has not removed its hold: the time stays blocked. Is it in the calendar? Then: holds release");
+		alert_once(l, ONCE_NOT_REMOVED,
+		    "the reservation service took this payment 10 minutes ago and has not removed its hold: the time stays blocked. Is it in the calendar? Then: holds release");
 	return DONE;
 }
 
@@ -429,14 +494,16 @@ follow(struct look *l, struct error *err)
 static enum next
 behind(struct look *l)
 {
-	alert_once(l, ONCE_BEHIND, "the ledger lacks the event before this one, so nothing is decided: was an older backup restored? Then: roompayctl restore");
+	alert_once(l, ONCE_BEHIND,
+	    "the ledger lacks the event before this one, so nothing is decided: was an older backup restored? Then: roompayctl restore");
 	return DONE;
 }
 
 static enum next
 act(struct look *l, struct error *err)
 {
-	static const char silence[] = "no answer from KakaoPay for six hours: it is not known whether money was taken";
+	static const char silence[] =
+	    "no answer from KakaoPay for six hours: it is not known whether money was taken";
 	struct now now = clock_now();
 	int64_t again_ms = now.boot_ms + QUIET_MS;
 
@@ -455,7 +522,9 @@ act(struct look *l, struct error *err)
 	case SETTLE_FOLLOW:
 		break;
 	case SETTLE_GIVE_UP:
-		return l->facts.at == SETTLE_REFUND ? end_refund(l, RR_OTHERWISE, NULL, silence, err) : conclude(l, LK_REVIEW, NULL, NULL, silence, err);
+		return l->facts.at == SETTLE_REFUND
+		    ? end_refund(l, RR_OTHERWISE, NULL, silence, err)
+		    : conclude(l, LK_REVIEW, NULL, NULL, silence, err);
 	case SETTLE_BEHIND:
 		return behind(l);
 	}
@@ -466,7 +535,8 @@ act(struct look *l, struct error *err)
 }
 
 bool
-settle_item(struct flow *f, const struct store_work *item, struct settle_memory *m, struct error *err)
+settle_item(struct flow *f, const struct store_work *item, struct settle_memory *m,
+    struct error *err)
 {
 	struct look *l = calloc(1, sizeof(*l));
 	enum next next = AGAIN;
@@ -475,11 +545,13 @@ settle_item(struct flow *f, const struct store_work *item, struct settle_memory 
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	*l = (struct look){ .f = f, .item = item, .m = m };
 	for (int i = 0; next == AGAIN && i < ROUNDS_MAX; i++) {
-		l->call = (struct flow_call){ "", clock_boot_ms() + SETTLE_STORE_MS + FLOW_INQUIRY_MS, NULL };
+		l->call = (struct flow_call){ "",
+			clock_boot_ms() + SETTLE_STORE_MS + FLOW_INQUIRY_MS, NULL };
 		next = read_all(l, err) ? act(l, err) : FAILED;
 	}
-	m->unknown = l->st.state == AS_UNKNOWN || l->st.state == AS_APPROVING || l->st.state == AS_REFUND_UNKNOWN;
-	if (next == FAILED && err->code == ERR_INTERNAL) {	/* of this order alone */
+	m->unknown = l->st.state == AS_UNKNOWN || l->st.state == AS_APPROVING ||
+	    l->st.state == AS_REFUND_UNKNOWN;
+	if (next == FAILED && err->code == ERR_INTERNAL) { /* of this order alone */
 		alert_once(l, ONCE_BROKEN, err->msg);
 		m->next_boot_ms = clock_boot_ms() + BROKEN_MS;
 		next = DONE;

@@ -11,10 +11,14 @@ static const struct {
 } fences[] = {
 	[SITE_OPEN] = { "", FR_OK },
 	[SITE_STORE_AWAY] = { "the database does not answer", FR_STORE_UNAVAILABLE },
-	[SITE_QUEUE_AWAY] = { "the queue does not answer: systemctl status roompay-queued", FR_QUEUE_UNAVAILABLE },
-	[SITE_OTHER_QUEUE] = { "the database names another queue as this site's: restore that queue's journal, or roompayctl queue adopt", FR_NOT_READY },
-	[SITE_ADOPTING] = { "the adopted queue is being rebuilt from the ledger: roompay-courier does it, wait for it", FR_NOT_READY },
-	[SITE_OLD_DATABASE] = { "the database is older than the queue: roompayctl restore", FR_NOT_READY },
+	[SITE_QUEUE_AWAY] = { "the queue does not answer: systemctl status roompay-queued",
+	    FR_QUEUE_UNAVAILABLE },
+	[SITE_OTHER_QUEUE] = { "the database names another queue as this site's: restore that queue's journal, or roompayctl queue adopt",
+	    FR_NOT_READY },
+	[SITE_ADOPTING] = { "the adopted queue is being rebuilt from the ledger: roompay-courier does it, wait for it",
+	    FR_NOT_READY },
+	[SITE_OLD_DATABASE] = { "the database is older than the queue: roompayctl restore",
+	    FR_NOT_READY },
 };
 static_assert(sizeof(fences) / sizeof(fences[0]) == SITE__MAX, "a row for each fence");
 
@@ -78,7 +82,8 @@ has_newest(struct store *s, struct site *out, int64_t deadline_boot_ms, struct e
 }
 
 bool
-site_open(struct store *s, struct queue *q, struct site *out, int64_t deadline_boot_ms, struct error *err)
+site_open(struct store *s, struct queue *q, struct site *out, int64_t deadline_boot_ms,
+    struct error *err)
 {
 	memset(out, 0, sizeof(*out));
 	queue_expect(q, "");
@@ -87,7 +92,9 @@ site_open(struct store *s, struct queue *q, struct site *out, int64_t deadline_b
 	if (!store_prepare(s, deadline_boot_ms, err))
 		return away(out, SITE_STORE_AWAY, err, "prepare the store");
 	if (!store_claim_queue(s, out->hello.id, &out->claim, deadline_boot_ms, err))
-		return err->code == ERR_CONFLICT ? fenced(out, SITE_OTHER_QUEUE, err) : away(out, SITE_STORE_AWAY, err, "claim the queue");
+		return err->code == ERR_CONFLICT
+		    ? fenced(out, SITE_OTHER_QUEUE, err)
+		    : away(out, SITE_STORE_AWAY, err, "claim the queue");
 	queue_expect(q, out->hello.id);
 	return admit(q, out, deadline_boot_ms, err) && has_newest(s, out, deadline_boot_ms, err);
 }

@@ -20,7 +20,8 @@ story_queue_failed(struct flow_answer *out, enum flow_charged charged, const str
 }
 
 bool
-story_read_chain(struct flow *f, const char *cid, const char *order, struct ledger_chain *chain, int64_t deadline_boot_ms, struct error *err)
+story_read_chain(struct flow *f, const char *cid, const char *order, struct ledger_chain *chain,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	ledger_chain_clear(chain);
 	return store_ledger_chain(f->store, cid, order, chain, deadline_boot_ms, err);
@@ -31,6 +32,8 @@ story_is_behind(const struct ledger_chain *chain, int64_t last_n, char why[200])
 {
 	if ((int64_t)chain->n >= last_n)
 		return false;
-	snprintf(why, 200, "the order's ledger ends at %zu, the queue remembers %" PRId64 ": an older database?", chain->n, last_n);
+	snprintf(why, 200,
+	    "the order's ledger ends at %zu, the queue remembers %" PRId64 ": an older database?",
+	    chain->n, last_n);
 	return true;
 }

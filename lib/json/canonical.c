@@ -31,8 +31,7 @@ add_object(struct buf *out, struct json_object *v)
 		out->bad = true;
 		return;
 	}
-	json_object_object_foreach(v, name, value)
-		members[i++] = (struct member){ name, value };
+	json_object_object_foreach(v, name, value) members[i++] = (struct member){ name, value };
 	qsort(members, n, sizeof(*members), by_name);
 	buf_add_char(out, '{');
 	for (i = 0; i < n; i++) {

@@ -108,8 +108,8 @@ field_errors_add(struct field_errors *f, const char *at, const char *member, enu
 }
 
 void
-field_errors_add_index(
-    struct field_errors *f, const char *at, const char *member, size_t index, enum field_code code)
+field_errors_add_index(struct field_errors *f, const char *at, const char *member, size_t index,
+    enum field_code code)
 {
 	struct buf pointer = BUF_INIT;
 
@@ -239,15 +239,15 @@ rule_of(const char *name, const struct field_rule *rules, size_t n_rules, size_t
 	return n_rules;
 }
 
-struct members {		/* of an object, by rule */
-	struct json_object *value[RULES_MAX];	/* NULL is null */
+struct members {			      /* of an object, by rule */
+	struct json_object *value[RULES_MAX]; /* NULL is null */
 	uint64_t there;
-	bool unknown;		/* there are others */
+	bool unknown; /* there are others */
 };
 
 static void
-find_members(
-    struct json_object *obj, const struct field_rule *rules, size_t n_rules, struct members *m)
+find_members(struct json_object *obj, const struct field_rule *rules, size_t n_rules,
+    struct members *m)
 {
 	struct json_object_iterator i = json_object_iter_begin(obj),
 				    end = json_object_iter_end(obj);
@@ -272,7 +272,8 @@ static void
 add_unknown(struct json_object *obj, const char *at, const struct field_rule *rules, size_t n_rules,
     struct field_errors *errors)
 {
-	json_object_object_foreach(obj, name, value) {
+	json_object_object_foreach(obj, name, value)
+	{
 		(void)value;
 		if (rule_of(name, rules, n_rules, 0) == n_rules)
 			field_errors_add(errors, at, name, FIELD_UNKNOWN);

@@ -13,38 +13,45 @@
 struct json_object;
 
 enum field_code {
-	FIELD_REQUIRED,		/* missing */
+	FIELD_REQUIRED, /* missing */
 	/* another JSON type than the rule's: for an integer 1.5 and "1", but not 1.0 */
 	FIELD_TYPE,
-	FIELD_TOO_SHORT, FIELD_TOO_LONG, FIELD_OUT_OF_RANGE,
-	FIELD_CHARACTER,	/* a character that is not allowed here */
-	FIELD_BLANK,		/* nothing but spaces */
+	FIELD_TOO_SHORT,
+	FIELD_TOO_LONG,
+	FIELD_OUT_OF_RANGE,
+	FIELD_CHARACTER, /* a character that is not allowed here */
+	FIELD_BLANK,	 /* nothing but spaces */
 	FIELD_FORMAT,
-	FIELD_WORD,		/* not one of the words */
-	FIELD_UNKNOWN,		/* no such member */
-	FIELD_NOT_ALLOWED,	/* known, but never from a request */
-	FIELD_BOTH,		/* two spellings of one thing */
-	FIELD_URL, FIELD_URL_HTTPS, FIELD_URL_HOST,
-	FIELD_FRACTION,		/* not a whole minute */
-	FIELD_LENGTHS,		/* arrays of unequal length */
-	FIELD_ORDER,		/* start is not before end: past midnight is two intervals */
+	FIELD_WORD,	   /* not one of the words */
+	FIELD_UNKNOWN,	   /* no such member */
+	FIELD_NOT_ALLOWED, /* known, but never from a request */
+	FIELD_BOTH,	   /* two spellings of one thing */
+	FIELD_URL,
+	FIELD_URL_HTTPS,
+	FIELD_URL_HOST,
+	FIELD_FRACTION, /* not a whole minute */
+	FIELD_LENGTHS,	/* arrays of unequal length */
+	FIELD_ORDER,	/* start is not before end: past midnight is two intervals */
 	FIELD_OVERLAP,
-	FIELD__OK,		/* what a check answers when all is well */
+	FIELD__OK, /* what a check answers when all is well */
 };
-const char *field_code_name(enum field_code c);	/* "required", "too-long", ... */
+const char *field_code_name(enum field_code c); /* "required", "too-long", ... */
 
 struct field_errors {
-	struct field_error { char *pointer; enum field_code code; } *e;
+	struct field_error {
+		char *pointer;
+		enum field_code code;
+	} * e;
 	size_t n, cap;
-	bool bad;		/* no memory: e is not complete */
+	bool bad; /* no memory: e is not complete */
 };
 void field_errors_clear(struct field_errors *f);
 /* at: pointer of the object ("" is the outermost); member may be NULL: at itself. Escapes ~ and /
  * in it. */
-void field_errors_add(
-    struct field_errors *f, const char *at, const char *member, enum field_code code);
-void field_errors_add_index(
-    struct field_errors *f, const char *at, const char *member, size_t index, enum field_code code);
+void field_errors_add(struct field_errors *f, const char *at, const char *member,
+    enum field_code code);
+void field_errors_add_index(struct field_errors *f, const char *at, const char *member,
+    size_t index, enum field_code code);
 /* "/member", ~ and / escaped */
 void field_pointer_add(struct buf *pointer, const char *member);
 bool field_errors_has(const struct field_errors *f, const char *pointer);
@@ -52,15 +59,15 @@ bool field_errors_has(const struct field_errors *f, const char *pointer);
 enum field_type {
 	/* char[cap]; min..max characters, none of them hidden (base/text.h), not only blanks */
 	FIELD_STR,
-	FIELD_INT,	/* int64_t; min..max */
-	FIELD_OBJECT,	/* const struct json_object *, borrowed from the tree */
-	FIELD_ANY,	/* the same, any type: whoever reads it looks */
-	FIELD_REFUSED,	/* FIELD_NOT_ALLOWED when there */
+	FIELD_INT,     /* int64_t; min..max */
+	FIELD_OBJECT,  /* const struct json_object *, borrowed from the tree */
+	FIELD_ANY,     /* the same, any type: whoever reads it looks */
+	FIELD_REFUSED, /* FIELD_NOT_ALLOWED when there */
 };
 
 enum field_flag {
 	FIELD_NEEDED = 1,	/* true in a table says the same */
-	FIELD_NOT_COMPARED = 2,	/* two requests that differ in this alone are the same request */
+	FIELD_NOT_COMPARED = 2, /* two requests that differ in this alone are the same request */
 };
 
 struct field_rule {
@@ -75,9 +82,13 @@ struct field_rule {
 
 #define FIELD_AT(type, member) offsetof(struct type, member), sizeof(((struct type *)0)->member)
 #define STR_FIELD(type, member, required, min, max, check) \
-	{ #member, FIELD_STR, required, min, max, FIELD_AT(type, member), check }
+	{ \
+#member, FIELD_STR, required, min, max, FIELD_AT(type, member), check \
+	}
 #define INT_FIELD(type, member, required, min, max) \
-	{ #member, FIELD_INT, required, min, max, FIELD_AT(type, member), NULL }
+	{ \
+#member, FIELD_INT, required, min, max, FIELD_AT(type, member), NULL \
+	}
 
 /* Gives every member that the rules name the value of one that is absent: "", -1 or NULL. */
 void field_begin(const struct field_rule *rules, size_t n_rules, void *out);
@@ -85,8 +96,8 @@ void field_begin(const struct field_rule *rules, size_t n_rules, void *out);
 /* Adds each member and its value, for a fingerprint: by value, so another spelling changes nothing.
  * A member counts unless its rule says FIELD_NOT_COMPARED, so one that is forgotten makes two
  * requests different, never the same. */
-void field_add_compared(
-    const struct field_rule *rules, size_t n_rules, const void *in, struct buf *out);
+void field_add_compared(const struct field_rule *rules, size_t n_rules, const void *in,
+    struct buf *out);
 
 /* Reads the members of obj that the rules name into *out; what is absent keeps the value it has.
  * Other members are FIELD_UNKNOWN unless `open`. */

@@ -12,7 +12,7 @@ struct decimal {
 	int64_t power;
 };
 
-enum { POWER_DIGITS = 15 };	/* no text is that long, so a larger exponent changes nothing */
+enum { POWER_DIGITS = 15 }; /* no text is that long, so a larger exponent changes nothing */
 
 static bool
 is_digit(const char *p, const char *end)
@@ -94,7 +94,7 @@ split(const char *text, size_t len)
 	while (digits_end < end && *digits_end != 'e' && *digits_end != 'E') {
 		if (*digits_end == '.')
 			point = digits_end;
-		else if (*digits_end >= '1') {	/* not 0, - or . */
+		else if (*digits_end >= '1') { /* not 0, - or . */
 			d.first = d.first == NULL ? digits_end : d.first;
 			d.last = digits_end;
 		}
@@ -126,7 +126,7 @@ number_read(const char *text, size_t len, int64_t *out)
 		    (__builtin_mul_overflow(n, 10, &n) ||
 			__builtin_add_overflow(n, (uint64_t)(*p - '0'), &n)))
 			return NUMBER_TOO_LARGE;
-	for (; d.power > 0; d.power--)	/* ends early: n is not 0 */
+	for (; d.power > 0; d.power--) /* ends early: n is not 0 */
 		if (__builtin_mul_overflow(n, 10, &n))
 			return NUMBER_TOO_LARGE;
 	if (n > (uint64_t)INT64_MAX + d.negative)

@@ -13,9 +13,9 @@ size_t number_scan(const char *p, const char *end, const char **at, const char *
 
 enum number_kind {
 	NUMBER_INTEGER,
-	NUMBER_TOO_LARGE,	/* more than an int64_t takes; may have a sign */
-	NUMBER_FRACTION,	/* its value is not whole */
-	NUMBER_NONE,		/* no number at all: number_parse_text alone says so */
+	NUMBER_TOO_LARGE, /* more than an int64_t takes; may have a sign */
+	NUMBER_FRACTION,  /* its value is not whole */
+	NUMBER_NONE,	  /* no number at all: number_parse_text alone says so */
 };
 /* text: a whole number of RFC 8259, as number_scan measured it. *out only for NUMBER_INTEGER. The
  * work is bounded by len, whatever the exponent says. */

@@ -14,11 +14,11 @@
 struct scan {
 	const char *begin, *p, *end;
 	int depth, max_depth;
-	const char *why;	/* first fault, NULL: none */
+	const char *why; /* first fault, NULL: none */
 	/* a stack: the names of the members whose values are being read, each with a NUL */
 	struct buf names;
-	struct buf decoded;	/* a string that has escapes */
-	const char *want;	/* member of the outermost object to be remembered, NULL: none */
+	struct buf decoded; /* a string that has escapes */
+	const char *want;   /* member of the outermost object to be remembered, NULL: none */
 	struct strict_span found;
 };
 
@@ -220,7 +220,7 @@ is_plain(unsigned char c)
 static bool
 scan_string(struct scan *s, struct strict_span *out)
 {
-	const char *from;	/* what is not decoded yet */
+	const char *from; /* what is not decoded yet */
 
 	if (!take(s, '"'))
 		return fault(s, "a string is missing");
@@ -249,7 +249,7 @@ scan_string(struct scan *s, struct strict_span *out)
 		from = s->p;
 	}
 	*out = (struct strict_span){ from, (size_t)(s->p - from) };
-	if (s->decoded.len > 0) {	/* there was one: every escape leaves a byte */
+	if (s->decoded.len > 0) { /* there was one: every escape leaves a byte */
 		buf_add(&s->decoded, from, out->len);
 		*out = (struct strict_span){ s->decoded.data, s->decoded.len };
 	}
@@ -489,8 +489,8 @@ strict_parse_object_and_find(const char *text, size_t len, int depth, struct jso
 }
 
 bool
-strict_parse_object(
-    const char *text, size_t len, int depth, struct json_object **out, struct error *err)
+strict_parse_object(const char *text, size_t len, int depth, struct json_object **out,
+    struct error *err)
 {
 	struct strict_span found;
 

@@ -12,7 +12,7 @@
 
 struct json_object;
 
-enum { STRICT_DEPTH = 8 };	/* of requests: the outermost object is 1 */
+enum { STRICT_DEPTH = 8 }; /* of requests: the outermost object is 1 */
 
 /* One JSON text of any type, nested at most `depth` (1..64). *out: json_object_put by the caller;
  * NULL is null. A number whose value is an integer that an int64_t takes is json_type_int, however
@@ -29,8 +29,8 @@ bool strict_check(const char *text, size_t len, int depth, struct error *err)
 bool strict_parse_object(const char *text, size_t len, int depth, struct json_object **out,
     struct error *err) __attribute__((warn_unused_result));
 
-struct strict_span {		/* part of a text that was read; borrowed from it */
-	const char *at;		/* NULL: there is none */
+struct strict_span {	/* part of a text that was read; borrowed from it */
+	const char *at; /* NULL: there is none */
 	size_t len;
 };
 

@@ -10,8 +10,8 @@
 #include "json/write.h"
 
 /*
- * What is checked here is only that we read our own writing: the rules of requests were applied before it
- * was written.
+ * What is checked here is only that we read our own writing: the rules of requests were applied
+ * before it was written.
  */
 static const struct field_rule rules[] = {
 	STR_FIELD(attempt, cid, false, 0, 10, NULL),
@@ -39,7 +39,8 @@ add_rest(const struct attempt *a, struct buf *out)
 		json_add_int_member(out, "vat_amount", a->vat_amount);
 	if (a->intervals[0] != '\0')
 		json_add_str_member(out, "intervals", a->intervals);
-	json_add_raw_member(out, "reservation_info", a->reservation_info[0] != '\0' ? a->reservation_info : "{}");
+	json_add_raw_member(out, "reservation_info",
+	    a->reservation_info[0] != '\0' ? a->reservation_info : "{}");
 	buf_add_char(out, '}');
 }
 
@@ -62,8 +63,8 @@ attempt_format_short(const struct attempt *a, struct buf *out)
 }
 
 /*
- * Moves reservation_info out of the tree as its text: the calendar gets the bytes that the gateway sent,
- * not json-c's idea of them.
+ * Moves reservation_info out of the tree as its text: the calendar gets the bytes that the gateway
+ * sent, not json-c's idea of them.
  */
 static bool
 take_reservation_info(const char *json, struct json_object *o, struct attempt *out)
@@ -72,8 +73,8 @@ take_reservation_info(const char *json, struct json_object *o, struct attempt *o
 	bool ok;
 
 	ok = json_object_is_type(json_object_object_get(o, "reservation_info"), json_type_object) &&
-	    strict_member_text(json, strlen(json), STRICT_DEPTH, "reservation_info", &text) && !text.bad &&
-	    text.len < sizeof(out->reservation_info);
+	    strict_member_text(json, strlen(json), STRICT_DEPTH, "reservation_info", &text) &&
+	    !text.bad && text.len < sizeof(out->reservation_info);
 	if (ok)
 		memcpy(out->reservation_info, text.data, text.len + 1);
 	buf_clear(&text);
@@ -92,13 +93,15 @@ attempt_parse(const char *json, struct attempt *out, struct error *err)
 	out->vat_amount = -1;
 	if (!strict_parse_object(json, strlen(json), STRICT_DEPTH, &o, NULL))
 		return error_set(err, ERR_INTERNAL, "attempt: not a JSON object");
-	ok = take_reservation_info(json, o, out) || error_set(err, ERR_INTERNAL,
-	    "attempt: no reservation_info");
+	ok = take_reservation_info(json, o, out) ||
+	    error_set(err, ERR_INTERNAL, "attempt: no reservation_info");
 	if (ok) {
-		field_read(o, "", rules, sizeof(rules) / sizeof(rules[0]), false, NULL, out, &errors);
-		ok = (errors.n == 0 && !errors.bad) || error_set(err, ERR_INTERNAL,
-		    "attempt: %s is wrong (%s)",
-		    errors.n > 0 ? errors.e[0].pointer : "?", errors.n > 0 ? field_code_name(errors.e[0].code) : "no memory");
+		field_read(o, "", rules, sizeof(rules) / sizeof(rules[0]), false, NULL, out,
+		    &errors);
+		ok = (errors.n == 0 && !errors.bad) ||
+		    error_set(err, ERR_INTERNAL, "attempt: %s is wrong (%s)",
+			errors.n > 0 ? errors.e[0].pointer : "?",
+			errors.n > 0 ? field_code_name(errors.e[0].code) : "no memory");
 	}
 	field_errors_clear(&errors);
 	json_object_put(o);

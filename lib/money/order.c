@@ -25,7 +25,7 @@ static_assert(sizeof(state_names) / sizeof(state_names[0]) == AS__MAX, "a name f
 enum { SAME = -1, BEFORE = -2 };
 
 #define IN(state) (1u << AS_##state)
-static const unsigned OPEN = IN(APPROVING) | IN(UNKNOWN);			/* perhaps captured, being found out */
+static const unsigned OPEN = IN(APPROVING) | IN(UNKNOWN); /* perhaps captured, being found out */
 static const unsigned CHARGED = IN(APPROVED) | IN(UNBOOKABLE) | IN(PART_REFUNDED);
 static const unsigned NOT_CHARGED = IN(NONE) | IN(READY) | IN(DECLINED);
 static const unsigned ANY = (1u << AS__MAX) - 1;
@@ -34,10 +34,10 @@ static const unsigned ANY = (1u << AS__MAX) - 1;
  * The legal steps of one attempt; any other pair of kind and state is damage.
  * - `approving` over an `approving` without outcome: a worker died, the next one inquired ("not yet
  *   approved") and goes on.
- * - Not executed or refused is what it was before. That is `unknown` where an earlier send of this tid has
- *   no known end: that something was not executed now says nothing about then.
- * - `abandoned` speaks of an approving that was never written. One that is there keeps waiting for its own
- *   outcome.
+ * - Not executed or refused is what it was before. That is `unknown` where an earlier send of this
+ * tid has no known end: that something was not executed now says nothing about then.
+ * - `abandoned` speaks of an approving that was never written. One that is there keeps waiting for
+ * its own outcome.
  * - A capture seen after anything else was concluded stands: money moved.
  * - From the event `refunding` to its outcome the refund's end is not known.
  */
@@ -65,9 +65,9 @@ static const struct step {
 	{ LK_NOTE, ANY, SAME },
 };
 
-struct life {			/* one attempt while the chain is walked */
+struct life { /* one attempt while the chain is walked */
 	const char *tid;
-	enum attempt_state before;	/* of the approving or refunding under way */
+	enum attempt_state before; /* of the approving or refunding under way */
 	struct order_state now;
 };
 
@@ -88,8 +88,8 @@ find_step(enum ledger_kind kind, enum attempt_state from)
 }
 
 /*
- * An order's next attempt begins only when none of the others is charged, perhaps charged, or open: at
- * most one capture.
+ * An order's next attempt begins only when none of the others is charged, perhaps charged, or open:
+ * at most one capture.
  */
 static bool
 may_begin(const struct life *lives, size_t n, const struct life *self)
@@ -116,7 +116,8 @@ count_refund(struct order_state *s, const struct ledger_event *e)
 {
 	if (e->kind == LK_REFUNDING)
 		s->refunding = e;
-	else if (e->kind == LK_REFUNDED || e->kind == LK_PART_REFUNDED || e->kind == LK_REFUND_FAILED || e->kind == LK_REVIEW)
+	else if (e->kind == LK_REFUNDED || e->kind == LK_PART_REFUNDED ||
+	    e->kind == LK_REFUND_FAILED || e->kind == LK_REVIEW)
 		s->refunding = NULL;
 	if (e->kind != LK_REFUNDED && e->kind != LK_PART_REFUNDED)
 		return;
@@ -145,7 +146,7 @@ advance(struct life *l, const struct ledger_event *e)
 	if (e->kind == LK_APPROVED || (e->kind == LK_REVIEW && e->has_payment))
 		l->now.captured = e;
 	else if (l->now.state == AS_DECLINED)
-		l->now.captured = NULL;		/* an operator found in review that there was none */
+		l->now.captured = NULL; /* an operator found in review that there was none */
 	return true;
 }
 
@@ -161,7 +162,8 @@ life_of(struct life *lives, size_t *n, const char *tid)
 }
 
 static bool
-walk(const struct ledger_chain *c, struct life *lives, size_t *n, const struct life **last, struct error *err)
+walk(const struct ledger_chain *c, struct life *lives, size_t *n, const struct life **last,
+    struct error *err)
 {
 	for (size_t i = 0; i < c->n; i++) {
 		const struct ledger_event *e = &c->ev[i];
@@ -169,10 +171,10 @@ walk(const struct ledger_chain *c, struct life *lives, size_t *n, const struct l
 		struct life *l;
 
 		if (e->n != (int64_t)i + 1)
-			return error_set(err, ERR_INTERNAL, "event %zu of the chain has the number %lld",
-			    i + 1, (long long)e->n);
+			return error_set(err, ERR_INTERNAL,
+			    "event %zu of the chain has the number %lld", i + 1, (long long)e->n);
 		if (e->kind == LK_NOTE)
-			continue;	/* may speak of no tid at all */
+			continue; /* may speak of no tid at all */
 		l = life_of(lives, n, e->tid);
 		from = l->now.state;
 		if ((e->kind == LK_APPROVING && !may_begin(lives, *n, l)) || !advance(l, e))
@@ -186,8 +188,8 @@ walk(const struct ledger_chain *c, struct life *lives, size_t *n, const struct l
 }
 
 /*
- * What the other attempts add to the last one's state: a capture of any tid is the order's capture (the
- * first one where there are two).
+ * What the other attempts add to the last one's state: a capture of any tid is the order's capture
+ * (the first one where there are two).
  */
 static void
 sum_up(const struct life *lives, size_t n, struct order_state *out)
@@ -207,9 +209,11 @@ sum_up(const struct life *lives, size_t n, struct order_state *out)
 }
 
 bool
-order_state(const struct ledger_chain *c, const char *tid, struct order_state *out, struct error *err)
+order_state(const struct ledger_chain *c, const char *tid, struct order_state *out,
+    struct error *err)
 {
-	struct life *lives = calloc(c->n + 1, sizeof(*lives));	/* + 1: a tid that the chain does not have */
+	struct life *lives = calloc(c->n + 1, sizeof(*lives)); /* + 1: a tid that the chain does not
+								  have */
 	const struct life *last = NULL;
 	size_t n = 0;
 	bool ok;
@@ -260,7 +264,8 @@ order_has_room(const struct ledger_chain *c, enum ledger_kind kind, const char *
 {
 	switch (kind) {
 	case LK_APPROVING:
-		return c->n < ORDER_ATTEMPTS_MAX && (tid == NULL || count_sends(c, tid) < ORDER_SENDS_MAX);
+		return c->n < ORDER_ATTEMPTS_MAX &&
+		    (tid == NULL || count_sends(c, tid) < ORDER_SENDS_MAX);
 	case LK_REFUNDING:
 		return c->n < ORDER_REFUNDS_MAX;
 	case LK_NOTE:

@@ -10,7 +10,7 @@ int64_t
 amount_vat(int64_t total, int64_t tax_free)
 {
 	assert(tax_free >= 0 && total >= tax_free);
-	return (total - tax_free + 5) / 11;	/* half up: 5/11 is the last below a half */
+	return (total - tax_free + 5) / 11; /* half up: 5/11 is the last below a half */
 }
 
 static void

@@ -48,8 +48,7 @@ static bool
 add_page(struct store *s, struct import *im, const struct store_foreign_page *page,
     struct error *err)
 {
-	struct import_item *more =
-	    reallocarray(im->items, im->n + page->n + 1, sizeof(*im->items));
+	struct import_item *more = reallocarray(im->items, im->n + page->n + 1, sizeof(*im->items));
 
 	if (more == NULL)
 		return error_set(err, ERR_INTERNAL, "no memory");
@@ -113,8 +112,8 @@ import_look(struct store *s, struct import *out, struct error *err)
 	if (out->n > 0)
 		qsort(out->items, out->n, sizeof(*out->items), by_tid);
 	for (size_t i = 0, j; i < out->n; i = j) {
-		for (j = i + 1; j < out->n && strcmp(out->items[i].of.payment.tid,
-				    out->items[j].of.payment.tid) == 0;)
+		for (j = i + 1; j < out->n &&
+		     strcmp(out->items[i].of.payment.tid, out->items[j].of.payment.tid) == 0;)
 			j++;
 		judge_twice(&out->items[i], j - i);
 	}

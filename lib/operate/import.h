@@ -1,6 +1,6 @@
 /*
- * Payments that an older service wrote: what is wrong with them, and mending it. A document of ours,
- * or of an order that has a ledger, is never touched.
+ * Payments that an older service wrote: what is wrong with them, and mending it. A document of
+ * ours, or of an order that has a ledger, is never touched.
  */
 #pragma once
 

@@ -6,7 +6,8 @@
 
 #include "provider/kakaopay/message.h"
 
-/* Events of older versions have no status: of an inquiry they keep KakaoPay's word for it as the message. */
+/* Events of older versions have no status: of an inquiry they keep KakaoPay's word for it as the
+ * message. */
 enum provider_status
 provider_answer_status(const struct provider_answer *pa)
 {

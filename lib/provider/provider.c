@@ -14,7 +14,8 @@ static const char *const outcome_names[] = {
 	[PO_INQUIRE] = "inquire",
 	[PO_UNKNOWN] = "unknown",
 };
-static_assert(sizeof(outcome_names) / sizeof(outcome_names[0]) == PO__MAX, "a name for each outcome");
+static_assert(sizeof(outcome_names) / sizeof(outcome_names[0]) == PO__MAX,
+    "a name for each outcome");
 
 static const char *const status_names[] = {
 	[PS_PENDING] = "pending",
@@ -42,29 +43,32 @@ provider_status_name(enum provider_status s)
 }
 
 bool
-provider_ready(struct provider *p, const struct provider_ready *rq, int64_t deadline_boot_ms, enum provider_outcome *o, struct provider_opened *out,
-    struct provider_answer *pa, struct error *err)
+provider_ready(struct provider *p, const struct provider_ready *rq, int64_t deadline_boot_ms,
+    enum provider_outcome *o, struct provider_opened *out, struct provider_answer *pa,
+    struct error *err)
 {
 	return p->calls->ready(p, rq, deadline_boot_ms, o, out, pa, err);
 }
 
 bool
-provider_approve(struct provider *p, const struct provider_approve *rq, int64_t deadline_boot_ms, enum provider_outcome *o, struct payment *out,
-    struct provider_answer *pa, struct error *err)
+provider_approve(struct provider *p, const struct provider_approve *rq, int64_t deadline_boot_ms,
+    enum provider_outcome *o, struct payment *out, struct provider_answer *pa, struct error *err)
 {
 	return p->calls->approve(p, rq, deadline_boot_ms, o, out, pa, err);
 }
 
 bool
-provider_order(struct provider *p, const char *cid, const char *tid, int64_t deadline_boot_ms, enum provider_outcome *o, struct provider_order *out,
-    struct provider_answer *pa, struct error *err)
+provider_order(struct provider *p, const char *cid, const char *tid, int64_t deadline_boot_ms,
+    enum provider_outcome *o, struct provider_order *out, struct provider_answer *pa,
+    struct error *err)
 {
 	return p->calls->order(p, cid, tid, deadline_boot_ms, o, out, pa, err);
 }
 
 bool
-provider_cancel(struct provider *p, const struct provider_cancel *rq, int64_t deadline_boot_ms, enum provider_outcome *o,
-    struct provider_canceled *out, struct provider_answer *pa, struct error *err)
+provider_cancel(struct provider *p, const struct provider_cancel *rq, int64_t deadline_boot_ms,
+    enum provider_outcome *o, struct provider_canceled *out, struct provider_answer *pa,
+    struct error *err)
 {
 	return p->calls->cancel(p, rq, deadline_boot_ms, o, out, pa, err);
 }

@@ -14,13 +14,13 @@
 struct record {
 	UT_hash_handle hh;
 	const struct shape *shape;
-	char *key;		/* "<collection>/<id>" */
+	char *key; /* "<collection>/<id>" */
 	void *rec;
 };
 
 struct memory {
 	struct store base;
-	struct record *all;	/* uthash keeps the order of insertion */
+	struct record *all; /* uthash keeps the order of insertion */
 };
 
 static struct memory *
@@ -117,12 +117,13 @@ memory_get(struct store *s, const struct shape *sh, const char *id, void *out, b
 
 	(void)deadline_boot_ms;
 	*found = r != NULL;
-	return r == NULL || shape_copy(sh, out, r->rec) || error_set(err, ERR_INTERNAL, "no memory");
+	return r == NULL || shape_copy(sh, out, r->rec) ||
+	    error_set(err, ERR_INTERNAL, "no memory");
 }
 
 static bool
-memory_get_many(struct store *s, const struct shape *sh, const char *const *ids, size_t n_ids, void **out,
-    size_t *n, int64_t deadline_boot_ms, struct error *err)
+memory_get_many(struct store *s, const struct shape *sh, const char *const *ids, size_t n_ids,
+    void **out, size_t *n, int64_t deadline_boot_ms, struct error *err)
 {
 	char *list = calloc(n_ids + 1, sh->size);
 	bool found;
@@ -216,8 +217,8 @@ by_time(const struct record *a, const struct record *b)
 }
 
 static bool
-memory_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t limit, void **out, size_t *n,
-    int64_t deadline_boot_ms, struct error *err)
+memory_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t limit, void **out,
+    size_t *n, int64_t deadline_boot_ms, struct error *err)
 {
 	struct memory *m = of(s);
 	size_t all = HASH_COUNT(m->all);
@@ -228,9 +229,10 @@ memory_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t lim
 	*n = 0;
 	if (all > 0 && list == NULL)
 		return error_set(err, ERR_INTERNAL, "no memory");
-	HASH_SORT(m->all, by_time);	/* stable */
+	HASH_SORT(m->all, by_time); /* stable */
 	for (struct record *r = m->all; r != NULL && *n < limit; r = r->hh.next)
-		if (r->shape == sh && time_of(r) >= from_ms && shape_copy(sh, list + *n * sh->size, r->rec))
+		if (r->shape == sh && time_of(r) >= from_ms &&
+		    shape_copy(sh, list + *n * sh->size, r->rec))
 			(*n)++;
 	if (*n > 0)
 		*out = list;
@@ -246,7 +248,10 @@ payment_in(const struct record *r)
 
 	if (r->shape == &shape_payment)
 		return r->rec;
-	return r->shape == &shape_ledger && e->has_payment && (e->kind == LK_APPROVED || e->kind == LK_REVIEW) ? &e->payment : NULL;
+	return r->shape == &shape_ledger && e->has_payment &&
+		(e->kind == LK_APPROVED || e->kind == LK_REVIEW)
+	    ? &e->payment
+	    : NULL;
 }
 
 static bool
@@ -263,10 +268,13 @@ is_asked_for(const struct record *r, const struct payment *p, const struct store
 
 	for (size_t i = 0; i < h->n_cids; i++)
 		cid = cid || strcmp(h->cids[i], p->cid) == 0;
-	return cid && is_behind(p, &h->after) && p->approved_at_ms >= h->from_ms && (h->to_ms == 0 || p->approved_at_ms < h->to_ms) &&
+	return cid && is_behind(p, &h->after) && p->approved_at_ms >= h->from_ms &&
+	    (h->to_ms == 0 || p->approved_at_ms < h->to_ms) &&
 	    (h->user_id[0] == '\0' || strcmp(h->user_id, p->user_id) == 0) &&
-	    (h->partner_order_id[0] == '\0' || strcmp(h->partner_order_id, p->partner_order_id) == 0) &&
-	    (h->room_id[0] == '\0' || strcmp(h->room_id, ((const struct ledger_event *)r->rec)->room_id) == 0);
+	    (h->partner_order_id[0] == '\0' ||
+		strcmp(h->partner_order_id, p->partner_order_id) == 0) &&
+	    (h->room_id[0] == '\0' ||
+		strcmp(h->room_id, ((const struct ledger_event *)r->rec)->room_id) == 0);
 }
 
 /* Newest first; what holds no payment last. */
@@ -277,7 +285,9 @@ by_approval(const struct record *a, const struct record *b)
 
 	if (p == NULL || q == NULL)
 		return (p == NULL) - (q == NULL);
-	return p->approved_at_ms != q->approved_at_ms ? (p->approved_at_ms < q->approved_at_ms) - (p->approved_at_ms > q->approved_at_ms) : strcmp(q->tid, p->tid);
+	return p->approved_at_ms != q->approved_at_ms
+	    ? (p->approved_at_ms < q->approved_at_ms) - (p->approved_at_ms > q->approved_at_ms)
+	    : strcmp(q->tid, p->tid);
 }
 
 static bool
@@ -309,12 +319,13 @@ by_refund(const struct record *a, const struct record *b)
 
 	if (!is_refund(a) || !is_refund(b))
 		return is_refund(b) - is_refund(a);
-	return e->at_ms != f->at_ms ? (e->at_ms < f->at_ms) - (e->at_ms > f->at_ms) : strcmp(f->tid, e->tid);
+	return e->at_ms != f->at_ms ? (e->at_ms < f->at_ms) - (e->at_ms > f->at_ms)
+				    : strcmp(f->tid, e->tid);
 }
 
 static bool
-memory_history(struct store *s, const struct shape *sh, const struct store_history *h, void **out, size_t *n, int64_t deadline_boot_ms,
-    struct error *err)
+memory_history(struct store *s, const struct shape *sh, const struct store_history *h, void **out,
+    size_t *n, int64_t deadline_boot_ms, struct error *err)
 {
 	struct memory *m = of(s);
 	char *list = calloc(HASH_COUNT(m->all) + 1, sh->size);
@@ -336,7 +347,8 @@ memory_history(struct store *s, const struct shape *sh, const struct store_histo
 			refund = payment_of_refund(r);
 			p = &refund;
 		}
-		if (r->shape == sh && p != NULL && is_asked_for(r, p, h) && shape_copy(sh, list + *n * sh->size, r->rec))
+		if (r->shape == sh && p != NULL && is_asked_for(r, p, h) &&
+		    shape_copy(sh, list + *n * sh->size, r->rec))
 			(*n)++;
 	}
 	return true;

@@ -1,6 +1,6 @@
 /*
- * The store in MongoDB or a server that speaks its protocol. Only keyed inserts decide anything; see
- * doc/ledger.md.
+ * The store in MongoDB or a server that speaks its protocol. Only keyed inserts decide anything;
+ * see doc/ledger.md.
  */
 #include "config.h"
 
@@ -21,8 +21,8 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-enum { PAUSE_MS = 50 };		/* between two tries of a write, or two questions to the breaker */
-enum { BATCH = 2000 };		/* documents in one answer to a list */
+enum { PAUSE_MS = 50 }; /* between two tries of a write, or two questions to the breaker */
+enum { BATCH = 2000 };	/* documents in one answer to a list */
 
 struct mongo {
 	struct store base;
@@ -39,8 +39,8 @@ mongo_link_of(struct store *s)
 
 /* The first document that the filter finds; out may be NULL. */
 static bool
-find_once(struct mongo_link *l, const struct shape *sh, const bson_t *filter, void *out, bool *found,
-    struct error *err)
+find_once(struct mongo_link *l, const struct shape *sh, const bson_t *filter, void *out,
+    bool *found, struct error *err)
 {
 	mongoc_collection_t *coll = mongo_link_collection(l, sh->collection);
 	bson_t *opts = BCON_NEW("limit", BCON_INT64(1), "singleBatch", BCON_BOOL(true));
@@ -62,8 +62,8 @@ find_once(struct mongo_link *l, const struct shape *sh, const bson_t *filter, vo
 }
 
 /*
- * A connection that died while it was idle is no reason to fail: once more with a fresh one, if the server
- * is there.
+ * A connection that died while it was idle is no reason to fail: once more with a fresh one, if the
+ * server is there.
  */
 static bool
 find(struct mongo_link *l, const struct shape *sh, const bson_t *filter, void *out, bool *found,
@@ -91,8 +91,8 @@ mongo_get(struct store *s, const struct shape *sh, const char *id, void *out, bo
 	bson_t filter = BSON_INITIALIZER;
 	bool ok;
 
-	ok = mongo_doc_id(sh, id, &filter, err) && find(mongo_link_of(s), sh, &filter, out, found, deadline_boot_ms,
-	    err);
+	ok = mongo_doc_id(sh, id, &filter, err) &&
+	    find(mongo_link_of(s), sh, &filter, out, found, deadline_boot_ms, err);
 	bson_destroy(&filter);
 	return ok;
 }
@@ -128,7 +128,8 @@ list_add(struct list *list, const bson_t *doc, struct error *err)
 }
 
 static bool
-list_once(struct mongo_link *l, const bson_t *filter, const bson_t *opts, struct list *list, struct error *err)
+list_once(struct mongo_link *l, const bson_t *filter, const bson_t *opts, struct list *list,
+    struct error *err)
 {
 	mongoc_collection_t *coll = mongo_link_collection(l, list->shape->collection);
 	int64_t began = clock_boot_ms();
@@ -140,7 +141,8 @@ list_once(struct mongo_link *l, const bson_t *filter, const bson_t *opts, struct
 	cursor = mongoc_collection_find_with_opts(coll, filter, opts, NULL);
 	while (ok && mongoc_cursor_next(cursor, &doc))
 		ok = list_add(list, doc, err);
-	if (ok && mongo_link_judge(l, !mongoc_cursor_error(cursor, &e), &e, NULL, began) != MONGO_DONE)
+	if (ok &&
+	    mongo_link_judge(l, !mongoc_cursor_error(cursor, &e), &e, NULL, began) != MONGO_DONE)
 		ok = error_set(err, ERR_UNAVAILABLE, "%s", e.message);
 	mongoc_cursor_destroy(cursor);
 	mongoc_collection_destroy(coll);
@@ -148,8 +150,8 @@ list_once(struct mongo_link *l, const bson_t *filter, const bson_t *opts, struct
 }
 
 bool
-mongo_find_all(struct mongo_link *l, const struct shape *sh, const bson_t *filter, const bson_t *opts, void **out,
-    size_t *n, int64_t deadline_boot_ms, struct error *err)
+mongo_find_all(struct mongo_link *l, const struct shape *sh, const bson_t *filter,
+    const bson_t *opts, void **out, size_t *n, int64_t deadline_boot_ms, struct error *err)
 {
 	struct list list = { .shape = sh };
 	bool ok = false;
@@ -174,8 +176,8 @@ mongo_find_all(struct mongo_link *l, const struct shape *sh, const bson_t *filte
 }
 
 static bool
-mongo_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t limit, void **out, size_t *n,
-    int64_t deadline_boot_ms, struct error *err)
+mongo_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t limit, void **out,
+    size_t *n, int64_t deadline_boot_ms, struct error *err)
 {
 	bson_t filter = BSON_INITIALIZER, *opts;
 	bool ok;
@@ -184,8 +186,9 @@ mongo_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t limi
 	*n = 0;
 	if (limit == 0)
 		return true;
-	opts = BCON_NEW("limit", BCON_INT64((int64_t)limit), "batchSize", BCON_INT32(limit < BATCH ? (int32_t)limit : BATCH),
-	    "sort", "{", "at", BCON_INT32(1), "}");
+	opts = BCON_NEW("limit", BCON_INT64((int64_t)limit), "batchSize",
+	    BCON_INT32(limit < BATCH ? (int32_t)limit : BATCH), "sort", "{", "at", BCON_INT32(1),
+	    "}");
 	if (from_ms > 0)
 		BCON_APPEND(&filter, "at", "{", "$gte", BCON_DATE_TIME(from_ms), "}");
 	ok = mongo_find_all(mongo_link_of(s), sh, &filter, opts, out, n, deadline_boot_ms, err);
@@ -210,12 +213,16 @@ mongo_add_words(bson_t *to, const char *member, const char *const *words, size_t
 	bson_append_document_end(to, &in);
 }
 
-/* `at`: the name of approved_at in this shape. A range of dates finds dates alone: no event without a payment. */
+/* `at`: the name of approved_at in this shape. A range of dates finds dates alone: no event without
+ * a payment. */
 static void
-history_filter(const struct shape *sh, const char *at, const struct store_history *h, bson_t *filter)
+history_filter(const struct shape *sh, const char *at, const struct store_history *h,
+    bson_t *filter)
 {
-	const char *const captures[] = { ledger_kind_name(LK_APPROVED), ledger_kind_name(LK_REVIEW) };
-	const char *const refunds[] = { ledger_kind_name(LK_REFUNDED), ledger_kind_name(LK_PART_REFUNDED) };
+	const char *const captures[] = { ledger_kind_name(LK_APPROVED),
+		ledger_kind_name(LK_REVIEW) };
+	const char *const refunds[] = { ledger_kind_name(LK_REFUNDED),
+		ledger_kind_name(LK_PART_REFUNDED) };
 	int64_t last_ms = h->to_ms > 0 ? h->to_ms - 1 : INT64_MAX;
 
 	if (sh == &shape_ledger)
@@ -229,22 +236,28 @@ history_filter(const struct shape *sh, const char *at, const struct store_histor
 	mongo_add_words(filter, "cid", h->cids, h->n_cids);
 	if (h->after.tid[0] != '\0' && h->after.approved_at_ms < last_ms)
 		last_ms = h->after.approved_at_ms;
-	BCON_APPEND(filter, at, "{", "$gte", BCON_DATE_TIME(h->from_ms), "$lte", BCON_DATE_TIME(last_ms), "}");
+	BCON_APPEND(filter, at, "{", "$gte", BCON_DATE_TIME(h->from_ms), "$lte",
+	    BCON_DATE_TIME(last_ms), "}");
 	if (h->after.tid[0] != '\0')
-		BCON_APPEND(filter, "$or", "[", "{", at, "{", "$lt", BCON_DATE_TIME(h->after.approved_at_ms), "}", "}",
-		    "{", at, BCON_DATE_TIME(h->after.approved_at_ms), "tid", "{", "$lt", BCON_UTF8(h->after.tid), "}", "}", "]");
+		BCON_APPEND(filter, "$or", "[", "{", at, "{", "$lt",
+		    BCON_DATE_TIME(h->after.approved_at_ms), "}", "}", "{", at,
+		    BCON_DATE_TIME(h->after.approved_at_ms), "tid", "{", "$lt",
+		    BCON_UTF8(h->after.tid), "}", "}", "]");
 }
 
 static bool
-mongo_history(struct store *s, const struct shape *sh, const struct store_history *h, void **out, size_t *n, int64_t deadline_boot_ms,
-    struct error *err)
+mongo_history(struct store *s, const struct shape *sh, const struct store_history *h, void **out,
+    size_t *n, int64_t deadline_boot_ms, struct error *err)
 {
-	const char *at = h->refunds ? "at" : sh == &shape_ledger ? "payment.approved_at" : "approved_at";
+	const char *at = h->refunds ? "at"
+	    : sh == &shape_ledger   ? "payment.approved_at"
+				    : "approved_at";
 	bson_t filter = BSON_INITIALIZER, *opts;
 	bool ok;
 
 	history_filter(sh, at, h, &filter);
-	opts = BCON_NEW("limit", BCON_INT64((int64_t)h->limit), "sort", "{", at, BCON_INT32(-1), "tid", BCON_INT32(-1), "}");
+	opts = BCON_NEW("limit", BCON_INT64((int64_t)h->limit), "sort", "{", at, BCON_INT32(-1),
+	    "tid", BCON_INT32(-1), "}");
 	ok = mongo_find_all(mongo_link_of(s), sh, &filter, opts, out, n, deadline_boot_ms, err);
 	bson_destroy(opts);
 	bson_destroy(&filter);
@@ -282,7 +295,7 @@ pause_until(int64_t wait_ms, int64_t deadline_boot_ms)
 	if (wait_ms <= 0)
 		return;
 	ts = (struct timespec){ .tv_sec = wait_ms / 1000, .tv_nsec = wait_ms % 1000 * 1000000 };
-	nanosleep(&ts, NULL);	/* a signal ends it early: then the loop looks at the clock */
+	nanosleep(&ts, NULL); /* a signal ends it early: then the loop looks at the clock */
 }
 
 static enum mongo_end
@@ -303,11 +316,13 @@ try_once(struct mongo_link *l, const struct mongo_deed *d, bson_t *reply, struct
 }
 
 /*
- * Whose is the record that is in the way of ours? *known: it was found; a majority read may not see it
- * yet, or it was deleted meanwhile. A record that is not in our form was written by another program.
+ * Whose is the record that is in the way of ours? *known: it was found; a majority read may not see
+ * it yet, or it was deleted meanwhile. A record that is not in our form was written by another
+ * program.
  */
 static bool
-look_at_other(struct mongo_link *l, const struct mongo_deed *d, bool *known, enum store_put *how, struct error *err)
+look_at_other(struct mongo_link *l, const struct mongo_deed *d, bool *known, enum store_put *how,
+    struct error *err)
 {
 	void *there = calloc(1, d->shape->size);
 	bool ok;
@@ -327,7 +342,8 @@ look_at_other(struct mongo_link *l, const struct mongo_deed *d, bool *known, enu
 }
 
 bool
-mongo_do(struct mongo_link *l, const struct mongo_deed *d, bson_t *reply, enum store_put *how, struct error *err)
+mongo_do(struct mongo_link *l, const struct mongo_deed *d, bson_t *reply, enum store_put *how,
+    struct error *err)
 {
 	bool sent = false, known = false;
 
@@ -336,10 +352,11 @@ mongo_do(struct mongo_link *l, const struct mongo_deed *d, bson_t *reply, enum s
 		enum mongo_end end = MONGO_NOT_SENT;
 
 		if (mongo_link_reach(l, err)) {
-			bson_destroy(reply);	/* each try makes a new one */
+			bson_destroy(reply); /* each try makes a new one */
 			end = try_once(l, d, reply, err);
 		}
-		if (end == MONGO_DUPLICATE && how != NULL && look_at_other(l, d, &known, how, err) && known)
+		if (end == MONGO_DUPLICATE && how != NULL &&
+		    look_at_other(l, d, &known, how, err) && known)
 			return true;
 		if (end == MONGO_DONE) {
 			if (how != NULL)
@@ -373,8 +390,12 @@ mongo_put(struct store *s, const struct shape *sh, const void *rec, enum store_p
     int64_t deadline_boot_ms, struct error *err)
 {
 	bson_t id = BSON_INITIALIZER, doc = BSON_INITIALIZER, reply = BSON_INITIALIZER;
-	struct mongo_deed d = { .shape = sh, .rec = rec, .id = &id, .doc = &doc, .once = insert_once,
-	    .deadline_boot_ms = deadline_boot_ms };
+	struct mongo_deed d = { .shape = sh,
+		.rec = rec,
+		.id = &id,
+		.doc = &doc,
+		.once = insert_once,
+		.deadline_boot_ms = deadline_boot_ms };
 	bool ok;
 
 	ok = mongo_doc_write(sh, rec, &doc, err) && mongo_filter_of(sh, rec, &id, err) &&
@@ -386,22 +407,27 @@ mongo_put(struct store *s, const struct shape *sh, const void *rec, enum store_p
 }
 
 /*
- * An update is read, changed and written back on some servers; that is well only because a record has one
- * writer, who may repeat it.
+ * An update is read, changed and written back on some servers; that is well only because a record
+ * has one writer, who may repeat it.
  */
 static bool
-mongo_replace(struct store *s, const struct shape *sh, const void *rec, bool *found, int64_t deadline_boot_ms,
-    struct error *err)
+mongo_replace(struct store *s, const struct shape *sh, const void *rec, bool *found,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	bson_t id = BSON_INITIALIZER, doc = BSON_INITIALIZER, reply = BSON_INITIALIZER;
-	struct mongo_deed d = { .shape = sh, .rec = rec, .id = &id, .doc = &doc, .once = replace_once,
-	    .deadline_boot_ms = deadline_boot_ms };
+	struct mongo_deed d = { .shape = sh,
+		.rec = rec,
+		.id = &id,
+		.doc = &doc,
+		.once = replace_once,
+		.deadline_boot_ms = deadline_boot_ms };
 	bson_iter_t it;
 	bool ok;
 
 	ok = mongo_doc_write(sh, rec, &doc, err) && mongo_filter_of(sh, rec, &id, err) &&
 	    mongo_do(mongo_link_of(s), &d, &reply, NULL, err);
-	*found = ok && bson_iter_init_find(&it, &reply, "matchedCount") && bson_iter_as_int64(&it) > 0;
+	*found =
+	    ok && bson_iter_init_find(&it, &reply, "matchedCount") && bson_iter_as_int64(&it) > 0;
 	bson_destroy(&reply);
 	bson_destroy(&doc);
 	bson_destroy(&id);
@@ -413,11 +439,15 @@ mongo_remove(struct store *s, const struct shape *sh, const char *id_text, int64
     struct error *err)
 {
 	bson_t id = BSON_INITIALIZER, reply = BSON_INITIALIZER;
-	struct mongo_deed d = { .shape = sh, .id = &id, .once = delete_once, .light = sh->light ? mongo_link_light(mongo_link_of(s)) : NULL,
-	    .deadline_boot_ms = deadline_boot_ms };
+	struct mongo_deed d = { .shape = sh,
+		.id = &id,
+		.once = delete_once,
+		.light = sh->light ? mongo_link_light(mongo_link_of(s)) : NULL,
+		.deadline_boot_ms = deadline_boot_ms };
 	bool ok;
 
-	ok = mongo_doc_id(sh, id_text, &id, err) && mongo_do(mongo_link_of(s), &d, &reply, NULL, err);
+	ok = mongo_doc_id(sh, id_text, &id, err) &&
+	    mongo_do(mongo_link_of(s), &d, &reply, NULL, err);
 	bson_destroy(&reply);
 	bson_destroy(&id);
 	return ok;
@@ -427,19 +457,27 @@ mongo_remove(struct store *s, const struct shape *sh, const char *id_text, int64
 
 static const struct index {
 	const char *collection, *name;
-	struct { const char *member; int order; } keys[4];
+	struct {
+		const char *member;
+		int order;
+	} keys[4];
 	bool unique;
-} indexes[] = {		/* of every query that is not by _id: tests/system/test_queries.py */
+} indexes[] = {
+	/* of every query that is not by _id: tests/system/test_queries.py */
 	{ "payments", "tid", { { "tid", 1 } }, true },
 	{ "payments", "aid", { { "aid", 1 } }, false },
 	{ "payments", "user", { { "userId", 1 }, { "approved_at", -1 }, { "tid", -1 } }, false },
-	{ "payments", "order_approved", { { "partner_order_id", 1 }, { "approved_at", -1 }, { "tid", -1 } }, false },
+	{ "payments", "order_approved",
+	    { { "partner_order_id", 1 }, { "approved_at", -1 }, { "tid", -1 } }, false },
 	{ "payments", "approved", { { "approved_at", -1 }, { "tid", -1 } }, false },
-	{ "ledger", "room", { { "roomId", 1 }, { "payment.approved_at", -1 }, { "tid", -1 } }, false },
-	{ "ledger", "kind", { { "kind", 1 }, { "at", -1 }, { "tid", -1 } }, false },	/* refunds by day */
-	{ "ledger", "at", { { "at", 1 } }, false },	/* a new queue is told of the last weeks */
-	{ "open", "at", { { "at", 1 } }, false },	/* the courier polls both, the oldest first; */
-	{ "outbox", "at", { { "at", 1 } }, false },	/* they grow while KakaoPay or a receiver is away */
+	{ "ledger", "room", { { "roomId", 1 }, { "payment.approved_at", -1 }, { "tid", -1 } },
+	    false },
+	{ "ledger", "kind", { { "kind", 1 }, { "at", -1 }, { "tid", -1 } }, false }, /* refunds by
+											day */
+	{ "ledger", "at", { { "at", 1 } }, false }, /* a new queue is told of the last weeks */
+	{ "open", "at", { { "at", 1 } }, false },   /* the courier polls both, the oldest first; */
+	{ "outbox", "at", { { "at", 1 } }, false }, /* they grow while KakaoPay or a receiver is
+						       away */
 };
 
 static void
@@ -451,7 +489,8 @@ index_command(const struct index *ix, bson_t *command)
 	bson_append_array_begin(command, "indexes", -1, &list);
 	bson_append_document_begin(&list, "0", -1, &one);
 	bson_append_document_begin(&one, "key", -1, &keys);
-	for (size_t i = 0; i < sizeof(ix->keys) / sizeof(ix->keys[0]) && ix->keys[i].member != NULL; i++)
+	for (size_t i = 0; i < sizeof(ix->keys) / sizeof(ix->keys[0]) && ix->keys[i].member != NULL;
+	     i++)
 		bson_append_int32(&keys, ix->keys[i].member, -1, ix->keys[i].order);
 	bson_append_document_end(&one, &keys);
 	bson_append_utf8(&one, "name", -1, ix->name, -1);
@@ -462,7 +501,8 @@ index_command(const struct index *ix, bson_t *command)
 }
 
 static bool
-mongo_foreign_list(struct store *s, size_t limit, struct store_foreign_page *page, struct error *err)
+mongo_foreign_list(struct store *s, size_t limit, struct store_foreign_page *page,
+    struct error *err)
 {
 	return mongo_foreign_page(mongo_link_of(s), limit, page, err);
 }
@@ -479,7 +519,8 @@ mongo_set_aside(struct store *s, const struct store_foreign *of, struct error *e
 	return mongo_foreign_set_aside(mongo_link_of(s), of, err);
 }
 
-/* Why the index on tid cannot be made, if that is why. The error is a line: it names the first few. */
+/* Why the index on tid cannot be made, if that is why. The error is a line: it names the first few.
+ */
 static bool
 twice(struct mongo_link *l, struct error *err)
 {
@@ -487,8 +528,10 @@ twice(struct mongo_link *l, struct error *err)
 	bool some = mongo_foreign_twice(l, &tids);
 
 	if (some)
-		error_set(err, ERR_UNAVAILABLE, "payments has more than one document with the tid %s: no payment is "
-		    "taken until each tid stands once. See roompayctl import check", buf_str(&tids));
+		error_set(err, ERR_UNAVAILABLE,
+		    "payments has more than one document with the tid %s: no payment is "
+		    "taken until each tid stands once. See roompayctl import check",
+		    buf_str(&tids));
 	buf_clear(&tids);
 	return some;
 }
@@ -506,7 +549,8 @@ mongo_make_indexes(struct store *s, int64_t deadline_boot_ms, struct error *err)
 		if (!ok && indexes[i].unique && twice(mongo_link_of(s), err))
 			return false;
 		if (!ok)
-			return error_wrap(err, "index %s of %s", indexes[i].name, indexes[i].collection);
+			return error_wrap(err, "index %s of %s", indexes[i].name,
+			    indexes[i].collection);
 	}
 	return true;
 }

@@ -40,8 +40,8 @@ mongo_foreign_twice(struct mongo_link *l, struct buf *out)
 
 	if (!mongo_link_reach(l, NULL))
 		return false;
-	pipeline = BCON_NEW("pipeline", "[", "{", "$group", "{", "_id", BCON_UTF8("$tid"), "n",
-	    "{", "$sum", BCON_INT32(1), "}", "}", "}", "{", "$match", "{", "n", "{", "$gt",
+	pipeline = BCON_NEW("pipeline", "[", "{", "$group", "{", "_id", BCON_UTF8("$tid"), "n", "{",
+	    "$sum", BCON_INT32(1), "}", "}", "}", "{", "$match", "{", "n", "{", "$gt",
 	    BCON_INT32(1), "}", "}", "}", "{", "$sort", "{", "_id", BCON_INT32(1), "}", "}", "{",
 	    "$limit", BCON_INT32(TOLD + 1), "}", "]");
 	coll = mongo_link_collection(l, shape_payment.collection);
@@ -113,7 +113,8 @@ mongo_foreign_page(struct mongo_link *l, size_t limit, struct store_foreign_page
 	bson_oid_init_from_string(&after,
 	    page->last_id[0] != '\0' ? page->last_id : "000000000000000000000000");
 	filter = BCON_NEW("_id", "{", "$gt", BCON_OID(&after), "}");
-	opts = BCON_NEW("limit", BCON_INT64((int64_t)limit), "sort", "{", "_id", BCON_INT32(1), "}");
+	opts =
+	    BCON_NEW("limit", BCON_INT64((int64_t)limit), "sort", "{", "_id", BCON_INT32(1), "}");
 	coll = mongo_link_collection(l, shape_payment.collection);
 	began = clock_boot_ms();
 	cursor = mongoc_collection_find_with_opts(coll, filter, opts, NULL);

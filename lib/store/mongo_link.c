@@ -15,37 +15,44 @@
 #include "store/breaker.h"
 
 /*
- * Nothing but our own end of a command tells that a connection is dead; libmongoc would ask before each
- * use after 5 s, and wait.
+ * Nothing but our own end of a command tells that a connection is dead; libmongoc would ask before
+ * each use after 5 s, and wait.
  */
 enum { SOCKET_CHECK_MS = 3600 * 1000 };
 /*
- * A write's time is longer than the 2 s between two heartbeats of a replica set. After an election a
- * secondary may tell the new primary of its progress by heartbeats alone, for some ten seconds: as
- * long as it waits for a former primary that stands still. Each write then takes up to 2 s.
+ * A write's time is longer than the 2 s between two heartbeats of a replica set. After an election
+ * a secondary may tell the new primary of its progress by heartbeats alone, for some ten seconds:
+ * as long as it waits for a former primary that stands still. Each write then takes up to 2 s.
  */
-enum { SELECT_MS = 1000, CONNECT_MS = 1000, SOCKET_MS = 3000, WRITE_CONCERN_MS = 2500, PROBE_MS = 700,
-    PATIENT_EVERY = 2, AT_ONCE_MS = 300, ANSWERS_MAX = 5 };
+enum {
+	SELECT_MS = 1000,
+	CONNECT_MS = 1000,
+	SOCKET_MS = 3000,
+	WRITE_CONCERN_MS = 2500,
+	PROBE_MS = 700,
+	PATIENT_EVERY = 2,
+	AT_ONCE_MS = 300,
+	ANSWERS_MAX = 5
+};
 
 struct mongo_link {
 	mongoc_uri_t *uri;
 	char *database;
-	mongoc_client_t *client;	/* NULL: none yet */
-	bson_t *light;			/* options of a write that may be lost */
-	bool stale;			/* the client failed: not used again */
-	bool failed_at_once;		/* the last command, without waiting: the connection was dead */
-	int failures;			/* commands in a row */
-	struct breaker_handle *breaker;	/* shared with the other workers */
+	mongoc_client_t *client; /* NULL: none yet */
+	bson_t *light;		 /* options of a write that may be lost */
+	bool stale;		 /* the client failed: not used again */
+	bool failed_at_once;	 /* the last command, without waiting: the connection was dead */
+	int failures;		 /* commands in a row */
+	struct breaker_handle *breaker; /* shared with the other workers */
 	uint_fast32_t closings;		/* of the breaker, when the client was made */
 };
 
 /*
- * libmongoc puts counters into /dev/shm/mongoc-PID: 1.23 when it is loaded, before main can say that nobody
- * wants them ($MONGOC_DISABLE_SHM), newer ones in mongoc_init. kill -9 would leave the file there. Its name
- * goes at once; the memory stays as long as the process.
+ * libmongoc puts counters into /dev/shm/mongoc-PID: 1.23 when it is loaded, before main can say
+ * that nobody wants them ($MONGOC_DISABLE_SHM), newer ones in mongoc_init. kill -9 would leave the
+ * file there. Its name goes at once; the memory stays as long as the process.
  */
-static void __attribute__((constructor))
-forget_counters(void)
+static void __attribute__((constructor)) forget_counters(void)
 {
 	char name[32];
 
@@ -54,8 +61,8 @@ forget_counters(void)
 }
 
 /*
- * While a URI is parsed: libmongoc only warns of what it does not know. The text is dropped, it may quote
- * the URI.
+ * While a URI is parsed: libmongoc only warns of what it does not know. The text is dropped, it may
+ * quote the URI.
  */
 static void
 note_warning(mongoc_log_level_t level, const char *domain, const char *message, void *warned)
@@ -70,9 +77,11 @@ static bool
 tls_is_checked(const mongoc_uri_t *uri)
 {
 	static const char *const holes[] = {
-		MONGOC_URI_TLSINSECURE, MONGOC_URI_TLSALLOWINVALIDCERTIFICATES,
-		    MONGOC_URI_TLSALLOWINVALIDHOSTNAMES,
-		MONGOC_URI_SSLALLOWINVALIDCERTIFICATES, MONGOC_URI_SSLALLOWINVALIDHOSTNAMES,
+		MONGOC_URI_TLSINSECURE,
+		MONGOC_URI_TLSALLOWINVALIDCERTIFICATES,
+		MONGOC_URI_TLSALLOWINVALIDHOSTNAMES,
+		MONGOC_URI_SSLALLOWINVALIDCERTIFICATES,
+		MONGOC_URI_SSLALLOWINVALIDHOSTNAMES,
 	};
 
 	for (size_t i = 0; i < sizeof(holes) / sizeof(holes[0]); i++)
@@ -81,7 +90,8 @@ tls_is_checked(const mongoc_uri_t *uri)
 	return true;
 }
 
-/* Our own loops repeat what failed; a silent second try of the driver would only double the times. */
+/* Our own loops repeat what failed; a silent second try of the driver would only double the times.
+ */
 static bool
 set_times(mongoc_uri_t *uri, int32_t select_ms, int32_t connect_ms, int32_t socket_ms)
 {
@@ -89,7 +99,8 @@ set_times(mongoc_uri_t *uri, int32_t select_ms, int32_t connect_ms, int32_t sock
 	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, select_ms) &&
 	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, connect_ms) &&
 	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, socket_ms) &&
-	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETCHECKINTERVALMS, SOCKET_CHECK_MS) &&
+	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETCHECKINTERVALMS,
+		SOCKET_CHECK_MS) &&
 	    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false) &&
 	    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYREADS, false);
 }
@@ -102,15 +113,18 @@ parse_uri(const char *text, struct error *err)
 
 	mongoc_log_set_handler(note_warning, &warned);
 	uri = mongoc_uri_new_with_error(text, NULL);
-	mongoc_log_set_handler(NULL, NULL);	/* from now on its errors come back to us, and only so */
+	mongoc_log_set_handler(NULL, NULL); /* from now on its errors come back to us, and only so
+					     */
 	if (uri == NULL)
 		error_set(err, ERR_INPUT, "the store's uri is not a MongoDB URI");
 	else if (warned)
 		error_set(err, ERR_INPUT,
 		    "the store's uri has an option that is not known or has a wrong value");
 	else if (!tls_is_checked(uri))
-		error_set(err, ERR_INPUT, "the store's uri asks for TLS without checks (tlsInsecure, tlsAllowInvalid...)");
-	else if (!set_times(uri, SELECT_MS, CONNECT_MS, SOCKET_MS) || !mongoc_uri_set_appname(uri, "roompay"))
+		error_set(err, ERR_INPUT,
+		    "the store's uri asks for TLS without checks (tlsInsecure, tlsAllowInvalid...)");
+	else if (!set_times(uri, SELECT_MS, CONNECT_MS, SOCKET_MS) ||
+	    !mongoc_uri_set_appname(uri, "roompay"))
 		error_set(err, ERR_INTERNAL, "libmongoc refuses an option");
 	else
 		return uri;
@@ -118,7 +132,8 @@ parse_uri(const char *text, struct error *err)
 	return NULL;
 }
 
-/* The same for all who use the same servers and database. Without user and password: it is a file's name. */
+/* The same for all who use the same servers and database. Without user and password: it is a file's
+ * name. */
 static struct breaker_handle *
 open_breaker(const mongoc_uri_t *uri, const char *database)
 {
@@ -206,8 +221,8 @@ client_new(const mongoc_uri_t *uri, int32_t write_concern_ms, struct error *err)
 }
 
 /*
- * Of a client whose server does not answer: reset first, or the goodbye to its sessions would wait for
- * that server.
+ * Of a client whose server does not answer: reset first, or the goodbye to its sessions would wait
+ * for that server.
  */
 static void
 client_drop(mongoc_client_t *client)
@@ -236,9 +251,9 @@ mongo_link_free(struct mongo_link **l)
 }
 
 /*
- * One document that is written anew with the time, so that the server must write and nothing grows. One
- * command: the majority is waited for once. A duplicate means that another program's ping made the
- * document at the same time: the server writes.
+ * One document that is written anew with the time, so that the server must write and nothing grows.
+ * One command: the majority is waited for once. A duplicate means that another program's ping made
+ * the document at the same time: the server writes.
  */
 static bool
 ping_write(mongoc_client_t *client, const char *database, bson_error_t *e, bson_t *reply)
@@ -249,7 +264,7 @@ ping_write(mongoc_client_t *client, const char *database, bson_error_t *e, bson_
 	bson_t *opts = BCON_NEW("upsert", BCON_BOOL(true));
 	bool ok = mongoc_collection_replace_one(meta, id, doc, opts, reply, e) ||
 	    (e->domain == MONGOC_ERROR_SERVER && e->code == MONGOC_ERROR_DUPLICATE_KEY &&
-	    !bson_has_field(reply, "writeConcernErrors"));
+		!bson_has_field(reply, "writeConcernErrors"));
 
 	bson_destroy(opts);
 	bson_destroy(doc);
@@ -268,8 +283,9 @@ probe(struct mongo_link *l, struct error *err)
 {
 	bool patient = atomic_load(&l->breaker->b->probes) % PATIENT_EVERY == 0;
 	mongoc_uri_t *uri = mongoc_uri_copy(l->uri);
-	mongoc_client_t *client = set_times(uri, PROBE_MS, PROBE_MS, patient ? SOCKET_MS : PROBE_MS) ?
-	    client_new(uri, patient ? WRITE_CONCERN_MS : PROBE_MS, err) : NULL;
+	mongoc_client_t *client = set_times(uri, PROBE_MS, PROBE_MS, patient ? SOCKET_MS : PROBE_MS)
+	    ? client_new(uri, patient ? WRITE_CONCERN_MS : PROBE_MS, err)
+	    : NULL;
 	bson_error_t e = { 0 };
 	bson_t reply;
 	bool ok;
@@ -339,23 +355,23 @@ mongo_link_failed_at_once(const struct mongo_link *l)
 }
 
 /*
- * Codes with which a server says that it looked at the command and did nothing. Every other code leaves it
- * open.
+ * Codes with which a server says that it looked at the command and did nothing. Every other code
+ * leaves it open.
  */
 static bool
 is_refusal(const bson_error_t *e)
 {
 	static const uint32_t codes[] = {
-		2,	/* BadValue */
-		9,	/* FailedToParse */
-		13,	/* Unauthorized */
-		14,	/* TypeMismatch */
-		18,	/* AuthenticationFailed */
-		22,	/* InvalidBSON */
-		59,	/* CommandNotFound */
-		73,	/* InvalidNamespace */
-		121,	/* DocumentValidationFailure */
-		10334,	/* BSONObjectTooLarge */
+		2,     /* BadValue */
+		9,     /* FailedToParse */
+		13,    /* Unauthorized */
+		14,    /* TypeMismatch */
+		18,    /* AuthenticationFailed */
+		22,    /* InvalidBSON */
+		59,    /* CommandNotFound */
+		73,    /* InvalidNamespace */
+		121,   /* DocumentValidationFailure */
+		10334, /* BSONObjectTooLarge */
 	};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -371,7 +387,7 @@ meaning(const bson_error_t *e, const bson_t *reply)
 
 	switch (e->domain) {
 	case MONGOC_ERROR_SERVER_SELECTION:
-	case MONGOC_ERROR_CLIENT:	/* the handshake or the log-in failed */
+	case MONGOC_ERROR_CLIENT: /* the handshake or the log-in failed */
 	case MONGOC_ERROR_SASL:
 	case MONGOC_ERROR_SCRAM:
 		return MONGO_NOT_SENT;
@@ -382,10 +398,10 @@ meaning(const bson_error_t *e, const bson_t *reply)
 			return MONGO_DUPLICATE;
 		return is_refusal(e) ? MONGO_NOT_DONE : MONGO_UNKNOWN;
 	case MONGOC_ERROR_BSON:
-	case MONGOC_ERROR_COMMAND:	/* libmongoc itself refused the arguments */
+	case MONGOC_ERROR_COMMAND: /* libmongoc itself refused the arguments */
 	case MONGOC_ERROR_NAMESPACE:
 		return MONGO_NOT_DONE;
-	default:			/* the connection broke, a strange answer, the majority missed its time */
+	default: /* the connection broke, a strange answer, the majority missed its time */
 		return MONGO_UNKNOWN;
 	}
 }
@@ -403,10 +419,13 @@ mongo_link_judge(struct mongo_link *l, bool ok, const bson_error_t *e, const bso
 		breaker_worked(l->breaker->b, now);
 	l->failed_at_once = failed && now - began_boot_ms < AT_ONCE_MS;
 	l->failures = failed ? l->failures + 1 : 0;
-	l->stale = failed;	/* whoever has its collections still uses it */
-	/* One connection that died while it was idle is only ours. What waited in vain, or failed again on a
-	 * fresh one, concerns all. A server that answers with an error is there: it must do so many times. */
-	if (failed && (!l->failed_at_once || l->failures > (e->domain == MONGOC_ERROR_SERVER ? ANSWERS_MAX : 1)))
+	l->stale = failed; /* whoever has its collections still uses it */
+	/* One connection that died while it was idle is only ours. What waited in vain, or failed
+	 * again on a fresh one, concerns all. A server that answers with an error is there: it must
+	 * do so many times. */
+	if (failed &&
+	    (!l->failed_at_once ||
+		l->failures > (e->domain == MONGOC_ERROR_SERVER ? ANSWERS_MAX : 1)))
 		breaker_failed(l->breaker->b, began_boot_ms, now);
 	return end;
 }

@@ -11,8 +11,8 @@
 #include "store/mongo_link.h"
 
 bool
-mongo_get_many(struct store *s, const struct shape *sh, const char *const *ids, size_t n_ids, void **out,
-    size_t *n, int64_t deadline_boot_ms, struct error *err)
+mongo_get_many(struct store *s, const struct shape *sh, const char *const *ids, size_t n_ids,
+    void **out, size_t *n, int64_t deadline_boot_ms, struct error *err)
 {
 	bson_t filter = BSON_INITIALIZER, *opts;
 	bool ok;
@@ -30,7 +30,7 @@ mongo_get_many(struct store *s, const struct shape *sh, const char *const *ids, 
 
 struct documents {
 	bson_t *docs;
-	const bson_t **list;	/* to each of them */
+	const bson_t **list; /* to each of them */
 	size_t n;
 };
 
@@ -49,7 +49,8 @@ documents_make(struct documents *d, const struct shape *sh, const void *const *r
 {
 	bool ok = true;
 
-	*d = (struct documents){ .docs = calloc(n, sizeof(*d->docs)), .list = calloc(n, sizeof(*d->list)) };
+	*d = (struct documents){ .docs = calloc(n, sizeof(*d->docs)),
+		.list = calloc(n, sizeof(*d->list)) };
 	if (d->docs == NULL || d->list == NULL)
 		return error_set(err, ERR_INTERNAL, "no memory");
 	for (; ok && d->n < n; d->n++) {
@@ -63,8 +64,8 @@ documents_make(struct documents *d, const struct shape *sh, const void *const *r
 /* ---- inserts */
 
 /*
- * Of an insert that was not wholly done: the answer names each record that was in the way of one of ours,
- * and nothing else went wrong. Then the others are stored. *hows is told of them.
+ * Of an insert that was not wholly done: the answer names each record that was in the way of one of
+ * ours, and nothing else went wrong. Then the others are stored. *hows is told of them.
  */
 static bool
 only_duplicates(const bson_t *reply, enum store_put *hows, size_t n)
@@ -72,7 +73,8 @@ only_duplicates(const bson_t *reply, enum store_put *hows, size_t n)
 	bson_iter_t errors, one, member;
 	bool any = false;
 
-	if (bson_has_field(reply, "writeConcernErrors") || !bson_iter_init_find(&errors, reply, "writeErrors") ||
+	if (bson_has_field(reply, "writeConcernErrors") ||
+	    !bson_iter_init_find(&errors, reply, "writeErrors") ||
 	    !bson_iter_recurse(&errors, &one))
 		return false;
 	for (size_t i = 0; i < n; i++)
@@ -92,9 +94,11 @@ only_duplicates(const bson_t *reply, enum store_put *hows, size_t n)
 	return any;
 }
 
-/* One command. True: *hows tells of all: STORE_TAKEN where something is in the way, perhaps our own. */
+/* One command. True: *hows tells of all: STORE_TAKEN where something is in the way, perhaps our
+ * own. */
 static bool
-insert_all(struct mongo_link *l, const struct shape *sh, const struct documents *d, enum store_put *hows)
+insert_all(struct mongo_link *l, const struct shape *sh, const struct documents *d,
+    enum store_put *hows)
 {
 	mongoc_collection_t *coll = mongo_link_collection(l, sh->collection);
 	bson_t *opts = BCON_NEW("ordered", BCON_BOOL(false));
@@ -115,8 +119,8 @@ insert_all(struct mongo_link *l, const struct shape *sh, const struct documents 
 }
 
 /*
- * What has something in its way, or an end that is not known, is put again alone, which settles it: the
- * same document under the same id.
+ * What has something in its way, or an end that is not known, is put again alone, which settles it:
+ * the same document under the same id.
  */
 bool
 mongo_put_many(struct store *s, const struct shape *sh, const void *const *recs, size_t n,
@@ -126,7 +130,8 @@ mongo_put_many(struct store *s, const struct shape *sh, const void *const *recs,
 	bool ok, known = false;
 
 	ok = documents_make(&d, sh, recs, n, err) &&
-	    (clock_boot_ms() < deadline_boot_ms || error_set(err, ERR_UNAVAILABLE, "no time left")) &&
+	    (clock_boot_ms() < deadline_boot_ms ||
+		error_set(err, ERR_UNAVAILABLE, "no time left")) &&
 	    mongo_link_reach(mongo_link_of(s), err);
 	if (ok && n > 1)
 		known = insert_all(mongo_link_of(s), sh, &d, hows);
@@ -146,7 +151,8 @@ struct many {
 };
 
 static bool
-replace_all_once(mongoc_collection_t *coll, const struct mongo_deed *d, bson_t *reply, bson_error_t *e)
+replace_all_once(mongoc_collection_t *coll, const struct mongo_deed *d, bson_t *reply,
+    bson_error_t *e)
 {
 	const struct many *m = (const struct many *)d;
 	bson_t *opts = BCON_NEW("ordered", BCON_BOOL(false));
@@ -160,7 +166,8 @@ replace_all_once(mongoc_collection_t *coll, const struct mongo_deed *d, bson_t *
 		bson_t id = BSON_INITIALIZER;
 
 		ok = mongo_filter_of(d->shape, m->recs[i], &id, &err) &&
-		    mongoc_bulk_operation_replace_one_with_opts(bulk, &id, m->docs->list[i], NULL, e);
+		    mongoc_bulk_operation_replace_one_with_opts(bulk, &id, m->docs->list[i], NULL,
+			e);
 		bson_destroy(&id);
 	}
 	if (ok)
@@ -178,19 +185,24 @@ mongo_replace_many(struct store *s, const struct shape *sh, const void *const *r
 {
 	bson_t reply = BSON_INITIALIZER;
 	struct documents docs;
-	struct many m = { .deed = { .shape = sh, .once = replace_all_once, .light = mongo_link_light(mongo_link_of(s)),
-	    .deadline_boot_ms = deadline_boot_ms },
-	    .recs = recs, .docs = &docs };
+	struct many m = { .deed = { .shape = sh,
+			      .once = replace_all_once,
+			      .light = mongo_link_light(mongo_link_of(s)),
+			      .deadline_boot_ms = deadline_boot_ms },
+		.recs = recs,
+		.docs = &docs };
 	bool ok;
 
-	ok = documents_make(&docs, sh, recs, n, err) && mongo_do(mongo_link_of(s), &m.deed, &reply, NULL, err);
+	ok = documents_make(&docs, sh, recs, n, err) &&
+	    mongo_do(mongo_link_of(s), &m.deed, &reply, NULL, err);
 	bson_destroy(&reply);
 	documents_clear(&docs);
 	return ok;
 }
 
 static bool
-delete_all_once(mongoc_collection_t *coll, const struct mongo_deed *d, bson_t *reply, bson_error_t *e)
+delete_all_once(mongoc_collection_t *coll, const struct mongo_deed *d, bson_t *reply,
+    bson_error_t *e)
 {
 	return mongoc_collection_delete_many(coll, d->id, NULL, reply, e);
 }
@@ -200,8 +212,10 @@ mongo_remove_many(struct store *s, const struct shape *sh, const char *const *id
     int64_t deadline_boot_ms, struct error *err)
 {
 	bson_t filter = BSON_INITIALIZER, reply = BSON_INITIALIZER;
-	struct mongo_deed d = { .shape = sh, .id = &filter, .once = delete_all_once,
-	    .deadline_boot_ms = deadline_boot_ms };
+	struct mongo_deed d = { .shape = sh,
+		.id = &filter,
+		.once = delete_all_once,
+		.deadline_boot_ms = deadline_boot_ms };
 	bool ok;
 
 	assert(sh->key == NULL);

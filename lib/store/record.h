@@ -1,4 +1,5 @@
-/* The records that are stored, beside those of lib/money. shape.h says how each becomes a document. */
+/* The records that are stored, beside those of lib/money. shape.h says how each becomes a document.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -13,12 +14,12 @@ enum store_put { STORE_OURS, STORE_TAKEN };
 enum { MESSAGE_ID_CAP = 160 };
 
 /*
- * A work item: something may be under way for this tid. _id = "<tid>#<n>". Only the writer who is about
- * to take order#n puts it, and its id never comes again.
+ * A work item: something may be under way for this tid. _id = "<tid>#<n>". Only the writer who is
+ * about to take order#n puts it, and its id never comes again.
  */
 struct store_work {
 	struct subject of;
-	int64_t n;	     /* the ledger number that its writer is about to take */
+	int64_t n; /* the ledger number that its writer is about to take */
 	int64_t at_ms;
 	int64_t deadline_ms; /* wall: by then its writer has taken the number, or given up */
 	uint64_t hold_id;
@@ -30,8 +31,8 @@ struct store_message {
 	char type[33]; /* payment.approved, queue.removed, payment.resolved, payment.refunded */
 	char peer[17]; /* reservation, gateway */
 	char tid[TID_CAP];
-	int64_t at_ms;	 /* wall: owed since */
-	char *body;	 /* JSON {type, timestamp, data}; heap */
+	int64_t at_ms;	  /* wall: owed since */
+	char *body;	  /* JSON {type, timestamp, data}; heap */
 	int64_t again_ms; /* wall: an operator asked for one more try; 0: nobody did */
 	/* filled by store_outbox_tries, from `deliveries` */
 	int64_t tries;

@@ -13,14 +13,27 @@
 #include "store/record.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define MUST(type, name, of, member) { name, type, false, FIELD_AT(of, member), NULL, 0, 0 }
-#define MAY(type, name, of, member) { name, type, true, FIELD_AT(of, member), NULL, 0, 0 }
+#define MUST(type, name, of, member) \
+	{ \
+		name, type, false, FIELD_AT(of, member), NULL, 0, 0 \
+	}
+#define MAY(type, name, of, member) \
+	{ \
+		name, type, true, FIELD_AT(of, member), NULL, 0, 0 \
+	}
 #define GROUP(name, of, member, columns) \
-	{ name, COLUMN_GROUP, false, FIELD_AT(of, member), columns, COUNT(columns), 0 }
+	{ \
+		name, COLUMN_GROUP, false, FIELD_AT(of, member), columns, COUNT(columns), 0 \
+	}
 #define MAY_GROUP(name, of, member, columns) \
-	{ name, COLUMN_GROUP, true, FIELD_AT(of, member), columns, COUNT(columns), 0 }
+	{ \
+		name, COLUMN_GROUP, true, FIELD_AT(of, member), columns, COUNT(columns), 0 \
+	}
 #define FLAG_GROUP(name, of, member, columns, has) \
-	{ name, COLUMN_GROUP, true, FIELD_AT(of, member), columns, COUNT(columns), offsetof(struct of, has) }
+	{ \
+		name, COLUMN_GROUP, true, FIELD_AT(of, member), columns, COUNT(columns), \
+		    offsetof(struct of, has) \
+	}
 
 static const struct column amount_columns[] = {
 	MUST(COLUMN_INT, "discount", amount, discount),
@@ -30,7 +43,8 @@ static const struct column amount_columns[] = {
 	MUST(COLUMN_INT, "vat", amount, vat),
 };
 
-static const struct column payment_columns[] = {	/* the site's PaymentSchema, nothing else */
+static const struct column payment_columns[] = {
+	/* the site's PaymentSchema, nothing else */
 	MAY(COLUMN_STR, "aid", payment, aid),
 	GROUP("amount", payment, amount, amount_columns),
 	MUST(COLUMN_TIME, "approved_at", payment, approved_at_ms),
@@ -138,8 +152,8 @@ static const struct column meta_columns[] = {
 };
 
 /*
- * A cid always has 10 characters and a number no '#': no two orders share an id, whatever characters
- * theirs have.
+ * A cid always has 10 characters and a number no '#': no two orders share an id, whatever
+ * characters theirs have.
  */
 void
 shape_ledger_id(const char *cid, const char *order, int64_t n, struct buf *out)
@@ -196,8 +210,9 @@ payment_id(const void *rec, struct buf *out)
 }
 
 /*
- * As ObjectIds are: seconds first, so that getTimestamp() says when KakaoPay opened the payment and _id
- * sorts by time; then eight bytes of the tid's SHA-256, so that one capture has one _id, whoever writes it.
+ * As ObjectIds are: seconds first, so that getTimestamp() says when KakaoPay opened the payment and
+ * _id sorts by time; then eight bytes of the tid's SHA-256, so that one capture has one _id,
+ * whoever writes it.
  */
 static bool
 payment_object_id(const void *rec, char hex[25])
@@ -244,12 +259,12 @@ payment_same(const void *mine, const void *stored)
 {
 	const struct payment *a = mine, *b = stored;
 
-	return strcmp(a->tid, b->tid) == 0 && strcmp(a->aid, b->aid) == 0 && strcmp(a->cid, b->cid) == 0 &&
-	    strcmp(a->partner_order_id, b->partner_order_id) == 0 && strcmp(a->partner_user_id,
-	    b->partner_user_id) == 0 &&
+	return strcmp(a->tid, b->tid) == 0 && strcmp(a->aid, b->aid) == 0 &&
+	    strcmp(a->cid, b->cid) == 0 && strcmp(a->partner_order_id, b->partner_order_id) == 0 &&
+	    strcmp(a->partner_user_id, b->partner_user_id) == 0 &&
 	    strcmp(a->user_id, b->user_id) == 0 && strcmp(a->item_name, b->item_name) == 0 &&
-	    strcmp(a->payment_method_type, b->payment_method_type) == 0 && a->quantity == b->quantity &&
-	    amount_same(&a->amount, &b->amount) &&
+	    strcmp(a->payment_method_type, b->payment_method_type) == 0 &&
+	    a->quantity == b->quantity && amount_same(&a->amount, &b->amount) &&
 	    a->created_at_ms == b->created_at_ms && a->approved_at_ms == b->approved_at_ms;
 }
 
@@ -266,7 +281,7 @@ open_same(const void *mine, const void *stored)
 {
 	(void)mine;
 	(void)stored;
-	return true;	/* work on a number is work on that number */
+	return true; /* work on a number is work on that number */
 }
 
 static void
@@ -280,8 +295,8 @@ outbox_same(const void *mine, const void *stored)
 {
 	const struct store_message *a = mine, *b = stored;
 
-	return strcmp(a->type, b->type) == 0 && strcmp(a->peer, b->peer) == 0 && strcmp(a->tid,
-	    b->tid) == 0 && strcmp(a->body, b->body) == 0;
+	return strcmp(a->type, b->type) == 0 && strcmp(a->peer, b->peer) == 0 &&
+	    strcmp(a->tid, b->tid) == 0 && strcmp(a->body, b->body) == 0;
 }
 
 static void
@@ -318,33 +333,58 @@ meta_same(const void *mine, const void *stored)
 #define ORDERED_BY(of, member) .at = offsetof(struct of, member)
 
 const struct shape shape_ledger = {
-	.collection = "ledger", SHAPE(ledger_event, ledger_columns), ORDERED_BY(ledger_event, at_ms),
-	.id = ledger_id, .same = ledger_same,
+	.collection = "ledger",
+	SHAPE(ledger_event, ledger_columns),
+	ORDERED_BY(ledger_event, at_ms),
+	.id = ledger_id,
+	.same = ledger_same,
 };
 const struct shape shape_replay = {
-	.collection = "replay", SHAPE(store_replay, replay_columns), ORDERED_BY(store_replay, n),
-	.id = replay_id, .same = replay_same,
+	.collection = "replay",
+	SHAPE(store_replay, replay_columns),
+	ORDERED_BY(store_replay, n),
+	.id = replay_id,
+	.same = replay_same,
 };
 const struct shape shape_payment = {
-	.collection = "payments", SHAPE(payment, payment_columns), ORDERED_BY(payment, approved_at_ms),
-	.key = "tid", .object_id = payment_object_id, .id = payment_id, .same = payment_same,
-	.is_ours = payment_is_ours, .foreign = offsetof(struct payment, foreign),
+	.collection = "payments",
+	SHAPE(payment, payment_columns),
+	ORDERED_BY(payment, approved_at_ms),
+	.key = "tid",
+	.object_id = payment_object_id,
+	.id = payment_id,
+	.same = payment_same,
+	.is_ours = payment_is_ours,
+	.foreign = offsetof(struct payment, foreign),
 };
 const struct shape shape_work = {
-	.collection = "open", SHAPE(store_work, work_columns), ORDERED_BY(store_work, at_ms),
-	.light = true, .id = open_id, .same = open_same,
+	.collection = "open",
+	SHAPE(store_work, work_columns),
+	ORDERED_BY(store_work, at_ms),
+	.light = true,
+	.id = open_id,
+	.same = open_same,
 };
 const struct shape shape_outbox = {
-	.collection = "outbox", SHAPE(store_message, outbox_columns), ORDERED_BY(store_message, at_ms),
-	.id = outbox_id, .same = outbox_same,
+	.collection = "outbox",
+	SHAPE(store_message, outbox_columns),
+	ORDERED_BY(store_message, at_ms),
+	.id = outbox_id,
+	.same = outbox_same,
 };
 const struct shape shape_try = {
-	.collection = "deliveries", SHAPE(store_try, try_columns), ORDERED_BY(store_try, at_ms),
-	.id = try_id, .same = try_same,
+	.collection = "deliveries",
+	SHAPE(store_try, try_columns),
+	ORDERED_BY(store_try, at_ms),
+	.id = try_id,
+	.same = try_same,
 };
 const struct shape shape_meta = {
-	.collection = "meta", SHAPE(meta, meta_columns), ORDERED_BY(meta, at_ms),
-	.id = meta_id, .same = meta_same,
+	.collection = "meta",
+	SHAPE(meta, meta_columns),
+	ORDERED_BY(meta, at_ms),
+	.id = meta_id,
+	.same = meta_same,
 };
 
 void

@@ -48,7 +48,7 @@ struct shape {
 	bool (*is_ours)(const void *rec, const char hex[25]);
 	size_t foreign; /* offset of the bool */
 	size_t at;	/* offset of the time by which lists are ordered */
-	bool light; /* a removal may be lost with the server, and be seen a moment later */
+	bool light;	/* a removal may be lost with the server, and be seen a moment later */
 	void (*id)(const void *rec, struct buf *out);
 	bool (*same)(const void *mine, const void *stored); /* of two with one id */
 };

@@ -31,22 +31,22 @@ store_message_clear(struct store_message *m)
 
 /* By an id that was just composed; clears it. */
 static bool
-get(struct store *s, const struct shape *sh, struct buf *id, void *out, bool *found, int64_t deadline_boot_ms,
-    struct error *err)
+get(struct store *s, const struct shape *sh, struct buf *id, void *out, bool *found,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	bool ok;
 
 	memset(out, 0, sh->size);
 	*found = false;
-	ok = id->bad ? error_set(err, ERR_INTERNAL, "no memory") :
-	    s->does->get(s, sh, buf_str(id), out, found, deadline_boot_ms, err);
+	ok = id->bad ? error_set(err, ERR_INTERNAL, "no memory")
+		     : s->does->get(s, sh, buf_str(id), out, found, deadline_boot_ms, err);
 	buf_clear(id);
 	return ok;
 }
 
 static bool
-put(struct store *s, const struct shape *sh, const void *rec, enum store_put *how, int64_t deadline_boot_ms,
-    struct error *err)
+put(struct store *s, const struct shape *sh, const void *rec, enum store_put *how,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	enum store_put unasked;
 
@@ -67,25 +67,31 @@ get_meta(struct store *s, const char *key, struct meta *out, bool *found, int64_
 bool
 store_prepare(struct store *s, int64_t deadline_boot_ms, struct error *err)
 {
-	struct meta schema = { .key = "schema", .at_ms = clock_wall_ms(), .version = SCHEMA_VERSION }, there;
+	struct meta schema = { .key = "schema",
+		.at_ms = clock_wall_ms(),
+		.version = SCHEMA_VERSION },
+		    there;
 	bool found;
 
 	if (!get_meta(s, schema.key, &there, &found, deadline_boot_ms, err))
 		return false;
 	if (found && there.version != SCHEMA_VERSION)
-		return error_set(err, ERR_CONFLICT, "the database has schema version %lld, this program knows %d",
+		return error_set(err, ERR_CONFLICT,
+		    "the database has schema version %lld, this program knows %d",
 		    (long long)there.version, SCHEMA_VERSION);
 	if (found)
 		return true;
-	/* Written last: where the document is, the indexes are. Others who do it at the same time do the same. */
-	return s->does->make_indexes(s, deadline_boot_ms, err) && put(s, &shape_meta, &schema, NULL,
-	    deadline_boot_ms, err);
+	/* Written last: where the document is, the indexes are. Others who do it at the same time
+	 * do the same. */
+	return s->does->make_indexes(s, deadline_boot_ms, err) &&
+	    put(s, &shape_meta, &schema, NULL, deadline_boot_ms, err);
 }
 
 bool
 store_migrate(struct store *s, int64_t deadline_boot_ms, struct error *err)
 {
-	return store_prepare(s, deadline_boot_ms, err) && s->does->make_indexes(s, deadline_boot_ms, err);
+	return store_prepare(s, deadline_boot_ms, err) &&
+	    s->does->make_indexes(s, deadline_boot_ms, err);
 }
 
 static struct meta
@@ -99,7 +105,8 @@ claim_of(int64_t number)
 }
 
 bool
-store_claim_get(struct store *s, struct store_claim *out, int64_t deadline_boot_ms, struct error *err)
+store_claim_get(struct store *s, struct store_claim *out, int64_t deadline_boot_ms,
+    struct error *err)
 {
 	struct meta asked, there;
 	bool found = true;
@@ -118,8 +125,8 @@ store_claim_get(struct store *s, struct store_claim *out, int64_t deadline_boot_
 }
 
 bool
-store_claim_adopt(struct store *s, const struct store_claim *old, const char *queue_id, const char *reason,
-    int64_t deadline_boot_ms, struct error *err)
+store_claim_adopt(struct store *s, const struct store_claim *old, const char *queue_id,
+    const char *reason, int64_t deadline_boot_ms, struct error *err)
 {
 	struct meta claim = claim_of(old->number + 1);
 	enum store_put how;
@@ -130,23 +137,26 @@ store_claim_adopt(struct store *s, const struct store_claim *old, const char *qu
 	if (reason != NULL)
 		snprintf(claim.reason, sizeof(claim.reason), "%s", reason);
 	return put(s, &shape_meta, &claim, &how, deadline_boot_ms, err) &&
-	    (how == STORE_OURS || error_set(err, ERR_CONFLICT, "another queue was adopted at the same time"));
+	    (how == STORE_OURS ||
+		error_set(err, ERR_CONFLICT, "another queue was adopted at the same time"));
 }
 
 bool
-store_claim_queue(struct store *s, const char *queue_id, struct store_claim *out, int64_t deadline_boot_ms,
-    struct error *err)
+store_claim_queue(struct store *s, const char *queue_id, struct store_claim *out,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	if (!store_claim_get(s, out, deadline_boot_ms, err))
 		return false;
 	if (out->number == 0) {
-		if (!store_claim_adopt(s, out, queue_id, NULL, deadline_boot_ms, err) && err->code != ERR_CONFLICT)
+		if (!store_claim_adopt(s, out, queue_id, NULL, deadline_boot_ms, err) &&
+		    err->code != ERR_CONFLICT)
 			return false;
 		if (!store_claim_get(s, out, deadline_boot_ms, err))
 			return false;
 	}
 	return strcmp(out->queue_id, queue_id) == 0 ||
-	    error_set(err, ERR_CONFLICT, "the site's queue is %s, this is %s", out->queue_id, queue_id);
+	    error_set(err, ERR_CONFLICT, "the site's queue is %s, this is %s", out->queue_id,
+		queue_id);
 }
 
 bool
@@ -156,30 +166,30 @@ store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err)
 }
 
 bool
-store_ledger_put(struct store *s, const struct ledger_event *e, enum store_put *how, int64_t deadline_boot_ms,
-    struct error *err)
+store_ledger_put(struct store *s, const struct ledger_event *e, enum store_put *how,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	assert(e->n >= 1 && e->nonce[0] != '\0');
 	return put(s, &shape_ledger, e, how, deadline_boot_ms, err);
 }
 
 bool
-store_ledger_get(struct store *s, const char *cid, const char *order, int64_t n, struct ledger_event *out,
-    bool *found, int64_t deadline_boot_ms,
-    struct error *err)
+store_ledger_get(struct store *s, const char *cid, const char *order, int64_t n,
+    struct ledger_event *out, bool *found, int64_t deadline_boot_ms, struct error *err)
 {
 	struct buf id = BUF_INIT;
 
 	shape_ledger_id(cid, order, n, &id);
-	return get(s, &shape_ledger, &id, out, found, deadline_boot_ms, err) || error_wrap(err, "ledger");
+	return get(s, &shape_ledger, &id, out, found, deadline_boot_ms, err) ||
+	    error_wrap(err, "ledger");
 }
 
 /* ---- records that are numbered without gaps, from 1 on */
 
-enum { RUN_FIRST = 8, RUN_MAX = 64 };	/* so many numbers are asked for in one command */
+enum { RUN_FIRST = 8, RUN_MAX = 64 }; /* so many numbers are asked for in one command */
 
-struct run {			/* what the numbers belong to */
-	const char *name, *order;	/* of a try: the message; of an event: cid and order */
+struct run {			  /* what the numbers belong to */
+	const char *name, *order; /* of a try: the message; of an event: cid and order */
 };
 
 static void
@@ -194,13 +204,14 @@ number_id(const struct shape *sh, const struct run *run, int64_t number, struct 
 static int64_t
 number_in(const struct shape *sh, const void *rec)
 {
-	return sh == &shape_ledger ? ((const struct ledger_event *)rec)->n : ((const struct store_try *)rec)->number;
+	return sh == &shape_ledger ? ((const struct ledger_event *)rec)->n
+				   : ((const struct store_try *)rec)->number;
 }
 
 /* One command: the records with the numbers from `first` on, `n` of them at most, in any order. */
 static bool
-get_numbers(struct store *s, const struct shape *sh, const struct run *run, int64_t first, size_t n, void **out,
-    size_t *n_out, int64_t deadline_boot_ms, struct error *err)
+get_numbers(struct store *s, const struct shape *sh, const struct run *run, int64_t first, size_t n,
+    void **out, size_t *n_out, int64_t deadline_boot_ms, struct error *err)
 {
 	struct buf ids[RUN_MAX];
 	const char *names[RUN_MAX];
@@ -214,19 +225,20 @@ get_numbers(struct store *s, const struct shape *sh, const struct run *run, int6
 		ok = ok && !ids[i].bad;
 		names[i] = buf_str(&ids[i]);
 	}
-	ok = ok ? s->does->get_many(s, sh, names, n, out, n_out, deadline_boot_ms, err) :
-	    error_set(err, ERR_INTERNAL, "no memory");
+	ok = ok ? s->does->get_many(s, sh, names, n, out, n_out, deadline_boot_ms, err)
+		: error_set(err, ERR_INTERNAL, "no memory");
 	for (size_t i = 0; i < n; i++)
 		buf_clear(&ids[i]);
 	return ok;
 }
 
 /*
- * Moves records in any order behind the *n that are in *run, as long as the next number is among them.
- * The others are cleared: what stands behind a gap was written after the gap was looked at.
+ * Moves records in any order behind the *n that are in *run, as long as the next number is among
+ * them. The others are cleared: what stands behind a gap was written after the gap was looked at.
  */
 static bool
-add_in_order(const struct shape *sh, char **run, size_t *n, char *found, size_t n_found, struct error *err)
+add_in_order(const struct shape *sh, char **run, size_t *n, char *found, size_t n_found,
+    struct error *err)
 {
 	char *more = realloc(*run, (*n + n_found + 1) * sh->size);
 	bool moved = more != NULL;
@@ -262,7 +274,8 @@ get_run(struct store *s, const struct shape *sh, const struct run *run, void **o
 	*n = 0;
 	while (ok && *n == wanted) {
 		wanted += asked;
-		ok = get_numbers(s, sh, run, (int64_t)*n + 1, asked, &found, &n_found, deadline_boot_ms, err) &&
+		ok = get_numbers(s, sh, run, (int64_t)*n + 1, asked, &found, &n_found,
+			 deadline_boot_ms, err) &&
 		    add_in_order(sh, &all, n, found, n_found, err);
 		if (asked < RUN_MAX)
 			asked *= 2;
@@ -293,8 +306,8 @@ store_ledger_chain(struct store *s, const char *cid, const char *order, struct l
 }
 
 bool
-store_ledger_since(struct store *s, int64_t from_ms, size_t limit, struct ledger_event **out, size_t *n,
-    int64_t deadline_boot_ms, struct error *err)
+store_ledger_since(struct store *s, int64_t from_ms, size_t limit, struct ledger_event **out,
+    size_t *n, int64_t deadline_boot_ms, struct error *err)
 {
 	void *list;
 
@@ -307,8 +320,8 @@ store_ledger_since(struct store *s, int64_t from_ms, size_t limit, struct ledger
 }
 
 bool
-store_replay_put(struct store *s, const struct store_replay *r, enum store_put *how, int64_t deadline_boot_ms,
-    struct error *err)
+store_replay_put(struct store *s, const struct store_replay *r, enum store_put *how,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	assert(r->key[0] != '\0');
 	return put(s, &shape_replay, r, how, deadline_boot_ms, err);
@@ -321,12 +334,13 @@ store_replay_get(struct store *s, const char *key, struct store_replay *out, boo
 	struct buf id = BUF_INIT;
 
 	buf_add_str(&id, key);
-	return get(s, &shape_replay, &id, out, found, deadline_boot_ms, err) || error_wrap(err, "replay");
+	return get(s, &shape_replay, &id, out, found, deadline_boot_ms, err) ||
+	    error_wrap(err, "replay");
 }
 
 bool
-store_payment_put(struct store *s, const struct payment *p, enum store_put *how, int64_t deadline_boot_ms,
-    struct error *err)
+store_payment_put(struct store *s, const struct payment *p, enum store_put *how,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	assert(p->tid[0] != '\0');
 	return put(s, &shape_payment, p, how, deadline_boot_ms, err);
@@ -339,12 +353,15 @@ store_payment_get(struct store *s, const char *tid, struct payment *out, bool *f
 	struct buf id = BUF_INIT;
 
 	buf_add_str(&id, tid);
-	return get(s, &shape_payment, &id, out, found, deadline_boot_ms, err) || error_wrap(err, "payments");
+	return get(s, &shape_payment, &id, out, found, deadline_boot_ms, err) ||
+	    error_wrap(err, "payments");
 }
 
-/* A capture that was in review stands in the ledger twice, and only the record counts: each payment once, as `payments` has it. */
+/* A capture that was in review stands in the ledger twice, and only the record counts: each payment
+ * once, as `payments` has it. */
 static bool
-payments_of_captures(struct store *s, const struct ledger_event *ev, size_t n, struct payment *out, size_t *n_out, int64_t deadline_boot_ms, struct error *err)
+payments_of_captures(struct store *s, const struct ledger_event *ev, size_t n, struct payment *out,
+    size_t *n_out, int64_t deadline_boot_ms, struct error *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct payment *p = &out[*n_out];
@@ -352,14 +369,16 @@ payments_of_captures(struct store *s, const struct ledger_event *ev, size_t n, s
 
 		if (!store_payment_get(s, ev[i].tid, p, &found, deadline_boot_ms, err))
 			return false;
-		if (found && p->approved_at_ms == ev[i].payment.approved_at_ms && (*n_out == 0 || strcmp(p[-1].tid, p->tid) != 0))
+		if (found && p->approved_at_ms == ev[i].payment.approved_at_ms &&
+		    (*n_out == 0 || strcmp(p[-1].tid, p->tid) != 0))
 			(*n_out)++;
 	}
 	return true;
 }
 
 static bool
-history_by_room(struct store *s, const struct store_history *h, struct payment **out, size_t *n, bool *full, int64_t deadline_boot_ms, struct error *err)
+history_by_room(struct store *s, const struct store_history *h, struct payment **out, size_t *n,
+    bool *full, int64_t deadline_boot_ms, struct error *err)
 {
 	size_t n_events = 0;
 	void *list = NULL;
@@ -369,7 +388,8 @@ history_by_room(struct store *s, const struct store_history *h, struct payment *
 		return error_wrap(err, "ledger");
 	*full = n_events == h->limit;
 	*out = calloc(n_events + 1, sizeof(**out));
-	ok = *out == NULL ? error_set(err, ERR_INTERNAL, "no memory") : payments_of_captures(s, list, n_events, *out, n, deadline_boot_ms, err);
+	ok = *out == NULL ? error_set(err, ERR_INTERNAL, "no memory")
+			  : payments_of_captures(s, list, n_events, *out, n, deadline_boot_ms, err);
 	for (size_t i = 0; i < n_events; i++)
 		ledger_event_clear((struct ledger_event *)list + i);
 	free(list);
@@ -378,7 +398,8 @@ history_by_room(struct store *s, const struct store_history *h, struct payment *
 
 /* Up to h->limit of them; *full: it stopped because of the limit. */
 static bool
-history_page(struct store *s, const struct store_history *h, struct payment **out, size_t *n, bool *full, int64_t deadline_boot_ms, struct error *err)
+history_page(struct store *s, const struct store_history *h, struct payment **out, size_t *n,
+    bool *full, int64_t deadline_boot_ms, struct error *err)
 {
 	void *list = NULL;
 
@@ -394,7 +415,8 @@ history_page(struct store *s, const struct store_history *h, struct payment **ou
 }
 
 bool
-store_history(struct store *s, const struct store_history *h, struct payment **out, size_t *n, bool *more, int64_t deadline_boot_ms, struct error *err)
+store_history(struct store *s, const struct store_history *h, struct payment **out, size_t *n,
+    bool *more, int64_t deadline_boot_ms, struct error *err)
 {
 	struct store_history one_more = *h;
 	bool ok;
@@ -413,8 +435,8 @@ store_history(struct store *s, const struct store_history *h, struct payment **o
 }
 
 bool
-store_refunds(struct store *s, const struct store_history *h, struct ledger_event **out, size_t *n, bool *more,
-    int64_t deadline_boot_ms, struct error *err)
+store_refunds(struct store *s, const struct store_history *h, struct ledger_event **out, size_t *n,
+    bool *more, int64_t deadline_boot_ms, struct error *err)
 {
 	struct store_history one_more = *h;
 	void *list = NULL;
@@ -433,28 +455,31 @@ store_refunds(struct store *s, const struct store_history *h, struct ledger_even
 }
 
 bool
-store_work_put(struct store *s, const struct store_work *o, int64_t deadline_boot_ms, struct error *err)
+store_work_put(struct store *s, const struct store_work *o, int64_t deadline_boot_ms,
+    struct error *err)
 {
 	assert(o->of.tid[0] != '\0' && o->n >= 1);
 	return put(s, &shape_work, o, NULL, deadline_boot_ms, err);
 }
 
 bool
-store_work_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms, struct error *err)
+store_work_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms,
+    struct error *err)
 {
 	struct buf id = BUF_INIT;
 	bool done;
 
 	shape_work_id(tid, n, &id);
-	done = id.bad ? error_set(err, ERR_INTERNAL, "no memory") :
-	    s->does->remove(s, &shape_work, buf_str(&id), deadline_boot_ms, err) || error_wrap(err, "open");
+	done = id.bad ? error_set(err, ERR_INTERNAL, "no memory")
+		      : s->does->remove(s, &shape_work, buf_str(&id), deadline_boot_ms, err) ||
+		error_wrap(err, "open");
 	buf_clear(&id);
 	return done;
 }
 
 bool
-store_work_list(struct store *s, size_t limit, struct store_work **out, size_t *n, int64_t deadline_boot_ms,
-    struct error *err)
+store_work_list(struct store *s, size_t limit, struct store_work **out, size_t *n,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	void *list;
 
@@ -475,19 +500,21 @@ store_outbox_put(struct store *s, const struct store_message *m, enum store_put 
 }
 
 bool
-store_outbox_get(struct store *s, const char *id, struct store_message *out, bool *found, int64_t deadline_boot_ms,
-    struct error *err)
+store_outbox_get(struct store *s, const char *id, struct store_message *out, bool *found,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	struct buf key = BUF_INIT;
 
 	buf_add_str(&key, id);
-	return get(s, &shape_outbox, &key, out, found, deadline_boot_ms, err) || error_wrap(err, "outbox");
+	return get(s, &shape_outbox, &key, out, found, deadline_boot_ms, err) ||
+	    error_wrap(err, "outbox");
 }
 
 bool
-store_outbox_again(struct store *s, const struct store_message *m, int64_t at_ms, int64_t deadline_boot_ms, struct error *err)
+store_outbox_again(struct store *s, const struct store_message *m, int64_t at_ms,
+    int64_t deadline_boot_ms, struct error *err)
 {
-	struct store_message again = *m;	/* borrows */
+	struct store_message again = *m; /* borrows */
 	bool found;
 
 	again.again_ms = at_ms;
@@ -499,17 +526,21 @@ store_outbox_again(struct store *s, const struct store_message *m, int64_t at_ms
 bool
 store_outbox_delete(struct store *s, const char *id, int64_t deadline_boot_ms, struct error *err)
 {
-	return s->does->remove(s, &shape_outbox, id, deadline_boot_ms, err) || error_wrap(err, "outbox");
+	return s->does->remove(s, &shape_outbox, id, deadline_boot_ms, err) ||
+	    error_wrap(err, "outbox");
 }
 
 bool
-store_outbox_delete_many(struct store *s, const char *const *ids, size_t n, int64_t deadline_boot_ms, struct error *err)
+store_outbox_delete_many(struct store *s, const char *const *ids, size_t n,
+    int64_t deadline_boot_ms, struct error *err)
 {
-	return n == 0 || s->does->remove_many(s, &shape_outbox, ids, n, deadline_boot_ms, err) || error_wrap(err, "outbox");
+	return n == 0 || s->does->remove_many(s, &shape_outbox, ids, n, deadline_boot_ms, err) ||
+	    error_wrap(err, "outbox");
 }
 
 bool
-store_outbox_tries(struct store *s, struct store_message *m, int64_t deadline_boot_ms, struct error *err)
+store_outbox_tries(struct store *s, struct store_message *m, int64_t deadline_boot_ms,
+    struct error *err)
 {
 	struct store_try *tries;
 	size_t n;
@@ -526,8 +557,8 @@ store_outbox_tries(struct store *s, struct store_message *m, int64_t deadline_bo
 }
 
 bool
-store_outbox_since(struct store *s, int64_t from_ms, size_t limit, struct store_message **out, size_t *n,
-    int64_t deadline_boot_ms, struct error *err)
+store_outbox_since(struct store *s, int64_t from_ms, size_t limit, struct store_message **out,
+    size_t *n, int64_t deadline_boot_ms, struct error *err)
 {
 	void *list;
 
@@ -547,22 +578,24 @@ store_outbox_list(struct store *s, size_t limit, struct store_message **out, siz
 }
 
 bool
-store_try_claim(struct store *s, const struct store_try *t, enum store_put *how, int64_t deadline_boot_ms,
-    struct error *err)
+store_try_claim(struct store *s, const struct store_try *t, enum store_put *how,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	assert(t->number >= 1);
 	return put(s, &shape_try, t, how, deadline_boot_ms, err);
 }
 
 bool
-store_try_finish(struct store *s, const struct store_try *t, int64_t deadline_boot_ms, struct error *err)
+store_try_finish(struct store *s, const struct store_try *t, int64_t deadline_boot_ms,
+    struct error *err)
 {
 	bool found;
 
 	if (!s->does->replace(s, &shape_try, t, &found, deadline_boot_ms, err))
 		return error_wrap(err, "deliveries");
-	return found || error_set(err, ERR_NOT_FOUND, "deliveries: try %lld of %s was never claimed",
-	    (long long)t->number, t->message_id);
+	return found ||
+	    error_set(err, ERR_NOT_FOUND, "deliveries: try %lld of %s was never claimed",
+		(long long)t->number, t->message_id);
 }
 
 bool
@@ -592,22 +625,24 @@ of_tries(const struct store_try *const *tries, size_t n, struct error *err)
 }
 
 bool
-store_try_claim_many(struct store *s, const struct store_try *const *tries, size_t n, enum store_put *hows,
-    int64_t deadline_boot_ms, struct error *err)
+store_try_claim_many(struct store *s, const struct store_try *const *tries, size_t n,
+    enum store_put *hows, int64_t deadline_boot_ms, struct error *err)
 {
 	const void **recs = of_tries(tries, n, err);
-	bool ok = recs != NULL && (n == 0 || s->does->put_many(s, &shape_try, recs, n, hows, deadline_boot_ms, err));
+	bool ok = recs != NULL &&
+	    (n == 0 || s->does->put_many(s, &shape_try, recs, n, hows, deadline_boot_ms, err));
 
 	free(recs);
 	return ok || error_wrap(err, "deliveries");
 }
 
 bool
-store_try_finish_many(struct store *s, const struct store_try *const *tries, size_t n, int64_t deadline_boot_ms,
-    struct error *err)
+store_try_finish_many(struct store *s, const struct store_try *const *tries, size_t n,
+    int64_t deadline_boot_ms, struct error *err)
 {
 	const void **recs = of_tries(tries, n, err);
-	bool ok = recs != NULL && (n == 0 || s->does->replace_many(s, &shape_try, recs, n, deadline_boot_ms, err));
+	bool ok = recs != NULL &&
+	    (n == 0 || s->does->replace_many(s, &shape_try, recs, n, deadline_boot_ms, err));
 
 	free(recs);
 	return ok || error_wrap(err, "deliveries");
@@ -616,9 +651,10 @@ store_try_finish_many(struct store *s, const struct store_try *const *tries, siz
 const char *
 store_foreign_member(unsigned bit)
 {
-	static const char *const members[] = { "aid", "amount.discount", "amount.point", "amount.tax_free",
-		"amount.total", "amount.vat", "approved_at", "cid", "created_at", "item_name", "partner_order_id",
-		"partner_user_id", "payment_method_type", "quantity", "tid", "userId" };
+	static const char *const members[] = { "aid", "amount.discount", "amount.point",
+		"amount.tax_free", "amount.total", "amount.vat", "approved_at", "cid", "created_at",
+		"item_name", "partner_order_id", "partner_user_id", "payment_method_type",
+		"quantity", "tid", "userId" };
 
 	return bit < sizeof(members) / sizeof(members[0]) ? members[bit] : NULL;
 }
@@ -639,7 +675,8 @@ store_foreign_next(struct store *s, struct store_foreign_page *page, struct erro
 }
 
 bool
-store_foreign_shift(struct store *s, const struct store_foreign *of, int64_t by_ms, struct error *err)
+store_foreign_shift(struct store *s, const struct store_foreign *of, int64_t by_ms,
+    struct error *err)
 {
 	return s->does->foreign_shift(s, of, by_ms, err) || error_wrap(err, "payments");
 }

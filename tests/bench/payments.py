@@ -9,6 +9,7 @@ commands that the database was given, and how late the reservation service heard
 
 --provider-ms: KakaoPay's ready and approve take so long, each: how many workers do so many buyers
 need? --alone: without the peer. Only ratios within one run mean something. node and npm (18 or newer) are needed for this alone."""
+
 import argparse
 import json
 import os
@@ -58,60 +59,104 @@ class Meter:
 
 
 def load(folder, env, seconds, clients):
-    out = subprocess.run([node_site.node(), "load.mjs"], cwd=folder, capture_output=True, text=True, check=True, timeout=seconds + 120,
-                         env={**os.environ, "SECONDS": str(seconds), "CLIENTS": str(clients), **env}).stdout
+    out = subprocess.run(
+        [node_site.node(), "load.mjs"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=seconds + 120,
+        env={**os.environ, "SECONDS": str(seconds), "CLIENTS": str(clients), **env},
+    ).stdout
     return json.loads(out)
 
 
 def of_roompay(stack, folder, hook, args, members):
-    env = {"BASE": stack.base_url, "SIM": stack.sim_url, "HOOK_PORT": str(hook), "GATEWAY": stack.tokens["gateway"],
-           "RESERVATION": stack.tokens["reservation"]}
-    load(folder, env, 2, args.clients)          # connections, caches
-    groups = {**{name: stack.pids_of(name) for name in OURS}, "mongod": [m.process.pid for m in members]}
+    env = {
+        "BASE": stack.base_url,
+        "SIM": stack.sim_url,
+        "HOOK_PORT": str(hook),
+        "GATEWAY": stack.tokens["gateway"],
+        "RESERVATION": stack.tokens["reservation"],
+    }
+    load(folder, env, 2, args.clients)  # connections, caches
+    groups = {
+        **{name: stack.pids_of(name) for name in OURS},
+        "mongod": [m.process.pid for m in members],
+    }
     meter = Meter(groups, stack.database())
     row = meter.row("roompay", load(folder, env, args.seconds, args.clients))
     row["workers_mib"] = sum(map(pss_kib, stack.pids_of("workers"))) / 1024
-    row["connections"] = stack.database().client.admin.command("serverStatus")["connections"]["current"]
+    row["connections"] = stack.database().client.admin.command("serverStatus")["connections"][
+        "current"
+    ]
     return row
 
 
 def of_peer(stack, folder, args, members):
     port = free_port()
-    env = {"PORT": str(port), "MONGODB_URI": stack.mongo_uri, "DATABASE": stack.database_name, "SIM": stack.sim_url, "KEY": stack.kakaopay_key}
+    env = {
+        "PORT": str(port),
+        "MONGODB_URI": stack.mongo_uri,
+        "DATABASE": stack.database_name,
+        "SIM": stack.sim_url,
+        "KEY": stack.kakaopay_key,
+    }
     with node_site.NodeSite(folder, "peer.mjs", env) as peer:
         end = time.monotonic() + 20
         while "ready" not in peer.log.read_text():
             assert peer.process.poll() is None and time.monotonic() < end, peer.log.read_text()
             time.sleep(0.05)
-        env = {"BASE": f"http://127.0.0.1:{port}", "SIM": stack.sim_url, "GATEWAY": "", "RESERVATION": ""}
+        env = {
+            "BASE": f"http://127.0.0.1:{port}",
+            "SIM": stack.sim_url,
+            "GATEWAY": "",
+            "RESERVATION": "",
+        }
         load(folder, env, 2, args.clients)
-        meter = Meter({"peer": [peer.process.pid], "mongod": [m.process.pid for m in members]}, stack.database())
+        meter = Meter(
+            {"peer": [peer.process.pid], "mongod": [m.process.pid for m in members]},
+            stack.database(),
+        )
         return meter.row("peer", load(folder, env, args.seconds, args.clients))
 
 
 def one_at_a_time(stack, folder, hook, args):
     """One payment of one user, all three queries, while nothing else is done."""
-    env = {"BASE": stack.base_url, "SIM": stack.sim_url, "HOOK_PORT": str(hook), "GATEWAY": stack.tokens["gateway"],
-           "RESERVATION": stack.tokens["reservation"]}
+    env = {
+        "BASE": stack.base_url,
+        "SIM": stack.sim_url,
+        "HOOK_PORT": str(hook),
+        "GATEWAY": stack.tokens["gateway"],
+        "RESERVATION": stack.tokens["reservation"],
+    }
     return load(folder, env, min(args.seconds, 5), 1)
 
 
 def report(args, told, rows, single):
     ours = rows[0]
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {told}, {args.clients} buyers, {args.workers} workers, {args.seconds} s each")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, {told}, {args.clients} buyers, {args.workers} workers, {args.seconds} s each"
+    )
     for r in rows:
         cpu = ", ".join(f"{k} {v:.2f}" for k, v in r["cpu_ms"].items())
         counts = ", ".join(f"{k} {v:.2f}" for k, v in r["commands"].items() if v > 0)
-        print(f"{r['name']:8} {r['rate']:7.0f} payments/s   p50 {r['p50_ms']:.0f} ms, p99 {r['p99_ms']:.0f} ms   CPU ms a payment: {cpu}")
+        print(
+            f"{r['name']:8} {r['rate']:7.0f} payments/s   p50 {r['p50_ms']:.0f} ms, p99 {r['p99_ms']:.0f} ms   CPU ms a payment: {cpu}"
+        )
         print(f"{'':8} {sum(r['commands'].values()):7.2f} commands a payment: {counts}")
-    print(f"{'':8} memory of the workers {ours['workers_mib']:.0f} MiB, connections of mongod {ours['connections']}, refused and tried again {ours['again']}")
+    print(
+        f"{'':8} memory of the workers {ours['workers_mib']:.0f} MiB, connections of mongod {ours['connections']}, refused and tried again {ours['again']}"
+    )
     of_ours = sum(v for k, v in ours["cpu_ms"].items() if k != "mongod")
     for peer in rows[1:]:
         print(f"{'rate against the peer':56} {ours['rate'] / peer['rate']:8.2f}")
     print(f"{'CPU of all our programs, ms a payment':56} {of_ours:8.2f}")
     print(f"{'CPU of mongod, ms a payment':56} {ours['cpu_ms']['mongod']:8.2f}")
     print(f"{'commands a payment':56} {sum(ours['commands'].values()):8.2f}")
-    print(f"{'first try of payment.approved after the answer, p50, ms':56} {ours['first_p50_ms']:8.1f}")
+    print(
+        f"{'first try of payment.approved after the answer, p50, ms':56} {ours['first_p50_ms']:8.1f}"
+    )
     print(f"{'  p99, ms':56} {ours['first_p99_ms']:8.1f}")
     print(f"{'after the last payment everything was delivered in, s':56} {ours['drained_s']:8.2f}")
     print(f"{'never delivered':56} {ours['unheard']:8}")
@@ -119,7 +164,9 @@ def report(args, told, rows, single):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     p.add_argument("build")
     p.add_argument("--seconds", type=int, default=10)
     p.add_argument("--clients", type=int, default=32)
@@ -133,14 +180,23 @@ def main():
         hook = free_port()
         url = f"http://127.0.0.1:{hook}/"
         conf = {"deliver reservation": {"url": url}, "deliver gateway": {"url": url}}
-        with MongoSet(choose(args.build)[1], pathlib.Path(dir), members=args.members) as store, \
-                Stack(args.build, workers=args.workers, mode="master", conf=conf, mongo_uri=store.uri) as stack:
+        with (
+            MongoSet(choose(args.build)[1], pathlib.Path(dir), members=args.members) as store,
+            Stack(
+                args.build, workers=args.workers, mode="master", conf=conf, mongo_uri=store.uri
+            ) as stack,
+        ):
             single = one_at_a_time(stack, folder, hook, args)
             sim = booking_site.Simulator(stack.sim_url)
             for call in ("ready", "approve"):
                 sim.latency(call, args.provider_ms)
             ours = of_roompay(stack, folder, hook, args, store.members)
-            for name in ("courier", "web", "workers", "queued"):       # they poll: the peer has the machine for itself
+            for name in (
+                "courier",
+                "web",
+                "workers",
+                "queued",
+            ):  # they poll: the peer has the machine for itself
                 stack.stop(name)
             rows = [ours] if args.alone else [ours, of_peer(stack, folder, args, store.members)]
             report(args, version(store.uri), rows, single)

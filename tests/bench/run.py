@@ -4,6 +4,7 @@ three-query flow. Prints rates, CPU time per request of the workers, PSS per wor
 
     tests/bench/run.py BUILD_DIR [--seconds 5] [--workers 8] [--clients 16]
 """
+
 import argparse
 import json
 import os
@@ -55,8 +56,12 @@ def wrk(url, body, token, status, seconds, clients):
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as f:
         f.write(WRK_SCRIPT % (json.dumps(body), token, status))
         f.flush()
-        out = subprocess.run(["wrk", "-t", "2", "-c", str(clients), "-d", f"{seconds}s", "-s", f.name, url],
-                             capture_output=True, text=True, check=True).stdout
+        out = subprocess.run(
+            ["wrk", "-t", "2", "-c", str(clients), "-d", f"{seconds}s", "-s", f.name, url],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
     line = next(x for x in out.splitlines() if x.startswith("RESULT"))
     n, us, p50, p99, errors = map(int, line.split()[1:])
     other = next((int(x.split(":")[1]) for x in out.splitlines() if "Non-2xx" in x), 0)
@@ -75,6 +80,7 @@ def flow(site, seconds, clients):
             assert a.status == 200, a
             with lock:
                 times.append(time.monotonic() - began)
+
     began = time.monotonic()
     threads = [threading.Thread(target=user) for _ in range(clients)]
     for t in threads:
@@ -82,19 +88,30 @@ def flow(site, seconds, clients):
     for t in threads:
         t.join()
     times.sort()
-    return {"n": len(times), "rate": len(times) / (time.monotonic() - began), "p50_ms": times[len(times) // 2] * 1e3,
-            "p99_ms": times[int(len(times) * 0.99)] * 1e3, "wrong": 0}
+    return {
+        "n": len(times),
+        "rate": len(times) / (time.monotonic() - began),
+        "p50_ms": times[len(times) // 2] * 1e3,
+        "p99_ms": times[int(len(times) * 0.99)] * 1e3,
+        "wrong": 0,
+    }
 
 
 def measured(name, pids, run):
     before = cpu_seconds(pids)
     row = run()
-    row.update(name=name, cpu_us=(cpu_seconds(pids) - before) / max(row["n"], 1) * 1e6, pss=sum(map(pss_kib, pids)) / len(pids))
+    row.update(
+        name=name,
+        cpu_us=(cpu_seconds(pids) - before) / max(row["n"], 1) * 1e6,
+        pss=sum(map(pss_kib, pids)) / len(pids),
+    )
     return row
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     p.add_argument("build")
     p.add_argument("--seconds", type=int, default=5)
     p.add_argument("--workers", type=int, default=8)
@@ -102,7 +119,9 @@ def main():
     args = p.parse_args()
     rows = []
     for mode in ("spawn-fcgi", "master"):
-        with Stack(args.build, workers=args.workers, mode=mode, null_app=(mode == "spawn-fcgi")) as stack:
+        with Stack(
+            args.build, workers=args.workers, mode=mode, null_app=(mode == "spawn-fcgi")
+        ) as stack:
             site = Site(stack)
             room = new_id()
             held, _ = site.opened(user="holder", room=room)
@@ -110,19 +129,57 @@ def main():
             token = stack.tokens["gateway"]
             pids = stack.worker_pids()
             if mode == "spawn-fcgi":
-                rows.append(measured("null application", stack.null_pids(),
-                                     lambda: wrk(stack.null_url + "/payReady", refused, token, 409, args.seconds, args.clients)))
-            rows.append(measured(f"refused payReady, {mode}", pids,
-                                 lambda: wrk(site.base + "/payReady", refused, token, 409, args.seconds, args.clients)))
-            rows.append(measured(f"replayed payReady, {mode}", pids,
-                                 lambda: wrk(site.base + "/payReady", held, token, 200, args.seconds, args.clients)))
-            rows.append(measured(f"three-query flow, {mode}", pids, lambda: flow(site, args.seconds, min(args.clients, 4))))
+                rows.append(
+                    measured(
+                        "null application",
+                        stack.null_pids(),
+                        lambda: wrk(
+                            stack.null_url + "/payReady",
+                            refused,
+                            token,
+                            409,
+                            args.seconds,
+                            args.clients,
+                        ),
+                    )
+                )
+            rows.append(
+                measured(
+                    f"refused payReady, {mode}",
+                    pids,
+                    lambda: wrk(
+                        site.base + "/payReady", refused, token, 409, args.seconds, args.clients
+                    ),
+                )
+            )
+            rows.append(
+                measured(
+                    f"replayed payReady, {mode}",
+                    pids,
+                    lambda: wrk(
+                        site.base + "/payReady", held, token, 200, args.seconds, args.clients
+                    ),
+                )
+            )
+            rows.append(
+                measured(
+                    f"three-query flow, {mode}",
+                    pids,
+                    lambda: flow(site, args.seconds, min(args.clients, 4)),
+                )
+            )
     floor = rows[0]["rate"]
-    print(f"{platform.machine()}, {os.cpu_count()} cores, {args.workers} workers, {args.clients} clients, {args.seconds} s each")
-    print(f"{'':32} {'per s':>9} {'/ null':>7} {'p50 ms':>8} {'p99 ms':>8} {'CPU us':>8} {'PSS KiB':>8} {'wrong':>6}")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, {args.workers} workers, {args.clients} clients, {args.seconds} s each"
+    )
+    print(
+        f"{'':32} {'per s':>9} {'/ null':>7} {'p50 ms':>8} {'p99 ms':>8} {'CPU us':>8} {'PSS KiB':>8} {'wrong':>6}"
+    )
     for r in rows:
-        print(f"{r['name']:32} {r['rate']:9.0f} {r['rate'] / floor:7.2f} {r['p50_ms']:8.2f} {r['p99_ms']:8.2f} {r['cpu_us']:8.0f} "
-              f"{r['pss']:8.0f} {r['wrong']:6}")
+        print(
+            f"{r['name']:32} {r['rate']:9.0f} {r['rate'] / floor:7.2f} {r['p50_ms']:8.2f} {r['p99_ms']:8.2f} {r['cpu_us']:8.0f} "
+            f"{r['pss']:8.0f} {r['wrong']:6}"
+        )
     return 1 if any(r["wrong"] for r in rows) else 0
 
 

@@ -25,13 +25,15 @@ enum { PAIRS = 64 };
 
 struct pipe_pair {
 	int client, server;
-	enum proxy_fault fault;	/* of the request that was forwarded last */
+	enum proxy_fault fault; /* of the request that was forwarded last */
 };
 
 static int
 connect_to(int port)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons((uint16_t)port) };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at)) != 0) {
@@ -55,7 +57,8 @@ forward_request(struct pipe_pair *p, struct proxy_orders *o)
 {
 	char data[65536];
 	ssize_t len = read(p->client, data, sizeof(data));
-	bool hit = len > 0 && o->times > 0 && memmem(data, (size_t)len, o->word, strlen(o->word)) != NULL;
+	bool hit =
+	    len > 0 && o->times > 0 && memmem(data, (size_t)len, o->word, strlen(o->word)) != NULL;
 
 	if (hit)
 		o->times--;
@@ -70,7 +73,7 @@ forward_request(struct pipe_pair *p, struct proxy_orders *o)
 		close_pair(p);
 }
 
-enum { HEAD = 16 + 4 + 1 };	/* OP_MSG: header, flags, kind of the section */
+enum { HEAD = 16 + 4 + 1 }; /* OP_MSG: header, flags, kind of the section */
 
 static bool
 is_rewritten(const char *name)
@@ -78,22 +81,23 @@ is_rewritten(const char *name)
 	return strcmp(name, "writeConcernError") == 0 || strcmp(name, "ok") == 0;
 }
 
-/* The answer as a server would give it that has this fault; its first HEAD bytes stay, but for the length. */
+/* The answer as a server would give it that has this fault; its first HEAD bytes stay, but for the
+ * length. */
 static void
 falsify(const bson_t *answer, enum proxy_fault fault, bson_t *out)
 {
 	bson_iter_t it;
 
 	if (fault == PROXY_NOT_PRIMARY) {
-		BCON_APPEND(out, "ok", BCON_DOUBLE(0), "code", BCON_INT32(10107), "codeName", BCON_UTF8("NotWritablePrimary"),
-		    "errmsg", BCON_UTF8("not primary"));
+		BCON_APPEND(out, "ok", BCON_DOUBLE(0), "code", BCON_INT32(10107), "codeName",
+		    BCON_UTF8("NotWritablePrimary"), "errmsg", BCON_UTF8("not primary"));
 		return;
 	}
 	for (bson_iter_init(&it, answer); bson_iter_next(&it);)
 		if (!is_rewritten(bson_iter_key(&it)))
 			bson_append_iter(out, NULL, 0, &it);
-	BCON_APPEND(out, "writeConcernError", "{", "code", BCON_INT32(64), "errmsg", BCON_UTF8("waiting for replication timed out"), "}",
-	    "ok", BCON_DOUBLE(1));
+	BCON_APPEND(out, "writeConcernError", "{", "code", BCON_INT32(64), "errmsg",
+	    BCON_UTF8("waiting for replication timed out"), "}", "ok", BCON_DOUBLE(1));
 }
 
 static size_t
@@ -107,7 +111,8 @@ rewrite(char *data, size_t len, size_t cap, enum proxy_fault fault)
 	assert_true(HEAD + out.len <= cap);
 	memcpy(data + HEAD, bson_get_data(&out), out.len);
 	total = (int32_t)(HEAD + out.len);
-	memcpy(data, &total, sizeof(total));	/* little-endian, like every machine that runs this test */
+	memcpy(data, &total, sizeof(total)); /* little-endian, like every machine that runs this
+						test */
 	bson_destroy(&out);
 	return (size_t)total;
 }
@@ -129,7 +134,8 @@ forward_answer(struct pipe_pair *p)
 static void
 accept_pair(struct pipe_pair *p, int listener, int to_port)
 {
-	*p = (struct pipe_pair){ accept(listener, NULL, NULL), connect_to(to_port), PROXY_FAITHFUL };
+	*p =
+	    (struct pipe_pair){ accept(listener, NULL, NULL), connect_to(to_port), PROXY_FAITHFUL };
 	if (p->client < 0 || p->server < 0)
 		close_pair(p);
 }
@@ -167,12 +173,15 @@ run(int listener, int to_port, struct proxy_orders *o)
 void
 proxy_start(struct proxy *x)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)x->port) };
+	struct sockaddr_in at = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+		.sin_port = htons((uint16_t)x->port) };
 	int fd = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
 	socklen_t len = sizeof(at);
 
 	if (x->orders == NULL)
-		x->orders = mmap(NULL, sizeof(*x->orders), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		x->orders = mmap(NULL, sizeof(*x->orders), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_true(fd >= 0 && x->orders != MAP_FAILED);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);

@@ -45,12 +45,20 @@ unique(const char *prefix)
 struct payment
 a_payment(const char *tid)
 {
-	struct payment p = { .aid = "A1", .cid = "TC0ONETIME", .partner_user_id = "pu", .user_id = "u", .payment_method_type = "MONEY", .quantity = 1,
-		.amount = { .total = 2200, .vat = 200 }, .created_at_ms = 1709601630000, .approved_at_ms = 1709601651000 };
+	struct payment p = { .aid = "A1",
+		.cid = "TC0ONETIME",
+		.partner_user_id = "pu",
+		.user_id = "u",
+		.payment_method_type = "MONEY",
+		.quantity = 1,
+		.amount = { .total = 2200, .vat = 200 },
+		.created_at_ms = 1709601630000,
+		.approved_at_ms = 1709601651000 };
 
 	strcpy(p.tid, tid);
 	snprintf(p.partner_order_id, sizeof(p.partner_order_id), "o-%s", tid);
-	strcpy(p.item_name, "\xec\x8a\xa4\xed\x84\xb0\xeb\x94\x94\xeb\xa3\xb8 2\xec\x8b\x9c\xea\xb0\x84");
+	strcpy(p.item_name,
+	    "\xec\x8a\xa4\xed\x84\xb0\xeb\x94\x94\xeb\xa3\xb8 2\xec\x8b\x9c\xea\xb0\x84");
 	return p;
 }
 
@@ -58,7 +66,9 @@ a_payment(const char *tid)
 static struct payment
 a_full_payment(const char *tid)
 {
-	struct payment p = { .quantity = MAX_WON, .created_at_ms = 1, .approved_at_ms = 253402300799999,
+	struct payment p = { .quantity = MAX_WON,
+		.created_at_ms = 1,
+		.approved_at_ms = 253402300799999,
 		.amount = { INT64_MAX, MAX_WON, INT64_MIN, -1, 0 } };
 
 	strcpy(p.tid, tid);
@@ -92,7 +102,11 @@ assert_payment(const struct payment *a, const struct payment *b)
 struct ledger_event
 an_event(const char *order, int64_t n, enum ledger_kind kind, const char *nonce)
 {
-	struct ledger_event e = { .cid = "TC0ONETIME", .n = n, .kind = kind, .at_ms = 1709601630000, .tid = "T1" };
+	struct ledger_event e = { .cid = "TC0ONETIME",
+		.n = n,
+		.kind = kind,
+		.at_ms = 1709601630000,
+		.tid = "T1" };
 
 	snprintf(e.partner_order_id, sizeof(e.partner_order_id), "%s", order);
 	snprintf(e.nonce, sizeof(e.nonce), "%s", nonce);
@@ -160,8 +174,14 @@ assert_event(const struct ledger_event *a, const struct ledger_event *b)
 struct store_work
 an_open(const char *tid, int64_t at_ms)
 {
-	struct store_work o = { .of = { .cid = "TC0ONETIME", .order = "o", .user = "u", .room = "5f0000000000000000000001" }, .n = 1,
-		.at_ms = at_ms, .deadline_ms = at_ms + 13000, .hold_id = UINT64_MAX };
+	struct store_work o = { .of = { .cid = "TC0ONETIME",
+				    .order = "o",
+				    .user = "u",
+				    .room = "5f0000000000000000000001" },
+		.n = 1,
+		.at_ms = at_ms,
+		.deadline_ms = at_ms + 13000,
+		.hold_id = UINT64_MAX };
 
 	snprintf(o.of.tid, sizeof(o.of.tid), "%s", tid);
 	return o;
@@ -171,8 +191,12 @@ an_open(const char *tid, int64_t at_ms)
 struct store_message
 a_message(const char *tid, int64_t at_ms)
 {
-	static char body[] = "{\"type\":\"payment.approved\",\"timestamp\":\"2024-03-05T01:20:51.000Z\",\"data\":{}}";
-	struct store_message m = { .type = "payment.approved", .peer = "reservation", .at_ms = at_ms, .body = body };
+	static char body[] =
+	    "{\"type\":\"payment.approved\",\"timestamp\":\"2024-03-05T01:20:51.000Z\",\"data\":{}}";
+	struct store_message m = { .type = "payment.approved",
+		.peer = "reservation",
+		.at_ms = at_ms,
+		.body = body };
 
 	snprintf(m.id, sizeof(m.id), "payment.approved.%s", tid);
 	snprintf(m.tid, sizeof(m.tid), "%s", tid);
@@ -195,7 +219,8 @@ void
 an_event_comes_back_as_it_was(void **state)
 {
 	struct store *s = *state;
-	struct ledger_event full = a_full_event(unique("full")), plain = an_event(unique("plain"), 1, LK_NOTE, "n"), back;
+	struct ledger_event full = a_full_event(unique("full")),
+			    plain = an_event(unique("plain"), 1, LK_NOTE, "n"), back;
 	bool found;
 
 	PUT(STORE_OURS, store_ledger_put(s, &full, &how, in(SOON), &err));
@@ -204,7 +229,8 @@ an_event_comes_back_as_it_was(void **state)
 	assert_true(found);
 	assert_event(&full, &back);
 	ledger_event_clear(&back);
-	DO(store_ledger_get(s, plain.cid, plain.partner_order_id, 1, &back, &found, in(SOON), &err));
+	DO(store_ledger_get(s, plain.cid, plain.partner_order_id, 1, &back, &found, in(SOON),
+	    &err));
 	assert_true(found);
 	assert_event(&plain, &back);
 	ledger_event_clear(&back);
@@ -234,7 +260,8 @@ void
 a_key_is_ours_again_and_never_anothers(void **state)
 {
 	struct store *s = *state;
-	struct ledger_event mine = an_event(unique("key"), 1, LK_APPROVING, "mine"), other = mine, back;
+	struct ledger_event mine = an_event(unique("key"), 1, LK_APPROVING, "mine"), other = mine,
+			    back;
 	bool found;
 
 	strcpy(other.nonce, "other");
@@ -292,7 +319,8 @@ void
 no_two_orders_share_a_key(void **state)
 {
 	struct store *s = *state;
-	static const char *const orders[] = { "x", "x#1", "x#1#1", "x#2", "/x", "x/", "X", " x", "x ", "$x", "x.y", "#1", "\xea\xb0\x80#1" };
+	static const char *const orders[] = { "x", "x#1", "x#1#1", "x#2", "/x", "x/", "X", " x",
+		"x ", "$x", "x.y", "#1", "\xea\xb0\x80#1" };
 
 	for (size_t i = 0; i < COUNT(orders); i++)
 		for (int64_t n = 1; n <= 12; n += 11) {
@@ -329,7 +357,8 @@ void
 a_payment_is_one_document_however_often_it_is_put(void **state)
 {
 	struct store *s = *state;
-	struct payment all[3] = { a_payment("P1"), a_full_payment("P2"), a_payment("P3") }, wrong, back;
+	struct payment all[3] = { a_payment("P1"), a_full_payment("P2"), a_payment("P3") }, wrong,
+		       back;
 	bool found;
 
 	all[2].aid[0] = '\0';
@@ -350,7 +379,7 @@ the_ledger_is_listed_by_time(void **state)
 {
 	struct store *s = *state;
 	struct ledger_event e = { .cid = "TC0ONETIME", .kind = LK_NOTE, .nonce = "n" }, *list;
-	int64_t from_ms = 4000000000000;	/* later than what any other case writes */
+	int64_t from_ms = 4000000000000; /* later than what any other case writes */
 	size_t n;
 
 	snprintf(e.partner_order_id, sizeof(e.partner_order_id), "%s", unique("since-"));
@@ -374,7 +403,8 @@ void
 open_work_is_listed_oldest_first_until_deleted(void **state)
 {
 	struct store *s = *state;
-	struct store_work late = an_open("O3", 3000), early = an_open("O1", 1000), middle = an_open("O2", 2000), *list;
+	struct store_work late = an_open("O3", 3000), early = an_open("O1", 1000),
+			  middle = an_open("O2", 2000), *list;
 	size_t n;
 
 	DO(store_work_put(s, &late, in(SOON), &err));
@@ -396,7 +426,8 @@ open_work_is_listed_oldest_first_until_deleted(void **state)
 		DO(store_work_delete(s, "O2", 1, in(SOON), &err));
 		DO(store_work_delete(s, "O3", 1, in(SOON), &err));
 	}
-	for (int64_t end = in(SOON); n > 0 && in(0) < end;) {	/* seen a moment longer by who asks the majority */
+	for (int64_t end = in(SOON); n > 0 && in(0) < end;) { /* seen a moment longer by who asks
+								 the majority */
 		DO(store_work_list(s, 10, &list, &n, in(SOON), &err));
 		if (n > 0)
 			free(list);
@@ -445,7 +476,8 @@ a_message_is_listed_with_its_tries(void **state)
 		DO(store_outbox_tries(s, &list[i], in(SOON), &err));
 		assert_int_equal(list[i].tries, tries[i]);
 		assert_int_equal(list[i].last_try_ms, tries[i] == 0 ? 0 : 1709601652000 + tries[i]);
-		assert_int_equal(list[i].not_before_ms, tries[i] == 0 ? 0 : 1709601700000 + tries[i]);
+		assert_int_equal(list[i].not_before_ms,
+		    tries[i] == 0 ? 0 : 1709601700000 + tries[i]);
 		DO(store_outbox_delete(s, list[i].id, in(SOON), &err));
 	}
 	clear_messages(list, n);
@@ -517,30 +549,38 @@ a_site_has_one_queue(void **state)
 	DO(store_claim_queue(s, "11111111111111111111111111111111", &claim, in(SOON), &err));
 	DO(store_claim_queue(s, "11111111111111111111111111111111", &claim, in(SOON), &err));
 	assert_int_equal(claim.number, 1);
-	assert_false(store_claim_queue(s, "22222222222222222222222222222222", &claim, in(SOON), &err));
+	assert_false(
+	    store_claim_queue(s, "22222222222222222222222222222222", &claim, in(SOON), &err));
 	assert_int_equal(err.code, ERR_CONFLICT);
 	assert_string_equal(claim.queue_id, "11111111111111111111111111111111");
 	assert_non_null(strstr(err.msg, "11111111111111111111111111111111"));
 	assert_non_null(strstr(err.msg, "22222222222222222222222222222222"));
-	DO(store_claim_adopt(s, &claim, "22222222222222222222222222222222", "its journal was lost", in(SOON), &err));
-	DO(store_claim_adopt(s, &claim, "22222222222222222222222222222222", "its journal was lost", in(SOON), &err));	/* a repeat */
-	assert_false(store_claim_adopt(s, &claim, "33333333333333333333333333333333", NULL, in(SOON), &err));
+	DO(store_claim_adopt(s, &claim, "22222222222222222222222222222222", "its journal was lost",
+	    in(SOON), &err));
+	DO(store_claim_adopt(s, &claim, "22222222222222222222222222222222", "its journal was lost",
+	    in(SOON), &err)); /* a repeat */
+	assert_false(
+	    store_claim_adopt(s, &claim, "33333333333333333333333333333333", NULL, in(SOON), &err));
 	assert_int_equal(err.code, ERR_CONFLICT);
 	DO(store_claim_queue(s, "22222222222222222222222222222222", &claim, in(SOON), &err));
 	assert_int_equal(claim.number, 2);
-	assert_false(store_claim_queue(s, "11111111111111111111111111111111", &claim, in(SOON), &err));	/* for good */
+	assert_false(store_claim_queue(s, "11111111111111111111111111111111", &claim, in(SOON),
+	    &err)); /* for
+		       good
+		     */
 	DO(store_ping(s, in(SOON), &err));
 	DO(store_ping(s, in(SOON), &err));
 }
 
-
 static const char *const history_cids[] = { "TC0ONETIME", "TCSUBSCRIP" };
 
 static void
-pay(struct store *s, const char *tid, int64_t at_ms, const char *user, const char *room, bool reviewed)
+pay(struct store *s, const char *tid, int64_t at_ms, const char *user, const char *room,
+    bool reviewed)
 {
 	struct payment p = a_payment(tid);
-	struct ledger_event e = an_event(p.partner_order_id, 1, reviewed ? LK_REVIEW : LK_APPROVED, tid);
+	struct ledger_event e =
+	    an_event(p.partner_order_id, 1, reviewed ? LK_REVIEW : LK_APPROVED, tid);
 
 	p.approved_at_ms = at_ms;
 	strcpy(p.user_id, user);
@@ -576,10 +616,12 @@ assert_history(struct store *s, struct store_history h, const char *prefix, cons
 		assert_true(n <= h.limit);
 		for (size_t i = 0; i < n; i++) {
 			assert_int_equal(strncmp(list[i].tid, prefix, strlen(prefix)), 0);
-			sprintf(got + strlen(got), "%s%s", got[0] != '\0' ? " " : "", list[i].tid + strlen(prefix));
+			sprintf(got + strlen(got), "%s%s", got[0] != '\0' ? " " : "",
+			    list[i].tid + strlen(prefix));
 		}
 		if (n > 0)
-			h.after.approved_at_ms = list[n - 1].approved_at_ms, strcpy(h.after.tid, list[n - 1].tid);
+			h.after.approved_at_ms = list[n - 1].approved_at_ms,
+			strcpy(h.after.tid, list[n - 1].tid);
 		free(list);
 	}
 	assert_false(more);
@@ -598,12 +640,18 @@ the_history_is_paged(void **state)
 	snprintf(base, sizeof(base), "%s", unique("H"));
 	snprintf(user, sizeof(user), "user-%s", base);
 	snprintf(room, sizeof(room), "%024lx", (unsigned long)strtoul(base + 1, NULL, 10) + 4096);
-	/* two in the same millisecond, one that was in review, one of another user, one in another room */
-	static const struct { int64_t at; bool other_user, other_room, reviewed; } rows[] = {
-		{ 10, false, false, false }, { 20, false, false, true }, { 20, false, false, false }, { 30, true, false, false }, { 40, false, true, false } };
+	/* two in the same millisecond, one that was in review, one of another user, one in another
+	 * room */
+	static const struct {
+		int64_t at;
+		bool other_user, other_room, reviewed;
+	} rows[] = { { 10, false, false, false }, { 20, false, false, true },
+		{ 20, false, false, false }, { 30, true, false, false },
+		{ 40, false, true, false } };
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		snprintf(tid, sizeof(tid), "%s.%zu", base, i + 1);
-		pay(s, tid, t + rows[i].at, rows[i].other_user ? "somebody" : user, rows[i].other_room ? "f00000000000000000000000" : room, rows[i].reviewed);
+		pay(s, tid, t + rows[i].at, rows[i].other_user ? "somebody" : user,
+		    rows[i].other_room ? "f00000000000000000000000" : room, rows[i].reviewed);
 	}
 	strcat(base, ".");
 	for (h.limit = 1; h.limit <= 4; h.limit++) {
@@ -641,9 +689,13 @@ the_history_is_paged(void **state)
 
 /* Puts an event of this kind at n of an order that only this test has. */
 static void
-put_refund(struct store *s, const char *order, int64_t n, enum ledger_kind kind, int64_t at_ms, int64_t amount)
+put_refund(struct store *s, const char *order, int64_t n, enum ledger_kind kind, int64_t at_ms,
+    int64_t amount)
 {
-	struct ledger_event e = { .n = n, .kind = kind, .at_ms = at_ms, .has_refund = true,
+	struct ledger_event e = { .n = n,
+		.kind = kind,
+		.at_ms = at_ms,
+		.has_refund = true,
 		.refund = { .id = "r", .amount = amount, .canceled = amount } };
 
 	snprintf(e.cid, sizeof(e.cid), "%s", history_cids[0]);
@@ -659,20 +711,24 @@ refunds_are_listed_by_day(void **state)
 {
 	struct store *s = *state;
 	char order[ORDER_CAP];
-	struct store_history h = { .cids = history_cids, .n_cids = 1, .limit = 2, .from_ms = 5000, .to_ms = 9000 };
+	struct store_history h = { .cids = history_cids,
+		.n_cids = 1,
+		.limit = 2,
+		.from_ms = 5000,
+		.to_ms = 9000 };
 	struct ledger_event *list;
 	bool more;
 	size_t n;
 
 	snprintf(order, sizeof(order), "%s", unique("O"));
 	snprintf(h.partner_order_id, sizeof(h.partner_order_id), "%s", order);
-	put_refund(s, order, 1, LK_REFUNDING, 5000, 1);		/* begun: no refund yet */
-	put_refund(s, order, 2, LK_PART_REFUNDED, 4999, 2);	/* the day before */
+	put_refund(s, order, 1, LK_REFUNDING, 5000, 1);	    /* begun: no refund yet */
+	put_refund(s, order, 2, LK_PART_REFUNDED, 4999, 2); /* the day before */
 	put_refund(s, order, 3, LK_PART_REFUNDED, 5000, 3);
 	put_refund(s, order, 4, LK_REFUND_FAILED, 5001, 4);
 	put_refund(s, order, 5, LK_PART_REFUNDED, 6000, 5);
 	put_refund(s, order, 6, LK_REFUNDED, 6000, 6);
-	put_refund(s, order, 7, LK_REFUNDED, 9000, 7);		/* the day after */
+	put_refund(s, order, 7, LK_REFUNDED, 9000, 7); /* the day after */
 	DO(store_refunds(s, &h, &list, &n, &more, in(SOON), &err));
 	assert_int_equal(n, 2);
 	assert_true(more);

@@ -1,4 +1,5 @@
-/* One set of cases for every implementation of the store, and what writing more of them takes. The state of a case is the store. */
+/* One set of cases for every implementation of the store, and what writing more of them takes. The
+ * state of a case is the store. */
 #pragma once
 
 #include <setjmp.h>
@@ -15,23 +16,26 @@
 
 enum { SOON = 10000 };
 int64_t in(int64_t ms);			/* a deadline */
-const char *unique(const char *prefix);	/* "<prefix><number>", borrowed until the next */
+const char *unique(const char *prefix); /* "<prefix><number>", borrowed until the next */
 struct payment a_payment(const char *tid);
-struct ledger_event an_event(const char *order, int64_t n, enum ledger_kind kind, const char *nonce);
+struct ledger_event an_event(const char *order, int64_t n, enum ledger_kind kind,
+    const char *nonce);
 struct store_work an_open(const char *tid, int64_t at_ms);
-struct store_message a_message(const char *tid, int64_t at_ms);	/* body is not on the heap */
+struct store_message a_message(const char *tid, int64_t at_ms); /* body is not on the heap */
 
-extern enum store_put how;	/* of the last put */
-extern struct error err;	/* of the last call */
+extern enum store_put how; /* of the last put */
+extern struct error err;   /* of the last call */
 
-#define DO(call) do { \
+#define DO(call) \
+	do { \
 		error_clear(&err); \
 		if (!(call)) \
 			fail_msg("%s", err.msg); \
 	} while (0)
 
-#define PUT(wanted, call) do { \
-		how = (enum store_put)-1; \
+#define PUT(wanted, call) \
+	do { \
+		how = (enum store_put) - 1; \
 		DO(call); \
 		assert_int_equal(how, wanted); \
 	} while (0)
@@ -58,7 +62,8 @@ void new_messages_are_listed_from_a_time_on(void **state);
 void a_long_chain_is_whole_and_in_order(void **state);
 
 /* Tries number 1 of `n` messages, and a list of them. */
-void fill_tries(struct store_try *tries, const struct store_try **list, size_t n, const char *base, const char *by);
+void fill_tries(struct store_try *tries, const struct store_try **list, size_t n, const char *base,
+    const char *by);
 
 /* X(case) for each of them */
 #define EACH_STORE_CASE(X) \

@@ -10,7 +10,8 @@
 enum { N = 20 };
 
 void
-fill_tries(struct store_try *tries, const struct store_try **list, size_t n, const char *base, const char *by)
+fill_tries(struct store_try *tries, const struct store_try **list, size_t n, const char *base,
+    const char *by)
 {
 	for (size_t i = 0; i < n; i++) {
 		tries[i] = (struct store_try){ .number = 1, .at_ms = 1709601652000 };
@@ -77,7 +78,7 @@ many_tries_are_finished_and_their_messages_deleted(void **state)
 		tries[i].status = 200 + (int64_t)i;
 	}
 	DO(store_try_claim_many(s, list, N - 1, hows, in(SOON), &err));
-	DO(store_try_finish_many(s, list, N, in(SOON), &err));	/* the last was never claimed */
+	DO(store_try_finish_many(s, list, N, in(SOON), &err)); /* the last was never claimed */
 	DO(store_outbox_delete_many(s, gone, N - 1, in(SOON), &err));
 	DO(store_outbox_delete_many(s, gone, N - 1, in(SOON), &err));
 	DO(store_outbox_delete_many(s, gone, 0, in(SOON), &err));
@@ -133,7 +134,7 @@ a_long_chain_is_whole_and_in_order(void **state)
 		for (int64_t n = 1; n <= lengths[i] + 5; n++) {
 			struct ledger_event e = an_event(order, n, LK_NOTE, "n");
 
-			if (n != lengths[i] + 1)	/* a gap, and more behind it */
+			if (n != lengths[i] + 1) /* a gap, and more behind it */
 				PUT(STORE_OURS, store_ledger_put(s, &e, &how, in(SOON), &err));
 		}
 		DO(store_ledger_chain(s, "TC0ONETIME", order, &c, in(SOON), &err));

@@ -1,4 +1,5 @@
-/* What holds of every store, on the one in memory; and what needs no server: the breaker, URIs that are refused, a server that is not there. */
+/* What holds of every store, on the one in memory; and what needs no server: the breaker, URIs that
+ * are refused, a server that is not there. */
 #include "config.h"
 
 #include <stdio.h>
@@ -36,17 +37,19 @@ a_breaker_lets_one_look_a_second(void **state)
 	breaker_failed(&b, 4000, 5000);
 	assert_int_equal(breaker_wait_ms(&b, 5000), 0);
 	assert_int_equal(breaker_ask(&b, 5000), BREAKER_PROBE);
-	assert_int_equal(breaker_ask(&b, 5000), BREAKER_AWAY);	/* another call while the probe is under way */
+	assert_int_equal(breaker_ask(&b, 5000), BREAKER_AWAY); /* another call while the probe is
+								  under way */
 	assert_int_equal(breaker_ask(&b, 5999), BREAKER_AWAY);
 	assert_int_equal(breaker_wait_ms(&b, 5999), 1);
-	assert_int_equal(breaker_ask(&b, 6000), BREAKER_PROBE);	/* whoever looked did not come back */
+	assert_int_equal(breaker_ask(&b, 6000), BREAKER_PROBE); /* whoever looked did not come back
+								 */
 	breaker_still_away(&b, 6700);
 	assert_int_equal(breaker_ask(&b, 7699), BREAKER_AWAY);
 	assert_int_equal(breaker_ask(&b, 7700), BREAKER_PROBE);
 	breaker_succeeded(&b);
 	assert_int_equal(b.closings, 1);
 	assert_int_equal(breaker_ask(&b, 7701), BREAKER_GO);
-	breaker_failed(&b, 7701, 7702);	/* again, within the second */
+	breaker_failed(&b, 7701, 7702); /* again, within the second */
 	assert_int_equal(breaker_ask(&b, 8699), BREAKER_AWAY);
 	assert_int_equal(breaker_ask(&b, 8700), BREAKER_PROBE);
 }
@@ -58,13 +61,13 @@ a_breaker_stays_closed_while_others_are_served(void **state)
 
 	(void)state;
 	breaker_worked(&b, 5000);
-	breaker_failed(&b, 4999, 7000);		/* slow for one, there for another */
+	breaker_failed(&b, 4999, 7000); /* slow for one, there for another */
 	assert_int_equal(breaker_ask(&b, 7000), BREAKER_GO);
-	breaker_failed(&b, 5000, 7000);		/* nobody was served since */
+	breaker_failed(&b, 5000, 7000); /* nobody was served since */
 	assert_int_equal(breaker_ask(&b, 7000), BREAKER_PROBE);
 	assert_int_equal(b.probes, 1);
 	b = (struct breaker){ 0 };
-	breaker_worked(&b, 900000);		/* by another boot's clock */
+	breaker_worked(&b, 900000); /* by another boot's clock */
 	breaker_failed(&b, 4000, 7000);
 	assert_int_equal(breaker_ask(&b, 7000), BREAKER_PROBE);
 }
@@ -124,16 +127,23 @@ nothing_is_left_in_shared_memory(void **state)
 static void
 a_uri_that_is_unsafe_or_unknown_is_refused_without_being_told(void **state)
 {
-	static const struct { const char *uri, *database; bool ok; } rows[] = {
+	static const struct {
+		const char *uri, *database;
+		bool ok;
+	} rows[] = {
 		{ "mongodb://127.0.0.1:1/", "roompay", true },
-		{ "mongodb://u:hunter2@127.0.0.1:1/?authSource=admin&tls=true&w=1&retryWrites=true&socketTimeoutMS=5", "roompay", true },
+		{ "mongodb://u:hunter2@127.0.0.1:1/?authSource=admin&tls=true&w=1&retryWrites=true&socketTimeoutMS=5",
+		    "roompay", true },
 		{ "", "roompay", false },
 		{ "http://u:hunter2@127.0.0.1/", "roompay", false },
 		{ "mongodb://u:hunter2@127.0.0.1:port/", "roompay", false },
 		{ "mongodb://u:hunter2@127.0.0.1:1/?tls=true&tlsInsecure=true", "roompay", false },
-		{ "mongodb://u:hunter2@127.0.0.1:1/?tls=true&tlsAllowInvalidCertificates=true", "roompay", false },
-		{ "mongodb://u:hunter2@127.0.0.1:1/?tls=true&tlsAllowInvalidHostnames=true", "roompay", false },
-		{ "mongodb://u:hunter2@127.0.0.1:1/?ssl=true&sslAllowInvalidCertificates=true", "roompay", false },
+		{ "mongodb://u:hunter2@127.0.0.1:1/?tls=true&tlsAllowInvalidCertificates=true",
+		    "roompay", false },
+		{ "mongodb://u:hunter2@127.0.0.1:1/?tls=true&tlsAllowInvalidHostnames=true",
+		    "roompay", false },
+		{ "mongodb://u:hunter2@127.0.0.1:1/?ssl=true&sslAllowInvalidCertificates=true",
+		    "roompay", false },
 		{ "mongodb://u:hunter2@127.0.0.1:1/?tlss=true", "roompay", false },
 		{ "mongodb://127.0.0.1:1/", "", false },
 		{ "mongodb://127.0.0.1:1/", "a/b", false },
@@ -176,16 +186,13 @@ a_server_that_was_never_there_is_unavailable(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_breaker_lets_one_look_a_second),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(a_breaker_lets_one_look_a_second),
 		cmocka_unit_test(a_breaker_stays_closed_while_others_are_served),
 		cmocka_unit_test(a_breaker_with_a_time_that_cannot_be_is_looked_at),
 		cmocka_unit_test(a_breaker_is_one_for_all_who_name_it_and_goes_with_the_last),
 		cmocka_unit_test(a_uri_that_is_unsafe_or_unknown_is_refused_without_being_told),
 		cmocka_unit_test(a_server_that_was_never_there_is_unavailable),
-		cmocka_unit_test(nothing_is_left_in_shared_memory),
-		EACH_STORE_CASE(ON_MEMORY)
-	};
+		cmocka_unit_test(nothing_is_left_in_shared_memory), EACH_STORE_CASE(ON_MEMORY) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
-/* What holds of every store, on a server; what stands in its documents; and what only a network can do to us: answers lost, requests lost, silence,
- * refusal, many writers. The server: $ROOMPAY_TEST_STORE_URI, on 127.0.0.1; a database of its own, dropped at the end. */
+/* What holds of every store, on a server; what stands in its documents; and what only a network can
+ * do to us: answers lost, requests lost, silence, refusal, many writers. The server:
+ * $ROOMPAY_TEST_STORE_URI, on 127.0.0.1; a database of its own, dropped at the end. */
 #include "config.h"
 
 #include <mongoc/mongoc.h>
@@ -80,7 +81,8 @@ assert_members(const bson_t *doc, const char *const *wanted, size_t n)
 		char text[100];
 		bool known = false;
 
-		snprintf(text, sizeof(text), "%s:%02x", bson_iter_key(&it), (unsigned)bson_iter_type(&it));
+		snprintf(text, sizeof(text), "%s:%02x", bson_iter_key(&it),
+		    (unsigned)bson_iter_type(&it));
 		for (size_t i = 0; i < n; i++)
 			known = known || strcmp(wanted[i], text) == 0;
 		if (!known)
@@ -93,9 +95,12 @@ static void
 a_payment_is_exactly_the_sites_schema(void **state)
 {
 	struct store *s = *state;
-	static const char *const members[] = { "_id:07", "aid:02", "amount:03", "approved_at:09", "cid:02", "created_at:09", "item_name:02",
-		"partner_order_id:02", "partner_user_id:02", "payment_method_type:02", "quantity:10", "tid:02", "userId:02" };
-	static const char *const amounts[] = { "discount:10", "point:10", "tax_free:10", "total:10", "vat:10" };
+	static const char *const members[] = { "_id:07", "aid:02", "amount:03", "approved_at:09",
+		"cid:02", "created_at:09", "item_name:02", "partner_order_id:02",
+		"partner_user_id:02", "payment_method_type:02", "quantity:10", "tid:02",
+		"userId:02" };
+	static const char *const amounts[] = { "discount:10", "point:10", "tax_free:10", "total:10",
+		"vat:10" };
 	struct payment p = a_payment("S1");
 	bson_t *doc, amount;
 	bson_iter_t it;
@@ -180,7 +185,9 @@ a_payment_of_an_earlier_version_is_ours_and_stays(void **state)
 	PUT(STORE_OURS, store_payment_put(s, &p, &how, in(SOON), &err));
 	DO(store_payment_get(s, "OLDID1", &back, &found, in(SOON), &err));
 	assert_true(found);
-	assert_int_equal(count("payments", BCON_NEW("_id", BCON_OID(&oid), "tid", BCON_UTF8("OLDID1"))), 1);
+	assert_int_equal(count("payments",
+			     BCON_NEW("_id", BCON_OID(&oid), "tid", BCON_UTF8("OLDID1"))),
+	    1);
 	p.quantity++;
 	PUT(STORE_TAKEN, store_payment_put(s, &p, &how, in(SOON), &err));
 	bson_destroy(&old);
@@ -243,7 +250,7 @@ nothing_is_begun_after_the_deadline(void **state)
 
 enum { WRITERS = 16, ROUNDS = 20 };
 
-struct arena {			/* shared by the processes */
+struct arena { /* shared by the processes */
 	pthread_barrier_t start, end;
 	int won[ROUNDS], lost[ROUNDS], failed;
 };
@@ -265,7 +272,8 @@ write_all_rounds(struct arena *a, int self)
 		if (s == NULL || !store_ledger_put(s, &e, &how, in(SOON), &err))
 			__atomic_add_fetch(&a->failed, 1, __ATOMIC_SEQ_CST);
 		else
-			__atomic_add_fetch(how == STORE_OURS ? &a->won[i] : &a->lost[i], 1, __ATOMIC_SEQ_CST);
+			__atomic_add_fetch(how == STORE_OURS ? &a->won[i] : &a->lost[i], 1,
+			    __ATOMIC_SEQ_CST);
 		pthread_barrier_wait(&a->end);
 	}
 	store_free(&s);
@@ -274,7 +282,8 @@ write_all_rounds(struct arena *a, int self)
 static void
 of_sixteen_processes_one_gets_the_key(void **state)
 {
-	struct arena *a = mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct arena *a =
+	    mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pthread_barrierattr_t shared;
 	pid_t pids[WRITERS];
 
@@ -318,7 +327,8 @@ many_may_prepare_at_the_same_time(void **state)
 		if (pids[i] == 0) {
 			struct store *s = store_open_mongo(server_uri, own, &err);
 			struct store_claim claim;
-			bool ok = s != NULL && store_prepare(s, in(SOON), &err) && store_claim_queue(s, "q", &claim, in(SOON), &err);
+			bool ok = s != NULL && store_prepare(s, in(SOON), &err) &&
+			    store_claim_queue(s, "q", &claim, in(SOON), &err);
 
 			if (!ok)
 				print_error("%s\n", err.msg);
@@ -341,7 +351,7 @@ many_may_prepare_at_the_same_time(void **state)
 
 /* --- through a proxy */
 
-struct scene {			/* a store that reaches its server through a proxy */
+struct scene { /* a store that reaches its server through a proxy */
 	struct proxy proxy;
 	struct store *store;
 };
@@ -355,8 +365,8 @@ proxied_uri(int port, char out[1024])
 	if (at != NULL)
 		hosts = at + 1;
 	rest = hosts + strcspn(hosts, "/?");
-	snprintf(out, 1024, "%.*s127.0.0.1:%d%s%sdirectConnection=true", (int)(hosts - server_uri), server_uri, port,
-	    rest[0] == '\0' ? "/" : rest, strchr(rest, '?') != NULL ? "&" : "?");
+	snprintf(out, 1024, "%.*s127.0.0.1:%d%s%sdirectConnection=true", (int)(hosts - server_uri),
+	    server_uri, port, rest[0] == '\0' ? "/" : rest, strchr(rest, '?') != NULL ? "&" : "?");
 }
 
 static int
@@ -456,7 +466,8 @@ static void
 a_lost_answer_to_anothers_key_is_taken(void **state)
 {
 	struct scene *sc = *state;
-	struct ledger_event other = an_event(unique("fault"), 1, LK_ABANDONED, "first"), mine = other;
+	struct ledger_event other = an_event(unique("fault"), 1, LK_ABANDONED, "first"),
+			    mine = other;
 
 	strcpy(mine.nonce, "second-comes-late");
 	PUT(STORE_OURS, store_ledger_put(sc->store, &other, &how, in(SOON), &err));
@@ -481,7 +492,8 @@ a_delete_whose_answer_is_lost_is_done(void **state)
 static void
 many_claims_are_found_out_whatever_became_of_their_answer(void **state)
 {
-	static const enum proxy_fault faults[] = { PROXY_LOSE_ANSWER, PROXY_LOSE_REQUEST, PROXY_MISS_MAJORITY, PROXY_NOT_PRIMARY };
+	static const enum proxy_fault faults[] = { PROXY_LOSE_ANSWER, PROXY_LOSE_REQUEST,
+		PROXY_MISS_MAJORITY, PROXY_NOT_PRIMARY };
 	struct scene *sc = *state;
 	struct store_try ours[8], theirs[8];
 	const struct store_try *list[8], *other[8];
@@ -520,9 +532,9 @@ what_may_be_stored_stays_uncertain(void **state)
 	assert_false(store_ledger_put(sc->store, &e, &how, in(1500), &err));
 	assert_int_equal(err.code, ERR_UNCERTAIN);
 	assert_in_range(clock_boot_ms() - began, 1400, 5000);
-	assert_in_range(sc->proxy.orders->seen, 1, 4);	/* at the breaker's pace */
+	assert_in_range(sc->proxy.orders->seen, 1, 4); /* at the breaker's pace */
 	sc->proxy.orders->times = 0;
-	wait_ms(1100);		/* one look a second */
+	wait_ms(1100); /* one look a second */
 	PUT(STORE_OURS, store_ledger_put(sc->store, &e, &how, in(SOON), &err));
 }
 
@@ -540,9 +552,11 @@ look(struct store *s, int64_t *took_ms)
 	return ok;
 }
 
-/* The server is gone: the first call says so within first_ms, those that follow at once; probes come once a second; it is found soon after it is back. */
+/* The server is gone: the first call says so within first_ms, those that follow at once; probes
+ * come once a second; it is found soon after it is back. */
 static void
-away_and_back(struct scene *sc, int64_t first_ms, void (*gone)(struct proxy *), void (*back)(struct proxy *))
+away_and_back(struct scene *sc, int64_t first_ms, void (*gone)(struct proxy *),
+    void (*back)(struct proxy *))
 {
 	struct ledger_event e = an_event(unique("away"), 1, LK_APPROVING, "away");
 	int64_t took, fast = 0, slow = 0, began;
@@ -606,7 +620,7 @@ one_worker_that_waited_spares_the_others(void **state)
 	assert_true(look(sc->store, &took) && look(other, &took));
 	suspend(&sc->proxy);
 	assert_false(look(sc->store, &took));
-	assert_false(look(sc->store, &took));	/* the first look for it */
+	assert_false(look(sc->store, &took)); /* the first look for it */
 	for (int i = 0; i < 10; i++) {
 		assert_false(look(other, &took));
 		assert_in_range(took, 0, 100);
@@ -642,7 +656,7 @@ a_put_outlives_a_short_absence_once_it_was_sent(void **state)
 
 	proxy_order(&sc->proxy, PROXY_MUTE, 1, e.nonce);
 	helper = fork();
-	if (helper == 0) {	/* while the put waits for its answer the server hangs, and comes back */
+	if (helper == 0) { /* while the put waits for its answer the server hangs, and comes back */
 		wait_ms(500);
 		kill(sc->proxy.pid, SIGSTOP);
 		wait_ms(2500);
@@ -694,32 +708,32 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		EACH_STORE_CASE(ON_SERVER)
-		ON_SERVER(a_payment_is_exactly_the_sites_schema)
-		ON_SERVER(outbox_documents_say_type_and_tid)
-		ON_SERVER(a_payment_that_another_program_wrote_is_taken)
-		ON_SERVER(a_payment_of_an_earlier_version_is_ours_and_stays)
-		ON_SERVER(the_id_of_a_payment_says_when_it_was_opened)
-		ON_SERVER(text_that_is_not_utf8_is_refused_before_it_is_sent)
-		ON_SERVER(nothing_is_begun_after_the_deadline)
-		ON_SERVER(of_sixteen_processes_one_gets_the_key)
-		ON_SERVER(many_may_prepare_at_the_same_time)
-		THROUGH_PROXY(a_lost_answer_is_found_out)
-		THROUGH_PROXY(three_lost_answers_are_found_out)
-		THROUGH_PROXY(a_lost_request_is_sent_again)
-		THROUGH_PROXY(an_answer_that_never_comes_is_found_out)
-		THROUGH_PROXY(a_write_that_missed_the_majority_is_repeated_until_it_did_not)
-		THROUGH_PROXY(a_duplicate_that_missed_the_majority_decides_nothing)
-		THROUGH_PROXY(a_primary_that_stepped_down_may_have_done_it)
-		THROUGH_PROXY(a_lost_answer_to_anothers_key_is_taken)
-		THROUGH_PROXY(a_delete_whose_answer_is_lost_is_done)
-		THROUGH_PROXY(many_claims_are_found_out_whatever_became_of_their_answer)
-		THROUGH_PROXY(what_may_be_stored_stays_uncertain)
-		THROUGH_PROXY(a_server_that_was_stopped_is_away_at_once_and_found_again)
-		THROUGH_PROXY(a_server_that_hangs_is_away_soon_and_found_again)
-		THROUGH_PROXY(one_worker_that_waited_spares_the_others)
-		THROUGH_PROXY(a_connection_that_died_while_idle_is_no_failure)
-		THROUGH_PROXY(a_put_outlives_a_short_absence_once_it_was_sent)
+		EACH_STORE_CASE(ON_SERVER) ON_SERVER(a_payment_is_exactly_the_sites_schema) ON_SERVER(
+		    outbox_documents_say_type_and_tid) ON_SERVER(a_payment_that_another_program_wrote_is_taken)
+		    ON_SERVER(a_payment_of_an_earlier_version_is_ours_and_stays) ON_SERVER(
+			the_id_of_a_payment_says_when_it_was_opened) ON_SERVER(text_that_is_not_utf8_is_refused_before_it_is_sent)
+			ON_SERVER(nothing_is_begun_after_the_deadline) ON_SERVER(
+			    of_sixteen_processes_one_gets_the_key) ON_SERVER(many_may_prepare_at_the_same_time)
+			    THROUGH_PROXY(a_lost_answer_is_found_out) THROUGH_PROXY(
+				three_lost_answers_are_found_out) THROUGH_PROXY(a_lost_request_is_sent_again)
+				THROUGH_PROXY(an_answer_that_never_comes_is_found_out) THROUGH_PROXY(
+				    a_write_that_missed_the_majority_is_repeated_until_it_did_not)
+				    THROUGH_PROXY(
+					a_duplicate_that_missed_the_majority_decides_nothing)
+					THROUGH_PROXY(a_primary_that_stepped_down_may_have_done_it) THROUGH_PROXY(
+					    a_lost_answer_to_anothers_key_is_taken)
+					    THROUGH_PROXY(a_delete_whose_answer_is_lost_is_done) THROUGH_PROXY(
+						many_claims_are_found_out_whatever_became_of_their_answer)
+						THROUGH_PROXY(what_may_be_stored_stays_uncertain) THROUGH_PROXY(
+						    a_server_that_was_stopped_is_away_at_once_and_found_again)
+						    THROUGH_PROXY(
+							a_server_that_hangs_is_away_soon_and_found_again)
+							THROUGH_PROXY(
+							    one_worker_that_waited_spares_the_others)
+							    THROUGH_PROXY(
+								a_connection_that_died_while_idle_is_no_failure)
+								THROUGH_PROXY(
+								    a_put_outlives_a_short_absence_once_it_was_sent)
 	};
 
 	server_uri = getenv("ROOMPAY_TEST_STORE_URI");

@@ -1,11 +1,13 @@
 /*
- * Every parser of bytes that others wrote, fed with a corpus and with mutations of it. Nothing may crash, hang, read beyond its input (run it under the sanitizers) or take as right
- * what it cannot hold. TAP on stdout: a line a target.
+ * Every parser of bytes that others wrote, fed with a corpus and with mutations of it. Nothing may
+ *crash, hang, read beyond its input (run it under the sanitizers) or take as right what it cannot
+ *hold. TAP on stdout: a line a target.
  *
- *	fuzz [TARGET...]		the corpus of each, and $ROOMPAY_FUZZ mutations (2000), beginning from $ROOMPAY_SEED (1)
+ *	fuzz [TARGET...]		the corpus of each, and $ROOMPAY_FUZZ mutations (2000),
+ *beginning from $ROOMPAY_SEED (1)
  *
- * The corpus is tests/fuzz/corpus/TARGET/, one input a file; what once broke something belongs there. With clang, -fsanitize=fuzzer and -DFUZZ_TARGET=NAME the same functions
- * serve libFuzzer.
+ * The corpus is tests/fuzz/corpus/TARGET/, one input a file; what once broke something belongs
+ *there. With clang, -fsanitize=fuzzer and -DFUZZ_TARGET=NAME the same functions serve libFuzzer.
  */
 #include "config.h"
 
@@ -40,9 +42,15 @@
 
 enum { INPUT_MAX = 70000 };
 
-static char scratch[64];		/* a directory of our own */
+static char scratch[64]; /* a directory of our own */
 
-#define CHECK(what) do { if (!(what)) { fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); abort(); } } while (0)
+#define CHECK(what) \
+	do { \
+		if (!(what)) { \
+			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); \
+			abort(); \
+		} \
+	} while (0)
 
 /* ---- requests */
 
@@ -72,10 +80,13 @@ fuzz_ready(const char *data, size_t len)
 	if (v == REQUEST_OK) {
 		const struct attempt *a = &rq.rq.attempt;
 
-		CHECK(strlen(a->room_id) == 24 && a->user_id[0] != '\0' && rq.rq.set.n >= 1 && rq.rq.set.n <= INTERVALS_MAX);
-		CHECK(a->total_amount > 0 && a->tax_free_amount >= 0 && a->tax_free_amount <= a->total_amount && strlen(rq.rq.fingerprint) == 64);
+		CHECK(strlen(a->room_id) == 24 && a->user_id[0] != '\0' && rq.rq.set.n >= 1 &&
+		    rq.rq.set.n <= INTERVALS_MAX);
+		CHECK(a->total_amount > 0 && a->tax_free_amount >= 0 &&
+		    a->tax_free_amount <= a->total_amount && strlen(rq.rq.fingerprint) == 64);
 		for (size_t i = 0; i < rq.rq.set.n; i++)
-			CHECK(rq.rq.set.iv[i].start < rq.rq.set.iv[i].end && (i == 0 || rq.rq.set.iv[i - 1].end <= rq.rq.set.iv[i].start));
+			CHECK(rq.rq.set.iv[i].start < rq.rq.set.iv[i].end &&
+			    (i == 0 || rq.rq.set.iv[i - 1].end <= rq.rq.set.iv[i].start));
 	}
 	request_ready_clear(&rq);
 	field_errors_clear(&errors);
@@ -91,12 +102,16 @@ fuzz_requests(const char *data, size_t len)
 	for (int i = 0; i < 3; i++) {
 		struct field_errors errors = { 0 };
 		struct error err = { 0 };
-		enum request_verdict v = i == 0 ? request_read_approve(data, len, &approve, &errors, &err) : i == 1 ? request_read_remove(data, len, &remove_, &errors, &err) :
-			request_read_refund(data, len, &refund, &errors, &err);
+		enum request_verdict v = i == 0
+		    ? request_read_approve(data, len, &approve, &errors, &err)
+		    : i == 1 ? request_read_remove(data, len, &remove_, &errors, &err)
+			     : request_read_refund(data, len, &refund, &errors, &err);
 
 		CHECK(v != REQUEST_NO_MEMORY && (v == REQUEST_WRONG_FIELDS) == (errors.n > 0));
-		CHECK(v != REQUEST_OK || i != 0 || (strlen(approve.room_id) == 24 && approve.pg_token[0] != '\0'));
-		CHECK(v != REQUEST_OK || i != 2 || refund.asked.amount == -1 || refund.asked.tax_free <= refund.asked.amount);
+		CHECK(v != REQUEST_OK || i != 0 ||
+		    (strlen(approve.room_id) == 24 && approve.pg_token[0] != '\0'));
+		CHECK(v != REQUEST_OK || i != 2 || refund.asked.amount == -1 ||
+		    refund.asked.tax_free <= refund.asked.amount);
 		field_errors_clear(&errors);
 	}
 }
@@ -109,13 +124,15 @@ fuzz_query(const char *data, size_t len)
 	struct request_order order;
 
 	snprintf(text, sizeof(text), "%.*s", (int)(len < 4000 ? len : 4000), data);
-	CHECK(request_read_order(text, &order, &errors) != REQUEST_OK || (strlen(order.cid) == 10 && order.order[0] != '\0'));
+	CHECK(request_read_order(text, &order, &errors) != REQUEST_OK ||
+	    (strlen(order.cid) == 10 && order.order[0] != '\0'));
 	field_errors_clear(&errors);
 	CHECK(request_read_room(text, room, &errors) != REQUEST_OK || strlen(room) == 24);
 	field_errors_clear(&errors);
 }
 
-/* The canonical text is JSON, says the same, and is its own canonical text. No character in it is hidden. */
+/* The canonical text is JSON, says the same, and is its own canonical text. No character in it is
+ * hidden. */
 static void
 check_canonical(const struct json_object *o)
 {
@@ -174,7 +191,9 @@ fuzz_attempt(const char *data, size_t len)
 
 	if (attempt_parse(text, &a, NULL)) {
 		attempt_format(&a, &out);
-		CHECK(!out.bad && attempt_parse(out.data, &b, NULL) && strcmp(a.partner_order_id, b.partner_order_id) == 0 && a.total_amount == b.total_amount);
+		CHECK(!out.bad && attempt_parse(out.data, &b, NULL) &&
+		    strcmp(a.partner_order_id, b.partner_order_id) == 0 &&
+		    a.total_amount == b.total_amount);
 		buf_clear(&out);
 	}
 	free(text);
@@ -195,7 +214,8 @@ fuzz_kakaopay(const char *data, size_t len)
 		if (message_ready_parse(data, len, loopback, &opened))
 			CHECK(opened.tid[0] != '\0' && strlen(opened.tid) <= 20);
 	if (message_approve_parse(data, len, "TC0ONETIME", "T5e6735e51aa00bc4411", &p))
-		CHECK(strcmp(p.tid, "T5e6735e51aa00bc4411") == 0 && strcmp(p.cid, "TC0ONETIME") == 0 && p.amount.total >= 0);
+		CHECK(strcmp(p.tid, "T5e6735e51aa00bc4411") == 0 &&
+		    strcmp(p.cid, "TC0ONETIME") == 0 && p.amount.total >= 0);
 	if (message_order_parse(data, len, "TC0ONETIME", "T5e6735e51aa00bc4411", &order))
 		CHECK(strcmp(order.payment.tid, "T5e6735e51aa00bc4411") == 0);
 	(void)message_cancel_parse(data, len, "TC0ONETIME", "T5e6735e51aa00bc4411", &canceled);
@@ -208,13 +228,19 @@ fuzz_kakaopay(const char *data, size_t len)
 static struct hold_table *
 new_table(void)
 {
-	static const struct hold_limits limits = { .max_per_user = 3, .guard_ms = 60000, .window_ms = 900000, .max_tries_per_min = 5, .removed_answer_ms = 600000,
-		.gone_memory_ms = 86400000, .order_memory_ms = 35LL * 86400000 };
+	static const struct hold_limits limits = { .max_per_user = 3,
+		.guard_ms = 60000,
+		.window_ms = 900000,
+		.max_tries_per_min = 5,
+		.removed_answer_ms = 600000,
+		.gone_memory_ms = 86400000,
+		.order_memory_ms = 35LL * 86400000 };
 
 	return hold_table_new(&limits);
 }
 
-/* The daemon's side: lines from anybody. Each is understood or refused, and what it decides can be applied. */
+/* The daemon's side: lines from anybody. Each is understood or refused, and what it decides can be
+ * applied. */
 static void
 fuzz_daemon(const char *data, size_t len)
 {
@@ -233,7 +259,8 @@ fuzz_daemon(const char *data, size_t len)
 		memcpy(line, data, n);
 		line[n] = '\n';
 		error_clear(&err);
-		if (n < PROTO_LINE_MAX && proto_parse(line, n, &m, &err) == PROTO_OK && verb_check(&m, &verb, &err) && verb_get(verb)->decide != NULL) {
+		if (n < PROTO_LINE_MAX && proto_parse(line, n, &m, &err) == PROTO_OK &&
+		    verb_check(&m, &verb, &err) && verb_get(verb)->decide != NULL) {
 			struct hold_answer a;
 			struct proto_message said;
 			struct buf conflicts = BUF_INIT, out = BUF_INIT;
@@ -243,7 +270,8 @@ fuzz_daemon(const char *data, size_t len)
 				verb_answer(&said, m.tag, &a, &conflicts);
 				proto_format(&said, &out);
 				CHECK(!out.bad && out.len < PROTO_LINE_MAX);
-				CHECK(a.record.len == 0 || hold_table_apply(t, a.record.data, a.record.len, NULL, &err));
+				CHECK(a.record.len == 0 ||
+				    hold_table_apply(t, a.record.data, a.record.len, NULL, &err));
 			}
 			buf_clear(&conflicts);
 			buf_clear(&out);
@@ -265,7 +293,8 @@ struct fed {
 };
 
 static bool
-feed(struct transport *t, const char *tag, const struct buf *line, bool waits, int64_t deadline_boot_ms, struct buf *answer, struct error *err)
+feed(struct transport *t, const char *tag, const struct buf *line, bool waits,
+    int64_t deadline_boot_ms, struct buf *answer, struct error *err)
 {
 	struct fed *f = (struct fed *)t;
 
@@ -351,8 +380,11 @@ apply(void *ctx, const void *record, size_t len, struct error *err)
 static void
 fuzz_journal(const char *data, size_t len)
 {
-	static const char *const names[] = { "segment-0000000000000001", "snapshot-0000000000000001" };
-	struct journal_options o = { .io = &disk_system_io, .boot_id = "boot", .now = { 1000, 2000 } };
+	static const char *const names[] = { "segment-0000000000000001",
+		"snapshot-0000000000000001" };
+	struct journal_options o = { .io = &disk_system_io,
+		.boot_id = "boot",
+		.now = { 1000, 2000 } };
 	struct journal_report report;
 
 	for (size_t i = 0; i < 2; i++) {
@@ -418,7 +450,8 @@ fuzz_conf(const char *data, size_t len)
 	snprintf(path, sizeof(path), "%s/roompay.conf", scratch);
 	for (enum conf_user u = CONF_FOR_FCGI; u <= CONF_FOR_CTL; u = (enum conf_user)(u * 2))
 		if (conf_read(&conf, path, u, nowhere, &err)) {
-			CHECK(conf.n_merchants > 0 && conf.workers > 0 && conf.queue_socket[0] != '\0');
+			CHECK(conf.n_merchants > 0 && conf.workers > 0 &&
+			    conf.queue_socket[0] != '\0');
 			conf_clear(&conf);
 		}
 	fclose(nowhere);
@@ -430,15 +463,28 @@ fuzz_conf(const char *data, size_t len)
 static const struct target {
 	const char *name;
 	void (*run)(const char *data, size_t len);
-	int cost;		/* one of so many mutations is run */
+	int cost; /* one of so many mutations is run */
 } targets[] = {
-	{ "ready", fuzz_ready, 1 }, { "requests", fuzz_requests, 1 }, { "query", fuzz_query, 1 }, { "json", fuzz_json, 1 }, { "text", fuzz_text, 1 }, { "attempt", fuzz_attempt, 1 },
-	{ "kakaopay", fuzz_kakaopay, 1 }, { "daemon", fuzz_daemon, 1 }, { "client", fuzz_client, 1 }, { "journal", fuzz_journal, 2 }, { "record", fuzz_record, 1 },
-	{ "order-log", fuzz_order_log, 2 }, { "conf", fuzz_conf, 4 },
+	{ "ready", fuzz_ready, 1 },
+	{ "requests", fuzz_requests, 1 },
+	{ "query", fuzz_query, 1 },
+	{ "json", fuzz_json, 1 },
+	{ "text", fuzz_text, 1 },
+	{ "attempt", fuzz_attempt, 1 },
+	{ "kakaopay", fuzz_kakaopay, 1 },
+	{ "daemon", fuzz_daemon, 1 },
+	{ "client", fuzz_client, 1 },
+	{ "journal", fuzz_journal, 2 },
+	{ "record", fuzz_record, 1 },
+	{ "order-log", fuzz_order_log, 2 },
+	{ "conf", fuzz_conf, 4 },
 };
 enum { N_TARGETS = sizeof(targets) / sizeof(targets[0]), FILES_MAX = 200 };
 
-static struct input { char *data; size_t len; } inputs[FILES_MAX];
+static struct input {
+	char *data;
+	size_t len;
+} inputs[FILES_MAX];
 static size_t n_inputs;
 static uint64_t random_state;
 
@@ -449,7 +495,8 @@ roll(size_t n)
 	return (size_t)(random_state >> 33) % n;
 }
 
-/* On a copy of exactly that length, so that reading beyond it is seen; one more byte, for what wants an end. */
+/* On a copy of exactly that length, so that reading beyond it is seen; one more byte, for what
+ * wants an end. */
 static void
 run_one(const struct target *t, const char *data, size_t len)
 {
@@ -463,9 +510,13 @@ run_one(const struct target *t, const char *data, size_t len)
 }
 
 /* What mutations are made of: numbers at the edges, and pieces of every grammar here. */
-static const char *const pieces[] = { "0", "-1", "9223372036854775807", "9223372036854775808", "18446744073709551616", "1e400", "null", "true", "{", "}", "[", "]", "\"", ",", ":", "\\u0000",
-	"\\ud800", "\xff", "\xed\xa0\x80", "%00", "%zz", "=", " ", "\n", "\r\n", "[merchant TC0ONETIME]\n", "id=1", "set=0-10080", "set=5-4", "T5e6735e51aa00bc4411", "TC0ONETIME",
-	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
+static const char *const pieces[] = {
+	"0", "-1", "9223372036854775807", "9223372036854775808", "18446744073709551616", "1e400",
+	"null", "true", "{", "}", "[", "]", "\"", ",", ":", "\\u0000", "\\ud800", "\xff",
+	"\xed\xa0\x80", "%00", "%zz", "=", " ", "\n", "\r\n", "[merchant TC0ONETIME]\n", "id=1",
+	"set=0-10080", "set=5-4", "T5e6735e51aa00bc4411", "TC0ONETIME",
+	"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+};
 
 static size_t
 mutate(char *out, const struct input *in)
@@ -486,15 +537,15 @@ mutate(char *out, const struct input *in)
 			if (len > 0)
 				out[at] = (char)roll(256);
 			break;
-		case 2:		/* cut */
+		case 2: /* cut */
 			len = at;
 			break;
-		case 3:		/* take out */
+		case 3: /* take out */
 			n = roll(len - at + 1) % 64;
 			memmove(out + at, out + at + n, len - at - n);
 			len -= n;
 			break;
-		case 4:		/* put in */
+		case 4: /* put in */
 			n = strlen(piece);
 			if (len + n <= INPUT_MAX) {
 				memmove(out + at + n, out + at, len - at);
@@ -502,14 +553,14 @@ mutate(char *out, const struct input *in)
 				len += n;
 			}
 			break;
-		case 5:		/* double a part */
+		case 5: /* double a part */
 			n = roll(len - at + 1) % 256;
 			if (len + n <= INPUT_MAX) {
 				memmove(out + at + n, out + at, len - at);
 				len += n;
 			}
 			break;
-		default: {	/* the end of another one */
+		default: { /* the end of another one */
 			const struct input *other = &inputs[roll(n_inputs)];
 			size_t from = other->len > 0 ? roll(other->len) : 0;
 
@@ -545,7 +596,8 @@ add_file(const char *path)
 	fclose(f);
 }
 
-/* What the programs write themselves is no file of the corpus: it is written here, by the same code. */
+/* What the programs write themselves is no file of the corpus: it is written here, by the same
+ * code. */
 struct life {
 	struct hold_table *t;
 	struct journal *j;
@@ -565,10 +617,14 @@ live(struct life *l, const char *line)
 
 	memset(&a, 0, sizeof(a));
 	CHECK(proto_parse(copy, len, &m, NULL) == PROTO_OK && verb_check(&m, &verb, NULL));
-	CHECK(verb_get(verb)->decide(l->t, &m, &load, (struct now){ 1000000, 1700000000000 }, &a, NULL) && a.record.len > 0);
+	CHECK(verb_get(verb)->decide(l->t, &m, &load, (struct now){ 1000000, 1700000000000 }, &a,
+		  NULL) &&
+	    a.record.len > 0);
 	if (a.hold.token != 0)
-		order_log_note(l->log, &a.hold, "00000000000000000000000000000000000000000000000000000000000000ff");
-	CHECK(journal_append(l->j, a.record.data, a.record.len, NULL) && hold_table_apply(l->t, a.record.data, a.record.len, NULL, NULL));
+		order_log_note(l->log, &a.hold,
+		    "00000000000000000000000000000000000000000000000000000000000000ff");
+	CHECK(journal_append(l->j, a.record.data, a.record.len, NULL) &&
+	    hold_table_apply(l->t, a.record.data, a.record.len, NULL, NULL));
 	if (l->keeps_records)
 		add_input(a.record.data, a.record.len);
 	hold_answer_clear(&a);
@@ -584,25 +640,33 @@ emit_table(void *from, journal_emit *emit, void *ctx)
 static void
 write_own(const char *target)
 {
-	struct journal_options o = { .io = &disk_system_io, .segment_size = 8192, .boot_id = "boot", .now = { 1000000, 1700000000000 } };
+	struct journal_options o = { .io = &disk_system_io,
+		.segment_size = 8192,
+		.boot_id = "boot",
+		.now = { 1000000, 1700000000000 } };
 	struct journal_report report;
 	struct life l = { .t = new_table(), .keeps_records = strcmp(target, "record") == 0 };
 	char path[200];
 
 	clear_scratch();
-	CHECK(journal_open(scratch, &o, apply, l.t, &l.j, &report, NULL) && (l.log = order_log_open(scratch, &disk_system_io, 1000, o.now, NULL)) != NULL);
-	live(&l, "1 hold cid=TC0ONETIME order=o-1 user=u-1 room=64b000000000000000000001 set=600-720,3420-3480 fingerprint=f attempt={} ttl_ms=600000 call_ms=13000 deadline=2000000");
+	CHECK(journal_open(scratch, &o, apply, l.t, &l.j, &report, NULL) &&
+	    (l.log = order_log_open(scratch, &disk_system_io, 1000, o.now, NULL)) != NULL);
+	live(&l,
+	    "1 hold cid=TC0ONETIME order=o-1 user=u-1 room=64b000000000000000000001 set=600-720,3420-3480 fingerprint=f attempt={} ttl_ms=600000 call_ms=13000 deadline=2000000");
 	live(&l, "2 ready id=1 tid=T1 answer={}");
 	live(&l, "3 approve id=1 n=1 key=k deadline=1013000");
 	live(&l, "4 outcome id=1 token=1 outcome=approved n=2");
-	live(&l, "5 hold cid=TC0ONETIME order=o-2 user=u-2 room=64b000000000000000000001 set=0-60 fingerprint=g attempt={} ttl_ms=600000 call_ms=13000 deadline=2000000");
+	live(&l,
+	    "5 hold cid=TC0ONETIME order=o-2 user=u-2 room=64b000000000000000000001 set=0-60 fingerprint=g attempt={} ttl_ms=600000 call_ms=13000 deadline=2000000");
 	live(&l, "6 remove id=1 by=reservation n=3");
 	CHECK(journal_sync(l.j, NULL) && journal_make_spare(l.j, NULL));
 	order_log_close(&l.log);
 	if (strcmp(target, "journal") == 0) {
 		snprintf(path, sizeof(path), "%s/segment-0000000000000001", scratch);
 		add_file(path);
-		CHECK(journal_snapshot_begin(l.j, o.now, NULL) && journal_snapshot_write(l.j, emit_table, l.t, NULL) && journal_snapshot_finish(l.j, NULL));
+		CHECK(journal_snapshot_begin(l.j, o.now, NULL) &&
+		    journal_snapshot_write(l.j, emit_table, l.t, NULL) &&
+		    journal_snapshot_finish(l.j, NULL));
 		snprintf(path, sizeof(path), "%s/snapshot-0000000000000002", scratch);
 		add_file(path);
 	}
@@ -635,7 +699,8 @@ read_corpus(const char *target)
 	}
 	if (n >= 0)
 		free(names);
-	if (strcmp(target, "journal") == 0 || strcmp(target, "record") == 0 || strcmp(target, "order-log") == 0)
+	if (strcmp(target, "journal") == 0 || strcmp(target, "record") == 0 ||
+	    strcmp(target, "order-log") == 0)
 		write_own(target);
 	if (strcmp(target, "conf") == 0) {
 		snprintf(path, sizeof(path), "%s/etc/roompay.conf", top != NULL ? top : ".");
@@ -653,7 +718,8 @@ run_target(const struct target *t, int number, long mutations)
 		run_one(t, inputs[i].data, inputs[i].len);
 	for (long i = 0; i < mutations / t->cost && n_inputs > 0; i++)
 		run_one(t, mutant, mutate(mutant, &inputs[roll(n_inputs)]));
-	printf("%s %d - %s: %zu inputs, %ld mutations\n", n_inputs > 0 ? "ok" : "not ok", number, t->name, n_inputs, mutations / t->cost);
+	printf("%s %d - %s: %zu inputs, %ld mutations\n", n_inputs > 0 ? "ok" : "not ok", number,
+	    t->name, n_inputs, mutations / t->cost);
 	fflush(stdout);
 	for (size_t i = 0; i < n_inputs; i++)
 		free(inputs[i].data);
@@ -673,7 +739,8 @@ is_wanted(const char *name, char **argv)
 static void
 make_scratch(void)
 {
-	snprintf(scratch, sizeof(scratch), "%s/roompay-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	snprintf(scratch, sizeof(scratch), "%s/roompay-fuzz-XXXXXX",
+	    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	CHECK(mkdtemp(scratch) != NULL);
 	log_open("fuzz", LOG_LEVEL_ERROR);
 }
@@ -704,7 +771,8 @@ main(int argc, char **argv)
 	for (size_t i = 0; i < N_TARGETS; i++) {
 		random_state = (seed == NULL ? 1 : (uint64_t)atoll(seed)) * 1000 + i;
 		if (is_wanted(targets[i].name, argv))
-			run_target(&targets[i], ++number, mutations == NULL ? 2000 : atol(mutations));
+			run_target(&targets[i], ++number,
+			    mutations == NULL ? 2000 : atol(mutations));
 	}
 	rmdir(scratch);
 	return 0;

@@ -1,4 +1,5 @@
 """A Debian tree started as a machine of its own: systemd is its first process (systemd-nspawn), the loopback is ours."""
+
 import os
 import pathlib
 import pty
@@ -12,13 +13,36 @@ class Machine:
     def __init__(self, tree):
         self.tree, self.console = pathlib.Path(tree), []
         ours, its = pty.openpty()
-        self.nspawn = subprocess.Popen(["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
-                                        "-D", str(tree), "-b"], stdin=its, stdout=its, stderr=its, start_new_session=True)
+        self.nspawn = subprocess.Popen(
+            [
+                "systemd-nspawn",
+                "--quiet",
+                "--register=no",
+                "--keep-unit",
+                "--resolv-conf=off",
+                "--timezone=off",
+                "--link-journal=no",
+                "-D",
+                str(tree),
+                "-b",
+            ],
+            stdin=its,
+            stdout=its,
+            stderr=its,
+            start_new_session=True,
+        )
         os.close(its)
         threading.Thread(target=self._listen, args=(ours,), daemon=True).start()
         try:
             wait_for(self._find_init, 30, "nothing was started in the tree")
-            wait_for(lambda: self.attempt("systemctl", "is-system-running").stdout.strip() in ("running", "degraded"), 60, "systemd does not come up")
+            wait_for(
+                lambda: (
+                    self.attempt("systemctl", "is-system-running").stdout.strip()
+                    in ("running", "degraded")
+                ),
+                60,
+                "systemd does not come up",
+            )
         except StackError as e:
             self.stop()
             raise StackError(f"{e}: {''.join(self.console)[-3000:]}") from None
@@ -33,19 +57,46 @@ class Machine:
     def _find_init(self):
         if self.nspawn.poll() is not None:
             raise StackError(f"systemd-nspawn ended with {self.nspawn.returncode}")
-        self.init = next((p for p in children(self.nspawn.pid) if pathlib.Path(f"/proc/{p}/comm").read_text().strip() == "systemd"), None)
+        self.init = next(
+            (
+                p
+                for p in children(self.nspawn.pid)
+                if pathlib.Path(f"/proc/{p}/comm").read_text().strip() == "systemd"
+            ),
+            None,
+        )
         return self.init is not None
 
     def attempt(self, *argv, **more):
-        enter = ["nsenter", "--target", str(self.init), "--all", "--root", "--wd", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8",
-                 "DEBIAN_FRONTEND=noninteractive"]
-        return subprocess.run([*enter, *argv], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=300, **more)
+        enter = [
+            "nsenter",
+            "--target",
+            str(self.init),
+            "--all",
+            "--root",
+            "--wd",
+            "env",
+            "-i",
+            "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+            "LC_ALL=C.UTF-8",
+            "DEBIAN_FRONTEND=noninteractive",
+        ]
+        return subprocess.run(
+            [*enter, *argv],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=300,
+            **more,
+        )
 
     def run(self, *argv, code=0):
         """What it writes; it must end with this code."""
         done = self.attempt(*argv)
         if done.returncode != code:
-            raise StackError(f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+            raise StackError(
+                f"{' '.join(argv)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+            )
         return done.stdout
 
     def succeeds(self, *argv):
@@ -66,7 +117,7 @@ class Machine:
         return self.run("journalctl", "-o", "cat", "--no-pager", *argv)
 
     def stop(self):
-        for _ in range(2):      # the second ends it at once
+        for _ in range(2):  # the second ends it at once
             if self.nspawn.poll() is None:
                 self.nspawn.terminate()
                 try:

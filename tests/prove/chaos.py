@@ -2,6 +2,7 @@
 
 Seeded: users, faults and kills follow from --seed. kakaopay-sim's list of captures is the judge: at most one capture an order, each stored as it was captured, told to the
 reservation service, and answered truly; no two paid holds of a room at the same time; in the end nothing is open, owed or held."""
+
 import argparse
 import json
 import os
@@ -13,7 +14,10 @@ import threading
 import time
 from collections import Counter
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "system"), str(pathlib.Path(__file__).resolve().parent)]
+sys.path[:0] = [
+    str(pathlib.Path(__file__).resolve().parents[1] / "system"),
+    str(pathlib.Path(__file__).resolve().parent),
+]
 import leaks  # noqa: E402
 from booking_site import Site, eventually  # noqa: E402
 from stack import Stack  # noqa: E402
@@ -21,38 +25,72 @@ from store_proxy import StoreProxy  # noqa: E402
 from store_server import version  # noqa: E402
 
 SHARES = {"drop_request": 0.0005, "drop_answer": 0.0005, "delay": 0.002, "reset": 0.0005}
-FAULTS = [          # call, fault, share, more
-    ("approve", "close-before", 0.02, {}), ("approve", "close-after", 0.02, {"after_commit": True}), ("approve", "reset-after", 0.01, {"after_commit": True}),
-    ("approve", "html-502", 0.01, {"after_commit": True}), ("approve", "http-500", 0.01, {}), ("approve", "truncated-json", 0.01, {"after_commit": True}),
-    ("approve", "error", 0.01, {"code": -10}), ("approve", "error", 0.01, {"code": -704}), ("approve", "delay", 0.01, {"delay_ms": 6000}),
-    ("approve", "wrong-total", 0.002, {"after_commit": True}), ("approve", "missing-members", 0.01, {"after_commit": True}),
-    ("ready", "close-after", 0.01, {}), ("ready", "http-500", 0.01, {}), ("ready", "delay", 0.01, {"delay_ms": 1000}),
-    ("order", "http-500", 0.05, {}), ("order", "close-before", 0.03, {}), ("order", "delay", 0.02, {"delay_ms": 1500}),
-    ("cancel", "close-after", 0.05, {"after_commit": True}), ("cancel", "http-500", 0.03, {}), ("cancel", "error", 0.02, {"code": -10}),
+FAULTS = [  # call, fault, share, more
+    ("approve", "close-before", 0.02, {}),
+    ("approve", "close-after", 0.02, {"after_commit": True}),
+    ("approve", "reset-after", 0.01, {"after_commit": True}),
+    ("approve", "html-502", 0.01, {"after_commit": True}),
+    ("approve", "http-500", 0.01, {}),
+    ("approve", "truncated-json", 0.01, {"after_commit": True}),
+    ("approve", "error", 0.01, {"code": -10}),
+    ("approve", "error", 0.01, {"code": -704}),
+    ("approve", "delay", 0.01, {"delay_ms": 6000}),
+    ("approve", "wrong-total", 0.002, {"after_commit": True}),
+    ("approve", "missing-members", 0.01, {"after_commit": True}),
+    ("ready", "close-after", 0.01, {}),
+    ("ready", "http-500", 0.01, {}),
+    ("ready", "delay", 0.01, {"delay_ms": 1000}),
+    ("order", "http-500", 0.05, {}),
+    ("order", "close-before", 0.03, {}),
+    ("order", "delay", 0.02, {"delay_ms": 1500}),
+    ("cancel", "close-after", 0.05, {"after_commit": True}),
+    ("cancel", "http-500", 0.03, {}),
+    ("cancel", "error", 0.02, {"code": -10}),
 ]
-SWITCHES = [        # what KakaoPay's documents leave open: each way, in turn
-    ("replayed_approve", [-702, -708, -723, -785]), ("inquiry_lag_s", [0, 2]), ("inquiry_lag_hides", [False, True]), ("approve_after_window", [False, True]),
-    ("wrong_token_consumes", [False, True]), ("cancel_available_ignored", [False, True]), ("vat_rounding", [0, 1, -1]), ("approve_and_cancel_both", [False, True]),
+SWITCHES = [  # what KakaoPay's documents leave open: each way, in turn
+    ("replayed_approve", [-702, -708, -723, -785]),
+    ("inquiry_lag_s", [0, 2]),
+    ("inquiry_lag_hides", [False, True]),
+    ("approve_after_window", [False, True]),
+    ("wrong_token_consumes", [False, True]),
+    ("cancel_available_ignored", [False, True]),
+    ("vat_rounding", [0, 1, -1]),
+    ("approve_and_cancel_both", [False, True]),
 ]
 KILLS = ["workers", "workers", "workers", "queued", "courier", "queued", "courier", "store"]
 
 
 class Chaos:
     def __init__(self, build, seed, payments, users, rooms, kill_every_s, pause_s, say):
-        self.random, self.seed, self.wanted, self.users, self.rooms, self.kill_every_s, self.say = random.Random(seed), seed, payments, users, rooms, kill_every_s, say
+        self.random, self.seed, self.wanted, self.users, self.rooms, self.kill_every_s, self.say = (
+            random.Random(seed),
+            seed,
+            payments,
+            users,
+            rooms,
+            kill_every_s,
+            say,
+        )
         self.pause_s = pause_s
-        conf = {"fcgi": {"deadline": 6000, "workers": 24}, "queue": {"max_holds_per_user": 3, "sold_guard": 0}}
+        conf = {
+            "fcgi": {"deadline": 6000, "workers": 24},
+            "queue": {"max_holds_per_user": 3, "sold_guard": 0},
+        }
         self.stack = Stack(build, workers=24, mode="master", conf=conf, auto_remove=True)
-        self.proxy = StoreProxy(self.stack.store.port, seed, SHARES) if self.stack.store_is_ours else None
+        self.proxy = (
+            StoreProxy(self.stack.store.port, seed, SHARES) if self.stack.store_is_ours else None
+        )
         if self.proxy is not None:
             text, uri = self.stack.conf_path.read_text(), self.stack.mongo_uri
             assert uri in text
-            self.stack.conf_path.write_text(text.replace(uri, uri.replace(f":{self.stack.store.port}/", f":{self.proxy.port}/")))
+            self.stack.conf_path.write_text(
+                text.replace(uri, uri.replace(f":{self.stack.store.port}/", f":{self.proxy.port}/"))
+            )
         self.stop = threading.Event()
         self.lock = threading.Lock()
         self.paid, self.started, self.wrong, self.kills = 0, 0, [], Counter()
         self.turned = Counter()
-        self.orders = {}        # order -> (user, room, tid, pg_token, day, hour)
+        self.orders = {}  # order -> (user, room, tid, pg_token, day, hour)
         self.refunded = set()
         self.answers = Counter()
 
@@ -82,14 +120,21 @@ class Chaos:
         day, hour = rng.randrange(7), rng.randrange(23)
         self.stop.wait(rng.random() * self.pause_s)
         order = f"o-{self.seed}-{threading.get_ident()}-{n}"
-        body = site.booking(user=user, room=room, order=order, day=(day,), start=(hour,), end=(hour + 1 + rng.randrange(2) * 0.5,))
+        body = site.booking(
+            user=user,
+            room=room,
+            order=order,
+            day=(day,),
+            start=(hour,),
+            end=(hour + 1 + rng.randrange(2) * 0.5,),
+        )
         a = self.ask(lambda: site.ready(body))
         self.note("payReady", a)
         if a is None or a.status != 200:
             return
         tid = a.body["tid"]
         if rng.random() < 0.05:
-            return              # goes away
+            return  # goes away
         try:
             token = site.sim.pay(tid)
         except (OSError, AssertionError):
@@ -98,11 +143,22 @@ class Chaos:
             self.orders[order] = (user, room, tid, token, day, hour, body)
         said_false = False
         for _ in range(1 + rng.randrange(4)):
-            b = self.ask(lambda: site.approve(user, room, token if rng.random() < 0.95 else "wrong"))
+            b = self.ask(
+                lambda: site.approve(user, room, token if rng.random() < 0.95 else "wrong")
+            )
             self.note("approve", b)
             if b is not None and b.body is not None and b.status in (200, 202, 402, 409, 410):
-                captured = list(site.sim.captures(order)) if b.body.get("charged") is not None and rng.random() < 0.2 else None
-                if captured is not None and b.body.get("charged") is True and b.code is None and not captured:
+                captured = (
+                    list(site.sim.captures(order))
+                    if b.body.get("charged") is not None and rng.random() < 0.2
+                    else None
+                )
+                if (
+                    captured is not None
+                    and b.body.get("charged") is True
+                    and b.code is None
+                    and not captured
+                ):
                     self.complain(f"{order}: charged is true and there is no capture: {b}")
                 if b.status in (402, 410) and captured:
                     self.complain(f"{order}: {b.status} after a capture: {b}")
@@ -172,8 +228,14 @@ class Chaos:
         with self.stack as stack:
             self.site = Site(stack)
             self.faults(True)
-            threads = [threading.Thread(target=self.user, args=(i,), daemon=True) for i in range(min(40, self.users))]
-            others = [threading.Thread(target=self.killer, daemon=True), threading.Thread(target=self.turn_switches, daemon=True)]
+            threads = [
+                threading.Thread(target=self.user, args=(i,), daemon=True)
+                for i in range(min(40, self.users))
+            ]
+            others = [
+                threading.Thread(target=self.killer, daemon=True),
+                threading.Thread(target=self.turn_switches, daemon=True),
+            ]
             for t in [*threads, *others]:
                 t.start()
             last = began
@@ -181,16 +243,24 @@ class Chaos:
                 time.sleep(0.5)
                 if time.monotonic() - last > 20:
                     last = time.monotonic()
-                    self.say(f"{self.paid} paid, {sum(self.kills.values())} kills, {self.proxy.faults if self.proxy else 0} store faults, {last - began:.0f} s")
+                    self.say(
+                        f"{self.paid} paid, {sum(self.kills.values())} kills, {self.proxy.faults if self.proxy else 0} store faults, {last - began:.0f} s"
+                    )
                 assert time.monotonic() - began < 60 + self.wanted, "too slow"
             self.stop.set()
             for t in [*threads, *others]:
                 t.join(60)
-            self.say(f"{self.paid} paid, {sum(self.kills.values())} kills: all users come back, then the judge, {time.monotonic() - began:.0f} s")
+            self.say(
+                f"{self.paid} paid, {sum(self.kills.values())} kills: all users come back, then the judge, {time.monotonic() - began:.0f} s"
+            )
             self.faults(False)
             stack.start_all()
             result = self.judge()
-            result.update(seconds=round(time.monotonic() - began), seed=self.seed, store=version(stack.mongo_uri))
+            result.update(
+                seconds=round(time.monotonic() - began),
+                seed=self.seed,
+                store=version(stack.mongo_uri),
+            )
             assert leaks.in_logs(self.site) == []
             self.site.db.client.close()
             return result
@@ -199,36 +269,59 @@ class Chaos:
         site = self.site
         eventually(lambda: self.ask(lambda: site.get("/readyz").status) == 200, 60, 0.5)
         # every user comes back once more: what is not final by then is found out by inquiry
-        left = {order: who for order, who in self.orders.items() if site.db.open.count_documents({"tid": who[2]})}
+        left = {
+            order: who
+            for order, who in self.orders.items()
+            if site.db.open.count_documents({"tid": who[2]})
+        }
         captured = {c["partner_order_id"] for c in site.sim.captures()}
         left = {order: who for order, who in left.items() if order not in captured}
-        end = time.monotonic() + 150            # KakaoPay's window and the second reading: nobody waits longer
+        end = (
+            time.monotonic() + 150
+        )  # KakaoPay's window and the second reading: nobody waits longer
         while left and time.monotonic() < end:
             for order, (user, room, _tid, token, *_rest) in list(left.items()):
                 b = self.ask(lambda: site.approve(user, room, token))
-                if b is not None and (b.status in (200, 402, 410) or b.code in ("no-hold", "order-already-paid", "token-refused")):
+                if b is not None and (
+                    b.status in (200, 402, 410)
+                    or b.code in ("no-hold", "order-already-paid", "token-refused")
+                ):
                     del left[order]
             time.sleep(1)
         self.wrong += [f"{order}: no end" for order in left]
         reviews = {e["tid"] for e in site.db.ledger.find({"kind": "review"})}
 
-        def settled():          # what is left is an operator's, or was concluded from readings and is looked at again for an hour
+        def settled():  # what is left is an operator's, or was concluded from readings and is looked at again for an hour
             if site.db.outbox.count_documents({}) > 0:
                 return False
-            if not {c["tid"] for c in site.sim.captures()} <= {p["tid"] for p in site.db.payments.find({}, {"tid": 1})}:
+            if not {c["tid"] for c in site.sim.captures()} <= {
+                p["tid"] for p in site.db.payments.find({}, {"tid": 1})
+            }:
                 return False
             left = {i["tid"] for i in site.db.open.find({}, {"tid": 1})} - reviews
-            return not left or left <= {e["tid"] for e in site.db.ledger.find({"kind": "declined"}, {"tid": 1})}
+            return not left or left <= {
+                e["tid"] for e in site.db.ledger.find({"kind": "declined"}, {"tid": 1})
+            }
+
         try:
             eventually(settled, 300, 3)
         except AssertionError:
-            self.wrong.append(f"not settled: outbox {list(site.db.outbox.find({}, {'_id': 1}).limit(5))}, open {list(site.db.open.find().limit(5))}")
+            self.wrong.append(
+                f"not settled: outbox {list(site.db.outbox.find({}, {'_id': 1}).limit(5))}, open {list(site.db.open.find().limit(5))}"
+            )
         captures = site.sim.captures()
         by_order = Counter(c["partner_order_id"] for c in captures)
         self.wrong += [f"{o}: {n} captures" for o, n in by_order.items() if n > 1]
         stored = {p["tid"]: p for p in site.db.payments.find()}
-        told = {m["data"]["tid"] for m in list(self.stack.reservation.received) if m["type"] == "payment.approved"}
-        withdrawn = {d["message_id"].removeprefix("payment.approved.") for d in site.db.deliveries.find({"withdrawn": True})}
+        told = {
+            m["data"]["tid"]
+            for m in list(self.stack.reservation.received)
+            if m["type"] == "payment.approved"
+        }
+        withdrawn = {
+            d["message_id"].removeprefix("payment.approved.")
+            for d in site.db.deliveries.find({"withdrawn": True})
+        }
         for c in captures:
             p = stored.get(c["tid"])
             if p is None:
@@ -251,12 +344,30 @@ class Chaos:
                 self.wrong.append(f"{peer.name} got a message that is not signed")
         if self.proxy is not None and self.proxy.wrong:
             self.wrong += self.proxy.wrong[:5]
-        return {"payments": len(captures), "orders": len(self.orders), "kills": dict(self.kills), "switches": dict(self.turned), "store_faults": self.proxy.faults if self.proxy else 0,
-                "inserts_checked": self.proxy.inserts if self.proxy else 0, "refunds": len(self.refunded), "reviews": len(reviews), "answers": dict(self.answers.most_common(30)),
-                "wrong": self.wrong[:20]}
+        return {
+            "payments": len(captures),
+            "orders": len(self.orders),
+            "kills": dict(self.kills),
+            "switches": dict(self.turned),
+            "store_faults": self.proxy.faults if self.proxy else 0,
+            "inserts_checked": self.proxy.inserts if self.proxy else 0,
+            "refunds": len(self.refunded),
+            "reviews": len(reviews),
+            "answers": dict(self.answers.most_common(30)),
+            "wrong": self.wrong[:20],
+        }
 
 
-def run(build, seed=1, payments=300, users=300, rooms=6, kill_every_s=4.0, pause_s=2.0, say=lambda line: None):
+def run(
+    build,
+    seed=1,
+    payments=300,
+    users=300,
+    rooms=6,
+    kill_every_s=4.0,
+    pause_s=2.0,
+    say=lambda line: None,
+):
     result = Chaos(build, seed, payments, users, rooms, kill_every_s, pause_s, say).run()
     assert result["wrong"] == [], result
     return result
@@ -272,4 +383,17 @@ if __name__ == "__main__":
     p.add_argument("--kill-every", type=float, default=4.0)
     p.add_argument("--pause", type=float, default=2.0, help="seconds that a user thinks, at most")
     a = p.parse_args()
-    print(json.dumps(run(pathlib.Path(a.build), a.seed, a.payments, a.users, a.rooms, a.kill_every, a.pause, lambda line: print(line, flush=True))))
+    print(
+        json.dumps(
+            run(
+                pathlib.Path(a.build),
+                a.seed,
+                a.payments,
+                a.users,
+                a.rooms,
+                a.kill_every,
+                a.pause,
+                lambda line: print(line, flush=True),
+            )
+        )
+    )

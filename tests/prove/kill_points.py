@@ -2,6 +2,7 @@
 
 Steps are not guessed and nothing sleeps to hit one: tests/prove/killpoint.c, preloaded into the worker (or the daemon, or the courier), counts what leaves the program
 and kills at the chosen one. kakaopay-sim's list of captures is the judge."""
+
 import argparse
 import json
 import mmap
@@ -19,17 +20,32 @@ from store_server import choose  # noqa: E402
 
 CONF = {"fcgi": {"deadline": 5000}, "queue": {"max_holds_per_user": 1000}}
 STEPS_MAX = 200
-ROWS = [            # who counts its steps, who dies, in which query
-    ("workers", "workers", "payReady"), ("workers", "workers", "approve"), ("workers", "workers", "removal"), ("workers", "workers", "refund"),
-    ("workers", "queued", "payReady"), ("workers", "queued", "approve"), ("workers", "queued", "removal"), ("workers", "queued", "refund"),
-    ("workers", "courier", "approve"), ("workers", "courier", "refund"),
-    ("workers", "store", "payReady"), ("workers", "store", "approve"), ("workers", "store", "removal"), ("workers", "store", "refund"),
-    ("queued", "queued", "payReady"), ("queued", "queued", "approve"), ("queued", "queued", "removal"),
-    ("courier", "courier", "approve"), ("courier", "courier", "refund"),
+ROWS = [  # who counts its steps, who dies, in which query
+    ("workers", "workers", "payReady"),
+    ("workers", "workers", "approve"),
+    ("workers", "workers", "removal"),
+    ("workers", "workers", "refund"),
+    ("workers", "queued", "payReady"),
+    ("workers", "queued", "approve"),
+    ("workers", "queued", "removal"),
+    ("workers", "queued", "refund"),
+    ("workers", "courier", "approve"),
+    ("workers", "courier", "refund"),
+    ("workers", "store", "payReady"),
+    ("workers", "store", "approve"),
+    ("workers", "store", "removal"),
+    ("workers", "store", "refund"),
+    ("queued", "queued", "payReady"),
+    ("queued", "queued", "approve"),
+    ("queued", "queued", "removal"),
+    ("courier", "courier", "approve"),
+    ("courier", "courier", "refund"),
 ]
 
 
-PRIMARY_ROWS = [("workers", "primary", what) for what in ("payReady", "approve", "removal", "refund")]
+PRIMARY_ROWS = [
+    ("workers", "primary", what) for what in ("payReady", "approve", "removal", "refund")
+]
 
 
 class Control:
@@ -51,13 +67,19 @@ class Control:
 
     def arm(self, at, pid=0, after=0, signum=0):
         self[self.ARMED] = 0
-        self[self.COUNT], self[self.AT], self[self.PID], self[self.AFTER], self[self.FIRED] = 0, at, pid, after, 0
+        self[self.COUNT], self[self.AT], self[self.PID], self[self.AFTER], self[self.FIRED] = (
+            0,
+            at,
+            pid,
+            after,
+            0,
+        )
         self[self.SIGNAL] = signum
         self[self.ARMED] = 1
 
     def disarm(self):
         self[self.ARMED] = self[self.AT] = 0
-        time.sleep(0.002)       # who is about to die does so
+        time.sleep(0.002)  # who is about to die does so
         return self[self.FIRED]
 
 
@@ -65,7 +87,7 @@ class Run:
     def __init__(self, build, mongo_uri=None):
         self.stack = Stack(build, workers=1, auto_remove=False, conf=CONF, mongo_uri=mongo_uri)
         self.controls = {}
-        self.seen = []          # (what, user, room, order, tid, pg_token, refundId)
+        self.seen = []  # (what, user, room, order, tid, pg_token, refundId)
         self.points = 0
 
     def __enter__(self):
@@ -102,13 +124,30 @@ class Run:
 
     def prepared(self, what):
         s, user, room, order = self.site, "u-" + new_id(), new_id(), "o-" + new_id()
-        c = {"what": what, "who": (user, room, order), "body": s.booking(user=user, room=room, order=order), "refund": "r-1"}
+        c = {
+            "what": what,
+            "who": (user, room, order),
+            "body": s.booking(user=user, room=room, order=order),
+            "refund": "r-1",
+        }
         if what != "payReady":
-            a = eventually(lambda: [a for a in [self.ask(lambda: s.ready(c["body"]))] if a is not None and a.status == 200], 20)[0]
+            a = eventually(
+                lambda: [
+                    a
+                    for a in [self.ask(lambda: s.ready(c["body"]))]
+                    if a is not None and a.status == 200
+                ],
+                20,
+            )[0]
             c["tid"] = a.body["tid"]
             c["token"] = s.sim.pay(c["tid"])
         if what in ("removal", "refund"):
-            eventually(lambda: [a for a in [self.query("approve", c)] if a is not None and a.status == 200], 20)
+            eventually(
+                lambda: [
+                    a for a in [self.query("approve", c)] if a is not None and a.status == 200
+                ],
+                20,
+            )
         return c
 
     def victim(self, dies):
@@ -124,7 +163,13 @@ class Run:
                 self.stack.processes.pop(name, None)
                 self.stack.pids.pop(name, None)
                 self.stack.start(name)
-        eventually(lambda: self.ask(lambda: self.site.get("/readyz")) is not None and self.site.get("/readyz").status == 200, 30)
+        eventually(
+            lambda: (
+                self.ask(lambda: self.site.get("/readyz")) is not None
+                and self.site.get("/readyz").status == 200
+            ),
+            30,
+        )
 
     def point(self, counts, dies, what, at, after):
         """False: the query has no such step."""
@@ -134,7 +179,11 @@ class Run:
         self.query(what, c)
         if counts == "courier" or (dies == "courier" and counts != "courier"):
             end = time.monotonic() + 1.5
-            while self.controls[counts][Control.FIRED] == 0 and counts == "courier" and time.monotonic() < end:
+            while (
+                self.controls[counts][Control.FIRED] == 0
+                and counts == "courier"
+                and time.monotonic() < end
+            ):
                 time.sleep(0.01)
         fired = self.controls[counts].disarm()
         self.seen.append(c)
@@ -142,7 +191,7 @@ class Run:
             self.points += 1
             assert self.has_died(dies)
             self.all_up()
-            if at % 2:      # half of the gateways ask again, the others leave it to the courier
+            if at % 2:  # half of the gateways ask again, the others leave it to the courier
                 self.query(what, c)
         return bool(fired)
 
@@ -159,7 +208,12 @@ class Run:
             paid = {p["tid"] for p in self.site.db.payments.find()}
             approved = {e["tid"] for e in self.site.db.ledger.find({"kind": "approved"})}
             tids = {x["tid"] for x in self.site.sim.captures()}
-            return tids <= paid and tids <= approved and self.site.db.outbox.count_documents({"type": "payment.approved"}) == 0
+            return (
+                tids <= paid
+                and tids <= approved
+                and self.site.db.outbox.count_documents({"type": "payment.approved"}) == 0
+            )
+
         eventually(whole, 60, 0.5)
 
     def repeat(self):
@@ -168,20 +222,34 @@ class Run:
         for c in self.seen:
             user, room, _order = c["who"]
             if c["what"] == "payReady":
-                a = eventually(lambda: [a for a in [self.query("payReady", c)] if a is not None and a.status == 200], 30, 0.3)[0]
+                a = eventually(
+                    lambda: [
+                        a for a in [self.query("payReady", c)] if a is not None and a.status == 200
+                    ],
+                    30,
+                    0.3,
+                )[0]
                 c["tid"] = a.body["tid"]
                 c["token"] = s.sim.pay(c["tid"])
-            a = eventually(lambda: [a for a in [s.approve(user, room, c["token"])] if a.status == 200], 30, 0.3)[0]
+            a = eventually(
+                lambda: [a for a in [s.approve(user, room, c["token"])] if a.status == 200], 30, 0.3
+            )[0]
             assert a.body["charged"] is True, (c, a)
             if c["what"] == "refund":
-                a = eventually(lambda: [a for a in [self.query("refund", c)] if a.status == 200], 200, 0.5)[0]
+                a = eventually(
+                    lambda: [a for a in [self.query("refund", c)] if a.status == 200], 200, 0.5
+                )[0]
                 assert a.body["canceled"] == 1000, (c, a)
             assert s.remove(user, room, c["tid"]).body["removed"] is True, c
 
     def judge(self):
         s = self.site
         self.captures = s.sim.captures()
-        received = {m["data"]["tid"] for m in list(self.stack.reservation.received) if m["type"] == "payment.approved"}
+        received = {
+            m["data"]["tid"]
+            for m in list(self.stack.reservation.received)
+            if m["type"] == "payment.approved"
+        }
         for c in self.seen:
             _user, room, order = c["who"]
             mine, stored = self.captured(c), s.payments(order)
@@ -192,7 +260,11 @@ class Run:
                 assert s.sim.order(c["tid"])["canceled_amount"]["total"] == 1000, c
         assert s.db.open.count_documents({}) == 0, list(s.db.open.find())
         assert self.stack.reservation.bad == [] and self.stack.gateway.bad == []
-        return {"kill_points": self.points, "orders": len(self.seen), "captures": len(self.captures)}
+        return {
+            "kill_points": self.points,
+            "orders": len(self.seen),
+            "captures": len(self.captures),
+        }
 
 
 class PrimaryRun(Run):
@@ -218,7 +290,10 @@ class PrimaryRun(Run):
 
 def run_primary(build, mongod, stride=1, say=lambda line: None):
     """kill -9 of the primary at every stride-th step of each query."""
-    with tempfile.TemporaryDirectory(prefix="roompay-set-") as dir, MongoSet(mongod, dir, members=3) as s:
+    with (
+        tempfile.TemporaryDirectory(prefix="roompay-set-") as dir,
+        MongoSet(mongod, dir, members=3) as s,
+    ):
         return go(PrimaryRun(build, s), PRIMARY_ROWS, stride, 0, False, say)
 
 
@@ -240,8 +315,18 @@ def go(run, rows, stride, offset, both, say):
                     n += 1
                     if counts == "courier" and at >= 40:
                         break
-                table.append({"counts": counts, "dies": dies, "query": what, "after": bool(after), "points": n})
-                say(f"{counts:8} {dies:8} {what:9} {'after' if after else 'before':6} {n:3} points, {time.monotonic() - began:.0f} s")
+                table.append(
+                    {
+                        "counts": counts,
+                        "dies": dies,
+                        "query": what,
+                        "after": bool(after),
+                        "points": n,
+                    }
+                )
+                say(
+                    f"{counts:8} {dies:8} {what:9} {'after' if after else 'before':6} {n:3} points, {time.monotonic() - began:.0f} s"
+                )
         r.settle()
         r.repeat()
         eventually(lambda: r.site.db.outbox.count_documents({}) == 0, 60, 0.5)
@@ -254,9 +339,31 @@ if __name__ == "__main__":
     p.add_argument("build")
     p.add_argument("--stride", type=int, default=1)
     p.add_argument("--before-only", action="store_true")
-    p.add_argument("--primary", action="store_true", help="of a replica set of three, instead of everything else")
+    p.add_argument(
+        "--primary",
+        action="store_true",
+        help="of a replica set of three, instead of everything else",
+    )
     a = p.parse_args()
     if a.primary:
-        print(json.dumps(run_primary(pathlib.Path(a.build), choose(a.build)[1], a.stride, lambda line: print(line, flush=True))))
+        print(
+            json.dumps(
+                run_primary(
+                    pathlib.Path(a.build),
+                    choose(a.build)[1],
+                    a.stride,
+                    lambda line: print(line, flush=True),
+                )
+            )
+        )
         sys.exit()
-    print(json.dumps(run(pathlib.Path(a.build), stride=a.stride, both=not a.before_only, say=lambda line: print(line, flush=True))))
+    print(
+        json.dumps(
+            run(
+                pathlib.Path(a.build),
+                stride=a.stride,
+                both=not a.before_only,
+                say=lambda line: print(line, flush=True),
+            )
+        )
+    )

@@ -1,7 +1,7 @@
 /*
- * Preloaded into a program under test: counts its steps (what leaves it: bytes on a socket, writes and syncs
- * of its files) and kills a process with SIGKILL at one of them. $KILLPOINT names a file of seven 64-bit numbers
- * that the test shares with us:
+ * Preloaded into a program under test: counts its steps (what leaves it: bytes on a socket, writes
+ *and syncs of its files) and kills a process with SIGKILL at one of them. $KILLPOINT names a file
+ *of seven 64-bit numbers that the test shares with us:
  *
  *	armed	0: nothing is counted
  *	count	steps so far
@@ -24,12 +24,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-struct control { _Atomic int64_t armed, count, at, pid, after, fired, signal; };
+struct control {
+	_Atomic int64_t armed, count, at, pid, after, fired, signal;
+};
 
 static struct control *control;
 
-static void __attribute__((constructor))
-begin(void)
+static void __attribute__((constructor)) begin(void)
 {
 	const char *path = getenv("KILLPOINT");
 	int fd = path == NULL ? -1 : open(path, O_RDWR | O_CLOEXEC);
@@ -59,7 +60,7 @@ die(void)
 	control->at = 0;
 	kill(pid == 0 ? getpid() : pid, control->signal == 0 ? SIGKILL : (int)control->signal);
 	for (int i = 0; pid != 0 && control->signal == 0 && i < 1000 && kill(pid, 0) == 0; i++)
-		usleep(1000);	/* a step further it must not be there any more */
+		usleep(1000); /* a step further it must not be there any more */
 }
 
 /* The number of this step, 0: not counted. */
@@ -87,10 +88,10 @@ done(int64_t n)
 	type name params; \
 	type name params \
 	{ \
-		static type (*real) params; \
+		static type(*real) params; \
 		int64_t n = (counted) ? step() : 0; \
 		type result; \
-		\
+\
 		if (real == NULL) \
 			*(void **)&real = dlsym(RTLD_NEXT, #name); \
 		result = real(__VA_ARGS__); \
@@ -100,7 +101,9 @@ done(int64_t n)
 	}
 
 HOOK(ssize_t, send, (int fd, const void *p, size_t len, int flags), 1, fd, p, len, flags)
-HOOK(ssize_t, sendto, (int fd, const void *p, size_t len, int flags, const struct sockaddr *to, socklen_t n_to), 1, fd, p, len, flags, to, n_to)
+HOOK(ssize_t, sendto,
+    (int fd, const void *p, size_t len, int flags, const struct sockaddr *to, socklen_t n_to), 1,
+    fd, p, len, flags, to, n_to)
 HOOK(ssize_t, sendmsg, (int fd, const struct msghdr *m, int flags), 1, fd, m, flags)
 HOOK(ssize_t, write, (int fd, const void *p, size_t len), is_socket(fd), fd, p, len)
 HOOK(ssize_t, writev, (int fd, const struct iovec *v, int n_v), is_socket(fd), fd, v, n_v)

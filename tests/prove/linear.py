@@ -4,6 +4,7 @@ tests/prove/linear (Porcupine) then looks, room by room, for one order of all ca
 every answer. It also changes answers of the true histories and must find each of these violations.
 
 A history is one round: new rooms, a few clients, at least one kill."""
+
 import argparse
 import concurrent.futures
 import json
@@ -41,7 +42,7 @@ token_sha256 = {hash}
 mode = secret_key
 key_file = /nonexistent
 """
-PLAIN = "!#$&()*+,-./:;<>?@[]^_`{|}~"   # what quote() leaves as it is, beside letters and digits
+PLAIN = "!#$&()*+,-./:;<>?@[]^_`{|}~"  # what quote() leaves as it is, beside letters and digits
 
 
 def boot_ns():
@@ -70,7 +71,9 @@ class Client:
         """The answer: its word, and its arguments."""
         self.connect()
         self.n += 1
-        words = [f"{k}={urllib.parse.quote(str(v), safe=PLAIN)}" for k, v in args.items() if v != ""]
+        words = [
+            f"{k}={urllib.parse.quote(str(v), safe=PLAIN)}" for k, v in args.items() if v != ""
+        ]
         try:
             self.sock.sendall(" ".join([str(self.n), verb, *words]).encode() + b"\n")
             return self.answer()
@@ -99,7 +102,9 @@ class Client:
             if not line:
                 raise ConnectionError
             if line[1] != "wait":
-                return line[1], {k: urllib.parse.unquote(v) for k, v in (w.split("=", 1) for w in line[2:])}
+                return line[1], {
+                    k: urllib.parse.unquote(v) for k, v in (w.split("=", 1) for w in line[2:])
+                }
 
 
 class Daemon:
@@ -107,15 +112,21 @@ class Daemon:
         self.program = program
         self.tmp = tempfile.TemporaryDirectory(prefix="roompay-linear-")
         self.path = self.tmp.name + "/queue.sock"
-        conf = CONF.format(dir=self.tmp.name, hash="1".zfill(64)).replace("sold_guard = 0", f"sold_guard = {GUARD_MS // 1000}")
+        conf = CONF.format(dir=self.tmp.name, hash="1".zfill(64)).replace(
+            "sold_guard = 0", f"sold_guard = {GUARD_MS // 1000}"
+        )
         pathlib.Path(self.tmp.name, "roompay.conf").write_text(conf)
         self.start()
         assert Client(self.path).ask("admit", adopted=0, token=0)[0] == "ok"
 
     def start(self):
         with open(self.tmp.name + "/log", "ab") as log:
-            self.process = subprocess.Popen([self.program, "-c", self.tmp.name + "/roompay.conf"],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [self.program, "-c", self.tmp.name + "/roompay.conf"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         for _ in range(500):
             if self.process.poll() is not None:
                 break
@@ -137,7 +148,9 @@ class Daemon:
         """One that ended by itself would pass for one that was killed."""
         if self.process.poll() is not None:
             log = pathlib.Path(self.tmp.name + "/log").read_text()
-            raise AssertionError(f"the daemon ended by itself ({self.process.returncode}):\n{log[-2000:]}")
+            raise AssertionError(
+                f"the daemon ended by itself ({self.process.returncode}):\n{log[-2000:]}"
+            )
 
     def close(self):
         self.process.kill()
@@ -179,8 +192,10 @@ class Guest:
         if word is None:
             line["cut"] = True
         else:
-            line.update({"said": word, **{k: said[k] for k in ("state", "conflicts", "held") if k in said}},
-                        **{k: int(said[k]) for k in ("expires", "token") if k in said and k not in model})
+            line.update(
+                {"said": word, **{k: said[k] for k in ("state", "conflicts", "held") if k in said}},
+                **{k: int(said[k]) for k in ("expires", "token") if k in said and k not in model},
+            )
         self.round.calls.append(line)
         return word, said
 
@@ -201,24 +216,64 @@ class Guest:
 
     def open(self, room):
         self.opened += 1
-        rng, user, start = self.rng, f"u{self.round.name}-{self.number}-{self.opened}", self.rng.randrange(24) * 30
+        rng, user, start = (
+            self.rng,
+            f"u{self.round.name}-{self.number}-{self.opened}",
+            self.rng.randrange(24) * 30,
+        )
         hold = {"room": room, "user": user, "n": 0, "tokens": []}
         ttl = rng.randrange(60, 500) if rng.random() < 0.4 else 600000
         call = rng.randrange(1, 500) if self.round.is_long and rng.random() < 0.3 else 60000
-        model = {"start": start, "end": start + rng.choice((30, 60, 90)), "ttl_ms": ttl, "call_ms": call, "deadline": boot_ms(8000)}
-        word, said = self.call(room, "hold", user, model, cid="TC0ONETIME", order="o-" + user, user=user, room=room,
-                               set=f"{model['start']}-{model['end']}", fingerprint=user, attempt="{}",
-                               ttl_ms=ttl, call_ms=call, deadline=model["deadline"])
-        if word is None:        # did it act? the answer tells its number, too
+        model = {
+            "start": start,
+            "end": start + rng.choice((30, 60, 90)),
+            "ttl_ms": ttl,
+            "call_ms": call,
+            "deadline": boot_ms(8000),
+        }
+        word, said = self.call(
+            room,
+            "hold",
+            user,
+            model,
+            cid="TC0ONETIME",
+            order="o-" + user,
+            user=user,
+            room=room,
+            set=f"{model['start']}-{model['end']}",
+            fingerprint=user,
+            attempt="{}",
+            ttl_ms=ttl,
+            call_ms=call,
+            deadline=model["deadline"],
+        )
+        if word is None:  # did it act? the answer tells its number, too
             word, said = self.find(hold)
         if word == "ok":
             self.round.holds.append({**hold, "id": said["id"]})
 
     def find(self, h):
-        return self.call(h["room"], "find", h["user"], {}, what="place", user=h["user"], room=h["room"])
+        return self.call(
+            h["room"], "find", h["user"], {}, what="place", user=h["user"], room=h["room"]
+        )
 
     def step(self, h):
-        what = self.rng.choice(("find", "ready", "ready", "ready", "approve", "approve", "approve", "outcome", "outcome", "outcome", "remove", "fail"))
+        what = self.rng.choice(
+            (
+                "find",
+                "ready",
+                "ready",
+                "ready",
+                "approve",
+                "approve",
+                "approve",
+                "outcome",
+                "outcome",
+                "outcome",
+                "remove",
+                "fail",
+            )
+        )
         room, user = h["room"], h["user"]
         if what == "find":
             self.find(h)
@@ -235,18 +290,28 @@ class Guest:
             self.call(room, "remove", user, {"by": by}, id=h["id"], by=by, n=0)
 
     def approve(self, h):
-        with self.round.lock:       # as the next number of a ledger; now and then it is one that was read long ago
+        with (
+            self.round.lock
+        ):  # as the next number of a ledger; now and then it is one that was read long ago
             h["n"] += 2
             n = h["n"] if self.rng.random() < 0.9 else max(1, h["n"] - 4)
         model = {"n": n, "deadline": boot_ms(self.rng.randrange(50, 400))}
-        word, said = self.call(h["room"], "approve", h["user"], model, id=h["id"], key="k" + h["user"], **model)
+        word, said = self.call(
+            h["room"], "approve", h["user"], model, id=h["id"], key="k" + h["user"], **model
+        )
         if word == "ok":
             h["tokens"].append(int(said["token"]))
 
     def outcome(self, h):
         token = h["tokens"][-1] if self.rng.random() < 0.8 else self.rng.choice(h["tokens"])
-        outcome = self.rng.choice(("approved", "approved", "declined", "restored", "refused", "unknown"))
-        model = {"token": token, "outcome": outcome, "n": h["n"] + 1 if self.rng.random() < 0.8 else 0}
+        outcome = self.rng.choice(
+            ("approved", "approved", "declined", "restored", "refused", "unknown")
+        )
+        model = {
+            "token": token,
+            "outcome": outcome,
+            "n": h["n"] + 1 if self.rng.random() < 0.8 else 0,
+        }
         self.call(h["room"], "outcome", h["user"], model, id=h["id"], **model)
 
 
@@ -283,7 +348,17 @@ def record(program, path, seed, numbers, rooms, clients):
 
 
 def check(checker, path, seed, tries):
-    argv = [str(checker), "-guard-ms", str(GUARD_MS), "-picture", str(path) + ".html", "-seed", str(seed), "-plant", str(tries)]
+    argv = [
+        str(checker),
+        "-guard-ms",
+        str(GUARD_MS),
+        "-picture",
+        str(path) + ".html",
+        "-seed",
+        str(seed),
+        "-plant",
+        str(tries),
+    ]
     with open(path, "rb") as histories:
         done = subprocess.run(argv, stdin=histories, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()[-4000:]
@@ -297,17 +372,38 @@ def portion(program, checker, path, seed, numbers, rooms, clients, tries):
 
 
 PORTION = 25
-SPARE = 6       # portions more, where a busy machine left no answer that could be changed
+SPARE = 6  # portions more, where a busy machine left no answer that could be changed
 
 
-def run(program, checker, histories=20, seed=1, rooms=2, clients=6, jobs=1, tries=10, keep=None, say=lambda line: None):
+def run(
+    program,
+    checker,
+    histories=20,
+    seed=1,
+    rooms=2,
+    clients=6,
+    jobs=1,
+    tries=10,
+    keep=None,
+    say=lambda line: None,
+):
     """keep: a directory for the histories, and for the picture of a violation. Without it they are removed
     when nothing was wrong."""
     began, n = time.monotonic(), -(-histories // PORTION)
     out, results = pathlib.Path(keep or tempfile.mkdtemp(prefix="roompay-histories-")), []
 
     def begin(pool, i, numbers):
-        return pool.submit(portion, program, checker, out / f"{seed}-{i}.jsonl", seed, numbers, rooms, clients, tries)
+        return pool.submit(
+            portion,
+            program,
+            checker,
+            out / f"{seed}-{i}.jsonl",
+            seed,
+            numbers,
+            rooms,
+            clients,
+            tries,
+        )
 
     def planted():
         kinds = {kind for r in results for kind in r.get("planted", {})}
@@ -315,7 +411,9 @@ def run(program, checker, histories=20, seed=1, rooms=2, clients=6, jobs=1, trie
 
     with concurrent.futures.ProcessPoolExecutor(jobs) as pool:
         try:
-            for p in concurrent.futures.as_completed([begin(pool, i, range(i, histories, n)) for i in range(n)]):
+            for p in concurrent.futures.as_completed(
+                [begin(pool, i, range(i, histories, n)) for i in range(n)]
+            ):
                 results.append(p.result())
                 say(f"seed {seed}: {len(results)} of {n} portions")
             while tries and min(planted().values()) == 0 and len(results) < n + SPARE:
@@ -328,9 +426,15 @@ def run(program, checker, histories=20, seed=1, rooms=2, clients=6, jobs=1, trie
     assert not missing, f"nothing could be planted of: {missing}"
     if keep is None:
         shutil.rmtree(out)
-    return {"histories": histories, **{k: sum(r[k] for r in results) for k in ("rooms", "calls", "cut_off", "kills")}, "clients": clients,
-            "kinds_of_answers": len({a for r in results for a in r["answers"]}), "planted": planted(), "seed": seed,
-            "seconds": round(time.monotonic() - began)}
+    return {
+        "histories": histories,
+        **{k: sum(r[k] for r in results) for k in ("rooms", "calls", "cut_off", "kills")},
+        "clients": clients,
+        "kinds_of_answers": len({a for r in results for a in r["answers"]}),
+        "planted": planted(),
+        "seed": seed,
+        "seconds": round(time.monotonic() - began),
+    }
 
 
 if __name__ == "__main__":
@@ -340,12 +444,27 @@ if __name__ == "__main__":
     p.add_argument("--histories", type=int, default=20)
     p.add_argument("--jobs", type=int, default=1)
     p.add_argument("--plant", type=int, default=10, help="violations of each kind to plant")
-    p.add_argument("--checker", help="the program of tests/prove/linear (dev/build checker); BUILD/linear-check")
+    p.add_argument(
+        "--checker",
+        help="the program of tests/prove/linear (dev/build checker); BUILD/linear-check",
+    )
     p.add_argument("--keep", help="directory for the histories and the picture of a violation")
     a = p.parse_args()
     top = pathlib.Path(a.build).resolve()
     try:
-        print(json.dumps(run(top / "queued/roompay-queued", a.checker or top / "linear-check", a.histories, a.seed, jobs=a.jobs,
-                             tries=a.plant, keep=a.keep, say=lambda line: print(line, file=sys.stderr))))
+        print(
+            json.dumps(
+                run(
+                    top / "queued/roompay-queued",
+                    a.checker or top / "linear-check",
+                    a.histories,
+                    a.seed,
+                    jobs=a.jobs,
+                    tries=a.plant,
+                    keep=a.keep,
+                    say=lambda line: print(line, file=sys.stderr),
+                )
+            )
+        )
     except AssertionError as e:
         sys.exit(f"linear.py: {e}")

@@ -2,6 +2,7 @@
 
 Each mutant is a change of one place in a copy of the sources; the copy is built and the tests that should notice are run. A mutant that no test notices, or that does not
 build, is a failure of this program."""
+
 import argparse
 import itertools
 import json
@@ -15,97 +16,526 @@ import tempfile
 import time
 
 JOURNAL = "tests/unit/test_journal"
-GRANT, TIME, APPROVE, REMOVE = (f"tests/unit/test_hold_{what}" for what in ("grant", "time", "approve", "remove"))
+GRANT, TIME, APPROVE, REMOVE = (
+    f"tests/unit/test_hold_{what}" for what in ("grant", "time", "approve", "remove")
+)
 PAY_READY, PAY_APPROVE, PAY_REFUND, PAY_LIMITS, PAY_CRASH, PAY_QUIT, PAY_REPLAY, PAY_REMOVE = (
-    f"tests/unit/test_flow_{what}" for what in ("ready", "approve", "refund", "limits", "crash", "quit", "replay", "remove"))
+    f"tests/unit/test_flow_{what}"
+    for what in ("ready", "approve", "refund", "limits", "crash", "quit", "replay", "remove")
+)
 COMMIT = "tests/unit/test_commit"
-LINEAR = "linear"         # tests/prove/linear.py against the mutant's daemon
-SYSTEM = "system:"      # a selection of tests/system, for what only whole programs show
+LINEAR = "linear"  # tests/prove/linear.py against the mutant's daemon
+SYSTEM = "system:"  # a selection of tests/system, for what only whole programs show
 
 # name, file, what stands there, what stands there instead, the test that must fail
 MUTANTS = [
-    ("sync before answer", "lib/queue/disk/journal.c", "\t    j->io->fdatasync(j->fd) != 0) {", "\t    false) {", "tests/unit/test_crash_states"),
-    ("commit before answer", "queued/command.c", "\tif (c->log->commit(c->log, &err) != COMMIT_DONE)\n\t\tcommands_fail(c, &err);\n", "\t(void)err;\n",
-     "tests/unit/test_commit tests/conform/test_queue_restart " + LINEAR),
-    ("a lost commit is decided again", "queued/batch.c", "\t\tdecide_again(c);\n\t\tbreak;", "\t\tcarry_out(c);\n\t\tbreak;", COMMIT),
-    ("what depends on a staged record waits", "queued/batch.c", "\tif (hold_touch_meets(&touched, &b->touched))", "\tif (false)", COMMIT),
-    ("nothing is staged while a commit is pending", "queued/batch.c", "if (b->pending || (a->record.len > 0 && ", "if ((a->record.len > 0 && ", COMMIT),
-    ("a final no comes from no old table", "queued/batch.c", " && !must_be_current(v, a->code)", "", COMMIT),
-    ("a tid is part of what a record touches", "lib/booking/hold_touch.c", "\t\tadd_name(t, table, A_TID, c->tid);\n\t\tadd_hold_and", "\t\tadd_hold_and",
-     "tests/unit/test_hold_touch"),
-    ("torn-tail cut", "lib/queue/disk/journal_open.c", "\tif (!keep_torn(o, f, end, err))", "\treturn true;\n\tif (!keep_torn(o, f, end, err))", JOURNAL),
-    ("snapshot synced before it counts", "lib/queue/disk/journal.c", "flush(w) &&\n\t    w->j->io->fdatasync(w->fd) == 0;", "flush(w);", "tests/unit/test_crash_states"),
+    (
+        "sync before answer",
+        "lib/queue/disk/journal.c",
+        "\t    j->io->fdatasync(j->fd) != 0) {",
+        "\t    false) {",
+        "tests/unit/test_crash_states",
+    ),
+    (
+        "commit before answer",
+        "queued/command.c",
+        "\tif (c->log->commit(c->log, &err) != COMMIT_DONE)\n\t\tcommands_fail(c, &err);\n",
+        "\t(void)err;\n",
+        "tests/unit/test_commit tests/conform/test_queue_restart " + LINEAR,
+    ),
+    (
+        "a lost commit is decided again",
+        "queued/batch.c",
+        "\t\tdecide_again(c);\n\t\tbreak;",
+        "\t\tcarry_out(c);\n\t\tbreak;",
+        COMMIT,
+    ),
+    (
+        "what depends on a staged record waits",
+        "queued/batch.c",
+        "\tif (hold_touch_meets(&touched, &b->touched))",
+        "\tif (false)",
+        COMMIT,
+    ),
+    (
+        "nothing is staged while a commit is pending",
+        "queued/batch.c",
+        "if (b->pending || (a->record.len > 0 && ",
+        "if ((a->record.len > 0 && ",
+        COMMIT,
+    ),
+    (
+        "a final no comes from no old table",
+        "queued/batch.c",
+        " && !must_be_current(v, a->code)",
+        "",
+        COMMIT,
+    ),
+    (
+        "a tid is part of what a record touches",
+        "lib/booking/hold_touch.c",
+        "\t\tadd_name(t, table, A_TID, c->tid);\n\t\tadd_hold_and",
+        "\t\tadd_hold_and",
+        "tests/unit/test_hold_touch",
+    ),
+    (
+        "torn-tail cut",
+        "lib/queue/disk/journal_open.c",
+        "\tif (!keep_torn(o, f, end, err))",
+        "\treturn true;\n\tif (!keep_torn(o, f, end, err))",
+        JOURNAL,
+    ),
+    (
+        "snapshot synced before it counts",
+        "lib/queue/disk/journal.c",
+        "flush(w) &&\n\t    w->j->io->fdatasync(w->fd) == 0;",
+        "flush(w);",
+        "tests/unit/test_crash_states",
+    ),
     ("overlap check at hold", "lib/booking/hold_grant.c", " && !answer_slot(&q)", "", GRANT),
-    ("fencing of overlapped expired holds", "lib/booking/hold_index.c", "\t\t\tif (!give_way(a, h, until_ms))\n\t\t\t\treturn false;\n\t\t\tfrom = 0;", "\t\t\t(void)give_way;\n\t\t\tfrom = (size_t)(slot - w->slot) + 1;", TIME),
-    ("overlap check at re-take", "lib/booking/hold_end.c", "\tif (!has_time && !is_free(h, d->now.boot_ms))\n\t\treturn;\n", "\t(void)is_free;\n", APPROVE),
-    ("sold guard", "lib/booking/hold_index.c", "\tif (h->life.guarded)\n\t\treturn h->life.due_ms > boot_ms;\n", "\tif (h->life.guarded)\n\t\treturn false;\n", REMOVE),
-    ("fencing token of an outcome", "lib/booking/hold_end.c", "\tif (token == 0 || h->life.token != token) {", "\tif (token == 0) {", APPROVE),
-    ("window check in the queue", "lib/booking/hold_end.c", "\telse if ((s == HOLD_READY || s == HOLD_EXPIRED) && h->life.window_ms <= now_ms)\n\t\tdecision_answer(d, HA_EXPIRED, 0);\n", "", TIME),
-    ("only KakaoPay's clear end of an attempt frees its room", "lib/flow/quit.c", "\treturn v == FV_FAILED;", "\treturn v != FV_SILENT;", PAY_QUIT),
-    ("a user who gave up is looked for once a minute", "lib/queue/wire/inquiry_limit.c", "\tif (again_ms > boot_ms)\n\t\treturn again_ms - boot_ms;\n", "", PAY_QUIT),
-    ("ledger number above the remembered", "lib/booking/hold_end.c", "\telse if (n <= h->order->last_n)\n\t\tdecision_answer(d, HA_LEDGER_BEHIND, RETRY_BUSY_MS);\n", "", APPROVE),
-    ("a new journal is closed", "lib/booking/hold_end.c", "\tif (t->closed)\n\t\tdecision_answer(&d, HA_NOT_READY, RETRY_BUSY_MS);\n\telse if", "\tif", "tests/unit/test_hold_handover"),
-    ("ledger key before the provider is asked", "lib/flow/approve.c", "\tif (!record_intent(ap, n, &next))\n\t\treturn next;\n", "\t(void)next;\n\t(void)record_intent;\n", PAY_APPROVE),
-    ("number taken by another", "lib/flow/approve.c", "\tif (how == STORE_TAKEN) {\t/* another writer has this number: never n+1 */", "\tif (false) {", PAY_APPROVE),
-    ("an old call where a fresh hold waits", "lib/flow/approve.c", "\t\tif (ap->guessed) {\t/* or this is a call", "\t\tif (false) {\t/* or this is a call", PAY_REPLAY),
-    ("a fresh hold is one of an order without a past", "lib/flow/approve.c", "h->state == HOLD_READY && h->token == 0 && h->last_n == 0 &&", "true &&", f"{PAY_APPROVE} {PAY_REPLAY}"),
-    ("the queue is told when payment and message stand", "lib/flow/follow.c", "\treturn hold != NULL && hold->state == HOLD_APPROVED && ", "\treturn true || ", PAY_REMOVE),
-    ("only approve's own capture is whole", "lib/flow/follow.c", " &&\n\t    strcmp(st->captured->by, f->program) == 0;", ";", PAY_REMOVE),
-    ("a claim that another has is not posted", "courier/round.c", "if (how == STORE_OURS && name_set_add(", "if (name_set_add(", "tests/unit/test_courier"),
-    ("a chain ends at its gap", "lib/store/store.c", "moved = number_in(sh, found + i * sh->size) == (int64_t)*n + 1;", "moved = number_in(sh, found + i * sh->size) > (int64_t)*n;", "tests/conform/test_store"),
+    (
+        "fencing of overlapped expired holds",
+        "lib/booking/hold_index.c",
+        "\t\t\tif (!give_way(a, h, until_ms))\n\t\t\t\treturn false;\n\t\t\tfrom = 0;",
+        "\t\t\t(void)give_way;\n\t\t\tfrom = (size_t)(slot - w->slot) + 1;",
+        TIME,
+    ),
+    (
+        "overlap check at re-take",
+        "lib/booking/hold_end.c",
+        "\tif (!has_time && !is_free(h, d->now.boot_ms))\n\t\treturn;\n",
+        "\t(void)is_free;\n",
+        APPROVE,
+    ),
+    (
+        "sold guard",
+        "lib/booking/hold_index.c",
+        "\tif (h->life.guarded)\n\t\treturn h->life.due_ms > boot_ms;\n",
+        "\tif (h->life.guarded)\n\t\treturn false;\n",
+        REMOVE,
+    ),
+    (
+        "fencing token of an outcome",
+        "lib/booking/hold_end.c",
+        "\tif (token == 0 || h->life.token != token) {",
+        "\tif (token == 0) {",
+        APPROVE,
+    ),
+    (
+        "window check in the queue",
+        "lib/booking/hold_end.c",
+        "\telse if ((s == HOLD_READY || s == HOLD_EXPIRED) && h->life.window_ms <= now_ms)\n\t\tdecision_answer(d, HA_EXPIRED, 0);\n",
+        "",
+        TIME,
+    ),
+    (
+        "only KakaoPay's clear end of an attempt frees its room",
+        "lib/flow/quit.c",
+        "\treturn v == FV_FAILED;",
+        "\treturn v != FV_SILENT;",
+        PAY_QUIT,
+    ),
+    (
+        "a user who gave up is looked for once a minute",
+        "lib/queue/wire/inquiry_limit.c",
+        "\tif (again_ms > boot_ms)\n\t\treturn again_ms - boot_ms;\n",
+        "",
+        PAY_QUIT,
+    ),
+    (
+        "ledger number above the remembered",
+        "lib/booking/hold_end.c",
+        "\telse if (n <= h->order->last_n)\n\t\tdecision_answer(d, HA_LEDGER_BEHIND, RETRY_BUSY_MS);\n",
+        "",
+        APPROVE,
+    ),
+    (
+        "a new journal is closed",
+        "lib/booking/hold_end.c",
+        "\tif (t->closed)\n\t\tdecision_answer(&d, HA_NOT_READY, RETRY_BUSY_MS);\n\telse if",
+        "\tif",
+        "tests/unit/test_hold_handover",
+    ),
+    (
+        "ledger key before the provider is asked",
+        "lib/flow/approve.c",
+        "\tif (!record_intent(ap, n, &next))\n\t\treturn next;\n",
+        "\t(void)next;\n\t(void)record_intent;\n",
+        PAY_APPROVE,
+    ),
+    (
+        "number taken by another",
+        "lib/flow/approve.c",
+        "\tif (how == STORE_TAKEN) {\t/* another writer has this number: never n+1 */",
+        "\tif (false) {",
+        PAY_APPROVE,
+    ),
+    (
+        "an old call where a fresh hold waits",
+        "lib/flow/approve.c",
+        "\t\tif (ap->guessed) {\t/* or this is a call",
+        "\t\tif (false) {\t/* or this is a call",
+        PAY_REPLAY,
+    ),
+    (
+        "a fresh hold is one of an order without a past",
+        "lib/flow/approve.c",
+        "h->state == HOLD_READY && h->token == 0 && h->last_n == 0 &&",
+        "true &&",
+        f"{PAY_APPROVE} {PAY_REPLAY}",
+    ),
+    (
+        "the queue is told when payment and message stand",
+        "lib/flow/follow.c",
+        "\treturn hold != NULL && hold->state == HOLD_APPROVED && ",
+        "\treturn true || ",
+        PAY_REMOVE,
+    ),
+    (
+        "only approve's own capture is whole",
+        "lib/flow/follow.c",
+        " &&\n\t    strcmp(st->captured->by, f->program) == 0;",
+        ";",
+        PAY_REMOVE,
+    ),
+    (
+        "a claim that another has is not posted",
+        "courier/round.c",
+        "if (how == STORE_OURS && name_set_add(",
+        "if (name_set_add(",
+        "tests/unit/test_courier",
+    ),
+    (
+        "a chain ends at its gap",
+        "lib/store/store.c",
+        "moved = number_in(sh, found + i * sh->size) == (int64_t)*n + 1;",
+        "moved = number_in(sh, found + i * sh->size) > (int64_t)*n;",
+        "tests/conform/test_store",
+    ),
     ("unique key", "lib/store/memory.c", "STORE_TAKEN", "STORE_OURS", "tests/conform/test_store"),
-    ("abandoned", "lib/flow/settle_plan.c", "return f->chain_n + 1 < f->n ? SETTLE_BEHIND : SETTLE_ABANDON;", "return f->chain_n + 1 < f->n ? SETTLE_BEHIND : SETTLE_MOOT;", "tests/unit/test_settle"),
-    ("amount compare", "lib/flow/inquiry.c", "\t\tif (numbers[i].asked != numbers[i].told) {", "\t\tif (false) {", PAY_APPROVE),
-    ("inquiry on -702", "lib/provider/kakaopay/outcome.c", "{ -702,  { DE, IQ, UN, IQ } }", "{ -702,  { DE, DE, UN, IQ } }", "tests/unit/test_kakaopay"),
-    ("tries of a hold in a minute", "lib/booking/hold_end.c", "\tif (count_tries(h, max, d->now.boot_ms, &first_ms) >= max)", "\tif (false && count_tries(h, max, d->now.boot_ms, &first_ms) >= max)", APPROVE),
-    ("every grant is a try", "lib/booking/hold_end.c", "\tadd_try(h, d->now.boot_ms, &tries);\n\tdecision_write(d, &c);", "\t(void)add_try;\n\tc.tries = NULL;\n\tdecision_write(d, &c);", APPROVE),
-    ("gone holds of one place have a bound", "lib/booking/hold_grant.c", "\twrite_forgotten(q);\n", "\t(void)write_forgotten;\n", REMOVE),
-    ("one work item for a tid", "lib/flow/approve.c", "\tif (ap->unsettled)\n\t\tflow_drop_earlier_work(ap->f, &ap->early, &ap->at);\n", "", PAY_LIMITS),
-    ("the last send of a tid", "lib/money/order.c", "(tid == NULL || count_sends(c, tid) < ORDER_SENDS_MAX)", "(tid == NULL || count_sends(c, tid) < 100000)", PAY_LIMITS),
-    ("the end of a chain for attempts", "lib/flow/ready.c", "\t} else if (!order_has_room(&chain, LK_APPROVING, NULL)) {", "\t} else if (false) {", PAY_LIMITS),
-    ("the end of a chain for refunds", "lib/flow/refund.c", "\tif (!order_has_room(&r->chain, LK_REFUNDING, r->rq->tid)) {", "\tif (false) {", PAY_LIMITS),
-    ("refunds that come to nothing in a minute", "lib/flow/refund.c", "\tif (is_too_often(r))\n\t\treturn DONE;\n", "\t(void)is_too_often;\n", PAY_LIMITS),
-    ("the courier lets a send again rest", "lib/flow/settle_plan.c", "f->at != SETTLE_SEND ? 0 : f->sends_before < 2 ? f->sends_before : 2;", "0;", "tests/unit/test_settle"),
-    ("class N on a second send", "lib/flow/approve.c", "ko == PO_UNKNOWN || ap->unsettled)", "ko == PO_UNKNOWN)", PAY_APPROVE),
-    ("inquiry before a second send", "lib/flow/approve.c", "return ap->unsettled ? settle_first(ap, n) : send_approve(ap, n);", "(void)settle_first;\n\treturn send_approve(ap, n);", PAY_APPROVE),
-    ("window check before the send", "lib/provider/kakaopay/kakaopay.c", "\tif (now >= c->deadline_boot_ms || now >= c->window_boot_ms) {", "\tif (now >= c->deadline_boot_ms) {", "tests/unit/test_kakaopay"),
-    ("the timer that ends a stopped worker", "lib/provider/kakaopay/kakaopay.c", "\t\tif (!guard_arm(c->deadline_boot_ms + GUARD_AFTER_MS, err))\n\t\t\treturn false;\n", "\t\t(void)guard_arm;\n", "tests/unit/test_kakaopay"),
-    ("two readings of not captured", "lib/flow/settle_plan.c", "\treturn first != 0 && now.boot_ms >= r.second && now.boot_ms >= first + r.apart;", "\treturn first != 0 || now.boot_ms >= r.first;", "tests/unit/test_settle"),
-    ("two readings of a refund", "lib/flow/settle_plan.c", "(r == RR_NOT_EXECUTED && read_again(f, m, now));", "r == RR_NOT_EXECUTED;", "tests/unit/test_settle"),
-    ("refund guard: the sum is the ledger's", "lib/flow/refund.c", "\tif (sum.total != r->st.refunded.total) {", "\tif (false) {", PAY_REFUND),
-    ("refund guard: what must still be there", "lib/flow/refund.c", ".cancel_available_amount = paid->total - r->st.refunded.total", ".cancel_available_amount = paid->total", PAY_REFUND),
-    ("the same amount twice in ten minutes", "ctl/refund.c", "\tif (p->is_twin && o->again == NULL)\n", "\tif (false)\n", SYSTEM + "test_refund_by_hand.py"),
-    ("a part without an id", "ctl/refund.c", "if (o->amount != NULL && o->id == NULL && !o->dry_run && !is_at_terminal())", "if (false)", SYSTEM + "test_refund_by_hand.py"),
-    ("an opening is refunded as it was looked at", "ctl/opening.c", "(int64_t)n == count ||", "true ||", SYSTEM + "test_opening.py"),
-    ("one refund at a time", "lib/flow/refund.c", "\tif (r->st.state == AS_REFUND_UNKNOWN)\n\t\treturn done(r, FR_REFUND_IN_PROGRESS, FLOW_RETRY_MS);\n", "", PAY_REFUND),
-    ("the same refundId once", "lib/flow/refund.c", "\tif (answer_replay(r))\n\t\treturn DONE;\n", "\t(void)answer_replay;\n", PAY_REFUND),
-    ("payment stored before its hold goes", "lib/flow/refund_follow.c", "flow_mend(f, c, &at, &st, NULL, err) && withdraw(", "withdraw(", PAY_REFUND),
-    ("a withdrawn message is not sent", "courier/round_look.c", "(last.acknowledged && after_ms > 0) || last.withdrawn", "last.acknowledged && after_ms > 0", "tests/unit/test_courier"),
-    ("a receiver is not asked before it said", "courier/round_look.c", "} else if (after_ms > 0 && *due_ms < last.not_before_ms) {", "} else if (false) {", "tests/unit/test_courier"),
-    ("a refund waits for what is sent again", "courier/round_look.c", "\t*may = *may && !again;\n", "", "tests/unit/test_courier"),
-    ("a refund is told after its payment", "courier/round_look.c", "\tif (!may) {\n", "\tif (false) {\n", "tests/unit/test_courier"),
-    ("the database is older than the queue", "lib/flow/approve.c", "\t} else if (is_behind(ap)) {", "\t} else if (false && is_behind(ap)) {", PAY_CRASH),
-    ("order paid by the ledger before ready", "lib/flow/ready.c", "\t} else if (st.captured != NULL) {", "\t} else if (false) {", PAY_READY),
-    ("an older service's capture is a charge", "lib/flow/order.c", "out->n == 0 && !add_foreign", "false && !add_foreign", SYSTEM + "test_import.py"),
-    ("a right date is not shifted", "lib/operate/import.c", "steps == 0 ? IMPORT_RIGHT : IMPORT_LATE", "IMPORT_LATE", SYSTEM + "test_import.py"),
-    ("an order's ledger keeps it from mending", "lib/operate/import.c", "IMPORT_LATE && !it->has_ledger &&", "IMPORT_LATE &&", SYSTEM + "test_import.py"),
-    ("unequal payments are not set aside", "lib/operate/import.c", "!equal ? IMPORT_DIFFERS :", "", SYSTEM + "test_import.py"),
-    ("what is ours must be whole", "lib/store/shape.c", "return strcmp(hex, want) == 0 || strncmp(hex + 8, want, 16) == 0;", "return false;", SYSTEM + "test_import.py"),
-    ("journal-lost fence", "lib/store/store.c", "\treturn strcmp(out->queue_id, queue_id) == 0 ||\n\t    error_set(", "\treturn true ||\n\t    error_set(", "tests/conform/test_store"),
-    ("restored-backup fence", "lib/flow/site.c", "\treturn found || fenced(out, SITE_OLD_DATABASE, err);", "\treturn true;", SYSTEM + "test_fence.py::test_an_older_backup_of_the_database_charges_nobody_again"),
-    ("green deposit within the total", "fcgi/request_ready.c", "\tif (p->green_deposit > p->total_amount)", "\tif (false)", "tests/unit/test_request"),
-    ("a changed amount is another payment", "fcgi/request_ready.c", "\tPAY_INT(total_amount,          true,  1,", "\tPAY_INT(total_amount,          3,     1,", "tests/unit/test_request"),
-    ("amounts are read without rounding", "lib/json/number.c", "\tif (d.power < 0)\n\t\treturn NUMBER_FRACTION;\n", "\tif (d.power < -16)\n\t\treturn NUMBER_FRACTION;\n", "tests/unit/test_json_strict"),
-    ("no hidden character in an id", "lib/json/field.c", "\tif (text_has_hidden(text))\n\t\treturn FIELD_CHARACTER;\n", "", "tests/unit/test_field"),
-    ("no member twice in a request", "lib/json/strict.c", "\treturn json_object_object_length(object) > before ||\n\t    fault(s, \"an object has a member twice\");", "\t(void)before;\n\treturn true;", "tests/unit/test_json_strict"),
+    (
+        "abandoned",
+        "lib/flow/settle_plan.c",
+        "return f->chain_n + 1 < f->n ? SETTLE_BEHIND : SETTLE_ABANDON;",
+        "return f->chain_n + 1 < f->n ? SETTLE_BEHIND : SETTLE_MOOT;",
+        "tests/unit/test_settle",
+    ),
+    (
+        "amount compare",
+        "lib/flow/inquiry.c",
+        "\t\tif (numbers[i].asked != numbers[i].told) {",
+        "\t\tif (false) {",
+        PAY_APPROVE,
+    ),
+    (
+        "inquiry on -702",
+        "lib/provider/kakaopay/outcome.c",
+        "{ -702,  { DE, IQ, UN, IQ } }",
+        "{ -702,  { DE, DE, UN, IQ } }",
+        "tests/unit/test_kakaopay",
+    ),
+    (
+        "tries of a hold in a minute",
+        "lib/booking/hold_end.c",
+        "\tif (count_tries(h, max, d->now.boot_ms, &first_ms) >= max)",
+        "\tif (false && count_tries(h, max, d->now.boot_ms, &first_ms) >= max)",
+        APPROVE,
+    ),
+    (
+        "every grant is a try",
+        "lib/booking/hold_end.c",
+        "\tadd_try(h, d->now.boot_ms, &tries);\n\tdecision_write(d, &c);",
+        "\t(void)add_try;\n\tc.tries = NULL;\n\tdecision_write(d, &c);",
+        APPROVE,
+    ),
+    (
+        "gone holds of one place have a bound",
+        "lib/booking/hold_grant.c",
+        "\twrite_forgotten(q);\n",
+        "\t(void)write_forgotten;\n",
+        REMOVE,
+    ),
+    (
+        "one work item for a tid",
+        "lib/flow/approve.c",
+        "\tif (ap->unsettled)\n\t\tflow_drop_earlier_work(ap->f, &ap->early, &ap->at);\n",
+        "",
+        PAY_LIMITS,
+    ),
+    (
+        "the last send of a tid",
+        "lib/money/order.c",
+        "(tid == NULL || count_sends(c, tid) < ORDER_SENDS_MAX)",
+        "(tid == NULL || count_sends(c, tid) < 100000)",
+        PAY_LIMITS,
+    ),
+    (
+        "the end of a chain for attempts",
+        "lib/flow/ready.c",
+        "\t} else if (!order_has_room(&chain, LK_APPROVING, NULL)) {",
+        "\t} else if (false) {",
+        PAY_LIMITS,
+    ),
+    (
+        "the end of a chain for refunds",
+        "lib/flow/refund.c",
+        "\tif (!order_has_room(&r->chain, LK_REFUNDING, r->rq->tid)) {",
+        "\tif (false) {",
+        PAY_LIMITS,
+    ),
+    (
+        "refunds that come to nothing in a minute",
+        "lib/flow/refund.c",
+        "\tif (is_too_often(r))\n\t\treturn DONE;\n",
+        "\t(void)is_too_often;\n",
+        PAY_LIMITS,
+    ),
+    (
+        "the courier lets a send again rest",
+        "lib/flow/settle_plan.c",
+        "f->at != SETTLE_SEND ? 0 : f->sends_before < 2 ? f->sends_before : 2;",
+        "0;",
+        "tests/unit/test_settle",
+    ),
+    (
+        "class N on a second send",
+        "lib/flow/approve.c",
+        "ko == PO_UNKNOWN || ap->unsettled)",
+        "ko == PO_UNKNOWN)",
+        PAY_APPROVE,
+    ),
+    (
+        "inquiry before a second send",
+        "lib/flow/approve.c",
+        "return ap->unsettled ? settle_first(ap, n) : send_approve(ap, n);",
+        "(void)settle_first;\n\treturn send_approve(ap, n);",
+        PAY_APPROVE,
+    ),
+    (
+        "window check before the send",
+        "lib/provider/kakaopay/kakaopay.c",
+        "\tif (now >= c->deadline_boot_ms || now >= c->window_boot_ms) {",
+        "\tif (now >= c->deadline_boot_ms) {",
+        "tests/unit/test_kakaopay",
+    ),
+    (
+        "the timer that ends a stopped worker",
+        "lib/provider/kakaopay/kakaopay.c",
+        "\t\tif (!guard_arm(c->deadline_boot_ms + GUARD_AFTER_MS, err))\n\t\t\treturn false;\n",
+        "\t\t(void)guard_arm;\n",
+        "tests/unit/test_kakaopay",
+    ),
+    (
+        "two readings of not captured",
+        "lib/flow/settle_plan.c",
+        "\treturn first != 0 && now.boot_ms >= r.second && now.boot_ms >= first + r.apart;",
+        "\treturn first != 0 || now.boot_ms >= r.first;",
+        "tests/unit/test_settle",
+    ),
+    (
+        "two readings of a refund",
+        "lib/flow/settle_plan.c",
+        "(r == RR_NOT_EXECUTED && read_again(f, m, now));",
+        "r == RR_NOT_EXECUTED;",
+        "tests/unit/test_settle",
+    ),
+    (
+        "refund guard: the sum is the ledger's",
+        "lib/flow/refund.c",
+        "\tif (sum.total != r->st.refunded.total) {",
+        "\tif (false) {",
+        PAY_REFUND,
+    ),
+    (
+        "refund guard: what must still be there",
+        "lib/flow/refund.c",
+        ".cancel_available_amount = paid->total - r->st.refunded.total",
+        ".cancel_available_amount = paid->total",
+        PAY_REFUND,
+    ),
+    (
+        "the same amount twice in ten minutes",
+        "ctl/refund.c",
+        "\tif (p->is_twin && o->again == NULL)\n",
+        "\tif (false)\n",
+        SYSTEM + "test_refund_by_hand.py",
+    ),
+    (
+        "a part without an id",
+        "ctl/refund.c",
+        "if (o->amount != NULL && o->id == NULL && !o->dry_run && !is_at_terminal())",
+        "if (false)",
+        SYSTEM + "test_refund_by_hand.py",
+    ),
+    (
+        "an opening is refunded as it was looked at",
+        "ctl/opening.c",
+        "(int64_t)n == count ||",
+        "true ||",
+        SYSTEM + "test_opening.py",
+    ),
+    (
+        "one refund at a time",
+        "lib/flow/refund.c",
+        "\tif (r->st.state == AS_REFUND_UNKNOWN)\n\t\treturn done(r, FR_REFUND_IN_PROGRESS, FLOW_RETRY_MS);\n",
+        "",
+        PAY_REFUND,
+    ),
+    (
+        "the same refundId once",
+        "lib/flow/refund.c",
+        "\tif (answer_replay(r))\n\t\treturn DONE;\n",
+        "\t(void)answer_replay;\n",
+        PAY_REFUND,
+    ),
+    (
+        "payment stored before its hold goes",
+        "lib/flow/refund_follow.c",
+        "flow_mend(f, c, &at, &st, NULL, err) && withdraw(",
+        "withdraw(",
+        PAY_REFUND,
+    ),
+    (
+        "a withdrawn message is not sent",
+        "courier/round_look.c",
+        "(last.acknowledged && after_ms > 0) || last.withdrawn",
+        "last.acknowledged && after_ms > 0",
+        "tests/unit/test_courier",
+    ),
+    (
+        "a receiver is not asked before it said",
+        "courier/round_look.c",
+        "} else if (after_ms > 0 && *due_ms < last.not_before_ms) {",
+        "} else if (false) {",
+        "tests/unit/test_courier",
+    ),
+    (
+        "a refund waits for what is sent again",
+        "courier/round_look.c",
+        "\t*may = *may && !again;\n",
+        "",
+        "tests/unit/test_courier",
+    ),
+    (
+        "a refund is told after its payment",
+        "courier/round_look.c",
+        "\tif (!may) {\n",
+        "\tif (false) {\n",
+        "tests/unit/test_courier",
+    ),
+    (
+        "the database is older than the queue",
+        "lib/flow/approve.c",
+        "\t} else if (is_behind(ap)) {",
+        "\t} else if (false && is_behind(ap)) {",
+        PAY_CRASH,
+    ),
+    (
+        "order paid by the ledger before ready",
+        "lib/flow/ready.c",
+        "\t} else if (st.captured != NULL) {",
+        "\t} else if (false) {",
+        PAY_READY,
+    ),
+    (
+        "an older service's capture is a charge",
+        "lib/flow/order.c",
+        "out->n == 0 && !add_foreign",
+        "false && !add_foreign",
+        SYSTEM + "test_import.py",
+    ),
+    (
+        "a right date is not shifted",
+        "lib/operate/import.c",
+        "steps == 0 ? IMPORT_RIGHT : IMPORT_LATE",
+        "IMPORT_LATE",
+        SYSTEM + "test_import.py",
+    ),
+    (
+        "an order's ledger keeps it from mending",
+        "lib/operate/import.c",
+        "IMPORT_LATE && !it->has_ledger &&",
+        "IMPORT_LATE &&",
+        SYSTEM + "test_import.py",
+    ),
+    (
+        "unequal payments are not set aside",
+        "lib/operate/import.c",
+        "!equal ? IMPORT_DIFFERS :",
+        "",
+        SYSTEM + "test_import.py",
+    ),
+    (
+        "what is ours must be whole",
+        "lib/store/shape.c",
+        "return strcmp(hex, want) == 0 || strncmp(hex + 8, want, 16) == 0;",
+        "return false;",
+        SYSTEM + "test_import.py",
+    ),
+    (
+        "journal-lost fence",
+        "lib/store/store.c",
+        "\treturn strcmp(out->queue_id, queue_id) == 0 ||\n\t    error_set(",
+        "\treturn true ||\n\t    error_set(",
+        "tests/conform/test_store",
+    ),
+    (
+        "restored-backup fence",
+        "lib/flow/site.c",
+        "\treturn found || fenced(out, SITE_OLD_DATABASE, err);",
+        "\treturn true;",
+        SYSTEM + "test_fence.py::test_an_older_backup_of_the_database_charges_nobody_again",
+    ),
+    (
+        "green deposit within the total",
+        "fcgi/request_ready.c",
+        "\tif (p->green_deposit > p->total_amount)",
+        "\tif (false)",
+        "tests/unit/test_request",
+    ),
+    (
+        "a changed amount is another payment",
+        "fcgi/request_ready.c",
+        "\tPAY_INT(total_amount,          true,  1,",
+        "\tPAY_INT(total_amount,          3,     1,",
+        "tests/unit/test_request",
+    ),
+    (
+        "amounts are read without rounding",
+        "lib/json/number.c",
+        "\tif (d.power < 0)\n\t\treturn NUMBER_FRACTION;\n",
+        "\tif (d.power < -16)\n\t\treturn NUMBER_FRACTION;\n",
+        "tests/unit/test_json_strict",
+    ),
+    (
+        "no hidden character in an id",
+        "lib/json/field.c",
+        "\tif (text_has_hidden(text))\n\t\treturn FIELD_CHARACTER;\n",
+        "",
+        "tests/unit/test_field",
+    ),
+    (
+        "no member twice in a request",
+        "lib/json/strict.c",
+        '\treturn json_object_object_length(object) > before ||\n\t    fault(s, "an object has a member twice");',
+        "\t(void)before;\n\treturn true;",
+        "tests/unit/test_json_strict",
+    ),
 ]
 
 
 def sh(argv, cwd, seconds, env=None):
     try:
-        return subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=seconds, env={**os.environ, **(env or {})})
+        return subprocess.run(
+            argv,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            env={**os.environ, **(env or {})},
+        )
     except subprocess.TimeoutExpired:
-        return None     # a test that hangs has noticed
+        return None  # a test that hangs has noticed
 
 
 class Copy:
@@ -113,7 +543,9 @@ class Copy:
         self.top, self.ours = top, build
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="roompay-mutants-"))
         self.src, self.build = self.dir / "src", self.dir / "build"
-        shutil.copytree(top, self.src, ignore=shutil.ignore_patterns("build", ".git", "*.o"), symlinks=True)
+        shutil.copytree(
+            top, self.src, ignore=shutil.ignore_patterns("build", ".git", "*.o"), symlinks=True
+        )
         self.build.mkdir()
         done = sh([str(self.src / "configure"), "CFLAGS=-g -O1"], self.build, 300)
         assert done and done.returncode == 0, done
@@ -132,23 +564,68 @@ class Copy:
             if t.startswith(SYSTEM):
                 self.make()
                 name = t.removeprefix(SYSTEM)
-                done = sh([sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", "-q", "-x", str(self.src / "tests/system" / name)], self.build, 300,
-                          {"ROOMPAY_BUILD": str(self.build)})
+                done = sh(
+                    [
+                        sys.executable,
+                        "-B",
+                        "-m",
+                        "pytest",
+                        "-p",
+                        "no:cacheprovider",
+                        "-q",
+                        "-x",
+                        str(self.src / "tests/system" / name),
+                    ],
+                    self.build,
+                    300,
+                    {"ROOMPAY_BUILD": str(self.build)},
+                )
             elif t == LINEAR:
                 built, done = self.make(["queued/roompay-queued"])
                 assert built, done.stderr[-2000:]
-                done = sh([sys.executable, "-B", str(self.src / "tests/prove/linear.py"), str(self.build), "--histories", "12", "--plant", "0"], self.build, 120)
+                done = sh(
+                    [
+                        sys.executable,
+                        "-B",
+                        str(self.src / "tests/prove/linear.py"),
+                        str(self.build),
+                        "--histories",
+                        "12",
+                        "--plant",
+                        "0",
+                    ],
+                    self.build,
+                    120,
+                )
             else:
-                built, done = self.make([t, "queued/roompay-queued"] if t.startswith("tests/conform/test_queue") else [t])
+                built, done = self.make(
+                    [t, "queued/roompay-queued"]
+                    if t.startswith("tests/conform/test_queue")
+                    else [t]
+                )
                 assert built, done.stderr[-2000:]
-                done = sh([str(self.build / t)], self.build, 120, {"srcdir": str(self.src), "ROOMPAY_QUEUED": str(self.build / "queued/roompay-queued"),
-                                                                    "ROOMPAY_CRASH_STATES": "20000"})
+                done = sh(
+                    [str(self.build / t)],
+                    self.build,
+                    120,
+                    {
+                        "srcdir": str(self.src),
+                        "ROOMPAY_QUEUED": str(self.build / "queued/roompay-queued"),
+                        "ROOMPAY_CRASH_STATES": "20000",
+                    },
+                )
             if done is None or done.returncode != 0:
                 return True
         return False
 
 
-FEW = {"torn-tail cut", "overlap check at hold", "ledger key before the provider is asked", "amount compare", "two readings of a refund"}
+FEW = {
+    "torn-tail cut",
+    "overlap check at hold",
+    "ledger key before the provider is asked",
+    "amount compare",
+    "two readings of a refund",
+}
 
 
 TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\w+|[^\w\s]')
@@ -157,13 +634,21 @@ TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\w+|[^\w\s]')
 def find(old, text):
     """Where these tokens are, however the lines are broken."""
     tokens = TOKEN.findall(old)
-    between = (r"\s+" if re.match(r"\w\w", a[-1] + b[0]) else r"\s*" for a, b in itertools.pairwise(tokens))
-    return re.search("".join(re.escape(t) + gap for t, gap in zip(tokens, [*between, ""], strict=True)), text)
+    between = (
+        r"\s+" if re.match(r"\w\w", a[-1] + b[0]) else r"\s*" for a, b in itertools.pairwise(tokens)
+    )
+    return re.search(
+        "".join(re.escape(t) + gap for t, gap in zip(tokens, [*between, ""], strict=True)), text
+    )
 
 
 def stale(top):
     """Guards whose text is no longer in their file: the table must follow the code."""
-    return [name for name, file, old, *_ in MUTANTS if not (top / file).exists() or not find(old, (top / file).read_text())]
+    return [
+        name
+        for name, file, old, *_ in MUTANTS
+        if not (top / file).exists() or not find(old, (top / file).read_text())
+    ]
 
 
 def run(top, build, only=None, say=lambda line: None):
@@ -172,7 +657,9 @@ def run(top, build, only=None, say=lambda line: None):
     copy = Copy(top, build)
     table, began = [], time.monotonic()
     try:
-        for tests in sorted({t for m in mutants for t in m[4].split(" ")}):       # with every guard in place all of them pass
+        for tests in sorted(
+            {t for m in mutants for t in m[4].split(" ")}
+        ):  # with every guard in place all of them pass
             assert not copy.run(tests), f"{tests} fails without any mutant"
         for name, file, old, new, tests in mutants:
             path = copy.src / file
@@ -181,17 +668,26 @@ def run(top, build, only=None, say=lambda line: None):
             assert at, f"{name}: {file} has changed"
             path.write_text(text[: at.start()] + new + text[at.end() :])
             first = tests.split(" ")[0]
-            built, done = copy.make() if first.startswith(SYSTEM) or first == LINEAR else copy.make([first])
+            built, done = (
+                copy.make() if first.startswith(SYSTEM) or first == LINEAR else copy.make([first])
+            )
             if not built:
                 noticed, why = None, done.stderr[-600:] if done else "no end"
             else:
                 noticed, why = copy.run(tests), ""
             path.write_text(text)
             table.append({"guard": name, "file": file, "tests": tests, "noticed": noticed})
-            say(f"{'noticed' if noticed else 'NOT NOTICED' if noticed is False else 'DOES NOT BUILD'}  {name}  ({time.monotonic() - began:.0f} s) {why}")
+            say(
+                f"{'noticed' if noticed else 'NOT NOTICED' if noticed is False else 'DOES NOT BUILD'}  {name}  ({time.monotonic() - began:.0f} s) {why}"
+            )
         built, done = copy.make()
         assert built
-        return {"mutants": len(table), "noticed": sum(1 for m in table if m["noticed"]), "table": table, "seconds": round(time.monotonic() - began)}
+        return {
+            "mutants": len(table),
+            "noticed": sum(1 for m in table if m["noticed"]),
+            "table": table,
+            "seconds": round(time.monotonic() - began),
+        }
     finally:
         shutil.rmtree(copy.dir, ignore_errors=True)
 
@@ -201,6 +697,11 @@ if __name__ == "__main__":
     p.add_argument("build")
     p.add_argument("--only", action="append", help="the name of a guard; may come again")
     a = p.parse_args()
-    result = run(pathlib.Path(__file__).resolve().parents[2], pathlib.Path(a.build).resolve(), a.only, lambda line: print(line, flush=True))
+    result = run(
+        pathlib.Path(__file__).resolve().parents[2],
+        pathlib.Path(a.build).resolve(),
+        a.only,
+        lambda line: print(line, flush=True),
+    )
     print(json.dumps(result))
     sys.exit(0 if result["mutants"] == result["noticed"] else 1)

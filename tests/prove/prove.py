@@ -1,4 +1,5 @@
 """All proofs in one run, and doc/proof.md with their figures: `make prove`. --small: the sizes of dev/test, and nothing is written."""
+
 import argparse
 import json
 import os
@@ -19,10 +20,30 @@ import set_failures  # noqa: E402
 from store_server import choose  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-FULL = {"states": 1000000, "scenes": 60000, "stride": 1, "both": True, "payments": 10000, "pause": 1.0, "mutants": None, "histories": 1000,
-        "primary_stride": 1, "set": set_failures.LONG}
-SMALL = {"states": 20000, "scenes": 2000, "stride": 9, "both": False, "payments": 150, "pause": 2.0, "mutants": mutate.FEW, "histories": 20,
-         "primary_stride": 9, "set": set_failures.SHORT}
+FULL = {
+    "states": 1000000,
+    "scenes": 60000,
+    "stride": 1,
+    "both": True,
+    "payments": 10000,
+    "pause": 1.0,
+    "mutants": None,
+    "histories": 1000,
+    "primary_stride": 1,
+    "set": set_failures.LONG,
+}
+SMALL = {
+    "states": 20000,
+    "scenes": 2000,
+    "stride": 9,
+    "both": False,
+    "payments": 150,
+    "pause": 2.0,
+    "mutants": mutate.FEW,
+    "histories": 20,
+    "primary_stride": 9,
+    "set": set_failures.SHORT,
+}
 
 
 def say(line):
@@ -31,24 +52,44 @@ def say(line):
 
 def crash_states(build, states, seed=1):
     began = time.monotonic()
-    done = subprocess.run([str(build / "tests/unit/test_crash_states")], capture_output=True, text=True,
-                          env={**os.environ, "ROOMPAY_CRASH_STATES": str(states), "ROOMPAY_SEED": str(seed)})
+    done = subprocess.run(
+        [str(build / "tests/unit/test_crash_states")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "ROOMPAY_CRASH_STATES": str(states), "ROOMPAY_SEED": str(seed)},
+    )
     text = done.stdout + done.stderr
     found = re.search(r"crash states: (\d+) of (\d+) runs", text)
     assert done.returncode == 0 and found and int(found[1]) >= states, text[-2000:]
-    return {"states": int(found[1]), "runs": int(found[2]), "seed": seed, "seconds": round(time.monotonic() - began)}
+    return {
+        "states": int(found[1]),
+        "runs": int(found[2]),
+        "seed": seed,
+        "seconds": round(time.monotonic() - began),
+    }
 
 
 def scenes(build, wanted):
     began = time.monotonic()
-    done = subprocess.run([str(build / "tests/unit/test_flow_scenes")], capture_output=True, text=True, env={**os.environ, "ROOMPAY_SCENES": str(wanted)})
+    done = subprocess.run(
+        [str(build / "tests/unit/test_flow_scenes")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "ROOMPAY_SCENES": str(wanted)},
+    )
     assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
     found = re.search(r"scenes: (\d+)", done.stdout + done.stderr)
-    return {"random_scenes": wanted, "enumerated_scenes": int(found[1]), "seconds": round(time.monotonic() - began)}
+    return {
+        "random_scenes": wanted,
+        "enumerated_scenes": int(found[1]),
+        "seconds": round(time.monotonic() - began),
+    }
 
 
 def histories(build, wanted, seed=1, jobs=1):
-    return linear.run(build / "queued/roompay-queued", build / "linear-check", wanted, seed, jobs=jobs, say=say)
+    return linear.run(
+        build / "queued/roompay-queued", build / "linear-check", wanted, seed, jobs=jobs, say=say
+    )
 
 
 def with_set(build, run):
@@ -61,51 +102,109 @@ def prove(build, size, seed):
     began, result = time.time(), {}
     steps = [
         ("crash states of the journal", "crash", lambda: crash_states(build, size["states"], seed)),
-        ("scenes: every call into every step of every other", "scenes", lambda: scenes(build, size["scenes"])),
-        ("linearizability of the queue", "linear", lambda: histories(build, size["histories"], seed, jobs=2)),
-        ("kill points", "kill", lambda: kill_points.run(build, stride=size["stride"], both=size["both"], say=say)),
-        ("kill points of a primary", "primary", lambda: with_set(build, lambda mongod: kill_points.run_primary(build, mongod, size["primary_stride"], say))),
-        ("failures of a replica set", "set", lambda: with_set(build, lambda mongod: set_failures.run(build, mongod, size["set"], say=say))),
-        ("chaos", "chaos", lambda: chaos.run(build, seed=seed, payments=size["payments"], pause_s=size["pause"], say=say)),
+        (
+            "scenes: every call into every step of every other",
+            "scenes",
+            lambda: scenes(build, size["scenes"]),
+        ),
+        (
+            "linearizability of the queue",
+            "linear",
+            lambda: histories(build, size["histories"], seed, jobs=2),
+        ),
+        (
+            "kill points",
+            "kill",
+            lambda: kill_points.run(build, stride=size["stride"], both=size["both"], say=say),
+        ),
+        (
+            "kill points of a primary",
+            "primary",
+            lambda: with_set(
+                build,
+                lambda mongod: kill_points.run_primary(build, mongod, size["primary_stride"], say),
+            ),
+        ),
+        (
+            "failures of a replica set",
+            "set",
+            lambda: with_set(
+                build, lambda mongod: set_failures.run(build, mongod, size["set"], say=say)
+            ),
+        ),
+        (
+            "chaos",
+            "chaos",
+            lambda: chaos.run(
+                build, seed=seed, payments=size["payments"], pause_s=size["pause"], say=say
+            ),
+        ),
         ("mutation gate", "mutants", lambda: mutate.run(TOP, build, size["mutants"], say)),
     ]
     for title, key, run in steps:
         print(f"{title} ...", flush=True)
         result[key] = run()
-        print(f"{title}: " + json.dumps({k: v for k, v in (result[key] or {"none": "no mongod"}).items() if k not in ("rows", "table", "answers", "wrong")}), flush=True)
+        print(
+            f"{title}: "
+            + json.dumps(
+                {
+                    k: v
+                    for k, v in (result[key] or {"none": "no mongod"}).items()
+                    if k not in ("rows", "table", "answers", "wrong")
+                }
+            ),
+            flush=True,
+        )
     if result["set"] is not None:
         late = [r for r in result["set"]["cases"] if r["beyond_s"] > r["allowed_s"]]
         assert not late and not result["set"]["wrong"], (late, result["set"]["wrong"])
     bad = [m["guard"] for m in result["mutants"]["table"] if not m["noticed"]]
     assert not bad, f"no test notices that these are gone: {bad}"
-    result["began"], result["minutes"] = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(began)), round((time.time() - began) / 60)
+    result["began"], result["minutes"] = (
+        time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(began)),
+        round((time.time() - began) / 60),
+    )
     return result
 
 
 def machine():
-    model = [line.split(":", 1)[1].strip() for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    model = [
+        line.split(":", 1)[1].strip()
+        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    ]
     memory = int(pathlib.Path("/proc/meminfo").read_text().split()[1]) // 1048576
     return f"{len(model)} x {model[0] if model else platform.machine()}, {memory} GiB, Linux {platform.release()}"
 
 
 def in_short_lines(text):
     """Paragraphs of at most 100 characters a line; tables and headings as they are."""
+
     def fill(block):
         if block.startswith(("|", "#")):
             return block
         return textwrap.fill(block, 100, break_long_words=False, break_on_hyphens=False)
+
     return "\n\n".join(fill(block) for block in text.rstrip("\n").split("\n\n")) + "\n"
 
 
 def table(head, rows):
-    return "\n".join(["| " + " | ".join(head) + " |", "|" + " --- |" * len(head), *("| " + " | ".join(str(c) for c in r) + " |" for r in rows)])
+    return "\n".join(
+        [
+            "| " + " | ".join(head) + " |",
+            "|" + " --- |" * len(head),
+            *("| " + " | ".join(str(c) for c in r) + " |" for r in rows),
+        ]
+    )
 
 
 def primary_report(r):
     if r is None:
         return "The primary of a replica set was not killed: there was no mongod."
-    return (f"With the primary of a replica set of three as the program that dies: {r['kill_points']} kills, {r['orders']} orders, "
-            f"{r['captures']} captures = documents, {r['seconds']} s.")
+    return (
+        f"With the primary of a replica set of three as the program that dies: {r['kill_points']} kills, {r['orders']} orders, "
+        f"{r['captures']} captures = documents, {r['seconds']} s."
+    )
 
 
 def set_report(r):
@@ -125,11 +224,15 @@ def report(r):
     for row in kill["rows"]:
         by_victim.setdefault((row["counts"], row["dies"]), {})
         key = row["query"]
-        by_victim[(row["counts"], row["dies"])][key] = by_victim[(row["counts"], row["dies"])].get(key, 0) + row["points"]
+        by_victim[(row["counts"], row["dies"])][key] = (
+            by_victim[(row["counts"], row["dies"])].get(key, 0) + row["points"]
+        )
     queries = ("payReady", "approve", "removal", "refund")
     return f"""# Proof
 
-Written by `make prove` ({r['began']}, {r['minutes']} minutes, on {machine()}, store: {chaos_['store']}). `make prove PROVE_SEED=N` begins from another seed;
+Written by `make prove` ({r["began"]}, {r["minutes"]} minutes, on {machine()}, store: {
+        chaos_["store"]
+    }). `make prove PROVE_SEED=N` begins from another seed;
 `tests/prove/prove.py BUILD --small` is what `dev/test` runs. Each part below is a program of its own in `tests/prove` and takes `--seed`.
 
 What is proven are the ten invariants of [guarantees.md](guarantees.md), under every failure that these programs can produce. What is not: a store that breaks its promise of `w: majority, j: true`, a disk that
@@ -140,33 +243,46 @@ answers a sync and has not written, and the loss of journal and database at the 
 `tests/unit/test_crash_states.c` (`ROOMPAY_CRASH_STATES`, `ROOMPAY_SEED`). Random runs of appends, syncs, snapshots and restarts are recorded system call by system call; every prefix is laid
 out with what was not synced kept, lost, and torn by sectors; it must open, hold everything that was promised, nothing in half, and go on.
 
-{crash['states']:,} states of {crash['runs']:,} runs, seeds from {crash['seed']}, {crash['seconds']} s: none lost anything.
+{crash["states"]:,} states of {crash["runs"]:,} runs, seeds from {crash["seed"]}, {
+        crash["seconds"]
+    } s: none lost anything.
 
 ## Every call into every step of every other
 
 `tests/unit/test_flow_scenes.c` (`ROOMPAY_SCENES`). payReady, approve (right and wrong token), refunds, removals and the courier's settling, each with every other one coming in before each of its
 steps, steps failing once or for good, workers that stand still for 9 s, 20 s and 700 s, and with nobody but the courier to finish.
 
-{r['scenes']['enumerated_scenes']:,} scenes enumerated, {r['scenes']['random_scenes']:,} random ones with failing steps, {r['scenes']['seconds']} s.
+{r["scenes"]["enumerated_scenes"]:,} scenes enumerated, {
+        r["scenes"]["random_scenes"]:,} random ones with failing steps, {r["scenes"]["seconds"]} s.
 
 ## Linearizability of the queue
 
 `tests/prove/linear.py` and `tests/prove/linear/`. Concurrent clients of a real roompay-queued that is killed and started again write down what they asked, when, and what it said.
 [Porcupine](https://github.com/anishathalye/porcupine) looks for one order of all calls that explains every answer; the rules of a room are written for it once more, in Go.
 
-{lin['histories']:,} histories of {lin['rooms']:,} rooms, {lin['calls']:,} calls, of which {lin['cut_off']:,} were cut off by {lin['kills']:,} kills; seed {lin['seed']}, {lin['seconds']} s. All were explained.
+{lin["histories"]:,} histories of {lin["rooms"]:,} rooms, {lin["calls"]:,} calls, of which {
+        lin["cut_off"]:,} were cut off by {lin["kills"]:,} kills; seed {lin["seed"]}, {
+        lin["seconds"]
+    } s. All were explained.
 Answers of these histories that were then changed on purpose, so that no order can explain them, were all found:
 
-{table(["violation that was planted", "times"], sorted(lin['planted'].items()))}
+{table(["violation that was planted", "times"], sorted(lin["planted"].items()))}
 
 ## Kill points
 
 `tests/prove/kill_points.py`, `killpoint.c`. kill -9 of each program at every step of each query, before and after it: a step is whatever leaves the program (bytes on a socket, writes and
 syncs of a file), counted inside of it. Then everything is started again; half of the callers repeat their request, the others leave it to the courier.
 
-{table(["who counts", "who dies", *queries], [[c, d, *(n.get(q, "") for q in queries)] for (c, d), n in by_victim.items()])}
+{
+        table(
+            ["who counts", "who dies", *queries],
+            [[c, d, *(n.get(q, "") for q in queries)] for (c, d), n in by_victim.items()],
+        )
+    }
 
-{kill['kill_points']} kills, {kill['orders']} orders, {kill['seconds']} s. In the end {kill['captures']} captures = documents in `payments`, one an order, each delivered, no hold left, nothing open.
+{kill["kill_points"]} kills, {kill["orders"]} orders, {kill["seconds"]} s. In the end {
+        kill["captures"]
+    } captures = documents in `payments`, one an order, each delivered, no hold left, nothing open.
 
 {primary_report(r["primary"])}
 
@@ -179,19 +295,54 @@ it loses the other two, and clients still reach it.
 
 ## Chaos
 
-`tests/prove/chaos.py`. {chaos_['orders']:,} orders of 300 users on 6 rooms, faults of KakaoPay in every call, each of its undocumented switches turned both ways, a proxy before the store that
+`tests/prove/chaos.py`. {
+        chaos_[
+            "orders"
+        ]:,} orders of 300 users on 6 rooms, faults of KakaoPay in every call, each of its undocumented switches turned both ways, a proxy before the store that
 drops requests and answers, delays and resets, and random kill -9 of everything. kakaopay-sim's list of captures is the judge of all invariants.
 
-{table(["", ""], [["payments captured", f"{chaos_['payments']:,}"], ["refunds asked for", chaos_['refunds']], ["kills", ", ".join(f"{k} {v}" for k, v in sorted(chaos_['kills'].items()))],
-["faults of the store's network", chaos_['store_faults']], ["inserts that were seen to ask for `w: majority, j: true`", f"{chaos_['inserts_checked']:,} (all)"],
-["switches turned", sum(chaos_['switches'].values())], ["payments left for an operator (KakaoPay answered another amount)", chaos_['reviews']],
-["violations", len(chaos_['wrong'])], ["seed, seconds", f"{chaos_['seed']}, {chaos_['seconds']}"]])}
+{
+        table(
+            ["", ""],
+            [
+                ["payments captured", f"{chaos_['payments']:,}"],
+                ["refunds asked for", chaos_["refunds"]],
+                ["kills", ", ".join(f"{k} {v}" for k, v in sorted(chaos_["kills"].items()))],
+                ["faults of the store's network", chaos_["store_faults"]],
+                [
+                    "inserts that were seen to ask for `w: majority, j: true`",
+                    f"{chaos_['inserts_checked']:,} (all)",
+                ],
+                ["switches turned", sum(chaos_["switches"].values())],
+                [
+                    "payments left for an operator (KakaoPay answered another amount)",
+                    chaos_["reviews"],
+                ],
+                ["violations", len(chaos_["wrong"])],
+                ["seed, seconds", f"{chaos_['seed']}, {chaos_['seconds']}"],
+            ],
+        )
+    }
 
 ## Mutation gate
 
-`tests/prove/mutate.py` takes away one guard at a time and shows that a test fails for it: {mut['noticed']} of {mut['mutants']}, {mut['seconds']} s.
+`tests/prove/mutate.py` takes away one guard at a time and shows that a test fails for it: {
+        mut["noticed"]
+    } of {mut["mutants"]}, {mut["seconds"]} s.
 
-{table(["guard", "in", "noticed by"], [[m['guard'], f"`{m['file']}`", "`" + m['tests'].replace("system:", "tests/system/").replace(" ", "`, `") + "`"] for m in mut['table']])}
+{
+        table(
+            ["guard", "in", "noticed by"],
+            [
+                [
+                    m["guard"],
+                    f"`{m['file']}`",
+                    "`" + m["tests"].replace("system:", "tests/system/").replace(" ", "`, `") + "`",
+                ]
+                for m in mut["table"]
+            ],
+        )
+    }
 """
 
 

@@ -4,6 +4,7 @@ A replica set tells its clients where its member listens, and they go there. The
 
 It reads what it passes. Every insert into a collection that decides about money must ask for {w: majority, j: true}, and every command that reads or writes one must be of a kind that we
 know: what does not is kept in `wrong`."""
+
 import asyncio
 import random
 import struct
@@ -12,7 +13,17 @@ import threading
 import bson
 
 DECIDES = {"ledger", "payments", "replay", "open", "outbox", "deliveries", "meta"}
-READS = {"find", "getMore", "hello", "isMaster", "ismaster", "ping", "endSessions", "listCollections", "killCursors"}
+READS = {
+    "find",
+    "getMore",
+    "hello",
+    "isMaster",
+    "ismaster",
+    "ping",
+    "endSessions",
+    "listCollections",
+    "killCursors",
+}
 WRITES = {"insert", "update", "delete", "createIndexes"}
 
 
@@ -30,10 +41,14 @@ class StoreProxy:
 
     def _run(self):
         asyncio.set_event_loop(self.loop)
-        self.server = self.loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self.server = self.loop.run_until_complete(
+            asyncio.start_server(self._serve, "127.0.0.1", 0)
+        )
         self.port = self.server.sockets[0].getsockname()[1]
         self.theirs, self.ours = (f"127.0.0.1:{p}".encode() for p in (self.target_port, self.port))
-        assert len(self.theirs) == len(self.ours), "an address of another length would need another message"
+        assert len(self.theirs) == len(self.ours), (
+            "an address of another length would need another message"
+        )
         self.ready.set()
         self.loop.run_forever()
 
@@ -48,7 +63,7 @@ class StoreProxy:
         if struct.unpack_from("<i", message, 12)[0] != 2013 or message[20] != 0:
             return None
         size = struct.unpack_from("<i", message, 21)[0]
-        command = bson.decode(message[21:21 + size])
+        command = bson.decode(message[21 : 21 + size])
         name = next(iter(command))
         self._check(name, command)
         return name
@@ -61,7 +76,11 @@ class StoreProxy:
             self.inserts += name == "insert"
             if concern.get("w") != "majority" or concern.get("j") is not True:
                 self.wrong.append(f"{name} into {command[name]} with {concern}")
-        if name == "find" and command[name] in DECIDES and command.get("readConcern", {}).get("level") != "majority":
+        if (
+            name == "find"
+            and command[name] in DECIDES
+            and command.get("readConcern", {}).get("level") != "majority"
+        ):
             self.wrong.append(f"find in {command[name]} with {command.get('readConcern')}")
 
     # -- passing on
@@ -107,4 +126,7 @@ class StoreProxy:
             for w in (writer, up_writer):
                 if not w.is_closing():
                     w.transport.abort()
-        await asyncio.gather(self._pass(reader, up_writer, True, close), self._pass(up_reader, writer, False, close))
+
+        await asyncio.gather(
+            self._pass(reader, up_writer, True, close), self._pass(up_reader, writer, False, close)
+        )

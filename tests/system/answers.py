@@ -1,4 +1,5 @@
 """Every answer that the tests see is held against doc/openapi.json: its status is listed there, and so are its media type and each of its members."""
+
 import functools
 import json
 import pathlib
@@ -7,14 +8,16 @@ import re
 import jsonschema
 
 DOC = json.loads((pathlib.Path(__file__).resolve().parents[2] / "doc/openapi.json").read_text())
-seen = set()                                    # (path, method, status) that some test had
+seen = set()  # (path, method, status) that some test had
 
 
 @functools.cache
 def validator(path, method, status, media):
     content = DOC["paths"][path][method]["responses"][status]["content"]
     assert media in content, f"{method} {path} {status}: {media} is not in openapi.json"
-    return jsonschema.Draft202012Validator({**content[media]["schema"], "components": DOC["components"]})
+    return jsonschema.Draft202012Validator(
+        {**content[media]["schema"], "components": DOC["components"]}
+    )
 
 
 def operations():
@@ -38,23 +41,40 @@ def check_message(message):
 def template_of(path):
     """The longest path of the document with which this one ends: what stands before it is the prefix."""
     for template in sorted(DOC["paths"], key=len, reverse=True):
-        if re.search(re.sub(r"\{\w+\}", "[^/]+", re.escape(template).replace(r"\{", "{").replace(r"\}", "}")) + "$", path):
+        if re.search(
+            re.sub(r"\{\w+\}", "[^/]+", re.escape(template).replace(r"\{", "{").replace(r"\}", "}"))
+            + "$",
+            path,
+        ):
             return template
     return None
 
 
 def check(method, path, status, media, raw):
     template, method = template_of(path), method.lower()
-    if method == "head":        # GET's headers: its answer without the body
+    if method == "head":  # GET's headers: its answer without the body
         assert raw == b"", (path, raw)
         method, raw = "get", None
     if method == "options" and status == 204:
         assert raw == b"" and template is not None, (path, raw)
         return
-    if template is None or method not in DOC["paths"][template] or (status in (404, 405, 413) and str(status) not in DOC["paths"][template][method]["responses"]):
-        assert status in (404, 405, 413), (method, path, status)     # no such route, another method, a body where none belongs
+    if (
+        template is None
+        or method not in DOC["paths"][template]
+        or (
+            status in (404, 405, 413)
+            and str(status) not in DOC["paths"][template][method]["responses"]
+        )
+    ):
+        assert status in (404, 405, 413), (
+            method,
+            path,
+            status,
+        )  # no such route, another method, a body where none belongs
         return
-    assert str(status) in DOC["paths"][template][method]["responses"], f"{method} {template} answered {status}, which is not in openapi.json"
+    assert str(status) in DOC["paths"][template][method]["responses"], (
+        f"{method} {template} answered {status}, which is not in openapi.json"
+    )
     seen.add((template, method, status))
     media = media.split(";")[0]
     v = validator(template, method, str(status), media)

@@ -1,4 +1,5 @@
 """The booking site as the tests see it: its gateway and reservation service talk to roompay, its users talk to KakaoPay."""
+
 import http.client
 import json
 import re
@@ -83,14 +84,23 @@ def check_problem(a, about_orders=True):
     assert p["type"] == "urn:roompay:problem:" + code and p["status"] == a.status == status, a
     assert p["title"] and p["detail"] and a.headers["content-language"] in ("ko", "en"), a
     assert p["requestId"] == a.headers["x-request-id"], a
-    assert p.get("charged") in (charged if about_orders else {None}) and p.get("charged", "") is not None, a
+    assert (
+        p.get("charged") in (charged if about_orders else {None})
+        and p.get("charged", "") is not None
+    ), a
     assert ("retry-after" in a.headers) == retry, a
-    assert ("errors" in p) == (code == "invalid-fields") and ("conflicts" in p) == (code in ("slot-held", "slot-sold")), a
+    assert ("errors" in p) == (code == "invalid-fields") and ("conflicts" in p) == (
+        code in ("slot-held", "slot-sold")
+    ), a
     if code == "invalid-fields":
-        assert p["errors"] and all(set(e) == {"pointer", "code", "detail"} and all(e.values()) for e in p["errors"]), a
+        assert p["errors"] and all(
+            set(e) == {"pointer", "code", "detail"} and all(e.values()) for e in p["errors"]
+        ), a
         assert all(e["pointer"].startswith("/") for e in p["errors"]), a
     if code in ("slot-held", "slot-sold"):
-        assert p["conflicts"] and all(set(c) <= {"day", "startTime", "endTime", "state"} for c in p["conflicts"]), a
+        assert p["conflicts"] and all(
+            set(c) <= {"day", "startTime", "endTime", "state"} for c in p["conflicts"]
+        ), a
     if code in ("payment-declined", "refund-declined"):
         assert type(p["provider"]["code"]) is int and type(p["provider"]["message"]) is str, a
     assert "www-authenticate" in a.headers if code == "unauthenticated" else True, a
@@ -106,7 +116,7 @@ def check_answer(a, path, sent_id=None):
         assert int(a.headers["retry-after"]) >= 1, a
     if not a.raw:
         return
-    if path.endswith("/readyz") and a.status in (200, 503):      # health, not a problem
+    if path.endswith("/readyz") and a.status in (200, 503):  # health, not a problem
         assert a.body["ready"] is (a.status == 200), a
     elif a.status >= 400:
         check_problem(a, about_orders=not path.endswith("/queue") and "/payments" not in path)
@@ -115,7 +125,10 @@ def check_answer(a, path, sent_id=None):
         if path.endswith("/cancelPayment"):
             assert a.body["refunded"] == "unknown", a
         else:
-            assert (a.body["state"], a.body["charged"]) in [("unknown", "unknown"), ("recording", True)], a
+            assert (a.body["state"], a.body["charged"]) in [
+                ("unknown", "unknown"),
+                ("recording", True),
+            ], a
 
 
 def http_call(method, url, body=None, headers=None, timeout=40):
@@ -131,10 +144,12 @@ def http_call(method, url, body=None, headers=None, timeout=40):
         conn.request(method, parts.path + ("?" + parts.query if parts.query else ""), body, headers)
         r = conn.getresponse()
         raw = r.read()
-        a = Answer(r.status, {k.lower(): v for k, v in r.getheaders()}, raw, time.monotonic() - began)
+        a = Answer(
+            r.status, {k.lower(): v for k, v in r.getheaders()}, raw, time.monotonic() - began
+        )
     finally:
         conn.close()
-    if "x-request-id" in a.headers:     # roompay's, not the simulator's or the web server's own
+    if "x-request-id" in a.headers:  # roompay's, not the simulator's or the web server's own
         given = headers.get("X-Request-Id", "")
         answers.check(method, parts.path, a.status, a.headers.get("content-type", ""), a.raw)
         check_answer(a, parts.path, given if re.fullmatch("[A-Za-z0-9._-]{1,64}", given) else None)
@@ -213,11 +228,15 @@ class Simulator:
 class Site:
     def __init__(self, stack):
         self.stack = stack
-        self.base = stack.base_url          # web server and prefix
-        self.tokens = stack.tokens          # name of the caller -> bearer token
+        self.base = stack.base_url  # web server and prefix
+        self.tokens = stack.tokens  # name of the caller -> bearer token
         self.sim = Simulator(stack.sim_url)
-        self.db = stack.database()          # a PyMongo database: shares no code with us
-        self.pg_tokens, self.urls, self.user_tokens = set(), set(), set()      # seen by us, and to be seen by nobody else
+        self.db = stack.database()  # a PyMongo database: shares no code with us
+        self.pg_tokens, self.urls, self.user_tokens = (
+            set(),
+            set(),
+            set(),
+        )  # seen by us, and to be seen by nobody else
 
     # -- what the gateway sends
 
@@ -226,7 +245,9 @@ class Site:
         if caller is not None:
             headers["Authorization"] = "Bearer " + self.tokens[caller]
         a = http_call(method, self.base + path, body, headers)
-        assert "x-request-id" in a.headers or a.headers["content-type"].startswith("text/html"), a     # ours, or the web server's own
+        assert "x-request-id" in a.headers or a.headers["content-type"].startswith("text/html"), (
+            a
+        )  # ours, or the web server's own
         self._note_secrets(body, a)
         return a
 
@@ -238,37 +259,81 @@ class Site:
             token = body.get("pg_token")
             self.pg_tokens |= {token} if isinstance(token, str) and len(set(token)) > 6 else set()
             user_token = body.get("userInfo", {}).get("kakaoAccessToken")
-            self.user_tokens |= {user_token} if isinstance(user_token, str) and len(set(user_token)) > 6 else set()
-            self.urls |= {v for k, v in body.get("paymentInfo", {}).items() if k.endswith("_url") and isinstance(v, str) and len(v) > 12}
+            self.user_tokens |= (
+                {user_token} if isinstance(user_token, str) and len(set(user_token)) > 6 else set()
+            )
+            self.urls |= {
+                v
+                for k, v in body.get("paymentInfo", {}).items()
+                if k.endswith("_url") and isinstance(v, str) and len(v) > 12
+            }
         if isinstance(a.body, dict):
-            self.urls |= {v for k, v in a.body.items() if k.startswith("next_redirect_") or k.endswith("_app_scheme")} - {""}
+            self.urls |= {
+                v
+                for k, v in a.body.items()
+                if k.startswith("next_redirect_") or k.endswith("_app_scheme")
+            } - {""}
 
     @staticmethod
-    def booking(user="u-1", room=None, order=None, day=(1,), start=(10,), end=(12,), total=2200, cid=CID, **info):
+    def booking(
+        user="u-1",
+        room=None,
+        order=None,
+        day=(1,),
+        start=(10,),
+        end=(12,),
+        total=2200,
+        cid=CID,
+        **info,
+    ):
         """A payReady body as the site writes it."""
         return {
             "userInfo": {"userId": user},
             "paymentInfo": {
-                "cid": cid, "partner_order_id": order or "o-" + new_id(), "partner_user_id": "p-" + user, "item_name": "스터디룸 2시간",
-                "quantity": 1, "total_amount": total, "tax_free_amount": 0,
-                "approval_url": "https://site.example/ok", "cancel_url": "https://site.example/cancel",
-                "fail_url": "https://site.example/fail", **info,
+                "cid": cid,
+                "partner_order_id": order or "o-" + new_id(),
+                "partner_user_id": "p-" + user,
+                "item_name": "스터디룸 2시간",
+                "quantity": 1,
+                "total_amount": total,
+                "tax_free_amount": 0,
+                "approval_url": "https://site.example/ok",
+                "cancel_url": "https://site.example/cancel",
+                "fail_url": "https://site.example/fail",
+                **info,
             },
-            "reservationInfo": {"day": list(day), "startTime": list(start), "endTime": list(end), "roomId": room or new_id()},
+            "reservationInfo": {
+                "day": list(day),
+                "startTime": list(start),
+                "endTime": list(end),
+                "roomId": room or new_id(),
+            },
         }
 
     def ready(self, body=None, **changes):
         return self.ask("/payReady", body or self.booking(**changes))
 
     def approve(self, user, room, pg_token, **headers):
-        return self.ask("/approvePayment", {"pg_token": pg_token, "userId": user, "roomId": room}, **headers)
+        return self.ask(
+            "/approvePayment", {"pg_token": pg_token, "userId": user, "roomId": room}, **headers
+        )
 
     def remove(self, user, room, tid=None, caller="reservation"):
-        return self.ask("/removePaymentInQueue", {"userId": user, "roomId": room, **({"tid": tid} if tid else {})}, caller=caller)
+        return self.ask(
+            "/removePaymentInQueue",
+            {"userId": user, "roomId": room, **({"tid": tid} if tid else {})},
+            caller=caller,
+        )
 
     def refund(self, tid, refund_id=None, amount=None, tax_free=None, caller="refund", **headers):
         body = {"tid": tid, "refundId": refund_id or "r-" + new_id(), "reason": "손님 요청"}
-        body.update({k: v for k, v in (("cancel_amount", amount), ("cancel_tax_free_amount", tax_free)) if v is not None})
+        body.update(
+            {
+                k: v
+                for k, v in (("cancel_amount", amount), ("cancel_tax_free_amount", tax_free))
+                if v is not None
+            }
+        )
         return self.ask("/cancelPayment", body, caller, **headers)
 
     def order(self, order, cid=CID, caller="gateway"):
@@ -299,7 +364,9 @@ class Site:
 
     def calls(self, kind):
         found = self.sim.get("/calls")
-        return [c for c in (found["calls"] if isinstance(found, dict) else found) if c["call"] == kind]
+        return [
+            c for c in (found["calls"] if isinstance(found, dict) else found) if c["call"] == kind
+        ]
 
     def held(self, room):
         a = self.get("/queue?roomId=" + room)

@@ -1,4 +1,5 @@
 """Fixtures: the site on a whole stack. `site` is shared by the tests of a run; the others are for tests that stop things or need other settings."""
+
 import os
 import pathlib
 
@@ -14,7 +15,7 @@ from stack import Stack
 BUILD = os.environ.get("ROOMPAY_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")
 
 
-MANY = {"queue": {"max_holds_per_user": 1000}}      # tests that share a site share their users
+MANY = {"queue": {"max_holds_per_user": 1000}}  # tests that share a site share their users
 
 
 def make(**options):
@@ -23,7 +24,7 @@ def make(**options):
         yield site
         if stack.store_is_ours and stack.pids_of("store"):
             assert plans.unindexed(site.db) == []
-        site.db.client.close()      # else the store waits for it before it ends
+        site.db.client.close()  # else the store waits for it before it ends
         assert leaks.in_logs(site) == []
 
 
@@ -110,14 +111,19 @@ def summarise_fronts(terminalreporter):
     rows = {}
     for status in ("passed", "failed", "error", "skipped"):
         for report in terminalreporter.stats.get(status, []):
-            if "test_fronts.py" in report.nodeid and getattr(report, "when", "") in ("call", "setup"):
+            if "test_fronts.py" in report.nodeid and getattr(report, "when", "") in (
+                "call",
+                "setup",
+            ):
                 name = report.nodeid.split("[", 1)[-1].rstrip("]")
                 front = max((f for f in FRONTS if name.startswith(f)), key=len, default=name)
                 rows.setdefault(front, {}).setdefault(status, []).append(report.nodeid)
     if rows:
         terminalreporter.section("front ends")
         for front, found in rows.items():
-            terminalreporter.write_line(f"{front:20}" + "  ".join(f"{len(n)} {status}" for status, n in found.items()))
+            terminalreporter.write_line(
+                f"{front:20}" + "  ".join(f"{len(n)} {status}" for status, n in found.items())
+            )
         for (front, case), why in FORCED.items():
             if front in rows:
                 terminalreporter.write_line(f"  {front}, {case}: {why}")

@@ -1,4 +1,5 @@
 """Everything that a test gets from roompayctl --json is held against doc/roompayctl.json."""
+
 import functools
 import json
 import pathlib
@@ -9,7 +10,7 @@ import referencing.jsonschema
 
 DOC = pathlib.Path(__file__).resolve().parents[2] / "doc"
 FORMS = json.loads((DOC / "roompayctl.json").read_text())
-seen = set()                            # commands whose JSON some test had
+seen = set()  # commands whose JSON some test had
 
 
 def resource(name):

@@ -1,4 +1,5 @@
 """A FastCGI client of a few lines: what a web server sends, and what a broken or hostile peer might."""
+
 import socket
 import struct
 import time
@@ -26,12 +27,20 @@ def params(**named):
 
 
 def head(path, length, method="POST", token="", keep=False, prefix="/pay"):
-    return begin(keep) + params(REQUEST_METHOD=method, SCRIPT_NAME=prefix, PATH_INFO=path, CONTENT_TYPE="application/json", CONTENT_LENGTH=length,
-                                HTTP_AUTHORIZATION="Bearer " + token)
+    return begin(keep) + params(
+        REQUEST_METHOD=method,
+        SCRIPT_NAME=prefix,
+        PATH_INFO=path,
+        CONTENT_TYPE="application/json",
+        CONTENT_LENGTH=length,
+        HTTP_AUTHORIZATION="Bearer " + token,
+    )
 
 
 def stdin(body):
-    return b"".join(record(STDIN, body[i:i + 65528]) for i in range(0, len(body), 65528)) + record(STDIN, b"")
+    return b"".join(
+        record(STDIN, body[i : i + 65528]) for i in range(0, len(body), 65528)
+    ) + record(STDIN, b"")
 
 
 def connect(path, timeout=20):
@@ -57,9 +66,9 @@ def read_answer(s):
             if len(data) < 8 + length + padding:
                 break
             if kind == STDOUT:
-                out += data[8:8 + length]
+                out += data[8 : 8 + length]
             ended = ended or kind == END
-            data = data[8 + length + padding:]
+            data = data[8 + length + padding :]
 
 
 def call(path, raw):
@@ -68,5 +77,7 @@ def call(path, raw):
     with connect(path) as s:
         s.sendall(raw)
         out, ended = read_answer(s)
-    status = int(out.split(b"\r\n", 1)[0].split()[1]) if ended and out.startswith(b"Status: ") else 0
+    status = (
+        int(out.split(b"\r\n", 1)[0].split()[1]) if ended and out.startswith(b"Status: ") else 0
+    )
     return status, out, time.monotonic() - began

@@ -1,4 +1,5 @@
 """roompay.fcgi behind each way to run it, beside a running site: the web server's sample from etc/ with only its paths changed."""
+
 import os
 import pathlib
 import pwd
@@ -27,16 +28,31 @@ FRONTS = {
     "systemd fd 3": ("fd 3", "lighttpd.conf"),
     "systemd fd 0": ("fd 0", "lighttpd.conf"),
 }
-MORE = {"nginx"}                # installed by hand: only by `make check-fronts`
+MORE = {"nginx"}  # installed by hand: only by `make check-fronts`
 # (front, case) -> what is true there instead, and why
 FORCED = {
-    ("mod_proxy_fcgi", "a stalled client"): "Apache hands a request over before it has read its body: each holds a worker for a second, then it is cut",
-    ("mod_fcgid", "a client that leaves"): "mod_fcgid looks for a free process in steps of a second",
-    ("spawn-fcgi -F", "reload"): "workers without a master only end at SIGHUP: nobody starts others",
-    ("spawn-fcgi -F", "a killed worker is replaced"): "spawn-fcgi looks after nobody: the others go on",
-    ("mod_fcgid", "reload"): "Apache's gentle restart ends the workers at once: a request that was just being handed to one is a 500 or 503, or is not answered at all",
+    (
+        "mod_proxy_fcgi",
+        "a stalled client",
+    ): "Apache hands a request over before it has read its body: each holds a worker for a second, then it is cut",
+    (
+        "mod_fcgid",
+        "a client that leaves",
+    ): "mod_fcgid looks for a free process in steps of a second",
+    (
+        "spawn-fcgi -F",
+        "reload",
+    ): "workers without a master only end at SIGHUP: nobody starts others",
+    (
+        "spawn-fcgi -F",
+        "a killed worker is replaced",
+    ): "spawn-fcgi looks after nobody: the others go on",
+    (
+        "mod_fcgid",
+        "reload",
+    ): "Apache's gentle restart ends the workers at once: a request that was just being handed to one is a 500 or 503, or is not answered at all",
 }
-SYSTEMD = {     # what it does; tests/package/use.py has a real one
+SYSTEMD = {  # what it does; tests/package/use.py has a real one
     "fd 3": 'LISTEN_PID=$$ LISTEN_FDS=1 SYSTEMD_EXEC_PID=$$ exec "$@" 3<&0 </dev/null',
     "fd 0": 'SYSTEMD_EXEC_PID=$$ exec "$@"',
 }
@@ -49,7 +65,9 @@ def web_uid():
 def program(name):
     found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
     if found is None:
-        raise StackError(f"{name} is not installed: dev/install test (nginx: apt-get install nginx-light)")
+        raise StackError(
+            f"{name} is not installed: dev/install test (nginx: apt-get install nginx-light)"
+        )
     return found
 
 
@@ -84,7 +102,11 @@ class Front:
         shutil.copy(self.stack.build / "fcgi/roompay.fcgi", self.program)
         self.conf = self.dir / "roompay.conf"
         text = self.stack.conf_path.read_text()
-        self.conf.write_text(text.replace(f"socket = {self.stack.fcgi_socket}", f"socket = {self.socket}").replace(f"workers = {self.stack.workers}", f"workers = {WORKERS}"))
+        self.conf.write_text(
+            text.replace(f"socket = {self.stack.fcgi_socket}", f"socket = {self.socket}").replace(
+                f"workers = {self.stack.workers}", f"workers = {WORKERS}"
+            )
+        )
         if os.geteuid() == 0:
             self.stack.dir.chmod(0o755)
             os.chown(self.dir, uid, -1)
@@ -95,13 +117,25 @@ class Front:
 
     def _sample(self):
         text = (TOP / "etc" / self.sample).read_text()
-        for ours, here in (("/run/roompay/fcgi.sock", self.socket), ("/usr/libexec/roompay.fcgi", str(self.program)), ("/etc/roompay/roompay.conf", str(self.conf))):
+        for ours, here in (
+            ("/run/roompay/fcgi.sock", self.socket),
+            ("/usr/libexec/roompay.fcgi", str(self.program)),
+            ("/etc/roompay/roompay.conf", str(self.conf)),
+        ):
             text = text.replace(ours, here)
         return text
 
     def _spawn(self, argv, **more):
         with open(self.log_path, "ab") as log:
-            return subprocess.Popen([str(a) for a in argv], stdin=more.pop("stdin", subprocess.DEVNULL), stdout=log, stderr=log, cwd=self.dir, start_new_session=True, **more)
+            return subprocess.Popen(
+                [str(a) for a in argv],
+                stdin=more.pop("stdin", subprocess.DEVNULL),
+                stdout=log,
+                stderr=log,
+                cwd=self.dir,
+                start_new_session=True,
+                **more,
+            )
 
     # -- the application
 
@@ -113,16 +147,38 @@ class Front:
             many = self.owner == "spawn-fcgi -F"
             pids = self.dir / "pids"
             with open(self.log_path, "ab") as log:
-                subprocess.run([program("spawn-fcgi"), "-s", self.socket, *(["-F", str(WORKERS)] if many else []), "-P", str(pids), "--", *map(str, argv),
-                                *([] if many else ["--workers", str(WORKERS)])], check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir)
+                subprocess.run(
+                    [
+                        program("spawn-fcgi"),
+                        "-s",
+                        self.socket,
+                        *(["-F", str(WORKERS)] if many else []),
+                        "-P",
+                        str(pids),
+                        "--",
+                        *map(str, argv),
+                        *([] if many else ["--workers", str(WORKERS)]),
+                    ],
+                    check=True,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    cwd=self.dir,
+                )
             self.spawned = [int(p) for p in pids.read_text().split()]
         elif self.owner in SYSTEMD:
             with socket.socket(socket.AF_UNIX) as s:
                 s.bind(self.socket)
                 s.listen(1024)
-                self.app = self._spawn(["sh", "-c", SYSTEMD[self.owner], "sh", *argv], stdin=s.fileno())
+                self.app = self._spawn(
+                    ["sh", "-c", SYSTEMD[self.owner], "sh", *argv], stdin=s.fileno()
+                )
         if self.owner is not None:
-            wait_for(lambda: connects(socket.AF_UNIX, self.socket), 10, f"no application: {self.log_tail()}")
+            wait_for(
+                lambda: connects(socket.AF_UNIX, self.socket),
+                10,
+                f"no application: {self.log_tail()}",
+            )
             if os.geteuid() == 0:
                 os.chown(self.socket, web_uid(), -1)
 
@@ -135,10 +191,14 @@ class Front:
             if is_alive(pid):
                 os.kill(pid, signal.SIGTERM)
         for pid in self.owners():
-            wait_for(lambda: (self.app is not None and self.app.poll() is not None) or not is_alive(pid), 20, f"{pid} does not end: {self.log_tail()}")
+            wait_for(
+                lambda: (self.app is not None and self.app.poll() is not None) or not is_alive(pid),
+                20,
+                f"{pid} does not end: {self.log_tail()}",
+            )
         self.app, self.spawned = None, []
         if self.owner is not None and os.path.exists(self.socket):
-            os.unlink(self.socket)          # spawn-fcgi's and systemd's
+            os.unlink(self.socket)  # spawn-fcgi's and systemd's
 
     def workers(self):
         roots = self.owners() or [self.web.pid]
@@ -150,21 +210,41 @@ class Front:
     def start_web(self):
         conf = self.dir / "web.conf"
         if self.sample.startswith("lighttpd"):
-            conf.write_text(f'server.bind = "127.0.0.1"\nserver.port = {self.port}\nserver.document-root = "{self.dir}"\nserver.errorlog = "{self.dir / "web.log"}"\n' + self._sample())
+            conf.write_text(
+                f'server.bind = "127.0.0.1"\nserver.port = {self.port}\nserver.document-root = "{self.dir}"\nserver.errorlog = "{self.dir / "web.log"}"\n'
+                + self._sample()
+            )
             argv = [program("lighttpd"), "-D", "-f", conf]
         elif self.sample.startswith("apache"):
-            modules = ("mpm_event", "authz_core", "fcgid") if self.name == "mod_fcgid" else ("mpm_event", "authz_core", "proxy", "proxy_fcgi")
+            modules = (
+                ("mpm_event", "authz_core", "fcgid")
+                if self.name == "mod_fcgid"
+                else ("mpm_event", "authz_core", "proxy", "proxy_fcgi")
+            )
             user = f"User {WEB_USER}\nGroup {WEB_USER}\n" if os.geteuid() == 0 else ""
-            fcgid = f"FcgidIPCDir {self.dir / 'ipc'}\nFcgidProcessTableFile {self.dir / 'fcgid.shm'}\n" if self.name == "mod_fcgid" else ""
-            conf.write_text(f"ServerRoot {self.dir}\nServerName 127.0.0.1\nListen 127.0.0.1:{self.port}\nPidFile {self.dir / 'web.pid'}\nDefaultRuntimeDir {self.dir}\n"
-                            f"Mutex file:{self.dir} default\nErrorLog {self.dir / 'web.log'}\nDocumentRoot {self.dir}\n{user}"
-                            + "".join(f"LoadModule {m}_module {MODULES}/mod_{m}.so\n" for m in modules) + fcgid + self._sample())
+            fcgid = (
+                f"FcgidIPCDir {self.dir / 'ipc'}\nFcgidProcessTableFile {self.dir / 'fcgid.shm'}\n"
+                if self.name == "mod_fcgid"
+                else ""
+            )
+            conf.write_text(
+                f"ServerRoot {self.dir}\nServerName 127.0.0.1\nListen 127.0.0.1:{self.port}\nPidFile {self.dir / 'web.pid'}\nDefaultRuntimeDir {self.dir}\n"
+                f"Mutex file:{self.dir} default\nErrorLog {self.dir / 'web.log'}\nDocumentRoot {self.dir}\n{user}"
+                + "".join(f"LoadModule {m}_module {MODULES}/mod_{m}.so\n" for m in modules)
+                + fcgid
+                + self._sample()
+            )
             argv = [program("apache2"), "-D", "FOREGROUND", "-f", conf]
         else:
             user = f"user {WEB_USER};\n" if os.geteuid() == 0 else ""
-            temp = "".join(f"{kind}_temp_path {self.dir / kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-            conf.write_text(f"daemon off;\npid {self.dir / 'web.pid'};\nerror_log {self.dir / 'web.log'};\n{user}events {{ }}\nhttp {{\naccess_log off;\n{temp}"
-                            f"server {{\nlisten 127.0.0.1:{self.port} backlog=1024;\n{self._sample()}}}\n}}\n")
+            temp = "".join(
+                f"{kind}_temp_path {self.dir / kind};\n"
+                for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+            )
+            conf.write_text(
+                f"daemon off;\npid {self.dir / 'web.pid'};\nerror_log {self.dir / 'web.log'};\n{user}events {{ }}\nhttp {{\naccess_log off;\n{temp}"
+                f"server {{\nlisten 127.0.0.1:{self.port} backlog=1024;\n{self._sample()}}}\n}}\n"
+            )
             argv = [program("nginx"), "-c", conf, "-e", self.dir / "web.log"]
         self.web = self._spawn(argv)
 
@@ -175,6 +255,7 @@ class Front:
                 return http_call("GET", self.site.base + "/livez", timeout=2).status == 200
             except OSError:
                 return False
+
         wait_for(lives, 20, f"{self.name} does not answer: {self.log_tail()}")
 
     def stop_web(self):
@@ -193,7 +274,9 @@ class Front:
 
     def log_tail(self):
         paths = (self.log_path, self.dir / "web.log")
-        return "\n".join("\n".join(p.read_text(errors="replace").splitlines()[-12:]) for p in paths if p.exists())
+        return "\n".join(
+            "\n".join(p.read_text(errors="replace").splitlines()[-12:]) for p in paths if p.exists()
+        )
 
     def __enter__(self):
         try:

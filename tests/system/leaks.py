@@ -1,5 +1,6 @@
 """Where a secret must not stand: our logs, the process list, the journal of the queue, the store. The tests know every secret of a run: the
 stack made the keys, the site saw the tokens and the URLs."""
+
 import itertools
 
 import bson
@@ -10,7 +11,9 @@ OURS = ("workers", "queued", "courier", "courier2", "web")
 def keys_and_tokens(site):
     """What may be written down nowhere at all."""
     rows = dict(site.stack.secrets())
-    rows |= {f"kakaoAccessToken {i}": t for i, t in enumerate(site.user_tokens)} | {f"pg_token {i}": t for i, t in enumerate(site.pg_tokens)}
+    rows |= {f"kakaoAccessToken {i}": t for i, t in enumerate(site.user_tokens)} | {
+        f"pg_token {i}": t for i, t in enumerate(site.pg_tokens)
+    }
     return {name: text.encode() for name, text in rows.items()}
 
 
@@ -19,7 +22,12 @@ def redirect_urls(site):
 
 
 def _find(secrets, places):
-    return [f"{name} in {where}" for where, data in places for name, text in secrets.items() if text in data]
+    return [
+        f"{name} in {where}"
+        for where, data in places
+        for name, text in secrets.items()
+        if text in data
+    ]
 
 
 def in_logs(site):
@@ -47,4 +55,7 @@ def in_journal(site):
 def in_store(site):
     names = site.db.list_collection_names()
     assert {"payments", "ledger", "deliveries"} <= set(names), names
-    return _find(keys_and_tokens(site), [(n, b"".join(bson.encode(d) for d in site.db[n].find())) for n in names])
+    return _find(
+        keys_and_tokens(site),
+        [(n, b"".join(bson.encode(d) for d in site.db[n].find())) for n in names],
+    )

@@ -1,6 +1,7 @@
 """A MongoDB replica set on loopback: one member or more, each a mongod of its own, started and
 stopped here. One member is enough for what a standalone server does not do: retryable writes,
 `majority` and `linearizable` reads, an election after each start."""
+
 import pathlib
 import signal
 import socket
@@ -12,9 +13,19 @@ from ports import free_port
 from pymongo.errors import OperationFailure, PyMongoError
 
 # Small and quiet: many of these run side by side, each for a short time.
-OPTIONS = ("--bind_ip", "127.0.0.1", "--wiredTigerCacheSizeGB", "0.25", "--oplogSize", "64",
-           "--nounixsocket", "--setParameter", "diagnosticDataCollectionEnabled=false",
-           "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100")
+OPTIONS = (
+    "--bind_ip",
+    "127.0.0.1",
+    "--wiredTigerCacheSizeGB",
+    "0.25",
+    "--oplogSize",
+    "64",
+    "--nounixsocket",
+    "--setParameter",
+    "diagnosticDataCollectionEnabled=false",
+    "--setParameter",
+    "shutdownTimeoutMillisForSignaledShutdown=100",
+)
 ALREADY_INITIALIZED = 23
 
 
@@ -27,7 +38,7 @@ class Member:
         self.argv = [str(mongod), "--dbpath", str(path), "--port", str(port), *options]
         self.path, self.log, self.port, self.address = path, path.with_suffix(".log"), port, address
         self.process = None
-        self.client_options = {}        # where it wants TLS
+        self.client_options = {}  # where it wants TLS
 
     def is_running(self):
         return self.process is not None and self.process.poll() is None
@@ -36,8 +47,9 @@ class Member:
         """Starts the process; whoever needs it to answer waits for the set."""
         self.path.mkdir(parents=True, exist_ok=True)
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True)
+            self.process = subprocess.Popen(
+                self.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
 
     def signal(self, number):
         if self.is_running():
@@ -66,12 +78,22 @@ class Member:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise MongoSetError(f"mongod on port {self.port} did not end within {seconds} s:\n{self.tail()}") from None
+            raise MongoSetError(
+                f"mongod on port {self.port} did not end within {seconds} s:\n{self.tail()}"
+            ) from None
 
     def client(self, **options):
         """To this member alone, whatever state it is in."""
-        return pymongo.MongoClient("127.0.0.1", self.port, **{
-            "directConnection": True, "serverSelectionTimeoutMS": 2000, **self.client_options, **options})
+        return pymongo.MongoClient(
+            "127.0.0.1",
+            self.port,
+            **{
+                "directConnection": True,
+                "serverSelectionTimeoutMS": 2000,
+                **self.client_options,
+                **options,
+            },
+        )
 
     def tail(self, lines=15):
         if not self.log.exists():
@@ -84,16 +106,28 @@ class MongoSet:
     settings: of the set's configuration. options: more arguments of each mongod. addresses: what
     the members are called in the set's configuration, where that is not where they listen."""
 
-    def __init__(self, mongod, dir, members=1, name="roompay", label="store", settings=None,
-                 options=(), ports=None, addresses=None):
+    def __init__(
+        self,
+        mongod,
+        dir,
+        members=1,
+        name="roompay",
+        label="store",
+        settings=None,
+        options=(),
+        ports=None,
+        addresses=None,
+    ):
         self.name, self.dir = name, pathlib.Path(dir)
         self.settings = {"electionTimeoutMillis": 1000, **(settings or {})}
         ports = ports or [free_port() for _ in range(members)]
         addresses = addresses or [f"127.0.0.1:{p}" for p in ports]
         labels = [label] if members == 1 else [f"{label}-{i}" for i in range(members)]
         options = ("--replSet", name, *OPTIONS, *options)
-        self.members = [Member(mongod, self.dir / at, port, address, options)
-                        for at, port, address in zip(labels, ports, addresses, strict=True)]
+        self.members = [
+            Member(mongod, self.dir / at, port, address, options)
+            for at, port, address in zip(labels, ports, addresses, strict=True)
+        ]
         self.uri = f"mongodb://{','.join(addresses)}/?replicaSet={name}"
 
     def start(self, seconds=30):
@@ -142,8 +176,11 @@ class MongoSet:
             return False
 
     def _initiate(self):
-        config = {"_id": self.name, "settings": self.settings,
-                  "members": [{"_id": i, "host": m.address} for i, m in enumerate(self.members)]}
+        config = {
+            "_id": self.name,
+            "settings": self.settings,
+            "members": [{"_id": i, "host": m.address} for i, m in enumerate(self.members)],
+        }
         with self.members[0].client() as c:
             try:
                 c.admin.command("replSetInitiate", config)

@@ -1,4 +1,5 @@
 """What MongoDB says of how our queries are carried out. Other servers do not tell."""
+
 from bson.codec_options import CodecOptions, DatetimeConversion
 
 BAD = {"$or": [{"planSummary": {"$regex": "COLLSCAN"}}, {"hasSortStage": True}]}
@@ -29,6 +30,13 @@ def noted(db, which=None):
 def told(p):
     command = p.get("originatingCommand") or p["command"]
     asked = command.get("filter", command.get("q", {}))
-    return {"op": p["op"], "collection": p["ns"].split(".", 1)[1], "plan": p["planSummary"],
-            "asked": asked, "sort": command.get("sort", {}), "sorts": p.get("hasSortStage", False),
-            "examined": p.get("docsExamined", 0), "returned": p.get("nreturned", 0)}
+    return {
+        "op": p["op"],
+        "collection": p["ns"].split(".", 1)[1],
+        "plan": p["planSummary"],
+        "asked": asked,
+        "sort": command.get("sort", {}),
+        "sorts": p.get("hasSortStage", False),
+        "examined": p.get("docsExamined", 0),
+        "returned": p.get("nreturned", 0),
+    }

@@ -1,4 +1,5 @@
 """kakaopay-sim alone, as a raw client of both generations of the API drives it. The fixtures `sim` and `own_sim` are in conftest.py."""
+
 import datetime
 import json
 import os
@@ -11,14 +12,20 @@ import urllib.parse
 
 from booking_site import Simulator, eventually, http_call
 
-BUILD = pathlib.Path(os.environ.get("ROOMPAY_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
-KEY, ADMIN, CID = "DEV0123456789ABCDEF0123456789ABCDEF01234", "0123456789abcdef0123456789abcdef", "TC0ONETIME"
+BUILD = pathlib.Path(
+    os.environ.get("ROOMPAY_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")
+)
+KEY, ADMIN, CID = (
+    "DEV0123456789ABCDEF0123456789ABCDEF01234",
+    "0123456789abcdef0123456789abcdef",
+    "TC0ONETIME",
+)
 GENERATIONS = ["current", "legacy"]
 KST = datetime.timezone(datetime.timedelta(hours=9))
 
 
 def secret_file(path, text):
-    path.touch(0o600)           # others must not be able to read it
+    path.touch(0o600)  # others must not be able to read it
     path.write_text(text)
     return path
 
@@ -32,12 +39,32 @@ class Program:
 
     def start(self):
         log = self.folder / "log"
-        argv = [BUILD / "sim/kakaopay-sim", "--port", self.port, "--key-file", self.folder / "key",
-                "--admin-key-file", self.folder / "admin", "--cid", CID + ",TCSUBSCRIP", "--state-file", self.folder / "state", *self.more]
+        argv = [
+            BUILD / "sim/kakaopay-sim",
+            "--port",
+            self.port,
+            "--key-file",
+            self.folder / "key",
+            "--admin-key-file",
+            self.folder / "admin",
+            "--cid",
+            CID + ",TCSUBSCRIP",
+            "--state-file",
+            self.folder / "state",
+            *self.more,
+        ]
         before = log.read_text().count("event=listening") if log.exists() else 0
         with open(log, "ab") as out:
-            self.process = subprocess.Popen([str(a) for a in argv], stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-        eventually(lambda: log.read_text().count("event=listening") > before or self.process.poll() is not None, 20, 0.01)
+            self.process = subprocess.Popen(
+                [str(a) for a in argv], stdout=out, stderr=out, stdin=subprocess.DEVNULL
+            )
+        eventually(
+            lambda: (
+                log.read_text().count("event=listening") > before or self.process.poll() is not None
+            ),
+            20,
+            0.01,
+        )
         assert self.process.poll() is None, log.read_text()
         self.url = re.findall(r"url=(\S+)", log.read_text())[-1]
         self.port = urllib.parse.urlsplit(self.url).port
@@ -58,22 +85,42 @@ class Program:
     @staticmethod
     def headers(generation):
         if generation == "legacy":
-            return {"Authorization": "KakaoAK " + ADMIN, "Content-Type": "application/x-www-form-urlencoded;charset=utf-8"}
+            return {
+                "Authorization": "KakaoAK " + ADMIN,
+                "Content-Type": "application/x-www-form-urlencoded;charset=utf-8",
+            }
         return {"Authorization": "SECRET_KEY " + KEY, "Content-Type": "application/json"}
 
     @staticmethod
     def body(generation, fields):
-        return (urllib.parse.urlencode(fields) if generation == "legacy" else json.dumps(fields)).encode()
+        return (
+            urllib.parse.urlencode(fields) if generation == "legacy" else json.dumps(fields)
+        ).encode()
 
     def call(self, generation, call, fields, **headers):
-        headers = {**self.headers(generation), **{k.replace("_", "-"): v for k, v in headers.items()}}
-        return http_call("POST", self.url + self.path(generation, call), self.body(generation, fields), headers)
+        headers = {
+            **self.headers(generation),
+            **{k.replace("_", "-"): v for k, v in headers.items()},
+        }
+        return http_call(
+            "POST", self.url + self.path(generation, call), self.body(generation, fields), headers
+        )
 
     @staticmethod
     def order(**changes):
-        fields = {"cid": CID, "partner_order_id": "ord-1001", "partner_user_id": "u-77", "item_name": "스터디룸 2시간", "quantity": 1,
-                  "total_amount": 2200, "tax_free_amount": 0, "approval_url": "https://shop.example/ok", "cancel_url":
-                  "https://shop.example/cancel", "fail_url": "https://shop.example/fail", **changes}
+        fields = {
+            "cid": CID,
+            "partner_order_id": "ord-1001",
+            "partner_user_id": "u-77",
+            "item_name": "스터디룸 2시간",
+            "quantity": 1,
+            "total_amount": 2200,
+            "tax_free_amount": 0,
+            "approval_url": "https://shop.example/ok",
+            "cancel_url": "https://shop.example/cancel",
+            "fail_url": "https://shop.example/fail",
+            **changes,
+        }
         return {k: v for k, v in fields.items() if v is not None}
 
     def ready(self, generation="current", **changes):
@@ -83,13 +130,24 @@ class Program:
 
     @staticmethod
     def approval(tid, token, **changes):
-        return {"cid": CID, "tid": tid, "partner_order_id": "ord-1001", "partner_user_id": "u-77", "pg_token": token, **changes}
+        return {
+            "cid": CID,
+            "tid": tid,
+            "partner_order_id": "ord-1001",
+            "partner_user_id": "u-77",
+            "pg_token": token,
+            **changes,
+        }
 
     def approve(self, tid, token, generation="current", **changes):
         return self.call(generation, "approve", self.approval(tid, token, **changes))
 
     def cancel(self, tid, amount, generation="current", **more):
-        return self.call(generation, "cancel", {"cid": CID, "tid": tid, "cancel_amount": amount, "cancel_tax_free_amount": 0, **more})
+        return self.call(
+            generation,
+            "cancel",
+            {"cid": CID, "tid": tid, "cancel_amount": amount, "cancel_tax_free_amount": 0, **more},
+        )
 
     def inquire(self, tid, generation="current"):
         return self.call(generation, "order", {"cid": CID, "tid": tid})
@@ -101,7 +159,12 @@ class Program:
         """Ready, the user authenticates, approve: the tid and approve's answer."""
         tid = self.ready(generation, **changes)["tid"]
         token = self.control.pay(tid, **({"method": method} if method else {}))
-        a = self.approve(tid, token, generation, **{k: v for k, v in changes.items() if k in ("partner_order_id", "cid")})
+        a = self.approve(
+            tid,
+            token,
+            generation,
+            **{k: v for k, v in changes.items() if k in ("partner_order_id", "cid")},
+        )
         assert a.status == 200, a
         return tid, a.body
 
@@ -118,7 +181,9 @@ class Program:
     def bytes_of(self, generation, call, fields):
         body = self.body(generation, fields)
         head = "".join(f"{k}: {v}\r\n" for k, v in self.headers(generation).items())
-        return (f"POST {self.path(generation, call)} HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n").encode() + body
+        return (
+            f"POST {self.path(generation, call)} HTTP/1.1\r\nHost: x\r\n{head}Content-Length: {len(body)}\r\n\r\n"
+        ).encode() + body
 
     def raw(self, call, fields, generation="current"):
         """All that a client sees until the end of the connection: (bytes, "end" or "reset")."""
@@ -159,7 +224,9 @@ def forms(page):
     found = {}
     for attributes, inside in re.findall(r"<form([^>]*)>(.*?)</form>", page, re.S):
         assert 'method="post"' in attributes
-        found[re.search(r'action="([^"]*)"', attributes)[1]] = dict(re.findall(r'name="([^"]*)" value="([^"]*)" checked', inside))
+        found[re.search(r'action="([^"]*)"', attributes)[1]] = dict(
+            re.findall(r'name="([^"]*)" value="([^"]*)" checked', inside)
+        )
     return found
 
 
@@ -168,4 +235,9 @@ def press(url, what, fields=b""):
     page = http_call("GET", url)
     assert page.status == 200 and "<script" not in page.raw.decode(), page
     action = next(a for a in forms(page.raw.decode()) if a.rsplit("/", 1)[1] == what)
-    return http_call("POST", urllib.parse.urljoin(url, action), fields, {"Content-Type": "application/x-www-form-urlencoded"})
+    return http_call(
+        "POST",
+        urllib.parse.urljoin(url, action),
+        fields,
+        {"Content-Type": "application/x-www-form-urlencoded"},
+    )

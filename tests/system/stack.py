@@ -1,5 +1,6 @@
 """The whole of roompay on loopback: store, simulator, queue daemon, workers, web server, courier and two stand-ins, in a fresh directory with free ports.
 Used by dev/up, by the tests and by the benchmarks. Everything that is started here is stopped here, by its process id."""
+
 import base64
 import hashlib
 import hmac
@@ -77,8 +78,8 @@ class Peer:
         self.name, self.on_message = name, on_message
         self.key = secrets.token_bytes(32)
         self.received, self.attempts, self.bad = [], [], []
-        self.strayed = []                       # who followed a redirect
-        self.says = []                          # headers of its refusals, (name, value)
+        self.strayed = []  # who followed a redirect
+        self.says = []  # headers of its refusals, (name, value)
         self._fail, self._hang, self._lock = [], {}, threading.Lock()
         peer = self
 
@@ -105,6 +106,7 @@ class Peer:
 
             def log_message(self, *args):
                 pass
+
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}/hooks/roompay"
@@ -122,17 +124,30 @@ class Peer:
 
     def take(self, headers, body):
         msg_id, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-        want = base64.b64encode(hmac.new(self.key, f"{msg_id}.{stamp}.".encode() + body, hashlib.sha256).digest()).decode()
+        want = base64.b64encode(
+            hmac.new(self.key, f"{msg_id}.{stamp}.".encode() + body, hashlib.sha256).digest()
+        ).decode()
         given = [s for s in headers.get("webhook-signature", "").split() if s.startswith("v1,")]
-        if not any(hmac.compare_digest(s[3:], want) for s in given) or abs(time.time() - int(stamp or 0)) > 300:
+        if (
+            not any(hmac.compare_digest(s[3:], want) for s in given)
+            or abs(time.time() - int(stamp or 0)) > 300
+        ):
             self.bad.append({"id": msg_id, "body": body})
             return 401
         message = json.loads(body)
-        answers.check_message(message)          # one that is not in openapi.json gets no answer
+        answers.check_message(message)  # one that is not in openapi.json gets no answer
         with self._lock:
             status = self._fail.pop(0) if self._fail else 204
-            self.attempts.append({"id": msg_id, "type": message["type"], "tid": message["data"].get("tid"), "status": status,
-                                  "at": time.time(), "body": body})
+            self.attempts.append(
+                {
+                    "id": msg_id,
+                    "type": message["type"],
+                    "tid": message["data"].get("tid"),
+                    "status": status,
+                    "at": time.time(),
+                    "body": body,
+                }
+            )
             hang = self._hang.get(message["data"].get("tid"), 0)
         time.sleep(hang)
         if status == 204:
@@ -151,21 +166,42 @@ class Stack:
     mode: spawn-fcgi (workers without a master; their logs are lost) or master. prefix: what stands before /payReady. merchants: cid -> KakaoPay mode.
     mongo_uri: of a server that its owner starts, stops and throws away."""
 
-    def __init__(self, build, workers=8, mode="spawn-fcgi", conf=None, auto_remove=True, null_app=False, prefix=PREFIX, merchants=None,
-                 say=lambda line: None, mongo_uri=None):
+    def __init__(
+        self,
+        build,
+        workers=8,
+        mode="spawn-fcgi",
+        conf=None,
+        auto_remove=True,
+        null_app=False,
+        prefix=PREFIX,
+        merchants=None,
+        say=lambda line: None,
+        mongo_uri=None,
+    ):
         self.build = pathlib.Path(build).resolve()
         self.workers, self.mode, self.more_conf, self.say = workers, mode, conf or {}, say
         self.null_app, self.prefix = null_app, prefix
-        self.merchants = {"TC0ONETIME": "secret_key", "TCSUBSCRIP": "secret_key", **(merchants or {})}
+        self.merchants = {
+            "TC0ONETIME": "secret_key",
+            "TCSUBSCRIP": "secret_key",
+            **(merchants or {}),
+        }
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="roompay-"))
-        self.preload = {}                       # name -> environment that its program gets beside ours
-        self.processes, self.pids = {}, {}      # what we are the parent of; what spawn-fcgi left behind
+        self.preload = {}  # name -> environment that its program gets beside ours
+        self.processes, self.pids = {}, {}  # what we are the parent of; what spawn-fcgi left behind
         self.null = []
-        self.calendar = []                      # what the reservation service added
+        self.calendar = []  # what the reservation service added
         self.auto_remove = auto_remove
-        self.patience = 30                      # how often the reservation service tries a removal, twice a second
-        self.tokens = {name: secrets.token_urlsafe(24) for name in ("gateway", "reservation", "operator", "refund", "other")}
-        self.queue_socket, self.fcgi_socket = str(self.dir / "queue.sock"), str(self.dir / "fcgi.sock")
+        self.patience = 30  # how often the reservation service tries a removal, twice a second
+        self.tokens = {
+            name: secrets.token_urlsafe(24)
+            for name in ("gateway", "reservation", "operator", "refund", "other")
+        }
+        self.queue_socket, self.fcgi_socket = (
+            str(self.dir / "queue.sock"),
+            str(self.dir / "fcgi.sock"),
+        )
         self.web_address = ("127.0.0.1", free_port())
         self.web_url = f"http://127.0.0.1:{self.web_address[1]}"
         self.base_url = self.web_url + prefix
@@ -199,53 +235,91 @@ class Stack:
         admin_key_file = self._secret("admin-key", self.admin_key)
 
         def whsec(peer):
-            return self._secret(peer.name + "-webhook", "whsec_" + base64.b64encode(peer.key).decode())
+            return self._secret(
+                peer.name + "-webhook", "whsec_" + base64.b64encode(peer.key).decode()
+            )
+
         both = "TC0ONETIME, TCSUBSCRIP"
-        callers = {"gateway": ("gateway", "TC0ONETIME"), "reservation": ("reservation", both), "operator": ("operator", both),
-                   "refund": ("refund", both), "other": ("gateway", "TCSUBSCRIP")}
+        callers = {
+            "gateway": ("gateway", "TC0ONETIME"),
+            "reservation": ("reservation", both),
+            "operator": ("operator", both),
+            "refund": ("refund", both),
+            "other": ("gateway", "TCSUBSCRIP"),
+        }
 
         def merchant(cid):
             mode = self.merchants[cid]
-            return {"mode": mode, "key_file": key_file if mode == "secret_key" else admin_key_file, "base_url": self.sim_url}
+            return {
+                "mode": mode,
+                "key_file": key_file if mode == "secret_key" else admin_key_file,
+                "base_url": self.sim_url,
+            }
+
         store = {"database": self.database_name}
         if "@" in self.mongo_uri:
             store["uri_file"] = self._secret("store-uri", self.mongo_uri)
         else:
             store["uri"] = self.mongo_uri
         conf = {
-            "site": {"replay_key_file": self._secret("replay-key", self.replay_key), "metrics_dir": self.dir / "metrics"},
+            "site": {
+                "replay_key_file": self._secret("replay-key", self.replay_key),
+                "metrics_dir": self.dir / "metrics",
+            },
             "fcgi": {"socket": self.fcgi_socket, "workers": self.workers, "prefix": self.prefix},
             "queue": {"socket": self.queue_socket, "dir": self.dir / "queue"},
             "store": store,
-            "deliver reservation": {"url": self.reservation.url, "key_file": whsec(self.reservation)},
+            "deliver reservation": {
+                "url": self.reservation.url,
+                "key_file": whsec(self.reservation),
+            },
             "deliver gateway": {"url": self.gateway.url, "key_file": whsec(self.gateway)},
             "merchant TC0ONETIME": merchant("TC0ONETIME"),
             "merchant TCSUBSCRIP": merchant("TCSUBSCRIP"),
         }
         for name, (roles, cids) in callers.items():
-            conf["caller " + name] = {"roles": roles, "cids": cids,
-                                      "token_sha256": hashlib.sha256(self.tokens[name].encode()).hexdigest()}
+            conf["caller " + name] = {
+                "roles": roles,
+                "cids": cids,
+                "token_sha256": hashlib.sha256(self.tokens[name].encode()).hexdigest(),
+            }
         for section, keys in self.more_conf.items():
             conf.setdefault(section, {}).update(keys)
         self.conf_path = self.dir / "roompay.conf"
-        self.conf_path.write_text("".join(f"[{s}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()) + "\n" for s, keys in conf.items()))
+        self.conf_path.write_text(
+            "".join(
+                f"[{s}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()) + "\n"
+                for s, keys in conf.items()
+            )
+        )
         self.conf_path.chmod(0o600)
         fronts = {self.prefix or "/": self.fcgi_socket}
         if self.null_app:
             fronts["/null"] = str(self.dir / "null.sock")
-        rows = ",\n".join(f'  "{p}" => (( "socket" => "{s}", "check-local" => "disable" ))' for p, s in fronts.items())
+        rows = ",\n".join(
+            f'  "{p}" => (( "socket" => "{s}", "check-local" => "disable" ))'
+            for p, s in fronts.items()
+        )
         (self.dir / "lighttpd.conf").write_text(
             'server.modules = ( "mod_fastcgi" )\n'
             f'server.bind = "127.0.0.1"\nserver.port = {self.web_address[1]}\nserver.document-root = "{self.dir / "web"}"\n'
             f'server.errorlog = "{self.dir / "lighttpd-error.log"}"\nserver.max-request-size = 8192\nserver.listen-backlog = 1024\n'
-            f'fastcgi.server = (\n{rows}\n)\n')
+            f"fastcgi.server = (\n{rows}\n)\n"
+        )
 
     # -- processes
 
     def _spawn(self, name, *argv, env=None):
         with open(self.dir / f"{name}.log", "ab") as log:
-            self.processes[name] = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir,
-                                                    env={**os.environ, **self.preload.get(name, {}), **(env or {})}, start_new_session=True)
+            self.processes[name] = subprocess.Popen(
+                [str(a) for a in argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.dir,
+                env={**os.environ, **self.preload.get(name, {}), **(env or {})},
+                start_new_session=True,
+            )
 
     def _up(self, name, what, seconds=20):
         def check():
@@ -253,11 +327,16 @@ class Stack:
             if p is not None and p.poll() is not None:
                 raise StackError(f"{name} ended with {p.returncode}:\n{self.log_tail(name)}")
             return what()
+
         wait_for(check, seconds, f"{name} is not there after {seconds} s:\n{self.log_tail(name)}")
 
     def log_tail(self, name, lines=15):
         path = self.dir / f"{name}.log"
-        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else "(no log)"
+        return (
+            "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+            if path.exists()
+            else "(no log)"
+        )
 
     def _start_store(self):
         if not self.store_is_ours:
@@ -271,8 +350,20 @@ class Stack:
                 self.processes["store"] = self.store.process
 
     def _start_sim(self):
-        self._spawn("sim", self.build / "sim/kakaopay-sim", "--port", self.sim_port, "--key-file", self.dir / "kakaopay-key",
-                    "--admin-key-file", self.dir / "admin-key", "--cid", "TC0ONETIME,TCSUBSCRIP", "--state-file", self.dir / "sim.state")
+        self._spawn(
+            "sim",
+            self.build / "sim/kakaopay-sim",
+            "--port",
+            self.sim_port,
+            "--key-file",
+            self.dir / "kakaopay-key",
+            "--admin-key-file",
+            self.dir / "admin-key",
+            "--cid",
+            "TC0ONETIME,TCSUBSCRIP",
+            "--state-file",
+            self.dir / "sim.state",
+        )
         self._up("sim", lambda: connects(socket.AF_INET, ("127.0.0.1", self.sim_port)))
 
     def _start_queued(self):
@@ -286,28 +377,61 @@ class Stack:
         """spawn-fcgi leaves its children to init: we keep their numbers. stderr goes to our log."""
         pid_file = self.dir / f"{name}.pids"
         with open(self.dir / f"{name}.log", "ab") as log:
-            subprocess.run(["spawn-fcgi", "-s", sock, "-M", "0660", "-F", str(count), "-P", str(pid_file), "--", *map(str, argv)],
-                           check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir, env={**os.environ, **self.preload.get(name, {})})
+            subprocess.run(
+                [
+                    "spawn-fcgi",
+                    "-s",
+                    sock,
+                    "-M",
+                    "0660",
+                    "-F",
+                    str(count),
+                    "-P",
+                    str(pid_file),
+                    "--",
+                    *map(str, argv),
+                ],
+                check=True,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.dir,
+                env={**os.environ, **self.preload.get(name, {})},
+            )
         return [int(p) for p in pid_file.read_text().split()]
 
     def _start_workers(self):
         program = self.build / "fcgi/roompay.fcgi"
         if self.mode == "spawn-fcgi":
-            self.pids["workers"] = self._spawn_fcgi("workers", self.fcgi_socket, self.workers, program, "-c", self.conf_path)
+            self.pids["workers"] = self._spawn_fcgi(
+                "workers", self.fcgi_socket, self.workers, program, "-c", self.conf_path
+            )
         else:
             self._spawn("workers", program, "-c", self.conf_path)
         self._up("workers", lambda: connects(socket.AF_UNIX, self.fcgi_socket))
         if self.null_app and not self.null:
-            self.null = self._spawn_fcgi("null", str(self.dir / "null.sock"), self.workers, self.build / "tests/bench/null_fcgi")
+            self.null = self._spawn_fcgi(
+                "null",
+                str(self.dir / "null.sock"),
+                self.workers,
+                self.build / "tests/bench/null_fcgi",
+            )
 
     def _start_web(self):
-        self._spawn("web", shutil.which("lighttpd", path=os.environ["PATH"] + ":/usr/sbin"), "-D", "-f", self.dir / "lighttpd.conf")
+        self._spawn(
+            "web",
+            shutil.which("lighttpd", path=os.environ["PATH"] + ":/usr/sbin"),
+            "-D",
+            "-f",
+            self.dir / "lighttpd.conf",
+        )
 
         def lives():
             try:
                 return http_call("GET", self.base_url + "/livez", timeout=2).status == 200
             except OSError:
                 return False
+
         self._up("web", lives)
 
     ORDER = ("store", "sim", "queued", "workers", "web", "courier")
@@ -326,6 +450,7 @@ class Stack:
     def _signal(self, name, number):
         if name == "store" and not self.store_is_ours:
             import pytest
+
             pytest.skip("the store at MONGODB_URI is not ours to stop")
         for pid in self._targets(name):
             try:
@@ -336,6 +461,7 @@ class Stack:
     def _gone(self, name, seconds):
         def gone():
             return not self._targets(name)
+
         try:
             wait_for(gone, seconds, "")
         except StackError:
@@ -385,7 +511,12 @@ class Stack:
 
     def ctl(self, *argv, code=0):
         """roompayctl's answer; it must end with this code (None: with any)."""
-        done = subprocess.run([str(self.build / "ctl" / "roompayctl"), "-c", str(self.conf_path), *argv], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [str(self.build / "ctl" / "roompayctl"), "-c", str(self.conf_path), *argv],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
         assert code in (None, done.returncode), done
         if "--json" in argv and done.stdout:
             ctl_json.check(argv, done.stdout)
@@ -401,18 +532,30 @@ class Stack:
 
     def pids_of(self, name):
         """All processes behind this name, those of a master included."""
-        return self._targets(name) + (self.worker_pids() if name == "workers" and self.mode != "spawn-fcgi" else [])
+        return self._targets(name) + (
+            self.worker_pids() if name == "workers" and self.mode != "spawn-fcgi" else []
+        )
 
     def secrets(self):
         """What nobody but its owner may ever see: its name -> as it may be written somewhere."""
-        both = {"webhook key of " + p.name: base64.b64encode(p.key).decode() for p in (self.reservation, self.gateway)}
-        return {**{"token of " + name: t for name, t in self.tokens.items()}, **both, "secret key": self.kakaopay_key,
-                "admin key": self.admin_key, "replay key": self.replay_key}
+        both = {
+            "webhook key of " + p.name: base64.b64encode(p.key).decode()
+            for p in (self.reservation, self.gateway)
+        }
+        return {
+            **{"token of " + name: t for name, t in self.tokens.items()},
+            **both,
+            "secret key": self.kakaopay_key,
+            "admin key": self.admin_key,
+            "replay key": self.replay_key,
+        }
 
     # -- what others see
 
     def database(self):
-        return pymongo.MongoClient(self.mongo_uri, serverSelectionTimeoutMS=5000)[self.database_name]
+        return pymongo.MongoClient(self.mongo_uri, serverSelectionTimeoutMS=5000)[
+            self.database_name
+        ]
 
     def _reserve(self, message):
         """What the reservation service does with payment.approved: adds it to its calendar and drops the hold."""
@@ -421,17 +564,23 @@ class Stack:
         data = message["data"]
         self.calendar.append(data)
         if self.auto_remove:
+
             def remove():
                 body = {"userId": data["userId"], "roomId": data["roomId"], "tid": data["tid"]}
                 for _ in range(self.patience):
                     try:
-                        a = http_call("POST", self.base_url + "/removePaymentInQueue", body,
-                                      {"Authorization": "Bearer " + self.tokens["reservation"]})
+                        a = http_call(
+                            "POST",
+                            self.base_url + "/removePaymentInQueue",
+                            body,
+                            {"Authorization": "Bearer " + self.tokens["reservation"]},
+                        )
                         if a.status == 200:
                             return
                     except OSError:
                         pass
                     time.sleep(0.5)
+
             threading.Thread(target=remove, daemon=True).start()
         return 204
 
@@ -448,7 +597,7 @@ class Stack:
         for name in reversed(self.ORDER):
             try:
                 if name == "store" and self.store_is_ours:
-                    self.kill(name)         # what it holds is thrown away
+                    self.kill(name)  # what it holds is thrown away
                 elif name in self.processes or name in self.pids:
                     self.stop(name)
             except StackError as e:

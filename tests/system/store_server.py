@@ -3,6 +3,7 @@ none: mongod, as a replica set of one member, or FerretDB where that is asked fo
 
 As a program: store_server.py BUILD_DIR DIR [PORT] starts one in DIR, prints its URI, and stops it
 when it gets SIGTERM."""
+
 import os
 import pathlib
 import shutil
@@ -18,8 +19,7 @@ from ports import free_port
 SWITCH = "ROOMPAY_STORE"
 # What no query of ours may do: read a whole collection, or sort in memory. MongoDB itself keeps a
 # note of each that does, in system.profile of the database; plans.py reads them.
-UNINDEXED = ('{ appName: "roompay", $or: [ { planSummary: /COLLSCAN/ }, '
-             '{ hasSortStage: true } ] }')
+UNINDEXED = '{ appName: "roompay", $or: [ { planSummary: /COLLSCAN/ }, { hasSortStage: true } ] }'
 
 
 class StoreError(Exception):
@@ -53,7 +53,11 @@ class FerretDB:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [self.program, "--listen-addr", f"127.0.0.1:{self.port}", "--dir", str(self.path)],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         end = time.monotonic() + seconds
         while not self._listens():
             if self.process.poll() is not None or time.monotonic() > end:
@@ -76,8 +80,13 @@ class MongoDB(MongoSet):
     """A set of one member."""
 
     def __init__(self, program, dir, port=None, label="store"):
-        super().__init__(program, dir, label=label, ports=[port or free_port()],
-                         options=("--profile", "1", "--profileFilter", UNINDEXED))
+        super().__init__(
+            program,
+            dir,
+            label=label,
+            ports=[port or free_port()],
+            options=("--profile", "1", "--profileFilter", UNINDEXED),
+        )
         self.port = self.members[0].port
 
     @property
@@ -100,6 +109,7 @@ def store_server(build, dir, port=None, label="store"):
 def version(uri):
     """What answers at this URI, for reports: "MongoDB 6.0.5, replica set of 1"."""
     import pymongo
+
     with pymongo.MongoClient(uri, serverSelectionTimeoutMS=5000) as client:
         hello, info = client.admin.command("hello"), client.admin.command("buildInfo")
     if any(name.startswith("ferretdb") for name in info):

@@ -1,4 +1,5 @@
 """The queue's journal is lost, an older database is put back: what the fences hold, the named tools lift, and nothing is charged twice or granted to another."""
+
 import shutil
 import threading
 
@@ -7,15 +8,25 @@ from booking_site import eventually, new_id
 from conftest import MANY, make
 from test_fence import lose_the_journal, put_back
 
-QUICK = {**MANY, "fcgi": {"deadline": 5000}, "queue": {**MANY["queue"], "sold_guard": 1}}     # a new queue is quiet for 8 s
+QUICK = {
+    **MANY,
+    "fcgi": {"deadline": 5000},
+    "queue": {**MANY["queue"], "sold_guard": 1},
+}  # a new queue is quiet for 8 s
 
 
 def ready_again(site):
-    return all(site.get("/readyz").status == 200 for _ in range(24))       # each worker finds out by itself
+    return all(
+        site.get("/readyz").status == 200 for _ in range(24)
+    )  # each worker finds out by itself
 
 
 def parts(body):
-    return body["userInfo"]["userId"], body["reservationInfo"]["roomId"], body["paymentInfo"]["partner_order_id"]
+    return (
+        body["userInfo"]["userId"],
+        body["reservationInfo"]["roomId"],
+        body["paymentInfo"]["partner_order_id"],
+    )
 
 
 @pytest.fixture
@@ -56,7 +67,9 @@ class Load:
 
 def test_a_journal_deleted_under_load(site):
     removed, _, first = site.paid(user="r")
-    assert site.remove("r", removed["reservationInfo"]["roomId"], first.body["payment"]["tid"]).body["removed"]
+    assert site.remove(
+        "r", removed["reservationInfo"]["roomId"], first.body["payment"]["tid"]
+    ).body["removed"]
     unknown, opened = site.opened(user="x")
     site.sim.fault("approve", "close-before", tid=opened.body["tid"])
     site.sim.fault("order", "http-500", times=0, tid=opened.body["tid"])
@@ -66,9 +79,11 @@ def test_a_journal_deleted_under_load(site):
     with Load(site) as load:
         eventually(lambda: len(load.paid) > 20, 30)
         lose_the_journal(site.stack)
-        eventually(lambda: "roompayctl queue adopt" in (site.get("/readyz").body["fence"] or ""), 20)
+        eventually(
+            lambda: "roompayctl queue adopt" in (site.get("/readyz").body["fence"] or ""), 20
+        )
         assert "queue adopt" in site.stack.ctl("status", code=1)
-        site.stack.ctl("queue", "adopt", code=2)        # no reason
+        site.stack.ctl("queue", "adopt", code=2)  # no reason
         assert "dry run" in site.stack.ctl("queue", "adopt", "--dry-run")
         assert "adopted" in site.stack.ctl("queue", "adopt", "--reason", "the disk died")
         assert site.get("/readyz").status == 503
@@ -81,18 +96,29 @@ def test_a_journal_deleted_under_load(site):
         assert len(site.sim.captures(order)) == 1
         assert site.ready(user="thief", room=room).code == "slot-held", (order, tid)
     for order in load.orders:
-        assert len(site.sim.captures(order)) <= 1 and len(site.payments(order)) == len(site.sim.captures(order))
+        assert len(site.sim.captures(order)) <= 1 and len(site.payments(order)) == len(
+            site.sim.captures(order)
+        )
     assert site.ready(user="thief", room=unknown["reservationInfo"]["roomId"]).code == "slot-held"
     assert site.ready(body=removed).code == "order-already-paid"
-    assert site.ready(user="thief", room=removed["reservationInfo"]["roomId"]).status == 200        # long in the calendar
-    assert site.ready(user="other", room=waiting["reservationInfo"]["roomId"]).status == 200        # ready holds are lost, uncharged
+    assert (
+        site.ready(user="thief", room=removed["reservationInfo"]["roomId"]).status == 200
+    )  # long in the calendar
+    assert (
+        site.ready(user="other", room=waiting["reservationInfo"]["roomId"]).status == 200
+    )  # ready holds are lost, uncharged
     user, room, order, tid = paid[0]
     assert site.remove(user, room, tid).body["removed"] is True
     site.sim.no_faults()
     assert site.approve("x", unknown["reservationInfo"]["roomId"], pg_token).status == 200
     assert len(site.sim.captures(unknown["paymentInfo"]["partner_order_id"])) == 1
-    log = "".join(p.read_text() for p in (site.stack.dir / "queue").glob("orders-*"))      # the new queue remembers for `restore` what the lost one did
-    assert all(f"removed cid=TC0ONETIME order={parts(removed)[2]} " in log and t in log for t in (first.body["payment"]["tid"], tid)), log[:2000]
+    log = "".join(
+        p.read_text() for p in (site.stack.dir / "queue").glob("orders-*")
+    )  # the new queue remembers for `restore` what the lost one did
+    assert all(
+        f"removed cid=TC0ONETIME order={parts(removed)[2]} " in log and t in log
+        for t in (first.body["payment"]["tid"], tid)
+    ), log[:2000]
     assert "nothing to adopt" in site.stack.ctl("queue", "adopt", "--reason", "again")
     assert "payments can be taken" in site.stack.ctl("status")
 
@@ -106,9 +132,14 @@ def test_an_older_database_is_restored_from_what_the_queue_remembers(site, tmp_p
         site.stack.stop(name)
     shutil.copytree(site.stack.dir / "store", tmp_path / "backup")
     site.stack.start("store")
-    eventually(lambda: site.approve("before", before["reservationInfo"]["roomId"], "x").status in (409, 410), 10)
+    eventually(
+        lambda: (
+            site.approve("before", before["reservationInfo"]["roomId"], "x").status in (409, 410)
+        ),
+        10,
+    )
     site.stack.start("courier")
-    done = []           # after the backup: paid; paid and removed; declined; unknown
+    done = []  # after the backup: paid; paid and removed; declined; unknown
     for name in ("paid", "removed", "declined", "unknown", "unknown and captured"):
         body, a = site.opened(user=name)
         tid = a.body["tid"]
@@ -116,9 +147,16 @@ def test_an_older_database_is_restored_from_what_the_queue_remembers(site, tmp_p
         if name == "declined":
             site.sim.fault("approve", "error", tid=tid, code=-704)
         if name.startswith("unknown"):
-            site.sim.fault("approve", "close-after" if "captured" in name else "close-before", tid=tid, after_commit="captured" in name)
+            site.sim.fault(
+                "approve",
+                "close-after" if "captured" in name else "close-before",
+                tid=tid,
+                after_commit="captured" in name,
+            )
             site.sim.fault("order", "http-500", times=0, tid=tid)
-        done.append((name, body, tid, token, site.approve(name, body["reservationInfo"]["roomId"], token)))
+        done.append(
+            (name, body, tid, token, site.approve(name, body["reservationInfo"]["roomId"], token))
+        )
     assert [d[4].status for d in done] == [200, 200, 402, 202, 202]
     name, body, tid, token, _ = done[1]
     assert site.remove(name, body["reservationInfo"]["roomId"], tid).body["removed"]
@@ -142,7 +180,11 @@ def test_an_older_database_is_restored_from_what_the_queue_remembers(site, tmp_p
         captures = 0 if name in ("declined", "unknown") else 1
         assert len(site.sim.captures(order)) == captures, name
         if name != "unknown":
-            again = eventually(lambda: [a for a in [site.approve(name, room, token)] if a.status in (200, 402)], 20, 0.3)[0]
+            again = eventually(
+                lambda: [a for a in [site.approve(name, room, token)] if a.status in (200, 402)],
+                20,
+                0.3,
+            )[0]
             assert again.status == (402 if name == "declined" else 200), (name, again)
             assert len(site.payments(order)) == captures
             if was.status == 200:
@@ -151,10 +193,20 @@ def test_an_older_database_is_restored_from_what_the_queue_remembers(site, tmp_p
     assert site.order(parts(done[1][1])[2]).body["state"] == "approved"
     assert site.held(done[1][1]["reservationInfo"]["roomId"]) == []
     assert site.ready(done[0][1]).code == "order-already-paid"
-    assert site.db.ledger.find_one({"by": "ctl", "kind": "approved"})["reason"] == "backup of Monday"
+    assert (
+        site.db.ledger.find_one({"by": "ctl", "kind": "approved"})["reason"] == "backup of Monday"
+    )
     # the unknown one is approved again only after an inquiry, and once
     name, body, tid, token, _ = done[3]
-    again = eventually(lambda: [a for a in [site.approve(name, body["reservationInfo"]["roomId"], token)] if a.status == 200], 20, 0.3)[0]
+    again = eventually(
+        lambda: [
+            a
+            for a in [site.approve(name, body["reservationInfo"]["roomId"], token)]
+            if a.status == 200
+        ],
+        20,
+        0.3,
+    )[0]
     assert again.body["charged"] is True and len(site.sim.captures(parts(body)[2])) == 1
     for name, body, tid, *_ in (done[0], done[4]):
         assert site.remove(name, body["reservationInfo"]["roomId"], tid).body["removed"] is True
@@ -168,12 +220,14 @@ def test_the_journal_is_looked_at_without_being_touched(site):
     assert "ready 1" in said and "torn" not in said
     said = site.stack.ctl("journal", "dump")
     assert f"tid={ready.body['tid']}" in said and "state=ready" in said and "http" not in said
-    assert before == sorted((p.name, p.stat().st_size) for p in (site.stack.dir / "queue").iterdir())
+    assert before == sorted(
+        (p.name, p.stat().st_size) for p in (site.stack.dir / "queue").iterdir()
+    )
     copy = site.stack.dir / "copy"
     shutil.copytree(site.stack.dir / "queue", copy)
-    segment, = copy.glob("segment-*")
+    (segment,) = copy.glob("segment-*")
     data = bytearray(segment.read_bytes())
-    data[20] ^= 1           # in its header
+    data[20] ^= 1  # in its header
     segment.write_bytes(data)
     site.stack.ctl("journal", "check", str(copy), code=1)
-    site.stack.ctl("journal", "check", str(site.stack.dir), code=1)      # none is there
+    site.stack.ctl("journal", "check", str(site.stack.dir), code=1)  # none is there

@@ -1,5 +1,6 @@
 """etc/prometheus-alerts.yml as Prometheus understands it: for each alert a history of series in which it fires, and it alone; and one in which none does.
 promtool takes JSON for YAML."""
+
 import json
 import os
 import pathlib
@@ -14,7 +15,7 @@ BUILD = pathlib.Path(os.environ.get("ROOMPAY_BUILD", TOP / "build"))
 RULES = TOP / "etc/prometheus-alerts.yml"
 PROMTOOL = shutil.which("promtool") or str(BUILD / "promtool")
 MINUTES = 120
-AT = 60         # the trouble begins at this minute, at 3600 s of promtool's clock
+AT = 60  # the trouble begins at this minute, at 3600 s of promtool's clock
 
 # series -> values, a minute apart. Names of labels as the page has them.
 QUIET = {
@@ -56,23 +57,67 @@ ERRORS = "roompay_error_events_total"
 FIRES = {
     "RoompayNotScraped": ({'roompay_build_info{version="0.1.0"}': f"1x{AT} stale"}, 9, 1, {}),
     "RoompayQueueDown": ({"roompay_queue_up": then(1, 0)}, 2, -1, {}),
-    "RoompayCourierStopped": ({"roompay_courier_look_timestamp_seconds": f"0+60x{AT} {60 * AT}x{MINUTES - AT - 1}"}, 5, 1, {}),
-    "RoompayUnknownPayment": ({"roompay_unknown_oldest_timestamp_seconds": then(0, 60 * AT)}, 23, 19, {}),
+    "RoompayCourierStopped": (
+        {"roompay_courier_look_timestamp_seconds": f"0+60x{AT} {60 * AT}x{MINUTES - AT - 1}"},
+        5,
+        1,
+        {},
+    ),
+    "RoompayUnknownPayment": (
+        {"roompay_unknown_oldest_timestamp_seconds": then(0, 60 * AT)},
+        23,
+        19,
+        {},
+    ),
     "RoompayReview": ({'roompay_holds{state="review"}': then(0, 1)}, 2, -1, {}),
-    "RoompayMoneyEvent": ({f'{ERRORS}{{event="double_capture"}}': then(3, 4)}, 1, 20, {"event": "double_capture"}),
+    "RoompayMoneyEvent": (
+        {f'{ERRORS}{{event="double_capture"}}': then(3, 4)},
+        1,
+        20,
+        {"event": "double_capture"},
+    ),
     "RoompayUnbookable": (born("unbookable"), 0, 20, {"event": "unbookable"}),
-    "RoompayUndelivered": ({"roompay_outbox_oldest_timestamp_seconds": then(0, 60 * AT)}, 33, 29, {}),
+    "RoompayUndelivered": (
+        {"roompay_outbox_oldest_timestamp_seconds": then(0, 60 * AT)},
+        33,
+        29,
+        {},
+    ),
     "RoompayHookGone": (born("hook_gone"), 0, 20, {"event": "hook_gone"}),
     "RoompayNotRemoved": (born("not_removed"), 0, 20, {"event": "not_removed"}),
     "RoompayStoreUnavailable": (rising("store-unavailable"), 0, None, {}),
     "RoompayNotReady": (rising("not-ready"), 0, None, {}),
-    "RoompayInternalError": (born("internal-error", "roompay_problems_total", "code"), 0, 20, {"code": "internal-error"}),
-    "RoompayProviderFails": ({'roompay_provider_calls_total{call="approve",outcome="unknown"}': f"0+40x{MINUTES}"}, 0, None, {}),
-    "RoompayProviderSlow": ({'roompay_provider_seconds_bucket{call="approve",le="5"}': f"0+90x{MINUTES}",
-                             'roompay_provider_seconds_bucket{call="approve",le="10"}': f"0+100x{MINUTES}"}, 0, None, {}),
+    "RoompayInternalError": (
+        born("internal-error", "roompay_problems_total", "code"),
+        0,
+        20,
+        {"code": "internal-error"},
+    ),
+    "RoompayProviderFails": (
+        {'roompay_provider_calls_total{call="approve",outcome="unknown"}': f"0+40x{MINUTES}"},
+        0,
+        None,
+        {},
+    ),
+    "RoompayProviderSlow": (
+        {
+            'roompay_provider_seconds_bucket{call="approve",le="5"}': f"0+90x{MINUTES}",
+            'roompay_provider_seconds_bucket{call="approve",le="10"}': f"0+100x{MINUTES}",
+        },
+        0,
+        None,
+        {},
+    ),
     "RoompayBusy": (rising("provider-busy"), 0, None, {}),
-    "RoompayJournalSlow": ({'roompay_journal_sync_seconds_bucket{le="0.25"}': f"0+90x{MINUTES}", 'roompay_journal_sync_seconds_bucket{le="1"}': f"0+100x{MINUTES}"}, 0, None,
-                           {}),
+    "RoompayJournalSlow": (
+        {
+            'roompay_journal_sync_seconds_bucket{le="0.25"}': f"0+90x{MINUTES}",
+            'roompay_journal_sync_seconds_bucket{le="1"}': f"0+100x{MINUTES}",
+        },
+        0,
+        None,
+        {},
+    ),
     "RoompayNoRoom": (born("journal_no_room"), 0, 20, {"event": "journal_no_room"}),
     "RoompayWorkerStuck": (born("worker_stuck"), 0, 20, {"event": "worker_stuck"}),
 }
@@ -83,23 +128,53 @@ REBOOT = {f'{ERRORS}{{event="double_capture"}}': f"3x{AT - 1} _x2 1x{MINUTES - A
 def rules():
     """name -> its rule, as it stands in the file."""
     text = RULES.read_text()
-    return {m[1]: {"severity": m[3], "summary": m[4].strip('"')} for m in re.finditer(
-        r"- alert: (\w+)\n    expr: '(.*)'\n    for: \w+\n    labels:\n      severity: (\w+)\n    annotations:\n      summary: (.*)\n", text)}
+    return {
+        m[1]: {"severity": m[3], "summary": m[4].strip('"')}
+        for m in re.finditer(
+            r"- alert: (\w+)\n    expr: '(.*)'\n    for: \w+\n    labels:\n      severity: (\w+)\n    annotations:\n      summary: (.*)\n",
+            text,
+        )
+    }
 
 
 def fired(alert, labels):
     rule = rules()[alert]
-    return [{"exp_labels": {"severity": rule["severity"], **labels}, "exp_annotations": {"summary": rule["summary"]}}]
+    return [
+        {
+            "exp_labels": {"severity": rule["severity"], **labels},
+            "exp_annotations": {"summary": rule["summary"]},
+        }
+    ]
 
 
 def promtool(tmp_path, changes, expected):
     """expected: minute -> {alert: its labels}; each alert that is not named must not fire then."""
     series = {k: v for k, v in {**QUIET, **changes}.items() if v is not None}
-    tests = [{"eval_time": f"{minute}m", "alertname": alert, "exp_alerts": fired(alert, firing[alert]) if alert in firing else []}
-             for minute, firing in expected.items() for alert in FIRES]
+    tests = [
+        {
+            "eval_time": f"{minute}m",
+            "alertname": alert,
+            "exp_alerts": fired(alert, firing[alert]) if alert in firing else [],
+        }
+        for minute, firing in expected.items()
+        for alert in FIRES
+    ]
     path = tmp_path / "test.yml"
-    path.write_text(json.dumps({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": [
-        {"interval": "1m", "input_series": [{"series": k, "values": v} for k, v in series.items()], "alert_rule_test": tests}]}))
+    path.write_text(
+        json.dumps(
+            {
+                "rule_files": [str(RULES)],
+                "evaluation_interval": "1m",
+                "tests": [
+                    {
+                        "interval": "1m",
+                        "input_series": [{"series": k, "values": v} for k, v in series.items()],
+                        "alert_rule_test": tests,
+                    }
+                ],
+            }
+        )
+    )
     done = subprocess.run([PROMTOOL, "test", "rules", str(path)], capture_output=True, text=True)
     return done.returncode == 0, done.stdout + done.stderr
 
@@ -125,7 +200,9 @@ def test_an_alert_fires_alone(alert, tmp_path):
 
 
 def test_the_first_trouble_after_a_reboot_is_told(tmp_path):
-    ok, said = promtool(tmp_path, REBOOT, {AT + 3: {"RoompayMoneyEvent": {"event": "double_capture"}}})
+    ok, said = promtool(
+        tmp_path, REBOOT, {AT + 3: {"RoompayMoneyEvent": {"event": "double_capture"}}}
+    )
     assert ok, said
 
 

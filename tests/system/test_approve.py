@@ -1,10 +1,24 @@
 """approvePayment and removePaymentInQueue: one capture, one document, and the same answer for ever."""
+
 import datetime
 
 from booking_site import Site, at_once, eventually, new_id
 
-MEMBERS = {"_id", "aid", "amount", "approved_at", "cid", "created_at", "item_name", "partner_order_id", "partner_user_id",
-        "payment_method_type", "quantity", "tid", "userId"}
+MEMBERS = {
+    "_id",
+    "aid",
+    "amount",
+    "approved_at",
+    "cid",
+    "created_at",
+    "item_name",
+    "partner_order_id",
+    "partner_user_id",
+    "payment_method_type",
+    "quantity",
+    "tid",
+    "userId",
+}
 
 
 def order_of(body):
@@ -21,7 +35,13 @@ def test_a_payment_is_captured_stored_and_told(site):
     assert a.body["reservationInfo"] == body["reservationInfo"]
     payment = a.body["payment"]
     assert payment["partner_order_id"] == order_of(body) and payment["userId"] == "a"
-    assert payment["amount"] == {"total": 2200, "tax_free": 0, "vat": 200, "point": 0, "discount": 0}
+    assert payment["amount"] == {
+        "total": 2200,
+        "tax_free": 0,
+        "vat": 200,
+        "point": 0,
+        "discount": 0,
+    }
     captures = site.sim.captures(order_of(body))
     assert len(captures) == 1 and captures[0]["tid"] == payment["tid"]
     assert len(site.payments(order_of(body))) == 1
@@ -29,11 +49,19 @@ def test_a_payment_is_captured_stored_and_told(site):
 
 def test_a_reader_that_shares_no_code_finds_the_sites_document(site):
     body, _token, _a = site.paid(user="reader")
-    doc, = site.payments(order_of(body))
+    (doc,) = site.payments(order_of(body))
     assert set(doc) == MEMBERS
-    assert type(doc["amount"]) is dict and set(doc["amount"]) == {"discount", "point", "tax_free", "total", "vat"}
+    assert type(doc["amount"]) is dict and set(doc["amount"]) == {
+        "discount",
+        "point",
+        "tax_free",
+        "total",
+        "vat",
+    }
     assert all(type(v) is int for v in doc["amount"].values()) and type(doc["quantity"]) is int
-    assert isinstance(doc["approved_at"], datetime.datetime) and isinstance(doc["created_at"], datetime.datetime)
+    assert isinstance(doc["approved_at"], datetime.datetime) and isinstance(
+        doc["created_at"], datetime.datetime
+    )
     assert doc["userId"] == "reader" and doc["item_name"] == "스터디룸 2시간"
     told = site.sim.order(doc["tid"])
     kst = datetime.timezone(datetime.timedelta(hours=9))
@@ -60,7 +88,9 @@ def test_twenty_at_once_are_one_capture_and_twenty_equal_answers(wide):
 
 def test_the_same_call_gets_the_same_answer_after_everything(fresh):
     body, token, first = fresh.paid(user="a")
-    eventually(lambda: fresh.held(room_of(body)) == [])     # reservation has called removePaymentInQueue
+    eventually(
+        lambda: fresh.held(room_of(body)) == []
+    )  # reservation has called removePaymentInQueue
     again = fresh.approve("a", room_of(body), token)
     assert again.status == 200 and again.replayed and again.body == first.body
     fresh.stack.restart_all()
@@ -131,7 +161,9 @@ def test_a_second_order_for_the_same_room_leaves_the_first_guarded(calm):
     assert b.status == 200
     # without a tid the oldest goes first
     first = calm.remove(user, room)
-    assert first.body["removed"] is True and first.body["payment"]["partner_order_id"] == order_of(one)
+    assert first.body["removed"] is True and first.body["payment"]["partner_order_id"] == order_of(
+        one
+    )
     second = calm.remove(user, room)
     assert second.body["payment"]["partner_order_id"] == order_of(two)
 
@@ -148,7 +180,11 @@ def test_removal_by_tid_is_repeatable_for_ever(calm):
     body, _token, a = calm.paid(user="a")
     tid = a.body["payment"]["tid"]
     first = calm.remove("a", room_of(body), tid)
-    assert first.status == 200 and first.body["removed"] is True and first.body["payment"] == a.body["payment"], first
+    assert (
+        first.status == 200
+        and first.body["removed"] is True
+        and first.body["payment"] == a.body["payment"]
+    ), first
     assert first.body["reservationInfo"] == body["reservationInfo"]
     again = calm.remove("a", room_of(body), tid)
     assert again.body == first.body and again.replayed
@@ -185,13 +221,24 @@ def test_gateway_cannot_remove_what_is_paid(calm):
 def test_reservation_and_gateway_are_told(site):
     body, _token, a = site.paid(user="told")
     tid = a.body["payment"]["tid"]
-    seen = eventually(lambda: [d for d in site.stack.reservation.received if d["data"]["tid"] == tid])
-    assert seen[0]["type"] == "payment.approved" and seen[0]["data"]["reservationInfo"] == body["reservationInfo"]
+    seen = eventually(
+        lambda: [d for d in site.stack.reservation.received if d["data"]["tid"] == tid]
+    )
+    assert (
+        seen[0]["type"] == "payment.approved"
+        and seen[0]["data"]["reservationInfo"] == body["reservationInfo"]
+    )
     assert seen[0]["data"]["payment"] == a.body["payment"]
     back = eventually(lambda: [d for d in site.stack.gateway.received if d["data"]["tid"] == tid])
-    assert back[0]["type"] == "queue.removed" and back[0]["data"]["partner_order_id"] == order_of(body)
-    eventually(lambda: site.db.outbox.count_documents({}) == 0 or
-               not [m for m in site.db.outbox.find() if m.get("tid") == tid])
+    assert back[0]["type"] == "queue.removed" and back[0]["data"]["partner_order_id"] == order_of(
+        body
+    )
+    eventually(
+        lambda: (
+            site.db.outbox.count_documents({}) == 0
+            or not [m for m in site.db.outbox.find() if m.get("tid") == tid]
+        )
+    )
 
 
 def test_an_approve_of_the_old_tid_during_a_replacement_wins(site):
@@ -202,14 +249,18 @@ def test_an_approve_of_the_old_tid_during_a_replacement_wins(site):
     site.sim.latency("ready", 1500)
     try:
         import threading
+
         box = []
         t = threading.Thread(target=lambda: box.append(site.ready(changed)))
         t.start()
-        eventually(lambda: len(site.held(room)) == 2, seconds=1.4)      # both times are held meanwhile
+        eventually(lambda: len(site.held(room)) == 2, seconds=1.4)  # both times are held meanwhile
         a = site.approve("a", room, token)
         t.join()
     finally:
         site.sim.latency("ready", 0)
     assert a.status == 200 and a.body["payment"]["tid"] == ready.body["tid"], a
-    assert (box[0].status, box[0].code) in [(409, "payment-in-progress"), (409, "order-already-paid")], box
+    assert (box[0].status, box[0].code) in [
+        (409, "payment-in-progress"),
+        (409, "order-already-paid"),
+    ], box
     assert len(site.sim.captures(order_of(body))) == 1

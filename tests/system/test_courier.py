@@ -1,4 +1,5 @@
 """Deliveries: signed, each message under its one id and on its own schedule, first tried at once, owed until they are acknowledged."""
+
 import base64
 import email.utils
 import secrets
@@ -21,7 +22,9 @@ def cut_off():
         body, ready = site.opened(user="u-" + new_id())
         tid = ready.body["tid"]
         site.stack.reservation.hang(tid, HANGS_S)
-        site.approve(body["userInfo"]["userId"], body["reservationInfo"]["roomId"], site.sim.pay(tid))
+        site.approve(
+            body["userInfo"]["userId"], body["reservationInfo"]["roomId"], site.sim.pay(tid)
+        )
         eventually(lambda: attempts(site, tid))
         site.stack.kill("courier")
         site.stack.reservation.hang(tid, 0)
@@ -50,7 +53,9 @@ def pay(site, **peer_does):
         site.stack.reservation.hang(tid, peer_does["hang"])
     if "fail" in peer_does:
         site.stack.reservation.fail(*peer_does["fail"])
-    a = site.approve(body["userInfo"]["userId"], body["reservationInfo"]["roomId"], site.sim.pay(tid))
+    a = site.approve(
+        body["userInfo"]["userId"], body["reservationInfo"]["roomId"], site.sim.pay(tid)
+    )
     assert a.status == 200, a
     return tid
 
@@ -66,9 +71,14 @@ def test_the_first_try_comes_at_once(site):
 
 def test_a_message_is_what_standard_webhooks_say(site):
     tid = pay(site)
-    message, = eventually(lambda: delivered(site, tid))
-    assert site.stack.reservation.bad == [] and site.stack.gateway.bad == []       # every signature so far was right
-    assert set(message) == {"id", "at", "type", "timestamp", "data"} and message["type"] == "payment.approved"
+    (message,) = eventually(lambda: delivered(site, tid))
+    assert (
+        site.stack.reservation.bad == [] and site.stack.gateway.bad == []
+    )  # every signature so far was right
+    assert (
+        set(message) == {"id", "at", "type", "timestamp", "data"}
+        and message["type"] == "payment.approved"
+    )
     assert set(message["data"]) == {"userId", "roomId", "tid", "reservationInfo", "payment"}
     assert message["timestamp"].endswith("Z") and message["data"]["payment"]["tid"] == tid
 
@@ -88,10 +98,16 @@ def test_a_message_that_is_not_taken_is_sent_again_and_delays_no_other(site):
     for tid in (refused, strays):
         eventually(lambda: delivered(site, tid), seconds=8)
         one, two = attempts(site, tid)
-        assert one["id"] == two["id"] and one["body"] == two["body"] and 4.9 < two["at"] - one["at"] < 7, (one, two)
+        assert (
+            one["id"] == two["id"]
+            and one["body"] == two["body"]
+            and 4.9 < two["at"] - one["at"] < 7
+        ), (one, two)
     assert site.stack.reservation.strayed == []
     assert len(delivered(site, hangs)) == 1 and len(attempts(site, hangs)) == 1
-    eventually(lambda: site.db.outbox.count_documents({"tid": {"$in": [refused, strays, hangs]}}) == 0)
+    eventually(
+        lambda: site.db.outbox.count_documents({"tid": {"$in": [refused, strays, hangs]}}) == 0
+    )
     tries = [d for d in site.db.deliveries.find() if refused in str(d["_id"])]
     assert len(tries) == 2, tries
 
@@ -110,11 +126,11 @@ def in_seconds(n):
 
 def test_a_receiver_says_when_the_next_try_may_come(site):
     assert 8 <= put_off(site, 503, ("Retry-After", "8")) < 10
-    assert 8 <= put_off(site, 429, ("retry-after", " 3"), ("RETRY-AFTER", "8")) < 10    # the latest
-    assert 6.9 < put_off(site, 503, ("Retry-After", in_seconds(8.5))) < 10      # in whole seconds
+    assert 8 <= put_off(site, 429, ("retry-after", " 3"), ("RETRY-AFTER", "8")) < 10  # the latest
+    assert 6.9 < put_off(site, 503, ("Retry-After", in_seconds(8.5))) < 10  # in whole seconds
     for says in ("2", "-8", "soon", in_seconds(-60)):
-        assert 4.9 < put_off(site, 503, ("Retry-After", says)) < 7, says        # the schedule's 5 s
-    assert 4.9 < put_off(site, 500, ("Retry-After", "60")) < 7                  # 429 and 503 alone
+        assert 4.9 < put_off(site, 503, ("Retry-After", says)) < 7, says  # the schedule's 5 s
+    assert 4.9 < put_off(site, 500, ("Retry-After", "60")) < 7  # 429 and 503 alone
 
 
 def ended(site, tid):
@@ -135,7 +151,7 @@ def test_what_a_receiver_said_holds_for_the_next_courier(site):
     one, two = attempts(site, tid)
     assert 9 <= two["at"] - one["at"] < 12, (one, two)
     huge = pay(site, fail=(503, 1, ("Retry-After", "99999999999999999999")))
-    last = eventually(lambda: ended(site, huge))        # six hours at most
+    last = eventually(lambda: ended(site, huge))  # six hours at most
     assert 6 * 3600 - 1 < (last["not_before"] - last["at"]).total_seconds() < 6 * 3600 + 5
 
 
@@ -156,12 +172,14 @@ def test_two_couriers_deliver_each_message_once(site):
     try:
         eventually(lambda: "event=verified" in site.stack.log_tail("courier2"))
         tids, by = [], set()
-        for _ in range(5):           # until both had work
+        for _ in range(5):  # until both had work
             for _ in range(8):
                 tids += at_once([lambda: pay(site)] * 4)
             for tid in tids:
                 eventually(lambda: delivered(site, tid))
-            by = {d["by"] for d in site.db.deliveries.find() if any(t in str(d["_id"]) for t in tids)}
+            by = {
+                d["by"] for d in site.db.deliveries.find() if any(t in str(d["_id"]) for t in tids)
+            }
             if len(by) == 2:
                 break
         time.sleep(0.5)
@@ -177,9 +195,13 @@ def test_a_gateway_that_hangs_delays_nothing_for_reservation(site):
     site.stack.gateway.take = lambda headers, body: (gate.wait(10), real(headers, body))[1]
     try:
         tids = []
-        for _ in range(20):     # more than the posts that may be under way at a time
+        for _ in range(20):  # more than the posts that may be under way at a time
             body, ready = site.opened(user="u-" + new_id())
-            user, room, tid = body["userInfo"]["userId"], body["reservationInfo"]["roomId"], ready.body["tid"]
+            user, room, tid = (
+                body["userInfo"]["userId"],
+                body["reservationInfo"]["roomId"],
+                ready.body["tid"],
+            )
             assert site.approve(user, room, site.sim.pay(tid)).status == 200
             assert site.remove(user, room, tid).body["removed"] is True
             tids.append(tid)
@@ -189,7 +211,9 @@ def test_a_gateway_that_hangs_delays_nothing_for_reservation(site):
         gate.set()
         site.stack.gateway.take = real
     for tid in tids:
-        eventually(lambda: [m for m in list(site.stack.gateway.received) if m["data"]["tid"] == tid])
+        eventually(
+            lambda: [m for m in list(site.stack.gateway.received) if m["data"]["tid"] == tid]
+        )
 
 
 def test_a_receiver_changes_its_secret_without_a_gap(site):
@@ -203,22 +227,25 @@ def test_a_receiver_changes_its_secret_without_a_gap(site):
         body, tail = rest.split("\n\n", 1)
         url = next(line for line in body.splitlines() if line.startswith("url"))
         lines = [url] + [f"{k} = {v}" for k, v in keys.items()]
-        stack.conf_path.write_text(head + "[deliver reservation]\n" + "\n".join(lines) + "\n\n" + tail)
+        stack.conf_path.write_text(
+            head + "[deliver reservation]\n" + "\n".join(lines) + "\n\n" + tail
+        )
         stack.stop("courier")
         stack.start("courier")
+
     try:
         courier_with(key_file=new_file, old_key_file=old_file)
         tid = pay(site)
-        eventually(lambda: delivered(site, tid))                # it still has the old one
+        eventually(lambda: delivered(site, tid))  # it still has the old one
         stack.reservation.key = new
         tid = pay(site)
-        eventually(lambda: delivered(site, tid))                # it has the new one
+        eventually(lambda: delivered(site, tid))  # it has the new one
         courier_with(key_file=new_file)
         tid = pay(site)
         eventually(lambda: delivered(site, tid))
         stack.reservation.key = old
         tid, bad = pay(site), len(stack.reservation.bad)
-        eventually(lambda: len(stack.reservation.bad) > bad)    # the old one is over
+        eventually(lambda: len(stack.reservation.bad) > bad)  # the old one is over
         assert not delivered(site, tid)
     finally:
         stack.reservation.key = old
@@ -232,5 +259,8 @@ def test_a_courier_killed_in_the_middle_of_a_post_leaves_it_to_the_next(cut_off)
     site, tid = cut_off
     eventually(lambda: len(attempts(site, tid)) == 2, seconds=30, every=0.2)
     one, two = attempts(site, tid)
-    assert one["id"] == two["id"] and 24.5 < two["at"] - one["at"] < 30, (one, two)     # 20 s that a post may take, then the first distance
+    assert one["id"] == two["id"] and 24.5 < two["at"] - one["at"] < 30, (
+        one,
+        two,
+    )  # 20 s that a post may take, then the first distance
     eventually(lambda: delivered(site, tid))

@@ -1,5 +1,6 @@
 """Processes killed, stopped and hanging at the worst moments: at most one capture, exactly one record of it, holds in the right state, and everything
 goes on."""
+
 import os
 import random
 import signal
@@ -17,9 +18,16 @@ DEADLINE_S = 5
 @pytest.fixture(scope="module")
 def frail():
     """A master with 12 workers and a short deadline; reservation removes nothing by itself."""
-    for site in make(workers=12, mode="master", auto_remove=False, conf={**MANY, "fcgi": {"deadline": DEADLINE_S * 1000}}):
+    for site in make(
+        workers=12,
+        mode="master",
+        auto_remove=False,
+        conf={**MANY, "fcgi": {"deadline": DEADLINE_S * 1000}},
+    ):
         log = site.stack.dir / "workers.log"
-        eventually(lambda: log.read_text().count("event=gate_open") == 12)      # each worker has found queue and store
+        eventually(
+            lambda: log.read_text().count("event=gate_open") == 12
+        )  # each worker has found queue and store
         yield site
 
 
@@ -29,7 +37,10 @@ class Story:
     def __init__(self, site):
         self.site = site
         self.body, self.ready = site.opened(user="u-" + new_id())
-        self.user, self.room = self.body["userInfo"]["userId"], self.body["reservationInfo"]["roomId"]
+        self.user, self.room = (
+            self.body["userInfo"]["userId"],
+            self.body["reservationInfo"]["roomId"],
+        )
         self.order, self.tid = self.body["paymentInfo"]["partner_order_id"], self.ready.body["tid"]
         self.token = site.sim.pay(self.tid)
 
@@ -57,12 +68,17 @@ class Story:
 
     def pays_in_the_end(self, seconds=15):
         """The same call again, until it has its final answer: the user has paid, so that is a payment."""
+
         def final():
             a = self.approve()
             assert a.body.get("charged") is not False or a.status in (409, 502, 503), a
             return a if a.status == 200 else None
+
         a = eventually(final, seconds=seconds, every=0.5)
-        assert a.body["payment"]["tid"] == self.tid and self.records() == (1, 1), (a, self.records())
+        assert a.body["payment"]["tid"] == self.tid and self.records() == (1, 1), (
+            a,
+            self.records(),
+        )
         return a
 
 
@@ -91,9 +107,15 @@ def test_queue_killed_between_approve_and_removal(frail, story):
     assert story.state() == ["approved"]
     assert frail.ready(user="other", room=story.room).code == "slot-held"
     again = story.approve()
-    assert again.replayed and again.body == first.body and frail.ready(story.body).code == "order-already-paid"
+    assert (
+        again.replayed
+        and again.body == first.body
+        and frail.ready(story.body).code == "order-already-paid"
+    )
     removed = story.remove()
-    assert removed.body["removed"] is True and removed.body["payment"] == first.body["payment"], removed
+    assert removed.body["removed"] is True and removed.body["payment"] == first.body["payment"], (
+        removed
+    )
     restart_queue(frail)
     assert story.state() == [] and frail.ready(user="other", room=story.room).code == "slot-sold"
     assert story.remove().body == removed.body and story.records() == (1, 1)
@@ -104,7 +126,10 @@ def test_queue_killed_while_kakaopay_works(frail, story):
     box, t = story.begin_approve()
     eventually(lambda: story.state() == ["approving"], seconds=0.9, every=0.01)
     restart_queue(frail)
-    assert story.state() == ["approving"] and frail.ready(user="other", room=story.room).code == "slot-held"
+    assert (
+        story.state() == ["approving"]
+        and frail.ready(user="other", room=story.room).code == "slot-held"
+    )
     t.join()
     assert box[0].status == 200 and story.records() == (1, 1), box
     assert story.state() == ["approved"] and story.remove().body["removed"] is True
@@ -113,7 +138,9 @@ def test_queue_killed_while_kakaopay_works(frail, story):
 def test_queue_killed_while_ready_is_at_work(frail):
     body = Site.booking(user="u-" + new_id())
     room = body["reservationInfo"]["roomId"]
-    frail.sim.fault("ready", "delay", partner_order_id=body["paymentInfo"]["partner_order_id"], delay_ms=600)
+    frail.sim.fault(
+        "ready", "delay", partner_order_id=body["paymentInfo"]["partner_order_id"], delay_ms=600
+    )
     box = []
     t = threading.Thread(target=lambda: box.append(frail.ready(body)))
     t.start()
@@ -135,11 +162,18 @@ def test_queue_hangs_right_after_the_capture(frail, story):
     finally:
         frail.stack.resume("queued")
     a = box[0]
-    assert a.status == 200 and a.body["charged"] is True and a.seconds < DEADLINE_S + 2 and story.records() == (1, 1), a
+    assert (
+        a.status == 200
+        and a.body["charged"] is True
+        and a.seconds < DEADLINE_S + 2
+        and story.records() == (1, 1)
+    ), a
     assert story.approve().body == a.body
     assert frail.ready(user="other", room=story.room).code in ("slot-held", "slot-sold")
     assert story.remove().body["removed"] is True and story.state() == []
-    eventually(lambda: [m for m in frail.stack.reservation.received if m["data"]["tid"] == story.tid])
+    eventually(
+        lambda: [m for m in frail.stack.reservation.received if m["data"]["tid"] == story.tid]
+    )
 
 
 def test_queue_killed_right_after_the_capture(frail, story):
@@ -150,7 +184,9 @@ def test_queue_killed_right_after_the_capture(frail, story):
     frail.stack.kill("queued")
     t.join()
     frail.stack.start("queued")
-    assert box[0].status == 200 and box[0].body["charged"] is True and story.records() == (1, 1), box
+    assert box[0].status == 200 and box[0].body["charged"] is True and story.records() == (1, 1), (
+        box
+    )
     assert frail.ready(user="other", room=story.room).code == "slot-held"
     assert story.remove().body["removed"] is True and story.state() == []
 
@@ -173,7 +209,9 @@ def test_store_gone_right_after_the_capture(frail, how):
         frail.stack.resume("store") if how == "suspend" else frail.stack.start("store")
     assert story.pays_in_the_end().body["charged"] is True
     assert story.remove().body["removed"] is True and story.records() == (1, 1)
-    eventually(lambda: [m for m in frail.stack.reservation.received if m["data"]["tid"] == story.tid])
+    eventually(
+        lambda: [m for m in frail.stack.reservation.received if m["data"]["tid"] == story.tid]
+    )
 
 
 def test_workers_stopped_in_the_middle_of_approve_never_send_later(frail):
@@ -182,7 +220,7 @@ def test_workers_stopped_in_the_middle_of_approve_never_send_later(frail):
     sure = Story(frail)
     stories = [Story(frail) for _ in range(8)]
     frail.sim.fault("approve", "delay", tid=sure.tid, delay_ms=1500)
-    began = time.monotonic()        # on a busy machine seconds pass until its call is seen
+    began = time.monotonic()  # on a busy machine seconds pass until its call is seen
     threads = [sure.begin_approve()[1]]
     eventually(lambda: [c for c in frail.calls("approve") if c["tid"] == sure.tid], every=0.01)
     pids = frail.stack.worker_pids()
@@ -194,7 +232,7 @@ def test_workers_stopped_in_the_middle_of_approve_never_send_later(frail):
     try:
         eventually(lambda: not all(is_alive(p) for p in pids), seconds=DEADLINE_S + 2)
         assert time.monotonic() - began > DEADLINE_S - 1
-        time.sleep(1)       # by now every deadline and its second is over
+        time.sleep(1)  # by now every deadline and its second is over
         captured = {c["tid"] for c in frail.sim.captures()}
         assert sure.tid in captured
     finally:
@@ -212,12 +250,14 @@ def test_workers_stopped_in_the_middle_of_approve_never_send_later(frail):
 
 def patiently(ask, seconds=20):
     """As a gateway does: what is not served now is asked again. The first answer that is not "later"."""
+
     def served():
         try:
             a = ask()
         except OSError:
             return None
         return None if a.status in (202, 500, 502, 503) or a.code == "payment-in-progress" else a
+
     return eventually(served, seconds=seconds, every=0.2)
 
 
@@ -237,7 +277,11 @@ def test_kill_9_of_anything_at_any_time(frail):
                 with lock:
                     stories.append((body, ready.body["tid"], token))
                 a = patiently(lambda: frail.approve(user, room, token))
-                assert a.status == 200 and a.body["charged"] is True and a.body["payment"]["tid"] == ready.body["tid"], a
+                assert (
+                    a.status == 200
+                    and a.body["charged"] is True
+                    and a.body["payment"]["tid"] == ready.body["tid"]
+                ), a
         except BaseException as e:
             trouble.append(e)
 
@@ -261,12 +305,19 @@ def test_kill_9_of_anything_at_any_time(frail):
     assert len(stories) >= 10
     for body, tid, _token in stories:
         order = body["paymentInfo"]["partner_order_id"]
-        assert [c["tid"] for c in frail.sim.captures(order)] == [tid] and [p["tid"] for p in frail.payments(order)] == [tid]
-        assert frail.remove(body["userInfo"]["userId"], body["reservationInfo"]["roomId"], tid).body["removed"] is True
+        assert [c["tid"] for c in frail.sim.captures(order)] == [tid] and [
+            p["tid"] for p in frail.payments(order)
+        ] == [tid]
+        assert (
+            frail.remove(body["userInfo"]["userId"], body["reservationInfo"]["roomId"], tid).body[
+                "removed"
+            ]
+            is True
+        )
     # what is not delivered yet is owed: a try that was cut off counts for its whole 20 s
     tids = {tid for _, tid, _ in stories}
     told = {m["data"]["tid"] for m in list(frail.stack.reservation.received)}
     owed = {m["tid"] for m in frail.db.outbox.find({"type": "payment.approved"})}
     assert tids <= told | owed and len(tids & told) > len(tids) // 2
     ids = {(m["tid"], m["id"]) for m in list(frail.stack.reservation.attempts) if m["tid"] in tids}
-    assert len(ids) == len({tid for tid, _ in ids})     # each under one id
+    assert len(ids) == len({tid for tid, _ in ids})  # each under one id

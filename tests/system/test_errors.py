@@ -1,4 +1,5 @@
 """The error table of doc/http.md: every row, every wrong field at once, in Korean and English."""
+
 import json
 
 import pytest
@@ -36,7 +37,7 @@ WRONG_FIELDS = [
     ("paymentInfo.quantity", 1.5, "/paymentInfo/quantity"),
     ("paymentInfo.total_amount", 0, "/paymentInfo/total_amount"),
     ("paymentInfo.total_amount", 1000000001, "/paymentInfo/total_amount"),
-    ("paymentInfo.total_amount", 2 ** 64, "/paymentInfo/total_amount"),
+    ("paymentInfo.total_amount", 2**64, "/paymentInfo/total_amount"),
     ("paymentInfo.tax_free_amount", -1, "/paymentInfo/tax_free_amount"),
     ("paymentInfo.tax_free_amount", 2201, "/paymentInfo/tax_free_amount"),
     ("paymentInfo.vat_amount", 2201, "/paymentInfo/vat_amount"),
@@ -68,7 +69,10 @@ WRONG_FIELDS = [
 def test_each_wrong_field_is_named(site, path, value, pointer):
     a = site.ready(changed(path, value))
     assert (a.status, a.code) == (422, "invalid-fields"), a
-    assert any(p == pointer or p.startswith(pointer) or (pointer.startswith(p) and p.count("/") >= 2) for p in pointers(a)), a
+    assert any(
+        p == pointer or p.startswith(pointer) or (pointer.startswith(p) and p.count("/") >= 2)
+        for p in pointers(a)
+    ), a
     assert "charged" not in a.body
 
 
@@ -79,8 +83,14 @@ def test_every_wrong_field_at_once(site):
     body["userInfo"]["userId"] = ""
     a = site.ready(body)
     assert a.code == "invalid-fields"
-    for p in ("/paymentInfo/cid", "/paymentInfo/quantity", "/paymentInfo/total_amount", "/paymentInfo/approval_url",
-              "/reservationInfo/roomId", "/userInfo/userId"):
+    for p in (
+        "/paymentInfo/cid",
+        "/paymentInfo/quantity",
+        "/paymentInfo/total_amount",
+        "/paymentInfo/approval_url",
+        "/reservationInfo/roomId",
+        "/userInfo/userId",
+    ):
         assert p in pointers(a), (p, a)
     assert any(p.startswith("/reservationInfo/day") for p in pointers(a)), a
     assert all(e["code"] and e["detail"] for e in a.body["errors"])
@@ -113,13 +123,35 @@ def test_aliases(site, path):
     assert site.ask(path, Site.booking()).status == 200
 
 
-@pytest.mark.parametrize("raw", [
-    b"", b"[]", b"{", b'{"a":1,}', b"{'a':1}", b'{"a":NaN}', b'{"a":1}x', b'{"a":1,"a":2}', b'{"a":"\\u0000"}', b'{"a":"\xff"}',
-    b'{"a":"\xc0\x80"}', b'{"a":01}', b'{"a":"\t"}', b'{"a":"\\ud800"}', b"\xef\xbb\xbf{}", b'{"a":' * 9 + b"1" + b"}" * 9, b"null",
-])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"a":1,}',
+        b"{'a':1}",
+        b'{"a":NaN}',
+        b'{"a":1}x',
+        b'{"a":1,"a":2}',
+        b'{"a":"\\u0000"}',
+        b'{"a":"\xff"}',
+        b'{"a":"\xc0\x80"}',
+        b'{"a":01}',
+        b'{"a":"\t"}',
+        b'{"a":"\\ud800"}',
+        b"\xef\xbb\xbf{}",
+        b'{"a":' * 9 + b"1" + b"}" * 9,
+        b"null",
+    ],
+)
 def test_what_is_not_one_strict_json_object(site, raw):
-    a = http_call("POST", site.base + "/payReady", raw,
-                  {"Authorization": "Bearer " + site.tokens["gateway"], "Content-Type": "application/json"})
+    a = http_call(
+        "POST",
+        site.base + "/payReady",
+        raw,
+        {"Authorization": "Bearer " + site.tokens["gateway"], "Content-Type": "application/json"},
+    )
     assert (a.status, a.code) == (400, "malformed-json"), a
 
 
@@ -129,10 +161,14 @@ def test_rows_of_the_table_that_look_at_the_request_alone(site):
     body = json.dumps(Site.booking()).encode()
 
     def ask(method="POST", path="/payReady", raw=body, **headers):
-        return http_call(method, site.base + path, raw, {k.replace("_", "-"): v for k, v in headers.items()})
+        return http_call(
+            method, site.base + path, raw, {k.replace("_", "-"): v for k, v in headers.items()}
+        )
 
     a = ask(**j)
-    assert (a.status, a.code) == (401, "unauthenticated") and a.headers["www-authenticate"].startswith("Bearer"), a
+    assert (a.status, a.code) == (401, "unauthenticated") and a.headers[
+        "www-authenticate"
+    ].startswith("Bearer"), a
     a = ask(Authorization="Bearer wrong", **j)
     assert (a.status, a.code) == (401, "unauthenticated")
     a = ask(Authorization="Bearer " + site.tokens["reservation"], **j)
@@ -140,7 +176,9 @@ def test_rows_of_the_table_that_look_at_the_request_alone(site):
     a = ask(path="/nothing", **auth, **j)
     assert (a.status, a.code) == (404, "no-route")
     a = ask(method="PUT", **auth, **j)
-    assert (a.status, a.code) == (405, "method-not-allowed") and a.headers["allow"] == "POST, OPTIONS"
+    assert (a.status, a.code) == (405, "method-not-allowed") and a.headers[
+        "allow"
+    ] == "POST, OPTIONS"
     a = ask(**auth, Content_Type="text/plain")
     assert (a.status, a.code) == (415, "unsupported-media-type")
     a = ask(raw=body + b" " * 17000, **auth, **j)
@@ -157,7 +195,7 @@ def test_a_merchant_that_is_not_configured(site):
 
 
 def test_a_caller_sees_and_touches_only_its_own_cids(site):
-    a = site.ready(cid="TCSUBSCRIP")     # configured, but not this caller's
+    a = site.ready(cid="TCSUBSCRIP")  # configured, but not this caller's
     assert (a.status, a.code) == (403, "forbidden"), a
     body = Site.booking(cid="TCSUBSCRIP", user="theirs")
     a = site.ask("/payReady", body, caller="other")
@@ -169,7 +207,9 @@ def test_a_caller_sees_and_touches_only_its_own_cids(site):
     b = site.remove("theirs", room, caller="gateway")
     assert b.body == {"removed": False}, b
     assert site.sim.captures(body["paymentInfo"]["partner_order_id"]) == []
-    c = site.ask("/approvePayment", {"pg_token": token, "userId": "theirs", "roomId": room}, caller="other")
+    c = site.ask(
+        "/approvePayment", {"pg_token": token, "userId": "theirs", "roomId": room}, caller="other"
+    )
     assert c.status == 200
     d = site.approve("theirs", room, token)
     assert (d.status, d.code) == (404, "no-hold"), d
@@ -182,18 +222,30 @@ def test_a_room_has_one_calendar_for_all_merchants(site):
     assert site.ask("/payReady", body, caller="other").status == 200
     held = site.get("/queue?roomId=" + room, caller="gateway")
     assert held.status == 200 and held.raw == site.get("/queue?roomId=" + room, caller="other").raw
-    assert [set(x) for x in held.body] == [{"day", "startTime", "endTime", "state"}] * len(held.body) and held.body
+    assert [set(x) for x in held.body] == [{"day", "startTime", "endTime", "state"}] * len(
+        held.body
+    ) and held.body
     refused = site.ready(room=room)
     assert refused.code == "slot-held"
-    assert refused.body["conflicts"] == [{k: v for k, v in x.items() if k != "state"} for x in held.body]
+    assert refused.body["conflicts"] == [
+        {k: v for k, v in x.items() if k != "state"} for x in held.body
+    ]
     for a in (held, refused):
-        for secret in (body["userInfo"]["userId"], body["paymentInfo"]["partner_order_id"], "TCSUBSCRIP"):
+        for secret in (
+            body["userInfo"]["userId"],
+            body["paymentInfo"]["partner_order_id"],
+            "TCSUBSCRIP",
+        ):
             assert secret.encode() not in a.raw
 
 
 def test_korean_and_english(site):
-    a = site.ask("/payReady", changed("paymentInfo.cid", "x"), Accept_Language="ko-KR,ko;q=0.9,en;q=0.5")
-    b = site.ask("/payReady", changed("paymentInfo.cid", "x"), Accept_Language="en-US,en;q=0.9,ko;q=0.1")
+    a = site.ask(
+        "/payReady", changed("paymentInfo.cid", "x"), Accept_Language="ko-KR,ko;q=0.9,en;q=0.5"
+    )
+    b = site.ask(
+        "/payReady", changed("paymentInfo.cid", "x"), Accept_Language="en-US,en;q=0.9,ko;q=0.1"
+    )
     assert a.code == b.code == "invalid-fields"
     assert any("가" <= ch <= "힣" for ch in a.body["title"] + a.body["detail"])
     assert a.body["title"] != b.body["title"] and (b.body["title"] + b.body["detail"]).isascii()

@@ -1,5 +1,6 @@
 """Each fault of the simulator's list, on ready and on approve: the right status, the right `charged`, the hold in the right state, and captures
 in the simulator equal to documents in `payments` once settled."""
+
 import pytest
 from booking_site import Site, eventually, new_id
 
@@ -16,7 +17,12 @@ READY = [
     ("html-502", {}, 502, "provider-error"),
     ("empty-body", {}, 502, "provider-error"),
     ("truncated-json", {}, 502, "provider-error"),
-    ("close-before", {"times": 2}, 502, "provider-error"),     # libcurl sends a ready once more where a kept connection died
+    (
+        "close-before",
+        {"times": 2},
+        502,
+        "provider-error",
+    ),  # libcurl sends a ready once more where a kept connection died
     ("close-after", {"times": 2}, 502, "provider-error"),
     ("reset", {"times": 2}, 502, "provider-error"),
     ("error", {"code": -2}, 502, "provider-error"),
@@ -49,8 +55,8 @@ def test_ready_with_members_that_no_document_names(site):
     assert site.ready(user="u-" + new_id()).status == 200
 
 
-CAPTURED = "captured"       # 200 in the end
-UNKNOWN = "unknown"         # 202 first, settled by the next call
+CAPTURED = "captured"  # 200 in the end
+UNKNOWN = "unknown"  # 202 first, settled by the next call
 
 # fault, what it is given, captured in the end, first answers allowed: (status, code or state, charged)
 APPROVE = [
@@ -107,7 +113,7 @@ def test_approve(site, fault, given, captured, allowed):
         assert settled(site, order) == (1, 1)
     else:
         assert settled(site, order) == (0, 0)
-        if a.status == 202:     # unknown: nobody else gets the time, and payReady says so
+        if a.status == 202:  # unknown: nobody else gets the time, and payReady says so
             assert site.ready(user="other", room=room).code == "slot-held"
             assert site.ready(body).code == "payment-in-progress"
     site.sim.no_faults()
@@ -165,7 +171,9 @@ def test_an_answer_that_is_not_what_was_asked_is_reviewed(site, wrong):
     assert a.status == 200 and a.body["state"] == "review" and a.body["charged"] is True, a
     assert len(site.sim.captures(order)) == 1
     assert site.db.payments.count_documents({"tid": ready.body["tid"]}) == 1
-    assert site.db.outbox.count_documents({"tid": ready.body["tid"], "type": "payment.approved"}) == 0
+    assert (
+        site.db.outbox.count_documents({"tid": ready.body["tid"], "type": "payment.approved"}) == 0
+    )
     assert site.ready(user="other", room=room).code == "slot-held"
 
 
@@ -235,6 +243,7 @@ def test_an_inquiry_that_lags_behind_never_makes_two_captures(site):
             b = site.approve(user, room, token)
             assert b.body["charged"] is not False, b
             return b if b.status == 200 else None
+
         eventually(final, seconds=20, every=1)
         assert settled(site, order) == (1, 1)
     finally:

@@ -1,4 +1,5 @@
 """The user presses cancel on KakaoPay's page and the site calls nothing: GET /orders finds it out, frees the room, and charges nobody."""
+
 import threading
 
 import pytest
@@ -8,7 +9,9 @@ from sim_program import press
 
 def order_of(site, body):
     p = body["paymentInfo"]
-    a = site.get(f"/orders?cid={p['cid']}&partner_order_id={p['partner_order_id']}", caller="gateway")
+    a = site.get(
+        f"/orders?cid={p['cid']}&partner_order_id={p['partner_order_id']}", caller="gateway"
+    )
     assert a.status == 200, a
     return a.body
 
@@ -24,13 +27,15 @@ def test_a_button_of_kakaopays_page(fresh, button):
     assert site.ready(user="other", room=room).code == "slot-held"
     press(a.body["next_redirect_pc_url"], button)
     found = order_of(site, body)
-    assert (found["state"], found["charged"], found["next"]) == ("removed", False, "start-again"), found
+    assert (found["state"], found["charged"], found["next"]) == ("removed", False, "start-again"), (
+        found
+    )
     assert site.get("/queue?roomId=" + room).body == []
     assert site.ready(user="other", room=room).status == 200
     late = site.approve(body["userInfo"]["userId"], room, "any-token")
     assert (late.status, late.code, late.body["charged"]) == (410, "hold-expired", False), late
     assert site.sim.captures(body["paymentInfo"]["partner_order_id"]) == []
-    b = site.ready(body)                # the user begins again: another attempt of the same order
+    b = site.ready(body)  # the user begins again: another attempt of the same order
     assert b.code == "slot-held", b
 
 
@@ -42,7 +47,10 @@ def test_a_user_who_still_pays_is_asked_about_once_a_minute_and_loses_nothing(fr
         assert order_of(site, body)["next"] == "pay"
     assert inquiries(site, tid) == 1
     token = site.sim.pay(tid)
-    assert site.approve(body["userInfo"]["userId"], body["reservationInfo"]["roomId"], token).status == 200
+    assert (
+        site.approve(body["userInfo"]["userId"], body["reservationInfo"]["roomId"], token).status
+        == 200
+    )
     assert order_of(site, body)["state"] == "approved" and inquiries(site, tid) == 1
 
 
@@ -60,7 +68,11 @@ def test_whoever_was_first_wins(fresh):
         approved = site.approve(f"u-{i}", room, token)
         looker.join()
         paid = len(site.sim.captures(body["paymentInfo"]["partner_order_id"]))
-        found = eventually(lambda body=body: (lambda o: o if o["charged"] in (True, False) else None)(order_of(site, body)))
+        found = eventually(
+            lambda body=body: (lambda o: o if o["charged"] in (True, False) else None)(
+                order_of(site, body)
+            )
+        )
         assert paid == (approved.status == 200) == (found["charged"] is True), (approved, found)
         ends.add(approved.status)
     assert 200 in ends and ends - {200}, ends

@@ -1,4 +1,5 @@
 """One bad, slow or hostile client delays nobody else."""
+
 import os
 import socket
 import statistics
@@ -28,8 +29,12 @@ def web_socket(site):
 
 def test_a_body_of_one_mebibyte(site):
     room = guarded_room(site)
-    a = http_call("POST", site.base + "/payReady", b"x" * (1 << 20),
-                  {"Authorization": "Bearer " + site.tokens["gateway"], "Content-Type": "application/json"})
+    a = http_call(
+        "POST",
+        site.base + "/payReady",
+        b"x" * (1 << 20),
+        {"Authorization": "Bearer " + site.tokens["gateway"], "Content-Type": "application/json"},
+    )
     assert a.status == 413, a
     usual_speed(site, room)
 
@@ -41,8 +46,12 @@ def test_bodies_cut_short_and_clients_that_stall(site):
     stalled = []
     for i in range(20):
         s = web_socket(site)
-        s.sendall((f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n"
-                   f"Authorization: Bearer {site.tokens['gateway']}\r\n\r\n" + "{").encode())
+        s.sendall(
+            (
+                f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n"
+                f"Authorization: Bearer {site.tokens['gateway']}\r\n\r\n" + "{"
+            ).encode()
+        )
         if i % 2:
             s.close()
         else:
@@ -66,7 +75,15 @@ def test_idle_connections_to_the_queues_socket(site):
 
 def test_garbage_on_the_queues_socket(site):
     room = guarded_room(site)
-    for junk in (b"\0" * 5000, os.urandom(4096), b"1 hold\n", b"1 nosuch a=b\n", b"x" * 200000, b"1 hold room=%zz\n" * 100, b"\n" * 100):
+    for junk in (
+        b"\0" * 5000,
+        os.urandom(4096),
+        b"1 hold\n",
+        b"1 nosuch a=b\n",
+        b"x" * 200000,
+        b"1 hold room=%zz\n" * 100,
+        b"\n" * 100,
+    ):
         s = socket.socket(socket.AF_UNIX)
         s.settimeout(2)
         s.connect(site.stack.queue_socket)
@@ -82,11 +99,16 @@ def test_garbage_on_the_queues_socket(site):
 def test_garbage_on_the_fastcgi_socket(site):
     room = guarded_room(site)
     peers = []
-    for junk in (os.urandom(512), b"GET / HTTP/1.0\r\n\r\n", b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00", b"\x01" * 8):
+    for junk in (
+        os.urandom(512),
+        b"GET / HTTP/1.0\r\n\r\n",
+        b"\x01\x01\x00\x01\x00\x08\x00\x00\x00\x01\x00",
+        b"\x01" * 8,
+    ):
         s = socket.socket(socket.AF_UNIX)
         s.connect(site.stack.fcgi_socket)
         s.sendall(junk)
-        peers.append(s)     # and they stay, saying nothing more
+        peers.append(s)  # and they stay, saying nothing more
     time.sleep(0.1)
     usual_speed(site, room)
     for s in peers:

@@ -1,4 +1,5 @@
 """Payments of a service that roompay replaced: documents as Mongoose wrote them stand beside ours."""
+
 import csv
 import datetime
 import io
@@ -27,25 +28,45 @@ def mongoose(minutes_ago=60, late=KST, without=(), **members):
     at = whole_seconds(minutes_ago)
     inserted = at + datetime.timedelta(seconds=1)
     doc = {
-        "_id": bson.ObjectId(int(inserted.replace(tzinfo=UTC).timestamp()).to_bytes(4, "big") + random.randbytes(8)),
-        "aid": "A" + new_id()[:19], "tid": "T" + new_id()[:19], "cid": "TC0ONETIME",
-        "partner_order_id": "old-" + new_id(), "partner_user_id": "p-old", "payment_method_type": "MONEY",
-        "item_name": "스터디룸", "quantity": 1, "userId": "old-" + new_id(),
-        "amount": {"total": 2200, "tax_free": 0, "vat": 200.0},         # no point, no discount
-        "created_at": at - datetime.timedelta(seconds=40) + late, "approved_at": at + late, "__v": 0,
-        **members}
+        "_id": bson.ObjectId(
+            int(inserted.replace(tzinfo=UTC).timestamp()).to_bytes(4, "big") + random.randbytes(8)
+        ),
+        "aid": "A" + new_id()[:19],
+        "tid": "T" + new_id()[:19],
+        "cid": "TC0ONETIME",
+        "partner_order_id": "old-" + new_id(),
+        "partner_user_id": "p-old",
+        "payment_method_type": "MONEY",
+        "item_name": "스터디룸",
+        "quantity": 1,
+        "userId": "old-" + new_id(),
+        "amount": {"total": 2200, "tax_free": 0, "vat": 200.0},  # no point, no discount
+        "created_at": at - datetime.timedelta(seconds=40) + late,
+        "approved_at": at + late,
+        "__v": 0,
+        **members,
+    }
     return {k: v for k, v in doc.items() if k not in without}
 
 
 SHAPES = {
     "as usual": mongoose(),
-    "all numbers doubles": mongoose(quantity=1.0, amount={"total": 2200.0, "tax_free": 0.0, "vat": 200.0, "point": 0.0, "discount": 0.0}),
-    "all numbers 64 bits": mongoose(quantity=bson.Int64(1), amount={"total": bson.Int64(2200), "vat": bson.Int64(200)}),
+    "all numbers doubles": mongoose(
+        quantity=1.0,
+        amount={"total": 2200.0, "tax_free": 0.0, "vat": 200.0, "point": 0.0, "discount": 0.0},
+    ),
+    "all numbers 64 bits": mongoose(
+        quantity=bson.Int64(1), amount={"total": bson.Int64(2200), "vat": bson.Int64(200)}
+    ),
     "without aid": mongoose(without=["aid"]),
     "with members of its own": mongoose(payload="방 3", card_info={"bin": "621640"}, sid=None),
     "with null": mongoose(aid=None, item_name=None),
-    "without much": mongoose(without=["aid", "item_name", "partner_user_id", "payment_method_type", "quantity", "amount"]),
-    "a way to pay that nobody foresaw": mongoose(payment_method_type="A WAY TO PAY THAT NOBODY EVER FORESAW"),
+    "without much": mongoose(
+        without=["aid", "item_name", "partner_user_id", "payment_method_type", "quantity", "amount"]
+    ),
+    "a way to pay that nobody foresaw": mongoose(
+        payment_method_type="A WAY TO PAY THAT NOBODY EVER FORESAW"
+    ),
     "dates that are right": mongoose(late=KST * 0),
 }
 
@@ -68,7 +89,10 @@ def test_the_history_has_them(site):
         (p,) = a.body["payments"]
         assert (p["tid"], p["state"], p["refunded"]) == (doc["tid"], "approved", 0), name
         assert p["approved_at"] == utc(doc["approved_at"]), name
-        assert p["amount"]["total"] == doc.get("amount", {}).get("total", 0) and p["amount"]["point"] == 0, name
+        assert (
+            p["amount"]["total"] == doc.get("amount", {}).get("total", 0)
+            and p["amount"]["point"] == 0
+        ), name
         assert p.get("aid") == doc.get("aid") and p["quantity"] == doc.get("quantity", 0), name
     a = site.get("/payments?limit=100", Accept="text/csv")
     rows = {r["tid"]: r for r in csv.DictReader(io.StringIO(a.raw.decode("utf-8-sig")))}
@@ -85,10 +109,19 @@ def test_one_of_them(site):
     for name, doc in SHAPES.items():
         tid, order = doc["tid"], doc["partner_order_id"]
         a = site.get("/payments/" + tid)
-        assert (a.status, a.body["state"], a.body["charged"], a.body["next"]) == (200, "approved", True, "nothing"), (name, a)
+        assert (a.status, a.body["state"], a.body["charged"], a.body["next"]) == (
+            200,
+            "approved",
+            True,
+            "nothing",
+        ), (name, a)
         assert a.body["userId"] == doc["userId"] and "roomId" not in a.body, name
         a = site.order(order)
-        assert (a.body["state"], a.body["charged"], a.body["attempts"][0]["tid"]) == ("approved", True, tid), (name, a)
+        assert (a.body["state"], a.body["charged"], a.body["attempts"][0]["tid"]) == (
+            "approved",
+            True,
+            tid,
+        ), (name, a)
         (said,) = ctl(site, "payment", "explain", tid)
         assert (said["state"], said["charged"]) == ("approved", True), name
     assert ctl(site, "payment", "show", tid) == []
@@ -104,8 +137,14 @@ def test_a_refund_of_one_is_refused(site):
 
 def test_the_day_is_compared(site):
     day = (SHAPES["dates that are right"]["approved_at"] + KST).strftime("%Y-%m-%d")
-    mine = {r["tid"]: r["difference"] for r in ctl(site, "reconcile", "--day", day, code=1) if "tid" in r}
-    assert mine[SHAPES["dates that are right"]["tid"]] == "silent"      # the simulator never heard of it
+    mine = {
+        r["tid"]: r["difference"]
+        for r in ctl(site, "reconcile", "--day", day, code=1)
+        if "tid" in r
+    }
+    assert (
+        mine[SHAPES["dates that are right"]["tid"]] == "silent"
+    )  # the simulator never heard of it
 
 
 def test_beside_them_all_goes_on(site):
@@ -113,7 +152,9 @@ def test_beside_them_all_goes_on(site):
     assert b.status == 200, b
     (doc,) = site.payments(body["paymentInfo"]["partner_order_id"])
     assert site.get("/payments/" + doc["tid"]).body["charged"] is True
-    site.db.payments.update_one({"_id": doc["_id"]}, {"$unset": {"amount": 1}})     # what is ours must be whole
+    site.db.payments.update_one(
+        {"_id": doc["_id"]}, {"$unset": {"amount": 1}}
+    )  # what is ours must be whole
     try:
         assert site.get("/payments/" + doc["tid"]).status == 500
     finally:
@@ -123,7 +164,9 @@ def test_beside_them_all_goes_on(site):
 
 def test_a_tid_that_stands_twice_is_named():
     """The index cannot be made: nothing is taken, and everybody who is asked says why."""
-    with Stack(BUILD, workers=2, mode="master") as stack:      # looking for them is no query with an index
+    with Stack(
+        BUILD, workers=2, mode="master"
+    ) as stack:  # looking for them is no query with an index
         s = Site(stack)
         twice = mongoose()
         s.stack.stop("courier")
@@ -143,8 +186,19 @@ def test_a_tid_that_stands_twice_is_named():
 
 
 def migrate_error(s):
-    done = subprocess.run([str(s.stack.build / "ctl" / "roompayctl"), "-c", str(s.stack.conf_path), "migrate", "--reason", "test"],
-                          capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [
+            str(s.stack.build / "ctl" / "roompayctl"),
+            "-c",
+            str(s.stack.conf_path),
+            "migrate",
+            "--reason",
+            "test",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 1
     return done.stderr
 
@@ -153,33 +207,55 @@ def check(site, *words, code=0):
     return ctl(site, "import", "check", *words, code=code)
 
 
-@pytest.mark.parametrize(("late", "minutes"), [(KST, 540), (KST * 0, 0), (datetime.timedelta(hours=3.5), 210), (datetime.timedelta(hours=17), 1020)],
-                         ids=["a host in UTC", "in Seoul", "in Delhi", "in New York"])
+@pytest.mark.parametrize(
+    ("late", "minutes"),
+    [
+        (KST, 540),
+        (KST * 0, 0),
+        (datetime.timedelta(hours=3.5), 210),
+        (datetime.timedelta(hours=17), 1020),
+    ],
+    ids=["a host in UTC", "in Seoul", "in Delhi", "in New York"],
+)
 def test_the_hosts_time_zone_is_found_and_mended(empty, late, minutes):
     docs = [mongoose(ago, late=late) for ago in (5, 3000, 500000)]
-    docs[1]["_id"] = bson.ObjectId(int(docs[1]["_id"].generation_time.timestamp() + 200).to_bytes(4, "big") + b"slowly..")     # a slow insertion
+    docs[1]["_id"] = bson.ObjectId(
+        int(docs[1]["_id"].generation_time.timestamp() + 200).to_bytes(4, "big") + b"slowly.."
+    )  # a slow insertion
     strange = mongoose(late=KST + datetime.timedelta(minutes=12))
     body, _, _ = empty.paid()
     (ours,) = empty.payments(body["paymentInfo"]["partner_order_id"])
     empty.db.payments.insert_many([*docs, strange])
     before = everything(empty)
     r = check(empty)
-    assert (r["foreign"], r["datesOdd"], r["datesLate"], r["toShift"]) == (4, 1, *(2 * [3 if minutes else 0])) and r["ours"] >= 1, r
-    assert {d["tid"] for d in r["documents"] if d.get("plan") == "shift"} == ({d["tid"] for d in docs} if minutes else set())
+    assert (r["foreign"], r["datesOdd"], r["datesLate"], r["toShift"]) == (
+        4,
+        1,
+        *(2 * [3 if minutes else 0]),
+    ) and r["ours"] >= 1, r
+    assert {d["tid"] for d in r["documents"] if d.get("plan") == "shift"} == (
+        {d["tid"] for d in docs} if minutes else set()
+    )
     assert all(d["late_minutes"] == minutes for d in r["documents"] if d["dates"] == "late")
     assert r["lacks"] == {"amount.discount": 4, "amount.point": 4}
     check(empty, "--apply", "--dry-run")
-    empty.stack.ctl("import", "check", "--apply", code=2)          # why?
+    empty.stack.ctl("import", "check", "--apply", code=2)  # why?
     assert everything(empty) == before
     assert check(empty, "--apply", "--reason", "the old host was in UTC")["mended"] is True
     for d in docs:
         now = empty.db.payments.find_one({"_id": d["_id"]})
-        assert now == {**d, "approved_at": d["approved_at"] - late, "created_at": d["created_at"] - late}
+        assert now == {
+            **d,
+            "approved_at": d["approved_at"] - late,
+            "created_at": d["created_at"] - late,
+        }
     assert empty.db.payments.find_one({"_id": strange["_id"]}) == strange
     assert empty.db.payments.find_one({"_id": ours["_id"]}) == ours
     mended = everything(empty)
     r = check(empty, "--apply", "--reason", "again")
-    assert (r["toShift"], r["datesRight"], r["datesOdd"]) == (0, 3, 1) and everything(empty) == mended
+    assert (r["toShift"], r["datesRight"], r["datesOdd"]) == (0, 3, 1) and everything(
+        empty
+    ) == mended
     if minutes:
         assert "the old host was in UTC" in {d.get("reason") for d in empty.db.meta.find()}
 
@@ -205,7 +281,11 @@ def empty(_empty):
 
 def again(doc, seconds=30, **members):
     at = doc["_id"].generation_time + datetime.timedelta(seconds=seconds)
-    return {**doc, "_id": bson.ObjectId(int(at.timestamp()).to_bytes(4, "big") + random.randbytes(8)), **members}
+    return {
+        **doc,
+        "_id": bson.ObjectId(int(at.timestamp()).to_bytes(4, "big") + random.randbytes(8)),
+        **members,
+    }
 
 
 def test_second_copies_are_set_aside(empty):
@@ -217,12 +297,17 @@ def test_second_copies_are_set_aside(empty):
     r = check(empty, code=1)
     assert (r["toSetAside"], r["toShift"], r["tidsDiffer"]) == (1, 1, 2), r
     assert {d["id"]: (d["twice"], d.get("plan")) for d in r["documents"]} == {
-        str(one["_id"]): ("first", "shift"), str(copy["_id"]): ("copy", "set-aside"),
-        str(other["_id"]): ("differs", None), str(differs["_id"]): ("differs", None)}
+        str(one["_id"]): ("first", "shift"),
+        str(copy["_id"]): ("copy", "set-aside"),
+        str(other["_id"]): ("differs", None),
+        str(differs["_id"]): ("differs", None),
+    }
     check(empty, "--apply", "--reason", "test", code=1)
     assert list(empty.db.payments_twice.find()) == [copy]
     right = {**one, "approved_at": one["approved_at"] - KST, "created_at": one["created_at"] - KST}
-    assert list(empty.db.payments.find({"__v": 0}).sort("_id")) == sorted([right, other, differs, single], key=lambda d: d["_id"])
+    assert list(empty.db.payments.find({"__v": 0}).sort("_id")) == sorted(
+        [right, other, differs, single], key=lambda d: d["_id"]
+    )
     assert other["tid"] in migrate_error(empty)
     empty.db.payments.delete_one({"_id": differs["_id"]})
     assert check(empty, "--apply", "--reason", "test")["toShift"] == 1
@@ -235,7 +320,9 @@ def test_an_order_with_a_ledger_is_left_alone(empty):
     late = mongoose(partner_order_id=body["paymentInfo"]["partner_order_id"])
     empty.db.payments.insert_one(late)
     r = check(empty, "--apply", "--reason", "test")
-    assert (r["withLedger"], r["toShift"]) == (1, 0) and empty.db.payments.find_one({"_id": late["_id"]}) == late
+    assert (r["withLedger"], r["toShift"]) == (1, 0) and empty.db.payments.find_one(
+        {"_id": late["_id"]}
+    ) == late
 
 
 def test_it_is_said_in_words(empty):

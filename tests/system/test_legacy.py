@@ -1,4 +1,5 @@
 """The legacy API from end to end: one merchant with the admin key alone, one whose ready goes with the user's own token."""
+
 import pytest
 from booking_site import Site, eventually, new_id
 from conftest import MANY, make
@@ -9,7 +10,9 @@ USER_TOKEN = "Kakao-" + new_id() + "_~user.token"
 
 @pytest.fixture(scope="module")
 def legacy():
-    for site in make(workers=4, merchants=MODES, conf={**MANY, "caller gateway": {"cids": ", ".join(MODES)}}):
+    for site in make(
+        workers=4, merchants=MODES, conf={**MANY, "caller gateway": {"cids": ", ".join(MODES)}}
+    ):
         site.sim.post("/user-token", {"token": USER_TOKEN})
         yield site
 
@@ -26,7 +29,12 @@ def opened(site, cid):
     body = booking(cid)
     a = site.ready(body)
     assert a.status == 200, a
-    return body["userInfo"]["userId"], body["reservationInfo"]["roomId"], body["paymentInfo"]["partner_order_id"], a.body["tid"]
+    return (
+        body["userInfo"]["userId"],
+        body["reservationInfo"]["roomId"],
+        body["paymentInfo"]["partner_order_id"],
+        a.body["tid"],
+    )
 
 
 def settled(site, order):
@@ -39,29 +47,44 @@ def test_a_payment(legacy, cid):
     token = legacy.sim.pay(tid)
     a = legacy.approve(user, room, token)
     assert a.status == 200 and a.body["charged"] is True and a.body["payment"]["tid"] == tid, a
-    assert a.body["payment"]["amount"] == {"total": 2200, "tax_free": 0, "vat": 200, "point": 0, "discount": 0}
+    assert a.body["payment"]["amount"] == {
+        "total": 2200,
+        "tax_free": 0,
+        "vat": 200,
+        "point": 0,
+        "discount": 0,
+    }
     assert a.body["payment"]["item_name"] == "스터디룸 2시간" and a.body["payment"]["cid"] == cid
-    capture, = legacy.sim.captures(order)
+    (capture,) = legacy.sim.captures(order)
     assert capture["tid"] == tid and capture["amount"]["total"] == 2200 and capture["payload"]
-    doc, = legacy.payments(order)
+    (doc,) = legacy.payments(order)
     assert doc["userId"] == user and doc["amount"]["total"] == 2200
     assert legacy.approve(user, room, token).body == a.body
     calls = [c for c in legacy.sim.get("/calls")["calls"] if c["tid"] == tid]
-    assert [(c["call"], c["api"], c["status"]) for c in calls] == [("ready", "legacy", 200), ("approve", "legacy", 200)], calls
+    assert [(c["call"], c["api"], c["status"]) for c in calls] == [
+        ("ready", "legacy", 200),
+        ("approve", "legacy", 200),
+    ], calls
     eventually(lambda: legacy.held(room) == [])
 
 
 def test_the_users_token_is_required_only_where_it_is_used(legacy):
-    for token, code in ((KeyError, "required"), ("", None), (7, "type"), ("two words", "character"), ("x" * 4097, None)):
+    for token, code in (
+        (KeyError, "required"),
+        ("", None),
+        (7, "type"),
+        ("two words", "character"),
+        ("x" * 4097, None),
+    ):
         body = booking("TC0ONETIME")
         body["userInfo"]["kakaoAccessToken"] = token
         if token is KeyError:
             del body["userInfo"]["kakaoAccessToken"]
         a = legacy.ready(body)
         assert (a.status, a.code) == (422, "invalid-fields"), a
-        error, = a.body["errors"]
+        (error,) = a.body["errors"]
         assert error["pointer"] == "/userInfo/kakaoAccessToken" and code in (error["code"], None), a
-    body = booking("TCSUBSCRIP")        # elsewhere it is profile data
+    body = booking("TCSUBSCRIP")  # elsewhere it is profile data
     body["userInfo"]["kakaoAccessToken"] = "two words"
     assert legacy.ready(body).status == 200
 
@@ -88,10 +111,10 @@ def test_another_token_is_the_same_business(legacy):
 @pytest.mark.parametrize("cid", MODES)
 def test_refused_tokens(legacy, cid):
     user, room, order, tid = opened(legacy, cid)
-    a = legacy.approve(user, room, new_id())     # -701: the user has not finished
+    a = legacy.approve(user, room, new_id())  # -701: the user has not finished
     assert (a.status, a.code, a.body["charged"]) == (409, "token-refused", False), a
     token = legacy.sim.pay(tid)
-    a = legacy.approve(user, room, new_id())     # -708
+    a = legacy.approve(user, room, new_id())  # -708
     assert (a.status, a.code, a.body["charged"]) == (409, "token-refused", False), a
     codes = [c["code"] for c in legacy.sim.get("/calls?call=approve")["calls"] if c["tid"] == tid]
     assert codes == [-701, -708]
@@ -106,7 +129,11 @@ def test_a_method_that_refuses_for_certain(legacy, cid):
     legacy.sim.fault("approve", "card-refused", tid=tid)
     a = legacy.approve(user, room, token)
     assert (a.status, a.code, a.body["charged"]) == (402, "payment-declined", False), a
-    assert a.body["provider"] == {"code": -780, "message": "approval failure!", "methodResultCode": "8326"}, a
+    assert a.body["provider"] == {
+        "code": -780,
+        "message": "approval failure!",
+        "methodResultCode": "8326",
+    }, a
     assert settled(legacy, order) == (0, 0)
     assert legacy.held(room) == []
 
@@ -130,5 +157,5 @@ def test_a_lost_answer_is_found_by_inquiry(legacy, cid):
     a = legacy.approve(user, room, token)
     assert a.status == 200 and a.body["charged"] is True, a
     assert settled(legacy, order) == (1, 1)
-    inquiry, = [c for c in legacy.sim.get("/calls?call=order")["calls"] if c["tid"] == tid]
+    (inquiry,) = [c for c in legacy.sim.get("/calls?call=order")["calls"] if c["tid"] == tid]
     assert inquiry["api"] == "legacy" and inquiry["status"] == 200

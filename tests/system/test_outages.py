@@ -1,4 +1,5 @@
 """MongoDB stopped, hanging; queue stopped; KakaoPay stopped: nothing is charged, clear answers, and everything works again by itself."""
+
 import pytest
 from booking_site import eventually, new_id
 
@@ -13,10 +14,13 @@ def works_again(site, body, user, room, token, seconds=8):
     def paid():
         a = site.approve(user, room, token)
         return a if a.status == 200 else None
+
     eventually(paid, seconds=seconds, every=0.3)
     order = body["paymentInfo"]["partner_order_id"]
     assert len(site.sim.captures(order)) == 1 and len(site.payments(order)) == 1
-    assert eventually(lambda: site.ready(user="u-" + new_id()).status == 200, seconds=seconds, every=0.3)
+    assert eventually(
+        lambda: site.ready(user="u-" + new_id()).status == 200, seconds=seconds, every=0.3
+    )
 
 
 @pytest.mark.parametrize("how", ["stop", "suspend"])
@@ -34,7 +38,9 @@ def test_store_away(fresh, how):
     assert all(x.code == "store-unavailable" for x in again)
     assert sorted(x.seconds for x in again)[4] < 0.2, again
     assert fresh.get("/livez", caller=None).status == 200
-    assert fresh.ready(user="b", room=room).code == "slot-held"     # a refusal by the queue costs no look into the store
+    assert (
+        fresh.ready(user="b", room=room).code == "slot-held"
+    )  # a refusal by the queue costs no look into the store
     assert fresh.sim.captures(order) == []
     fresh.stack.resume("store") if how == "suspend" else fresh.stack.start("store")
     works_again(fresh, body, user, room, token)
@@ -78,9 +84,13 @@ def test_reservation_away_delays_nothing_but_its_own_delivery(fresh):
     assert a.status == 200
     tid = a.body["payment"]["tid"]
     _other, _, _b = fresh.paid(user="b")
-    eventually(lambda: [d for d in fresh.stack.reservation.received if d["data"]["tid"] == tid], seconds=60, every=0.2)
+    eventually(
+        lambda: [d for d in fresh.stack.reservation.received if d["data"]["tid"] == tid],
+        seconds=60,
+        every=0.2,
+    )
     ids = {d["id"] for d in fresh.stack.reservation.attempts if d["tid"] == tid}
-    assert len(ids) == 1        # every try under the same message id
+    assert len(ids) == 1  # every try under the same message id
 
 
 def test_everything_is_remembered_through_kill_of_all(fresh):
@@ -89,5 +99,15 @@ def test_everything_is_remembered_through_kill_of_all(fresh):
     fresh.stack.kill_all()
     fresh.stack.start_all()
     eventually(lambda: fresh.ready(user="b", room=room).code == "slot-held", seconds=3)
-    assert eventually(lambda: [a.body for a in [fresh.approve("paid", done["reservationInfo"]["roomId"], t2)] if a.status == 200], seconds=3)[0] == paid.body
+    assert (
+        eventually(
+            lambda: [
+                a.body
+                for a in [fresh.approve("paid", done["reservationInfo"]["roomId"], t2)]
+                if a.status == 200
+            ],
+            seconds=3,
+        )[0]
+        == paid.body
+    )
     works_again(fresh, body, user, room, token)

@@ -1,4 +1,5 @@
 """The proofs of tests/prove at a size that fits here; `make prove` runs them whole."""
+
 import os
 import pathlib
 import subprocess
@@ -15,7 +16,9 @@ from conftest import BUILD
 from store_server import choose
 
 BUILD = pathlib.Path(BUILD).resolve()
-ours = pytest.mark.skipif("MONGODB_URI" in os.environ, reason="the store at MONGODB_URI is not ours to kill")
+ours = pytest.mark.skipif(
+    "MONGODB_URI" in os.environ, reason="the store at MONGODB_URI is not ours to kill"
+)
 
 
 def test_the_model_of_a_room_takes_what_may_happen_and_nothing_else():
@@ -25,7 +28,12 @@ def test_the_model_of_a_room_takes_what_may_happen_and_nothing_else():
 
 def test_the_queue_is_linearizable_and_planted_violations_are_found():
     result = prove.histories(BUILD, prove.SMALL["histories"])
-    assert result["calls"] > 500 and result["cut_off"] > 0 and result["kills"] >= 20 and len(result["planted"]) == 8
+    assert (
+        result["calls"] > 500
+        and result["cut_off"] > 0
+        and result["kills"] >= 20
+        and len(result["planted"]) == 8
+    )
 
 
 @ours
@@ -39,12 +47,17 @@ def test_kill_points_of_a_primary():
     engine, mongod = choose(BUILD)
     if engine != "mongod":
         pytest.skip("no mongod: no replica set")
-    assert kill_points.run_primary(BUILD, mongod, stride=prove.SMALL["primary_stride"])["kill_points"] > 5
+    assert (
+        kill_points.run_primary(BUILD, mongod, stride=prove.SMALL["primary_stride"])["kill_points"]
+        > 5
+    )
 
 
 @ours
 def test_chaos():
-    result = chaos.run(BUILD, seed=int(os.environ.get("ROOMPAY_SEED", "1")), payments=prove.SMALL["payments"])
+    result = chaos.run(
+        BUILD, seed=int(os.environ.get("ROOMPAY_SEED", "1")), payments=prove.SMALL["payments"]
+    )
     assert result["inserts_checked"] > 500
 
 

@@ -1,5 +1,6 @@
 """Each query of each program is carried out by an index, in the index's order: MongoDB tells of
 every operation while everything that roompay does is done once."""
+
 import itertools
 import re
 import shutil
@@ -19,7 +20,9 @@ COLLECTIONS = {"payments", "ledger", "replay", "open", "outbox", "deliveries", "
 @pytest.fixture(scope="module")
 def site():
     for s in make(workers=4, conf=QUICK):
-        if not s.stack.store_is_ours or any(n.startswith("ferretdb") for n in s.db.command("buildInfo")):
+        if not s.stack.store_is_ours or any(
+            n.startswith("ferretdb") for n in s.db.command("buildInfo")
+        ):
             pytest.skip("only a mongod of ours tells how queries are carried out")
         yield s
 
@@ -27,9 +30,16 @@ def site():
 def payments_and_refunds(site):
     """All ways to end, and refunds; what is left is the courier's."""
     done = [site.paid(user=u)[0] for u in ("a", "a", "b")]
-    tids = [site.db.payments.find_one({"partner_order_id": b["paymentInfo"]["partner_order_id"]})["tid"] for b in done]
+    tids = [
+        site.db.payments.find_one({"partner_order_id": b["paymentInfo"]["partner_order_id"]})["tid"]
+        for b in done
+    ]
     assert site.refund(tids[0], amount=1000).status == 200 and site.refund(tids[1]).status == 200
-    for fault, more in (("error", {"code": -704}), ("close-after", {"after_commit": True}), ("close-before", {})):
+    for fault, more in (
+        ("error", {"code": -704}),
+        ("close-after", {"after_commit": True}),
+        ("close-before", {}),
+    ):
         body, ready = site.opened(user="c-" + fault)
         tid = ready.body["tid"]
         token = site.sim.pay(tid)
@@ -37,7 +47,7 @@ def payments_and_refunds(site):
         site.sim.fault("order", "http-500", times=2, tid=tid)
         site.approve("c-" + fault, body["reservationInfo"]["roomId"], token)
         site.approve("c-" + fault, body["reservationInfo"]["roomId"], token)
-    body, ready = site.opened(user="e")         # another program has stored it under an _id of its own
+    body, ready = site.opened(user="e")  # another program has stored it under an _id of its own
     site.db.payments.insert_one({"tid": ready.body["tid"], "userId": "e"})
     site.approve("e", body["reservationInfo"]["roomId"], site.sim.pay(ready.body["tid"]))
     site.db.payments.delete_one({"tid": ready.body["tid"], "userId": "e"})
@@ -47,21 +57,38 @@ def payments_and_refunds(site):
 def history(site, done):
     """Every set of filters, from the first page and from the second."""
     body = done[0]
-    filters = {"userId": "a", "roomId": body["reservationInfo"]["roomId"], "partner_order_id": body["paymentInfo"]["partner_order_id"],
-               "from": "2020-01-01", "to": "2099-12-31", "cid": "TC0ONETIME"}
+    filters = {
+        "userId": "a",
+        "roomId": body["reservationInfo"]["roomId"],
+        "partner_order_id": body["paymentInfo"]["partner_order_id"],
+        "from": "2020-01-01",
+        "to": "2099-12-31",
+        "cid": "TC0ONETIME",
+    }
     first = site.get("/payments?limit=1").body["next"]
     assert first is not None
     for n in range(len(filters) + 1):
         for names in itertools.combinations(filters, n):
             for more in ({}, {"limit": 1, "cursor": first}):
-                a = site.get("/payments?" + urllib.parse.urlencode({**{k: filters[k] for k in names}, **more}))
+                a = site.get(
+                    "/payments?"
+                    + urllib.parse.urlencode({**{k: filters[k] for k in names}, **more})
+                )
                 assert a.status == 200, a
 
 
 def other_reads(site, done, tids):
-    for path in ("/payments/" + tids[0], "/queue?roomId=" + done[0]["reservationInfo"]["roomId"], "/readyz"):
+    for path in (
+        "/payments/" + tids[0],
+        "/queue?roomId=" + done[0]["reservationInfo"]["roomId"],
+        "/readyz",
+    ):
         assert site.get(path).status == 200, path
-    assert http_call("GET", site.base + "/metrics", headers={"Authorization": "Bearer " + site.tokens["operator"]}).status in (200, 403, 404)
+    assert http_call(
+        "GET",
+        site.base + "/metrics",
+        headers={"Authorization": "Bearer " + site.tokens["operator"]},
+    ).status in (200, 403, 404)
     for body in done:
         assert site.order(body["paymentInfo"]["partner_order_id"]).status == 200
 
@@ -74,18 +101,46 @@ def every_command(site, done, tids):
     message = eventually(lambda: site.db.outbox.find_one({"peer": "reservation"}))["id"]
     why, open_tid = ("--reason", "test"), site.opened(user="e")[1].body["tid"]
     commands = {
-        "status": [()], "holds list": [()], "holds show": [(open_tid,)], "holds release": [(open_tid, *why)],
-        "payment list": [(), ("--user", "a"), ("--order", order), ("--room", done[2]["reservationInfo"]["roomId"]), ("--from", DAY), ("--cid", "TC0ONETIME")],
-        "payment show": [(tids[2],), ("TC0ONETIME", order)], "payment explain": [(tids[2],), ("TC0ONETIME", order)],
-        "payment settle": [(tids[2], *why)], "payment refund": [(tids[2], "--amount", "500", *why)],
-        "deliveries list": [()], "deliveries show": [(message,)], "deliveries retry": [(message, *why), ("--all", *why), ("--all", "--again", "--since", DAY, *why)],
-        "deliveries test": [("gateway",)], "refund list": [(), ("--day", DAY), ("--user", "a"), ("--order", order)], "settlement": [("--day", DAY)],
-        "refund opening": [("--room", done[2]["reservationInfo"]["roomId"], "--weekday", "1", "--dry-run")],
-        "reconcile": [("--day", DAY)], "migrate": [()], "import check": [()], "restore": [why], "queue adopt": [why],
+        "status": [()],
+        "holds list": [()],
+        "holds show": [(open_tid,)],
+        "holds release": [(open_tid, *why)],
+        "payment list": [
+            (),
+            ("--user", "a"),
+            ("--order", order),
+            ("--room", done[2]["reservationInfo"]["roomId"]),
+            ("--from", DAY),
+            ("--cid", "TC0ONETIME"),
+        ],
+        "payment show": [(tids[2],), ("TC0ONETIME", order)],
+        "payment explain": [(tids[2],), ("TC0ONETIME", order)],
+        "payment settle": [(tids[2], *why)],
+        "payment refund": [(tids[2], "--amount", "500", *why)],
+        "deliveries list": [()],
+        "deliveries show": [(message,)],
+        "deliveries retry": [
+            (message, *why),
+            ("--all", *why),
+            ("--all", "--again", "--since", DAY, *why),
+        ],
+        "deliveries test": [("gateway",)],
+        "refund list": [(), ("--day", DAY), ("--user", "a"), ("--order", order)],
+        "settlement": [("--day", DAY)],
+        "refund opening": [
+            ("--room", done[2]["reservationInfo"]["roomId"], "--weekday", "1", "--dry-run")
+        ],
+        "reconcile": [("--day", DAY)],
+        "migrate": [()],
+        "import check": [()],
+        "restore": [why],
+        "queue adopt": [why],
     }
     without_store = {"journal check", "journal dump", "config check", "token new", "completion"}
     listed = set(re.findall(r"^  ([a-z]+(?: [a-z]+)?) ", ctl("--help"), re.MULTILINE))
-    assert listed == set(commands) | without_store, "a command of roompayctl that this test does not run"
+    assert listed == set(commands) | without_store, (
+        "a command of roompayctl that this test does not run"
+    )
     for words, ways in commands.items():
         for arguments in ways:
             ctl(*words.split(), *arguments, code=None)
@@ -133,7 +188,11 @@ def test_each_query_of_each_program_has_its_index(site):
         else:
             assert p["plan"] in ("IDHACK", "EOF"), p
     assert {f[0] for f in forms} == COLLECTIONS
-    assert {("payments", "query", ("tid",), ()), ("outbox", "update", ("_id",), ()), ("ledger", "query", ("at",), ("at",))} <= set(forms)
+    assert {
+        ("payments", "query", ("tid",), ()),
+        ("outbox", "update", ("_id",), ()),
+        ("ledger", "query", ("at",), ("at",)),
+    } <= set(forms)
     assert plans.unindexed(site.db) == []
     never = [f for f, found in forms.items() if {p["plan"] for p in found} == {"EOF"}]
     assert never == [], "asked only while the collection was not there: that shows nothing"

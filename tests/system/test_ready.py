@@ -1,4 +1,5 @@
 """payReady: who gets a time, and what one request costs KakaoPay."""
+
 import pytest
 from booking_site import Site, at_once, new_id
 
@@ -22,24 +23,27 @@ def test_of_two_users_for_overlapping_times_exactly_one_gets_them(site):
         assert len(site.held(room)) == 1
 
 
-@pytest.mark.parametrize(("first", "second", "fits"), [
-    (dict(day=[1], start=[0], end=[24]), dict(day=[1], start=[0], end=[1]), False),
-    (dict(day=[1], start=[0], end=[24]), dict(day=[1], start=[23], end=[24]), False),
-    (dict(day=[1], start=[0], end=[24]), dict(day=[2], start=[0], end=[24]), True),
-    (dict(day=[1], start=[0], end=[1]), dict(day=[1], start=[1], end=[2]), True),
-    (dict(day=[1], start=[23], end=[24]), dict(day=[1], start=[0], end=[23]), True),
-    (dict(day=[0], start=[10], end=[12]), dict(day=[7], start=[11], end=[13]), False),
-    (dict(day=[0], start=[10], end=[12]), dict(day=[7], start=[12], end=[13]), True),
-    (dict(day=[1], start=[10], end=[12]), dict(day=[1], start=[12], end=[14]), True),
-    (dict(day=[1], start=[12], end=[14]), dict(day=[1], start=[10], end=[12]), True),
-    (dict(day=[1], start=[10], end=[12]), dict(day=[1], start=[11.5], end=[14]), False),
-    (dict(day=[1], start=[10], end=[11.5]), dict(day=[1], start=[11.5], end=[14]), True),
-    (dict(day=[1, 1], start=[8, 14], end=[10, 16]), dict(day=[1], start=[9], end=[11]), False),
-    (dict(day=[1, 1], start=[8, 14], end=[10, 16]), dict(day=[1], start=[15], end=[17]), False),
-    (dict(day=[1, 1], start=[8, 14], end=[10, 16]), dict(day=[1], start=[10], end=[14]), True),
-    (dict(day=[1, 3], start=[8, 8], end=[10, 10]), dict(day=[3], start=[9], end=[10]), False),
-    (dict(day=[6, 0], start=[22, 0], end=[24, 2]), dict(day=[0], start=[1], end=[3]), False),
-])
+@pytest.mark.parametrize(
+    ("first", "second", "fits"),
+    [
+        (dict(day=[1], start=[0], end=[24]), dict(day=[1], start=[0], end=[1]), False),
+        (dict(day=[1], start=[0], end=[24]), dict(day=[1], start=[23], end=[24]), False),
+        (dict(day=[1], start=[0], end=[24]), dict(day=[2], start=[0], end=[24]), True),
+        (dict(day=[1], start=[0], end=[1]), dict(day=[1], start=[1], end=[2]), True),
+        (dict(day=[1], start=[23], end=[24]), dict(day=[1], start=[0], end=[23]), True),
+        (dict(day=[0], start=[10], end=[12]), dict(day=[7], start=[11], end=[13]), False),
+        (dict(day=[0], start=[10], end=[12]), dict(day=[7], start=[12], end=[13]), True),
+        (dict(day=[1], start=[10], end=[12]), dict(day=[1], start=[12], end=[14]), True),
+        (dict(day=[1], start=[12], end=[14]), dict(day=[1], start=[10], end=[12]), True),
+        (dict(day=[1], start=[10], end=[12]), dict(day=[1], start=[11.5], end=[14]), False),
+        (dict(day=[1], start=[10], end=[11.5]), dict(day=[1], start=[11.5], end=[14]), True),
+        (dict(day=[1, 1], start=[8, 14], end=[10, 16]), dict(day=[1], start=[9], end=[11]), False),
+        (dict(day=[1, 1], start=[8, 14], end=[10, 16]), dict(day=[1], start=[15], end=[17]), False),
+        (dict(day=[1, 1], start=[8, 14], end=[10, 16]), dict(day=[1], start=[10], end=[14]), True),
+        (dict(day=[1, 3], start=[8, 8], end=[10, 10]), dict(day=[3], start=[9], end=[10]), False),
+        (dict(day=[6, 0], start=[22, 0], end=[24, 2]), dict(day=[0], start=[1], end=[3]), False),
+    ],
+)
 def test_half_open_weekly_intervals(site, first, second, fits):
     room = new_id()
     site.opened(user="a", room=room, **first)
@@ -49,7 +53,7 @@ def test_half_open_weekly_intervals(site, first, second, fits):
     else:
         assert (a.status, a.code) == (409, "slot-held"), a
         assert a.body["conflicts"] and "retry-after" in a.headers
-        assert b"\"a\"" not in a.raw and "charged" not in a.body
+        assert b'"a"' not in a.raw and "charged" not in a.body
 
 
 def test_conflicts_list_only_what_overlaps(site):

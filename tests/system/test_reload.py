@@ -1,4 +1,5 @@
 """SIGHUP again and again under load, behind a real web server: every request gets its whole answer, and a wrong configuration changes nothing."""
+
 import os
 import signal
 import threading
@@ -12,7 +13,12 @@ REQUESTS, RELOADS, WORKERS = 10000, 50, 2
 
 @pytest.fixture
 def site():
-    with Stack(os.environ.get("ROOMPAY_BUILD", "build"), workers=WORKERS, mode="master", conf={"queue": {"max_holds_per_user": 1000}}) as stack:
+    with Stack(
+        os.environ.get("ROOMPAY_BUILD", "build"),
+        workers=WORKERS,
+        mode="master",
+        conf={"queue": {"max_holds_per_user": 1000}},
+    ) as stack:
         site = Site(stack)
         yield site
         site.db.client.close()
@@ -31,6 +37,7 @@ def test_no_request_is_lost_over_fifty_reloads(site):
             if a.code != "no-hold":
                 wrong.append(a)
             answered[0] += 1
+
     threads = [threading.Thread(target=calls) for _ in range(4)]
     for t in threads:
         t.start()
@@ -38,18 +45,30 @@ def test_no_request_is_lost_over_fifty_reloads(site):
     while not wrong and (reloads < RELOADS or answered[0] < REQUESTS):
         before = set(site.stack.worker_pids())
         os.kill(site.stack.processes["workers"].pid, signal.SIGHUP)
-        eventually(lambda: len(set(site.stack.worker_pids()) - before) == WORKERS and not before & set(site.stack.worker_pids()), 20)
+        eventually(
+            lambda: (
+                len(set(site.stack.worker_pids()) - before) == WORKERS
+                and not before & set(site.stack.worker_pids())
+            ),
+            20,
+        )
         reloads += 1
     stop.set()
     for t in threads:
         t.join()
-    assert wrong == [] and answered[0] >= REQUESTS and reloads >= RELOADS, (wrong[:3], answered, reloads)
+    assert wrong == [] and answered[0] >= REQUESTS and reloads >= RELOADS, (
+        wrong[:3],
+        answered,
+        reloads,
+    )
 
 
 def test_a_wrong_configuration_is_refused_and_the_old_one_stays(site):
     before, text = set(site.stack.worker_pids()), site.stack.conf_path.read_text()
-    eventually(lambda: "event=" in site.stack.log_tail("courier"))     # it has read the file
-    for n, more in enumerate(("[fcgi]\nworkers = many\n", "[merchant X]\nmode = none\n", "[nonsense]\nx = 1\n")):
+    eventually(lambda: "event=" in site.stack.log_tail("courier"))  # it has read the file
+    for n, more in enumerate(
+        ("[fcgi]\nworkers = many\n", "[merchant X]\nmode = none\n", "[nonsense]\nx = 1\n")
+    ):
         site.stack.conf_path.write_text(text + more)
         os.kill(site.stack.processes["workers"].pid, signal.SIGHUP)
         eventually(lambda: site.stack.log_tail("workers", 1000).count("reload_refused") == n + 1)

@@ -1,4 +1,5 @@
 """The measures of doc/security.md that no other test shows; and that each test which that page names is there."""
+
 import grp
 import os
 import pathlib
@@ -24,29 +25,47 @@ def site():
 
 
 def status(pid):
-    return dict(re.findall(r"^(\w+):\s*(.*)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M))
+    return dict(
+        re.findall(r"^(\w+):\s*(.*)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)
+    )
 
 
 def pids(site, name):
     first = site.stack.processes[name].pid
-    return [first, *(int(p) for p in pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split())]
+    return [
+        first,
+        *(int(p) for p in pathlib.Path(f"/proc/{first}/task/{first}/children").read_text().split()),
+    ]
 
 
 def test_no_core_dump_and_no_new_privileges(site):
     for name in ("queued", "courier", "workers"):
         for pid in pids(site, name):
-            eventually(lambda: status(pid)["NoNewPrivs"] == "1")     # the courier is started last
-            assert re.search(r"^Max core file size +0 +0 ", pathlib.Path(f"/proc/{pid}/limits").read_text(), re.M), name
+            eventually(lambda: status(pid)["NoNewPrivs"] == "1")  # the courier is started last
+            assert re.search(
+                r"^Max core file size +0 +0 ", pathlib.Path(f"/proc/{pid}/limits").read_text(), re.M
+            ), name
 
 
 def test_the_queue_daemon_makes_no_other_system_calls(site):
     assert status(site.stack.processes["queued"].pid)["Seccomp"] == "2"
     source = (TOP / "queued/sandbox.c").read_text()
-    for call in ("execve", "ptrace", "bind", "setuid", "process_vm_readv", "memfd_create", "keyctl"):
+    for call in (
+        "execve",
+        "ptrace",
+        "bind",
+        "setuid",
+        "process_vm_readv",
+        "memfd_create",
+        "keyctl",
+    ):
         assert f"SCMP_SYS({call})" not in source
     body = site.booking(room=new_id())
-    a = site.ready(body)                    # and it still does its work
-    assert site.approve("u-1", body["reservationInfo"]["roomId"], site.sim.pay(a.body["tid"])).status == 200
+    a = site.ready(body)  # and it still does its work
+    assert (
+        site.approve("u-1", body["reservationInfo"]["roomId"], site.sim.pay(a.body["tid"])).status
+        == 200
+    )
 
 
 def nobody_dir():
@@ -61,7 +80,12 @@ def nobody_dir():
 def queue_conf(site, path, **queue):
     text = site.stack.conf_path.read_text()
     text = re.sub(r"^socket = .*queue\.sock$", f"socket = {path}/run/queue.sock", text, flags=re.M)
-    text = re.sub(r"^dir = .*queue$", f"dir = {path}/var/queue\n" + "\n".join(f"{k} = {v}" for k, v in queue.items()), text, flags=re.M)
+    text = re.sub(
+        r"^dir = .*queue$",
+        f"dir = {path}/var/queue\n" + "\n".join(f"{k} = {v}" for k, v in queue.items()),
+        text,
+        flags=re.M,
+    )
     text = text.replace("[site]\n", "[site]\nuser = nobody\n")
     (path / "roompay.conf").write_text(text)
     return path / "roompay.conf"
@@ -71,11 +95,16 @@ def queue_conf(site, path, **queue):
 def test_root_is_given_away_and_the_socket_is_the_groups(site):
     path = nobody_dir()
     conf = queue_conf(site, path)
-    p = subprocess.Popen([site.stack.build / "queued/roompay-queued", "-c", conf], stderr=subprocess.PIPE, text=True)
+    p = subprocess.Popen(
+        [site.stack.build / "queued/roompay-queued", "-c", conf], stderr=subprocess.PIPE, text=True
+    )
     try:
         eventually(lambda: connects(socket.AF_UNIX, f"{path}/run/queue.sock"))
         s, nobody = status(p.pid), pwd.getpwnam("nobody")
-        assert s["Uid"].split() == [str(nobody.pw_uid)] * 4 and s["Gid"].split() == [str(nobody.pw_gid)] * 4
+        assert (
+            s["Uid"].split() == [str(nobody.pw_uid)] * 4
+            and s["Gid"].split() == [str(nobody.pw_gid)] * 4
+        )
         assert int(s["CapEff"], 16) == int(s["CapPrm"], 16) == 0
         st = os.stat(f"{path}/run/queue.sock")
         assert (st.st_uid, st.st_gid, st.st_mode & 0o777) == (nobody.pw_uid, nobody.pw_gid, 0o660)
@@ -90,19 +119,46 @@ def test_a_member_of_the_group_who_is_not_named_is_refused(site):
     path = nobody_dir()
     (path / "run").chmod(0o755)
     conf = queue_conf(site, path)
-    conf.write_text(conf.read_text().replace("user = nobody\n", "").replace("[queue]\n", "[queue]\nsocket_group = nogroup\nallow_uids = 0\n"))
-    p = subprocess.Popen([site.stack.build / "queued/roompay-queued", "-c", conf], stderr=subprocess.PIPE, text=True)
+    conf.write_text(
+        conf.read_text()
+        .replace("user = nobody\n", "")
+        .replace("[queue]\n", "[queue]\nsocket_group = nogroup\nallow_uids = 0\n")
+    )
+    p = subprocess.Popen(
+        [site.stack.build / "queued/roompay-queued", "-c", conf], stderr=subprocess.PIPE, text=True
+    )
     try:
         eventually(lambda: connects(socket.AF_UNIX, f"{path}/run/queue.sock"))
         assert os.stat(f"{path}/run/queue.sock").st_gid == grp.getgrnam("nogroup").gr_gid
         code = f"import socket; s = socket.socket(socket.AF_UNIX); s.connect('{path}/run/queue.sock'); s.sendall(b'1 hello\\n'); print(len(s.recv(100)))"
-        done = subprocess.run(["python3", "-c", code], user="nobody", group="nogroup", extra_groups=[], capture_output=True, text=True, timeout=20)
-        assert done.stdout.strip() in ("0", "") and "Permission" not in done.stderr, done     # the file lets it in, the daemon does not
-        done = subprocess.run(["python3", "-c", code], user="daemon", group="daemon", extra_groups=[], capture_output=True, text=True, timeout=20)
+        done = subprocess.run(
+            ["python3", "-c", code],
+            user="nobody",
+            group="nogroup",
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
+        assert done.stdout.strip() in ("0", "") and "Permission" not in done.stderr, (
+            done
+        )  # the file lets it in, the daemon does not
+        done = subprocess.run(
+            ["python3", "-c", code],
+            user="daemon",
+            group="daemon",
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            timeout=20,
+        )
         assert "PermissionError" in done.stderr
     finally:
         p.terminate()
-        assert f"event=client_refused uid={pwd.getpwnam('nobody').pw_uid}" in p.communicate(timeout=10)[1]
+        assert (
+            f"event=client_refused uid={pwd.getpwnam('nobody').pw_uid}"
+            in p.communicate(timeout=10)[1]
+        )
         shutil.rmtree(path)
 
 
@@ -110,10 +166,23 @@ def test_secrets_from_the_service_managers_credentials(site, tmp_path):
     (tmp_path / "rk").write_text("0123456789" * 4 + "\n")
     (tmp_path / "rk").chmod(0o400)
     conf = tmp_path / "roompay.conf"
-    conf.write_text(re.sub(r"^replay_key_file = .*$", "replay_key_file = credential:rk", site.stack.conf_path.read_text(), flags=re.M))
+    conf.write_text(
+        re.sub(
+            r"^replay_key_file = .*$",
+            "replay_key_file = credential:rk",
+            site.stack.conf_path.read_text(),
+            flags=re.M,
+        )
+    )
 
     def check(**env):
-        return subprocess.run([site.stack.build / "ctl/roompayctl", "-c", conf, "config", "check"], env={**os.environ, **env}, capture_output=True, text=True)
+        return subprocess.run(
+            [site.stack.build / "ctl/roompayctl", "-c", conf, "config", "check"],
+            env={**os.environ, **env},
+            capture_output=True,
+            text=True,
+        )
+
     assert check(CREDENTIALS_DIRECTORY=str(tmp_path)).returncode == 0
     assert "LoadCredential" in check().stderr and check().returncode == 2
     conf.write_text(conf.read_text().replace("credential:rk", "credential:../rk"))
@@ -124,7 +193,12 @@ def test_no_proxy_from_the_environment(site):
     taken = f"http://127.0.0.1:{free_port()}"
     for name in ("workers", "courier"):
         site.stack.stop(name)
-        site.stack.preload[name] = {"http_proxy": taken, "https_proxy": taken, "ALL_PROXY": taken, "HTTPS_PROXY": taken}
+        site.stack.preload[name] = {
+            "http_proxy": taken,
+            "https_proxy": taken,
+            "ALL_PROXY": taken,
+            "HTTPS_PROXY": taken,
+        }
         site.stack.start(name)
     body = site.booking(room=new_id())
     a = eventually(lambda: (lambda x: x if x.status == 200 else None)(site.ready(body)), 20)
@@ -137,7 +211,10 @@ def test_no_secret_in_the_process_list(site):
     secrets = [*site.stack.tokens.values(), site.stack.kakaopay_key, site.stack.replay_key]
     for name in ("queued", "courier", "workers"):
         for pid in pids(site, name):
-            shown = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() + pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+            shown = (
+                pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+                + pathlib.Path(f"/proc/{pid}/environ").read_bytes()
+            )
             assert not any(s.encode() in shown for s in secrets)
 
 

@@ -1,4 +1,5 @@
 """What the courier brings to its end by itself: nobody calls approvePayment again."""
+
 import time
 
 import pytest
@@ -16,7 +17,7 @@ def test_a_missing_payments_document_is_written_again(site):
     tid = pay(site)
     eventually(lambda: delivered(site, tid))
     site.db.payments.delete_one({"tid": tid})
-    site.stack.stop("courier")      # a new one looks at every item
+    site.stack.stop("courier")  # a new one looks at every item
     site.stack.start("courier")
     eventually(lambda: site.db.payments.count_documents({"tid": tid}) == 1, 15)
 
@@ -30,9 +31,15 @@ def test_a_work_item_whose_number_was_never_taken_is_abandoned(site):
         stale[member] = item[member].replace(year=item[member].year - 1)
     site.db.open.insert_one(stale)
     eventually(lambda: site.db.open.count_documents({"_id": stale["_id"]}) == 0, 15)
-    assert [e["kind"] for e in site.db.ledger.find({"tid": tid}).sort("n", 1)] == ["approving", "approved", "abandoned"]
+    assert [e["kind"] for e in site.db.ledger.find({"tid": tid}).sort("n", 1)] == [
+        "approving",
+        "approved",
+        "abandoned",
+    ]
     time.sleep(0.1)
-    assert site.db.open.count_documents({"tid": tid}) == 1      # the payment's own item stays until its removal
+    assert (
+        site.db.open.count_documents({"tid": tid}) == 1
+    )  # the payment's own item stays until its removal
 
 
 @pytest.fixture
@@ -48,15 +55,17 @@ def test_a_courier_on_a_second_machine_sends_and_inquires_and_leaves_the_queue_t
     stack._spawn("second", stack.build / "courier/roompay-courier", "-c", other)
     try:
         tid = pay(far)
-        eventually(lambda: delivered(far, tid))                 # it delivers
+        eventually(lambda: delivered(far, tid))  # it delivers
         body, ready = far.opened(user="x")
         unknown, room = ready.body["tid"], body["reservationInfo"]["roomId"]
         far.sim.fault("approve", "close-after", tid=unknown, after_commit=True)
-        far.sim.fault("order", "http-500", tid=unknown)         # the worker's own inquiry
+        far.sim.fault("order", "http-500", tid=unknown)  # the worker's own inquiry
         assert far.approve("x", room, far.sim.pay(unknown)).status == 202
-        eventually(lambda: far.db.payments.count_documents({"tid": unknown}) == 1, 20)      # it inquires, writes, and delivers
+        eventually(
+            lambda: far.db.payments.count_documents({"tid": unknown}) == 1, 20
+        )  # it inquires, writes, and delivers
         eventually(lambda: delivered(far, unknown))
-        assert [h["state"] for h in far.held(room)] == ["unknown"]      # and says nothing to the queue
+        assert [h["state"] for h in far.held(room)] == ["unknown"]  # and says nothing to the queue
         assert far.db.open.count_documents({"tid": unknown}) == 1
         stack.start("courier")
         eventually(lambda: [h["state"] for h in far.held(room)] == ["approved"], 20)

@@ -1,4 +1,5 @@
 """The simulator: switches for what is not established about KakaoPay, and the list of calls."""
+
 import re
 import threading
 import time
@@ -82,8 +83,17 @@ def test_switch_approve_and_cancel_both(sim, both):
 
 
 def test_switches_that_do_not_exist(sim):
-    for name, value in (("nothing", 1), ("inquiry_lag_s", 61), ("inquiry_lag_s", True), ("vat_rounding", 2), ("approve_after_window", 1)):
-        assert http_call("POST", sim.url + "/control/unsure", {"name": name, "value": value}).status == 400, name
+    for name, value in (
+        ("nothing", 1),
+        ("inquiry_lag_s", 61),
+        ("inquiry_lag_s", True),
+        ("vat_rounding", 2),
+        ("approve_after_window", 1),
+    ):
+        assert (
+            http_call("POST", sim.url + "/control/unsure", {"name": name, "value": value}).status
+            == 400
+        ), name
 
 
 def test_calls_are_told(sim):
@@ -91,35 +101,59 @@ def test_calls_are_told(sim):
     sim.approve(tid, "x", "legacy", partner_order_id="mine")
     sim.ready(partner_order_id="other")
     told = sim.control.get("/calls")
-    assert [(c["call"], c["partner_order_id"], c["tid"] == tid, c["status"], c["code"]) for c in told["calls"]] == [
-        ("ready", "mine", True, 200, 0), ("approve", "mine", True, 200, 0), ("approve", "mine", True, 400, -702),
-        ("ready", "other", False, 200, 0)]
+    assert [
+        (c["call"], c["partner_order_id"], c["tid"] == tid, c["status"], c["code"])
+        for c in told["calls"]
+    ] == [
+        ("ready", "mine", True, 200, 0),
+        ("approve", "mine", True, 200, 0),
+        ("approve", "mine", True, 400, -702),
+        ("ready", "other", False, 200, 0),
+    ]
     assert [c["api"] for c in told["calls"]] == ["current", "current", "legacy", "current"]
     assert [c["n"] for c in told["calls"]] == [1, 2, 3, 4] and told["last"] == 4
     assert all(c["cid"] == CID and re.fullmatch(r"20.*T.*Z", c["at"]) for c in told["calls"])
     assert [c["n"] for c in sim.control.get("/calls?since=2")["calls"]] == [3, 4]
-    assert [c["n"] for c in sim.control.get("/calls?partner_order_id=mine&call=approve")["calls"]] == [2, 3]
+    assert [
+        c["n"] for c in sim.control.get("/calls?partner_order_id=mine&call=approve")["calls"]
+    ] == [2, 3]
     sim.control.latency("ready", 400)
     t = threading.Thread(target=sim.ready)
     t.start()
     last = eventually(lambda: sim.control.get("/calls?since=4")["calls"], 2)[0]
-    assert (last["answered"], last["status"]) == (False, 0)         # at work
+    assert (last["answered"], last["status"]) == (False, 0)  # at work
     assert sim.control.get("/state")["waiting"] == 1
     t.join()
     assert sim.control.get("/calls?since=4")["calls"][0]["answered"]
 
 
 def test_the_control_side_refuses_what_it_does_not_know(sim):
-    for method, path, body, status in (("POST", "/pay", {"tid": "T1"}, 404), ("POST", "/pay", {}, 400), ("POST", "/pay", b"{", 400),
-                                       ("GET", "/orders/T1", None, 404), ("GET", "/nothing", None, 404), ("GET", "/pay", None, 405),
-                                       ("POST", "/clock", {"offset_s": "1"}, 400), ("POST", "/latency", {"call": "ready", "ms": -1}, 400),
-                                       ("POST", "/pay", {"tid": "T1", "method": "GOLD"}, 400), ("GET", "/calls?since=x", None, 400)):
+    for method, path, body, status in (
+        ("POST", "/pay", {"tid": "T1"}, 404),
+        ("POST", "/pay", {}, 400),
+        ("POST", "/pay", b"{", 400),
+        ("GET", "/orders/T1", None, 404),
+        ("GET", "/nothing", None, 404),
+        ("GET", "/pay", None, 405),
+        ("POST", "/clock", {"offset_s": "1"}, 400),
+        ("POST", "/latency", {"call": "ready", "ms": -1}, 400),
+        ("POST", "/pay", {"tid": "T1", "method": "GOLD"}, 400),
+        ("GET", "/calls?since=x", None, 400),
+    ):
         assert http_call(method, sim.url + "/control" + path, body).status == status, path
 
 
 def test_the_list_of_calls_is_json_whatever_was_sent(sim):
-    for cid, tid, order in (("가" * 30, "나" * 30, "다" * 3000), ("\"\\", "\t\n", "\u2028")):
-        assert sim.call("current", "approve", {"cid": cid, "tid": tid, "partner_order_id": order}).status == 400
+    for cid, tid, order in (("가" * 30, "나" * 30, "다" * 3000), ('"\\', "\t\n", "\u2028")):
+        assert (
+            sim.call(
+                "current", "approve", {"cid": cid, "tid": tid, "partner_order_id": order}
+            ).status
+            == 400
+        )
     body = b"cid=%FF%FE&tid=%C0%AF&partner_order_id=%00"
-    assert http_call("POST", sim.url + "/v1/payment/approve", body, sim.headers("legacy")).status == 400
+    assert (
+        http_call("POST", sim.url + "/v1/payment/approve", body, sim.headers("legacy")).status
+        == 400
+    )
     assert len(sim.control.get("/calls")["calls"]) == 3

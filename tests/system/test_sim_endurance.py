@@ -1,4 +1,5 @@
 """The simulator: many clients, hostile ones, restarts, kill -9 and a full disk."""
+
 import http.client
 import json
 import resource
@@ -20,7 +21,9 @@ def test_five_hundred_connections_at_once_with_a_latency(sim):
         for s in socks:
             s.sendall(request)
         sent = time.monotonic() - began
-        assert sim.call("current", "order", {"cid": CID, "tid": "T0"}).seconds < 1.5       # nobody else waits
+        assert (
+            sim.call("current", "order", {"cid": CID, "tid": "T0"}).seconds < 1.5
+        )  # nobody else waits
         answers = [s.recv(4096) for s in socks]
         took = time.monotonic() - began
     finally:
@@ -35,7 +38,12 @@ def test_a_connection_is_kept_for_many_calls(sim):
     conn = http.client.HTTPConnection("127.0.0.1", sim.port, timeout=10)
     sock = None
     for _ in range(50):
-        conn.request("POST", "/online/v1/payment/ready", sim.body("current", sim.order()), sim.headers("current"))
+        conn.request(
+            "POST",
+            "/online/v1/payment/ready",
+            sim.body("current", sim.order()),
+            sim.headers("current"),
+        )
         assert conn.getresponse().read()
         sock = sock or conn.sock
         assert conn.sock is sock and sock is not None
@@ -43,9 +51,13 @@ def test_a_connection_is_kept_for_many_calls(sim):
 
 
 def test_what_is_cut_or_nonsense_harms_nobody(sim):
-    for junk in (b"\0" * 5000, b"GET / HTTP/9.9\r\n\r\n",
-                 b"POST /online/v1/payment/ready HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
-                 b"POST /control/pay HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{", b"GET /" + b"a" * 100000):
+    for junk in (
+        b"\0" * 5000,
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /online/v1/payment/ready HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        b"POST /control/pay HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{",
+        b"GET /" + b"a" * 100000,
+    ):
         with sim.connect() as s:
             try:
                 s.sendall(junk)
@@ -56,7 +68,7 @@ def test_what_is_cut_or_nonsense_harms_nobody(sim):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_restart_keeps_everything_that_was_answered(own_sim, number):
-    done, _ = own_sim.paid(item_code="c", method="CARD", partner_order_id="o \"가\"")
+    done, _ = own_sim.paid(item_code="c", method="CARD", partner_order_id='o "가"')
     part, _ = own_sim.paid("legacy")
     own_sim.cancel(part, 700)
     open_tid, token = (t := own_sim.ready()["tid"]), own_sim.control.pay(t)
@@ -65,15 +77,28 @@ def test_a_restart_keeps_everything_that_was_answered(own_sim, number):
     fresh = own_sim.ready(payment_method_type="MONEY")
     own_sim.control.clock(60)
     tids = [done, part, open_tid, quit_tid, fresh["tid"]]
-    before = [own_sim.control.order(t) for t in tids], own_sim.control.get("/captures"), own_sim.control.get("/cancels")
+    before = (
+        [own_sim.control.order(t) for t in tids],
+        own_sim.control.get("/captures"),
+        own_sim.control.get("/cancels"),
+    )
     status = own_sim.end(number)
     assert status == (0 if number == signal.SIGTERM else -9)
     own_sim.start()
-    assert ([own_sim.control.order(t) for t in tids], own_sim.control.get("/captures"), own_sim.control.get("/cancels")) == before
+    assert (
+        [own_sim.control.order(t) for t in tids],
+        own_sim.control.get("/captures"),
+        own_sim.control.get("/cancels"),
+    ) == before
     assert own_sim.control.get("/state")["offset_s"] == 60
-    assert refusal("current", own_sim.approve(done, token, partner_order_id="o \"가\"")) == (400, -702)
+    assert refusal("current", own_sim.approve(done, token, partner_order_id='o "가"')) == (
+        400,
+        -702,
+    )
     assert own_sim.approve(open_tid, token).status == 200
-    assert press(fresh["next_redirect_pc_url"], "pay", b"method=CARD").status == 303       # the same port, the same page
+    assert (
+        press(fresh["next_redirect_pc_url"], "pay", b"method=CARD").status == 303
+    )  # the same port, the same page
     assert own_sim.inquire(fresh["tid"]).body["payment_method_type"] == "MONEY"
     assert own_sim.cancel(part, 1500).body["status"] == "CANCEL_PAYMENT"
 
@@ -113,24 +138,50 @@ def test_an_unfinished_last_line_is_cut_and_other_damage_stops_the_start(own_sim
     assert own_sim.status(tid) == "SUCCESS_PAYMENT" and state.read_bytes() == whole
     own_sim.end()
     lines = whole.splitlines(keepends=True)
-    for damaged in (b"".join([*lines[:1], b"{nonsense}\n", *lines[1:]]), b"".join(lines[1:]), whole + lines[-1]):
+    for damaged in (
+        b"".join([*lines[:1], b"{nonsense}\n", *lines[1:]]),
+        b"".join(lines[1:]),
+        whole + lines[-1],
+    ):
         state.write_bytes(damaged)
-        run = subprocess.run([BUILD / "sim/kakaopay-sim", "--port", "0", "--state-file", state], capture_output=True, timeout=20)
+        run = subprocess.run(
+            [BUILD / "sim/kakaopay-sim", "--port", "0", "--state-file", state],
+            capture_output=True,
+            timeout=20,
+        )
         assert run.returncode == 1 and b"line " in run.stderr, run
     state.write_bytes(whole)
 
 
 def test_two_simulators_never_share_a_state_file(own_sim):
-    run = subprocess.run([BUILD / "sim/kakaopay-sim", "--port", "0", "--state-file", own_sim.folder / "state"], capture_output=True, timeout=20)
+    run = subprocess.run(
+        [BUILD / "sim/kakaopay-sim", "--port", "0", "--state-file", own_sim.folder / "state"],
+        capture_output=True,
+        timeout=20,
+    )
     assert run.returncode == 1 and b"cannot lock" in run.stderr
-    run = subprocess.run([BUILD / "sim/kakaopay-sim", "--port", str(own_sim.port)], capture_output=True, timeout=20)
+    run = subprocess.run(
+        [BUILD / "sim/kakaopay-sim", "--port", str(own_sim.port)], capture_output=True, timeout=20
+    )
     assert run.returncode == 1 and b"cannot listen" in run.stderr
 
 
-@pytest.mark.parametrize(("more", "status"), [(["--port", "x"], 64), ([], 64), (["--port", "0", "--wrong"], 64), (["--port", "70000"], 64),
-                                          (["--port", "0", "extra"], 64), (["--port", "0", "--cid", "short"], 1),
-                                          (["--port", "0", "--key-file", "/nonexistent"], 1), (["--port", "0", "--listen", "localhost"], 1),
-                                          (["--port", "0", "--base-url", "x"], 1), (["--help"], 0), (["--version"], 0)])
+@pytest.mark.parametrize(
+    ("more", "status"),
+    [
+        (["--port", "x"], 64),
+        ([], 64),
+        (["--port", "0", "--wrong"], 64),
+        (["--port", "70000"], 64),
+        (["--port", "0", "extra"], 64),
+        (["--port", "0", "--cid", "short"], 1),
+        (["--port", "0", "--key-file", "/nonexistent"], 1),
+        (["--port", "0", "--listen", "localhost"], 1),
+        (["--port", "0", "--base-url", "x"], 1),
+        (["--help"], 0),
+        (["--version"], 0),
+    ],
+)
 def test_the_command_line(more, status):
     run = subprocess.run([BUILD / "sim/kakaopay-sim", *more], capture_output=True, timeout=20)
     assert run.returncode == status and run.stdout + run.stderr, run
@@ -148,7 +199,9 @@ def test_no_key_and_no_token_is_ever_written(own_sim):
 def test_a_state_file_that_cannot_grow_refuses_and_keeps_what_was_answered(own_sim):
     tid, token = (t := own_sim.ready()["tid"]), own_sim.control.pay(t)
     size = (own_sim.folder / "state").stat().st_size
-    resource.prlimit(own_sim.process.pid, resource.RLIMIT_FSIZE, (size + 100, size + 100))      # room for a part of the next line
+    resource.prlimit(
+        own_sim.process.pid, resource.RLIMIT_FSIZE, (size + 100, size + 100)
+    )  # room for a part of the next line
     a = own_sim.approve(tid, token)
     assert refusal("current", a) == (500, -500)
     assert own_sim.control.captures() == [] and own_sim.status(tid) == "AUTH_PASSWORD"

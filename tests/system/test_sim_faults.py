@@ -1,4 +1,5 @@
 """The simulator: each fault as a raw client on a socket sees it."""
+
 import json
 import socket
 import struct
@@ -17,7 +18,12 @@ def split(raw):
     return int(lines[0].split()[1]), headers, body
 
 
-SILENT = [("close-before", False, "end"), ("close-after", True, "end"), ("reset", False, "reset"), ("reset-after", True, "reset")]
+SILENT = [
+    ("close-before", False, "end"),
+    ("close-after", True, "end"),
+    ("reset", False, "reset"),
+    ("reset-after", True, "reset"),
+]
 
 
 @pytest.mark.parametrize(("fault", "captured", "ends"), SILENT)
@@ -35,9 +41,15 @@ def test_a_connection_that_ends_without_a_byte(sim, fault, captured, ends, delay
 
 
 @pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize(("fault", "status", "content_type", "body"), [
-    ("http-500", 500, "text/plain", b"Internal Server Error\n"), ("http-503", 503, "text/plain", b"Service Unavailable\n"),
-    ("html-502", 502, "text/html", None), ("empty-body", 200, None, b"")])
+@pytest.mark.parametrize(
+    ("fault", "status", "content_type", "body"),
+    [
+        ("http-500", 500, "text/plain", b"Internal Server Error\n"),
+        ("http-503", 503, "text/plain", b"Service Unavailable\n"),
+        ("html-502", 502, "text/html", None),
+        ("empty-body", 200, None, b""),
+    ],
+)
 def test_answers_of_a_gateway(sim, fault, status, content_type, body, after):
     _tid, fields = to_approve(sim)
     sim.control.fault("approve", fault, after_commit=after)
@@ -46,24 +58,42 @@ def test_answers_of_a_gateway(sim, fault, status, content_type, body, after):
     assert (got == body) if body is not None else got.startswith(b"<html>")
     assert int(headers["content-length"]) == len(got)
     assert len(sim.control.captures()) == after
-    if not after:       # one shot: the next one is right
+    if not after:  # one shot: the next one is right
         assert split(sim.raw("approve", fields)[0])[0] == 200
 
 
 @pytest.mark.parametrize("call", ["ready", "approve", "cancel", "order"])
-@pytest.mark.parametrize("fault", ["http-500", "http-503", "html-502", "empty-body", "truncated-json", "close-before", "reset", "error"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "http-500",
+        "http-503",
+        "html-502",
+        "empty-body",
+        "truncated-json",
+        "close-before",
+        "reset",
+        "error",
+    ],
+)
 def test_each_call_has_its_faults_and_does_nothing_then(sim, call, fault):
     tid, token = (t := sim.ready()["tid"]), sim.control.pay(t)
     if call in ("cancel", "order"):
         sim.approve(tid, token)
-    fields = {"ready": sim.order(), "approve": sim.approval(tid, token), "order": {"cid": CID, "tid": tid},
-              "cancel": {"cid": CID, "tid": tid, "cancel_amount": 2200, "cancel_tax_free_amount": 0}}[call]
+    fields = {
+        "ready": sim.order(),
+        "approve": sim.approval(tid, token),
+        "order": {"cid": CID, "tid": tid},
+        "cancel": {"cid": CID, "tid": tid, "cancel_amount": 2200, "cancel_tax_free_amount": 0},
+    }[call]
     before = sim.control.get("/state")
     sim.control.fault(call, fault, **({"code": -500} if fault == "error" else {}))
     raw, _ = sim.raw(call, fields)
     assert not raw or split(raw)[0] != 200 or fault in ("empty-body", "truncated-json")
     after = sim.control.get("/state")
-    assert [after[k] - before[k] for k in ("orders", "captures", "cancels")] == [0, 0, 0] and after["faults"] == []
+    assert [after[k] - before[k] for k in ("orders", "captures", "cancels")] == [0, 0, 0] and after[
+        "faults"
+    ] == []
     assert split(sim.raw(call, fields)[0])[0] == 200
 
 
@@ -73,8 +103,12 @@ def test_truncated_json_is_a_whole_answer_of_half_a_text(sim, call, after):
     tid, token = (t := sim.ready()["tid"]), sim.control.pay(t)
     if call == "cancel":
         sim.approve(tid, token)
-    fields = {"ready": sim.order(), "approve": sim.approval(tid, token), "order": {"cid": CID, "tid": tid},
-              "cancel": {"cid": CID, "tid": tid, "cancel_amount": 2200, "cancel_tax_free_amount": 0}}[call]
+    fields = {
+        "ready": sim.order(),
+        "approve": sim.approval(tid, token),
+        "order": {"cid": CID, "tid": tid},
+        "cancel": {"cid": CID, "tid": tid, "cancel_amount": 2200, "cancel_tax_free_amount": 0},
+    }[call]
     sim.control.fault(call, "truncated-json", after_commit=after)
     status, headers, body = split(sim.raw(call, fields)[0])
     assert status == 200 and int(headers["content-length"]) == len(body) > 0
@@ -86,10 +120,29 @@ def test_truncated_json_is_a_whole_answer_of_half_a_text(sim, call, after):
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-@pytest.mark.parametrize(("code", "status"), [(-1, 400), (-2, 400), (-3, 403), (-4, 403), (-5, 403), (-6, 403), (-10, 400), (-401, 401),
-                                          (-403, 403), (-404, 404), (-429, 429), (-500, 500), (-503, 503), (-9798, 503),
-                                          (-702, 400), (-783, 400),
-                                          (-797, 400), (-740, 400)])
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (-1, 400),
+        (-2, 400),
+        (-3, 403),
+        (-4, 403),
+        (-5, 403),
+        (-6, 403),
+        (-10, 400),
+        (-401, 401),
+        (-403, 403),
+        (-404, 404),
+        (-429, 429),
+        (-500, 500),
+        (-503, 503),
+        (-9798, 503),
+        (-702, 400),
+        (-783, 400),
+        (-797, 400),
+        (-740, 400),
+    ],
+)
 def test_error_has_the_http_status_of_its_code(sim, generation, code, status):
     tid, token = (t := sim.ready()["tid"]), sim.control.pay(t)
     sim.control.fault("approve", "error", code=code)
@@ -102,18 +155,30 @@ def test_error_has_the_http_status_of_its_code(sim, generation, code, status):
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
-@pytest.mark.parametrize(("fault", "method_code", "status"), [("user-locked", "USER_LOCKED", "AUTH_PASSWORD"),
-                                                        ("bank-firm-unknown", "BANK_FIRM_UNKNOWN", "AUTH_PASSWORD"),
-                                                        ("card-refused", "8326", "FAIL_PAYMENT")])
+@pytest.mark.parametrize(
+    ("fault", "method_code", "status"),
+    [
+        ("user-locked", "USER_LOCKED", "AUTH_PASSWORD"),
+        ("bank-firm-unknown", "BANK_FIRM_UNKNOWN", "AUTH_PASSWORD"),
+        ("card-refused", "8326", "FAIL_PAYMENT"),
+    ],
+)
 def test_a_method_that_refuses(sim, generation, fault, method_code, status):
     tid, token = (t := sim.ready()["tid"]), sim.control.pay(t)
     sim.control.fault("approve", fault)
     a = sim.approve(tid, token, generation)
     assert refusal(generation, a) == (400, -780)
-    assert a.body["extras"]["method_result_code"] == method_code and a.body["extras"]["method_result_message"]
+    assert (
+        a.body["extras"]["method_result_code"] == method_code
+        and a.body["extras"]["method_result_message"]
+    )
     assert sim.status(tid) == status and sim.control.captures() == []
     again = sim.approve(tid, token, generation)
-    assert again.status == 200 if status == "AUTH_PASSWORD" else refusal(generation, again) == (400, -783)
+    assert (
+        again.status == 200
+        if status == "AUTH_PASSWORD"
+        else refusal(generation, again) == (400, -783)
+    )
 
 
 @pytest.mark.parametrize("fault", ["user-locked", "bank-firm-unknown"])
@@ -130,7 +195,10 @@ def test_another_method_code_can_be_named(sim):
     assert sim.call("current", "approve", fields).body["extras"]["method_result_code"] == "6001"
     tid, _ = sim.paid()
     sim.control.fault("cancel", "error", code=-781)
-    assert sim.cancel(tid, 1).body["extras"] == {"method_result_code": "6666", "method_result_message": "원거래없음"}
+    assert sim.cancel(tid, 1).body["extras"] == {
+        "method_result_code": "6666",
+        "method_result_message": "원거래없음",
+    }
 
 
 def test_a_delay_before_and_after_the_commit(sim):
@@ -142,7 +210,9 @@ def test_a_delay_before_and_after_the_commit(sim):
         began = time.monotonic()
         t.start()
         time.sleep(0.35)
-        assert sim.status(tid) == ("SUCCESS_PAYMENT" if after else "AUTH_PASSWORD")      # and nobody else waits
+        assert sim.status(tid) == (
+            "SUCCESS_PAYMENT" if after else "AUTH_PASSWORD"
+        )  # and nobody else waits
         assert time.monotonic() - began < 0.6
         t.join()
         assert box[0].status == 200 and 0.69 < box[0].seconds < 2
@@ -185,16 +255,35 @@ def test_extra_and_missing_members(sim):
     assert set(sim.ready()) > set(plain)
     sim.control.fault("ready", "missing-members")
     assert set(plain) - set(sim.ready()) == {"android_app_scheme", "ios_app_scheme"}
-    tid, token = (t := sim.ready(item_code="x", payment_method_type="CARD")["tid"]), sim.control.pay(t)
+    tid, token = (
+        (t := sim.ready(item_code="x", payment_method_type="CARD")["tid"]),
+        sim.control.pay(t),
+    )
     sim.control.fault("approve", "missing-members")
     a = sim.approve(tid, token, payload="p").body
     assert not set(a) & {"item_code", "card_info", "payload"} and "green_deposit" not in a["amount"]
-    assert {"aid", "tid", "cid", "partner_order_id", "partner_user_id", "payment_method_type", "item_name", "quantity", "amount",
-            "created_at", "approved_at"} == set(a)
+    assert {
+        "aid",
+        "tid",
+        "cid",
+        "partner_order_id",
+        "partner_user_id",
+        "payment_method_type",
+        "item_name",
+        "quantity",
+        "amount",
+        "created_at",
+        "approved_at",
+    } == set(a)
     sim.control.fault("order", "missing-members")
     b = sim.inquire(tid).body
-    assert "approved_at" not in b and set(b["payment_action_details"][0]) == {"aid", "approved_at", "point_amount", "discount_amount",
-                                                                              "payment_action_type"}
+    assert "approved_at" not in b and set(b["payment_action_details"][0]) == {
+        "aid",
+        "approved_at",
+        "point_amount",
+        "discount_amount",
+        "payment_action_type",
+    }
     tid, token = (t := sim.ready()["tid"]), sim.control.pay(t)
     sim.control.fault("approve", "extra-members")
     a = sim.approve(tid, token).body
@@ -209,9 +298,19 @@ def test_a_status_that_nobody_knows(sim):
     assert known == words[2] == "SUCCESS_PAYMENT" and words[0] == words[1] == "PAYMENT_ON_REVIEW"
 
 
-@pytest.mark.parametrize(("fault", "member"), [("wrong-total", "amount"), ("wrong-tax-free", "amount"), ("wrong-vat", "amount"),
-                                           ("wrong-quantity", "quantity"), ("wrong-partner-order-id", "partner_order_id"),
-                                           ("wrong-partner-user-id", "partner_user_id"), ("wrong-tid", "tid"), ("wrong-cid", "cid")])
+@pytest.mark.parametrize(
+    ("fault", "member"),
+    [
+        ("wrong-total", "amount"),
+        ("wrong-tax-free", "amount"),
+        ("wrong-vat", "amount"),
+        ("wrong-quantity", "quantity"),
+        ("wrong-partner-order-id", "partner_order_id"),
+        ("wrong-partner-user-id", "partner_user_id"),
+        ("wrong-tid", "tid"),
+        ("wrong-cid", "cid"),
+    ],
+)
 def test_an_answer_that_is_not_what_was_asked(sim, fault, member):
     tid, fields = to_approve(sim)
     sim.control.fault("approve", fault, tid=tid)
@@ -225,14 +324,17 @@ def test_an_answer_that_is_not_what_was_asked(sim, fault, member):
 def test_which_calls_a_fault_meets(sim):
     def ready(order):
         return sim.call("current", "ready", sim.order(partner_order_id=order)).status
+
     sim.control.fault("ready", "http-500", times=2, partner_order_id="b")
     assert [ready("a"), ready("b"), ready("a"), ready("b"), ready("b")] == [200, 500, 200, 500, 200]
     one, two = sim.ready()["tid"], sim.ready()["tid"]
     sim.control.fault("order", "http-500", tid=two)
     assert [sim.inquire(t).status for t in (one, two, two)] == [200, 500, 200]
-    sim.control.fault("order", "http-500", partner_order_id="ord-1001")         # the inquiry does not name it: the tid does
+    sim.control.fault(
+        "order", "http-500", partner_order_id="ord-1001"
+    )  # the inquiry does not name it: the tid does
     assert [sim.inquire(one).status, sim.inquire(one).status] == [500, 200]
-    sim.control.fault("ready", "http-500", times=0)                             # without end
+    sim.control.fault("ready", "http-500", times=0)  # without end
     assert {ready("x") for _ in range(10)} == {500}
     sim.control.no_faults()
     assert ready("x") == 200
@@ -243,17 +345,27 @@ def test_a_share_of_the_calls_and_the_same_share_next_time(sim):
         sim.control.post("/reset")
         sim.control.post("/faults", {"call": "ready", "fault": "http-500", "share": 0.25})
         return [sim.call("current", "ready", sim.order()).status for _ in range(200)]
+
     first = run()
     assert 25 < first.count(500) < 75
     assert run() == first
 
 
 def test_faults_that_make_no_sense_are_refused(sim):
-    for body in ({}, {"call": "ready"}, {"call": "x", "fault": "reset"}, {"call": "ready", "fault": "x"},
-                 {"call": "ready", "fault": "error"}, {"call": "ready", "fault": "delay"}, {"call": "ready", "fault": "card-refused"},
-                 {"call": "page", "fault": "error", "code": -1},
-                 {"call": "ready", "fault": "reset", "share": 2}, {"call": "ready", "fault": "reset", "times": -1},
-                 {"call": "ready", "fault": "reset", "after_commit": 1}, {"call": "ready", "fault": "reset", "color": "red"}):
+    for body in (
+        {},
+        {"call": "ready"},
+        {"call": "x", "fault": "reset"},
+        {"call": "ready", "fault": "x"},
+        {"call": "ready", "fault": "error"},
+        {"call": "ready", "fault": "delay"},
+        {"call": "ready", "fault": "card-refused"},
+        {"call": "page", "fault": "error", "code": -1},
+        {"call": "ready", "fault": "reset", "share": 2},
+        {"call": "ready", "fault": "reset", "times": -1},
+        {"call": "ready", "fault": "reset", "after_commit": 1},
+        {"call": "ready", "fault": "reset", "color": "red"},
+    ):
         a = http_call("POST", sim.url + "/control/faults", body)
         assert a.status == 400 and a.body["error"], body
     assert sim.control.get("/faults") == {"faults": []}

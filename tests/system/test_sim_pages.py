@@ -1,4 +1,5 @@
 """The simulator: the user's pages, and where they lead."""
+
 import http.client
 import re
 
@@ -21,20 +22,23 @@ def test_the_user_pays_on_the_page(sim, generation, device):
     before, token = re.fullmatch(r"(.*)&pg_token=([0-9a-f]{20})", b.headers["location"]).groups()
     assert before == "https://shop.example/ok?o=1&x=%20"
     assert sim.status(a["tid"]) == "AUTH_PASSWORD"
-    assert press(url, "pay").headers["location"] == b.headers["location"]       # a double click
+    assert press(url, "pay").headers["location"] == b.headers["location"]  # a double click
     assert sim.control.pay(a["tid"]) == token
     assert sim.approve(a["tid"], token, generation).status == 200
     page = http_call("GET", url)
     assert page.status == 200 and forms(page.raw.decode()) == {}
 
 
-@pytest.mark.parametrize(("url", "want"), [
-    ("https://shop.example/ok", "https://shop.example/ok?pg_token=TOKEN"),
-    ("https://shop.example/ok?", "https://shop.example/ok?pg_token=TOKEN"),
-    ("https://shop.example/ok?a=b", "https://shop.example/ok?a=b&pg_token=TOKEN"),
-    ("https://shop.example/ok?a=b&", "https://shop.example/ok?a=b&pg_token=TOKEN"),
-    ("https://shop.example/ok#part?", "https://shop.example/ok?pg_token=TOKEN#part?"),
-])
+@pytest.mark.parametrize(
+    ("url", "want"),
+    [
+        ("https://shop.example/ok", "https://shop.example/ok?pg_token=TOKEN"),
+        ("https://shop.example/ok?", "https://shop.example/ok?pg_token=TOKEN"),
+        ("https://shop.example/ok?a=b", "https://shop.example/ok?a=b&pg_token=TOKEN"),
+        ("https://shop.example/ok?a=b&", "https://shop.example/ok?a=b&pg_token=TOKEN"),
+        ("https://shop.example/ok#part?", "https://shop.example/ok?pg_token=TOKEN#part?"),
+    ],
+)
 def test_the_token_is_appended_by_question_mark_or_ampersand(sim, url, want):
     a = sim.ready(approval_url=url)
     location = press(a["next_redirect_pc_url"], "pay").headers["location"]
@@ -52,7 +56,9 @@ def test_the_method_is_chosen_on_the_page(sim):
     assert sim.inquire(a["tid"]).body["payment_method_type"] == "MONEY"
 
 
-@pytest.mark.parametrize(("what", "status"), [("cancel", "QUIT_PAYMENT"), ("fail", "FAIL_AUTH_PASSWORD")])
+@pytest.mark.parametrize(
+    ("what", "status"), [("cancel", "QUIT_PAYMENT"), ("fail", "FAIL_AUTH_PASSWORD")]
+)
 def test_the_user_cancels_or_fails_on_the_page(sim, what, status):
     a = sim.ready()
     b = press(a["next_redirect_mobile_url"], what)
@@ -69,9 +75,14 @@ def test_the_user_cancels_or_fails_on_the_page(sim, what, status):
 
 def test_pages_escape_what_the_merchant_sent(sim):
     evil = "\"><script>alert('x')</script>&amp;"
-    a = sim.ready(item_name=evil, partner_order_id=evil, approval_url="https://shop.example/\"><script>")
+    a = sim.ready(
+        item_name=evil, partner_order_id=evil, approval_url='https://shop.example/"><script>'
+    )
     sim.control.fault("page", "duplicate-redirect")
-    for page in (http_call("GET", a["next_redirect_pc_url"]), press(a["next_redirect_pc_url"], "pay")):
+    for page in (
+        http_call("GET", a["next_redirect_pc_url"]),
+        press(a["next_redirect_pc_url"], "pay"),
+    ):
         text = page.raw.decode()
         assert "<script" not in text and "&lt;script&gt;" in text
 
@@ -79,10 +90,21 @@ def test_pages_escape_what_the_merchant_sent(sim):
 def test_pages_that_do_not_exist(sim):
     a = sim.ready()
     page = re.search(r"[0-9a-f]{64}", a["next_redirect_pc_url"])[0]
-    for path in (f"/mockup/bridge/pc/pg/one-time/payment/{'0' * 64}", f"/page/{'0' * 64}/pay", f"/page/{page}/other", f"/page/{page}",
-                 f"/mockup/v1/{page}x/info", f"/mockup/v1/{page[:63]}/info"):
-        assert http_call("POST" if path.endswith("pay") else "GET", sim.url + path).status == 404, path
-    for method, path, allow in (("GET", f"/page/{page}/pay", "POST"), ("POST", f"/mockup/v1/{page}/info", "GET")):
+    for path in (
+        f"/mockup/bridge/pc/pg/one-time/payment/{'0' * 64}",
+        f"/page/{'0' * 64}/pay",
+        f"/page/{page}/other",
+        f"/page/{page}",
+        f"/mockup/v1/{page}x/info",
+        f"/mockup/v1/{page[:63]}/info",
+    ):
+        assert http_call("POST" if path.endswith("pay") else "GET", sim.url + path).status == 404, (
+            path
+        )
+    for method, path, allow in (
+        ("GET", f"/page/{page}/pay", "POST"),
+        ("POST", f"/mockup/v1/{page}/info", "GET"),
+    ):
         b = http_call(method, sim.url + path)
         assert (b.status, b.headers["allow"]) == (405, allow)
     assert sim.status(a["tid"]) == "READY"
@@ -93,11 +115,13 @@ def test_page_faults(sim):
     sim.control.fault("page", "no-redirect", tid=a["tid"])
     b = press(a["next_redirect_pc_url"], "pay")
     assert b.status == 200 and "location" not in b.headers and "pg_token" not in b.raw.decode()
-    assert sim.status(a["tid"]) == "AUTH_PASSWORD"      # paid in the app, and nobody came back
+    assert sim.status(a["tid"]) == "AUTH_PASSWORD"  # paid in the app, and nobody came back
     sim.control.fault("page", "duplicate-redirect", tid=a["tid"])
     b = press(a["next_redirect_pc_url"], "pay")
     assert b.status == 200
-    assert b.raw.decode().count("https://shop.example/ok?pg_token=" + sim.control.pay(a["tid"])) == 3      # frame, refresh, link
+    assert (
+        b.raw.decode().count("https://shop.example/ok?pg_token=" + sim.control.pay(a["tid"])) == 3
+    )  # frame, refresh, link
     a = sim.ready()
     sim.control.fault("page", "close-before")
     with pytest.raises(http.client.RemoteDisconnected):

@@ -1,6 +1,7 @@
 """Traps that services of this kind fell into, each with a test that carries its name. Some stand elsewhere: `old URL returned for different times`,
 `only the last of two intervals guarded`, `user ids visible to others` (test_ready, test_errors), `a time-out reported as failure`,
 `any non-2xx approve taken as not charged`, `amounts never compared` (test_faults), `paid reported as not found on reload` (test_approve)."""
+
 import threading
 import time
 
@@ -22,7 +23,7 @@ def test_the_hold_is_taken_before_the_provider_is_asked(site):
     assert b.code == "slot-held" and b.seconds < 0.3 and box[0].status == 200
 
 
-def test_an_expiry_sweep_throws_away_nothing_else(brief):      # holds live 2 s
+def test_an_expiry_sweep_throws_away_nothing_else(brief):  # holds live 2 s
     rooms = [new_id() for _ in range(5)]
     for i, room in enumerate(rooms):
         brief.opened(user=f"u{i}", room=room)
@@ -58,7 +59,7 @@ def test_an_expired_hold_that_somebody_wanted_is_never_charged(brief):
     assert brief.ready(user="b", room=room).status == 200
     a = brief.approve("a", room, token)
     assert (a.status, a.code) == (410, "hold-expired") and a.body["charged"] is False, a
-    time.sleep(2.5)         # also after the rival's hold is gone again
+    time.sleep(2.5)  # also after the rival's hold is gone again
     a = brief.approve("a", room, token)
     assert (a.status, a.code) == (410, "hold-expired"), a
     assert brief.sim.captures(order) == []
@@ -117,5 +118,6 @@ def test_a_capture_has_its_record_even_if_the_worker_is_killed(fresh):
         a = fresh.approve("a", room, token)
         assert a.body.get("charged") is not False, a
         return a if a.status == 200 else None
+
     eventually(final, seconds=25, every=1)
     assert len(fresh.sim.captures(order)) == 1 and len(fresh.payments(order)) == 1

@@ -1,5 +1,6 @@
 """The accept loop of one worker, spoken to in raw FastCGI: whatever a peer does or leaves undone, the next one is served within a second, and a request that
 was taken is answered whole, also while the worker is told to end."""
+
 import os
 import signal
 import socket
@@ -26,14 +27,18 @@ class Lone:
             s.bind(self.path)
             s.listen(100)
             more = ["--workers", str(master)] if master else []
-            self.process = subprocess.Popen([program, "-c", conf, *more], stdin=s.fileno(), stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [program, "-c", conf, *more], stdin=s.fileno(), stdout=log, stderr=log
+            )
 
     @property
     def log(self):
         return self.log_path.read_text()
 
     def ask(self, path="/livez", method="GET", body=b""):
-        return f.call(self.path, f.head(path, len(body), method, self.token, prefix=PREFIX) + f.stdin(body))
+        return f.call(
+            self.path, f.head(path, len(body), method, self.token, prefix=PREFIX) + f.stdin(body)
+        )
 
     def is_well(self, within=0.2):
         status, _, seconds = self.ask()
@@ -86,7 +91,7 @@ def test_a_peer_that_stalls_frees_the_worker(lone, what):
     s = f.connect(lone.path)
     s.sendall(STALLS[what])
     time.sleep(0.05)
-    lone.is_well(within=2.3)     # it waited behind the stalled one
+    lone.is_well(within=2.3)  # it waited behind the stalled one
     lone.is_well()
     s.close()
     assert lone.process.poll() is None, lone.log
@@ -112,6 +117,7 @@ def test_a_peer_that_sends_a_byte_now_and_then(lone):
                 time.sleep(0.1)
         except OSError:
             pass
+
     t = threading.Thread(target=trickle)
     t.start()
     time.sleep(0.05)
@@ -131,6 +137,7 @@ def test_a_peer_that_does_not_stop_sending(lone):
                 s.sendall(f.record(f.STDIN, b"x" * 60000))
         except OSError:
             pass
+
     t = threading.Thread(target=flood)
     t.start()
     time.sleep(0.05)
@@ -144,7 +151,9 @@ def test_a_peer_that_does_not_stop_sending(lone):
 def test_a_body_over_the_limit_is_not_read(lone):
     status, out, seconds = lone.ask("/approvePayment", "POST", b"x" * 16385)
     assert status == 413 and b"too-large" in out and seconds < 0.5
-    status, out, seconds = lone.ask("/approvePayment", "POST", b"x" * (1 << 20))    # a peer that sends all of it before it reads
+    status, out, seconds = lone.ask(
+        "/approvePayment", "POST", b"x" * (1 << 20)
+    )  # a peer that sends all of it before it reads
     assert status == 413 and seconds < 0.5
     status, out, _ = lone.ask("/approvePayment", "POST", b"{}" + b" " * 16382)
     assert status == 422, out
@@ -153,7 +162,10 @@ def test_a_body_over_the_limit_is_not_read(lone):
 
 @pytest.mark.parametrize("length", ["-1", "1e3", "x", "99999999999999999999", "0x10"])
 def test_a_length_that_is_no_number(lone, length):
-    status, out, _ = f.call(lone.path, f.head("/approvePayment", length, token=lone.token, prefix=PREFIX) + f.stdin(APPROVE))
+    status, out, _ = f.call(
+        lone.path,
+        f.head("/approvePayment", length, token=lone.token, prefix=PREFIX) + f.stdin(APPROVE),
+    )
     assert status in (0, 413), out
     lone.is_well()
 
@@ -161,7 +173,7 @@ def test_a_length_that_is_no_number(lone, length):
 def test_a_kept_connection_is_closed_after_its_answer(lone):
     with f.connect(lone.path) as s:
         s.sendall(f.head("/livez", 0, "GET", keep=True, prefix=PREFIX) + f.stdin(b""))
-        out, ended = f.read_answer(s)      # returns at the end of the connection
+        out, ended = f.read_answer(s)  # returns at the end of the connection
         assert ended and out.startswith(b"Status: 200 ")
     lone.is_well()
 
@@ -169,9 +181,11 @@ def test_a_kept_connection_is_closed_after_its_answer(lone):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGHUP])
 def test_a_request_in_hand_is_answered_whole_when_told_to_end(lone, number):
     with f.connect(lone.path) as s:
-        raw = f.head("/approvePayment", len(APPROVE), token=lone.token, prefix=PREFIX) + f.stdin(APPROVE)
+        raw = f.head("/approvePayment", len(APPROVE), token=lone.token, prefix=PREFIX) + f.stdin(
+            APPROVE
+        )
         s.sendall(raw[:-20])
-        time.sleep(0.2)         # the worker reads the body
+        time.sleep(0.2)  # the worker reads the body
         lone.process.send_signal(number)
         time.sleep(0.2)
         s.sendall(raw[-20:])
@@ -215,11 +229,15 @@ def test_reload_replaces_every_worker_and_loses_no_request(master):
             status, out, _ = master.ask("/approvePayment", "POST", APPROVE)
             if status != 404:
                 bad.append((status, out))
+
     threads = [threading.Thread(target=load) for _ in range(4)]
     for t in threads:
         t.start()
     master.process.send_signal(signal.SIGHUP)
-    eventually(lambda: len(set(master.workers()) - before) == 2 and not before & set(master.workers()), seconds=10)
+    eventually(
+        lambda: len(set(master.workers()) - before) == 2 and not before & set(master.workers()),
+        seconds=10,
+    )
     stop.set()
     for t in threads:
         t.join()
@@ -240,14 +258,14 @@ def test_a_master_with_a_socket_of_its_own(site, tmp_path):
     argv = [str(site.stack.build / "fcgi/roompay.fcgi"), "-c", str(conf), "--workers", "1"]
     stale = socket.socket(socket.AF_UNIX)
     stale.bind(str(sock))
-    stale.close()           # the file of somebody who is gone
+    stale.close()  # the file of somebody who is gone
     with open(tmp_path / "log", "ab") as log:
         one = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             eventually(lambda: connects(socket.AF_UNIX, str(sock)))
             assert sock.stat().st_mode & 0o777 == 0o660
             two = subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, timeout=10)
-            assert two.returncode == 1          # somebody serves it already
+            assert two.returncode == 1  # somebody serves it already
             assert connects(socket.AF_UNIX, str(sock))
         finally:
             one.terminate()
@@ -257,14 +275,21 @@ def test_a_master_with_a_socket_of_its_own(site, tmp_path):
 
 def test_a_network_socket_is_refused(site, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as s:
-        p = subprocess.run([str(site.stack.build / "fcgi/roompay.fcgi"), "-c", str(site.stack.conf_path)], stdin=s.fileno(), capture_output=True,
-                           timeout=10)
+        p = subprocess.run(
+            [str(site.stack.build / "fcgi/roompay.fcgi"), "-c", str(site.stack.conf_path)],
+            stdin=s.fileno(),
+            capture_output=True,
+            timeout=10,
+        )
     assert p.returncode == 1 and b"Unix socket" in p.stderr
 
 
 def test_check_says_every_mistake(site, tmp_path):
     program = str(site.stack.build / "fcgi/roompay.fcgi")
-    assert subprocess.run([program, "--check", "-c", str(site.stack.conf_path)], timeout=10).returncode == 0
+    assert (
+        subprocess.run([program, "--check", "-c", str(site.stack.conf_path)], timeout=10).returncode
+        == 0
+    )
     bad = tmp_path / "bad.conf"
     bad.write_text(site.stack.conf_path.read_text() + "[fcgi]\nworkers = none\n[nonsense]\nx = 1\n")
     p = subprocess.run([program, "--check", "-c", str(bad)], capture_output=True, timeout=10)

@@ -22,7 +22,8 @@ sample(const char *name)
 	size_t n;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/tests/data/kakaopay-%s.json", top == NULL ? "." : top, name);
+	snprintf(path, sizeof(path), "%s/tests/data/kakaopay-%s.json", top == NULL ? "." : top,
+	    name);
 	f = fopen(path, "r");
 	if (f == NULL)
 		fail_msg("cannot open %s", path);

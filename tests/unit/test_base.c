@@ -53,7 +53,10 @@ an_error_longer_than_its_room_is_cut_not_lost(void **state)
 static void
 times_are_written_like_javascript_does(void **state)
 {
-	static const struct { int64_t ms; const char *text; } rows[] = {
+	static const struct {
+		int64_t ms;
+		const char *text;
+	} rows[] = {
 		{ 0, "1970-01-01T00:00:00.000Z" },
 		{ 1, "1970-01-01T00:00:00.001Z" },
 		{ -1, "1969-12-31T23:59:59.999Z" },
@@ -72,14 +75,16 @@ times_are_written_like_javascript_does(void **state)
 static void
 kakaopay_times_are_nine_hours_ahead_of_utc(void **state)
 {
-	static const char *const bad[] = { "", "2024-03-05", "2024-03-05T10:20:30Z", "2024-03-05 10:20:30", "2024-02-30T00:00:00",
-		"2024-13-01T00:00:00", "2024-01-01T24:00:00", "2024-01-01T00:60:00", "2o24-01-01T00:00:00", "2024-01-01T00:00:0" };
+	static const char *const bad[] = { "", "2024-03-05", "2024-03-05T10:20:30Z",
+		"2024-03-05 10:20:30", "2024-02-30T00:00:00", "2024-13-01T00:00:00",
+		"2024-01-01T24:00:00", "2024-01-01T00:60:00", "2o24-01-01T00:00:00",
+		"2024-01-01T00:00:0" };
 	int64_t ms = 0;
 
 	(void)state;
 	assert_true(clock_parse_kst("2024-03-05T10:20:30", &ms));
 	assert_int_equal(ms, 1709601630000);
-	assert_true(clock_parse_kst("2024-03-01T08:59:59", &ms));	/* still 29 February in UTC */
+	assert_true(clock_parse_kst("2024-03-01T08:59:59", &ms)); /* still 29 February in UTC */
 	assert_int_equal(ms, 1709251199000);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		if (clock_parse_kst(bad[i], &ms))
@@ -89,11 +94,18 @@ kakaopay_times_are_nine_hours_ahead_of_utc(void **state)
 static void
 when_somebody_says_when(void **state)
 {
-	static const struct { const char *text; int64_t ms; } rows[] = {
-		{ "2024-03-05", 1709564400000 }, { "2024-03-05T01:20:30Z", 1709601630000 }, { "2024-03-05T10:20:30+09:00", 1709601630000 },
-		{ "2024-03-05T10:20:30 09:00", 1709601630000 }, { "2024-03-04T20:50:30.5-04:30", 1709601630500 }, { "2024-03-05T01:20:30.0429z", 1709601630042 } };
-	static const char *const bad[] = { "", "2024-03", "2024-02-30", "2024-03-05T01:20:30", "2024-03-05T01:20Z", "2024-03-05T01:20:30+9:00", "2024-03-05T01:20:30+09:60",
-		"2024-03-05T01:20:30+09:00x", "2024-03-05T01:20:30.Z", "2024-03-05T01:20:30.", "2024-03-05T01:20:30*09:00", "2024-03-05 01:20:30Z", "today" };
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} rows[] = { { "2024-03-05", 1709564400000 }, { "2024-03-05T01:20:30Z", 1709601630000 },
+		{ "2024-03-05T10:20:30+09:00", 1709601630000 },
+		{ "2024-03-05T10:20:30 09:00", 1709601630000 },
+		{ "2024-03-04T20:50:30.5-04:30", 1709601630500 },
+		{ "2024-03-05T01:20:30.0429z", 1709601630042 } };
+	static const char *const bad[] = { "", "2024-03", "2024-02-30", "2024-03-05T01:20:30",
+		"2024-03-05T01:20Z", "2024-03-05T01:20:30+9:00", "2024-03-05T01:20:30+09:60",
+		"2024-03-05T01:20:30+09:00x", "2024-03-05T01:20:30.Z", "2024-03-05T01:20:30.",
+		"2024-03-05T01:20:30*09:00", "2024-03-05 01:20:30Z", "today" };
 	int64_t ms;
 
 	(void)state;
@@ -110,20 +122,32 @@ when_somebody_says_when(void **state)
 static void
 an_http_date_has_three_forms(void **state)
 {
-	static const int64_t now = 1790000000000;	/* September 2026 */
-	static const struct { const char *text; int64_t ms; } rows[] = {
-		{ "Sun, 06 Nov 1994 08:49:37 GMT", 784111777000 }, { "Sunday, 06-Nov-94 08:49:37 GMT", 784111777000 },
-		{ "Sun Nov  6 08:49:37 1994", 784111777000 }, { "Wed Nov 16 08:49:37 1994", 784975777000 },
-		{ "Thu, 29 Feb 2024 23:59:59 GMT", 1709251199000 }, { "Thu, 01 Jan 1970 00:00:00 GMT", 0 },
-		{ "Sat, 31 Dec 2016 23:59:60 GMT", 1483228800000 },	/* a leap second */
-		{ "Friday, 01-Jan-27 00:00:00 GMT", 1798761600000 },	/* the next year, not 1927 */
-		{ "Friday, 31-Dec-76 00:00:00 GMT", 3376598400000 },	/* 50 years ahead */
-		{ "Friday, 01-Jan-77 00:00:00 GMT", 220924800000 },	/* more: 1977 */
+	static const int64_t now = 1790000000000; /* September 2026 */
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} rows[] = {
+		{ "Sun, 06 Nov 1994 08:49:37 GMT", 784111777000 },
+		{ "Sunday, 06-Nov-94 08:49:37 GMT", 784111777000 },
+		{ "Sun Nov  6 08:49:37 1994", 784111777000 },
+		{ "Wed Nov 16 08:49:37 1994", 784975777000 },
+		{ "Thu, 29 Feb 2024 23:59:59 GMT", 1709251199000 },
+		{ "Thu, 01 Jan 1970 00:00:00 GMT", 0 },
+		{ "Sat, 31 Dec 2016 23:59:60 GMT", 1483228800000 },  /* a leap second */
+		{ "Friday, 01-Jan-27 00:00:00 GMT", 1798761600000 }, /* the next year, not 1927 */
+		{ "Friday, 31-Dec-76 00:00:00 GMT", 3376598400000 }, /* 50 years ahead */
+		{ "Friday, 01-Jan-77 00:00:00 GMT", 220924800000 },  /* more: 1977 */
 	};
-	static const char *const bad[] = { "", "120", "Sun, 06 Nov 1994 08:49:37", "Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Nov 1994 08:49:37 GMT ", "Sun, 6 Nov 1994 08:49:37 GMT",
-		"sun, 06 Nov 1994 08:49:37 GMT", "Son, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT", "Sun, 30 Feb 2024 08:49:37 GMT", "Sun, 00 Nov 1994 08:49:37 GMT",
-		"Sun, 06 Nov 1994 24:00:00 GMT", "Sun, 06 Nov 1994 08:60:00 GMT", "Sun, 06 Nov 1994 08:49:61 GMT", "Sun, 06 Nov 94 08:49:37 GMT", "Sunday, 06-Nov-1994 08:49:37 GMT",
-		"Sun Nov 6 08:49:37 1994", "Sun Nov  6 08:49:37 94", "Sun Nov  6 08:49:37 1994 GMT", "Sun, 06 Nov -994 08:49:37 GMT", "1994-11-06T08:49:37Z" };
+	static const char *const bad[] = { "", "120", "Sun, 06 Nov 1994 08:49:37",
+		"Sun, 06 Nov 1994 08:49:37 UTC", "Sun, 06 Nov 1994 08:49:37 GMT ",
+		"Sun, 6 Nov 1994 08:49:37 GMT", "sun, 06 Nov 1994 08:49:37 GMT",
+		"Son, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Foo 1994 08:49:37 GMT",
+		"Sun, 30 Feb 2024 08:49:37 GMT", "Sun, 00 Nov 1994 08:49:37 GMT",
+		"Sun, 06 Nov 1994 24:00:00 GMT", "Sun, 06 Nov 1994 08:60:00 GMT",
+		"Sun, 06 Nov 1994 08:49:61 GMT", "Sun, 06 Nov 94 08:49:37 GMT",
+		"Sunday, 06-Nov-1994 08:49:37 GMT", "Sun Nov 6 08:49:37 1994",
+		"Sun Nov  6 08:49:37 94", "Sun Nov  6 08:49:37 1994 GMT",
+		"Sun, 06 Nov -994 08:49:37 GMT", "1994-11-06T08:49:37Z" };
 	int64_t ms;
 
 	(void)state;
@@ -163,8 +187,16 @@ a_buffer_stays_bad_once_its_limit_was_passed(void **state)
 static void
 numbers_are_written_in_decimal(void **state)
 {
-	static const struct { int64_t n; const char *text; } rows[] = {
-		{ 0, "0" }, { 7, "7" }, { 10, "10" }, { -1, "-1" }, { -120, "-120" }, { INT64_MAX, "9223372036854775807" },
+	static const struct {
+		int64_t n;
+		const char *text;
+	} rows[] = {
+		{ 0, "0" },
+		{ 7, "7" },
+		{ 10, "10" },
+		{ -1, "-1" },
+		{ -120, "-120" },
+		{ INT64_MAX, "9223372036854775807" },
 		{ INT64_MIN, "-9223372036854775808" },
 	};
 	struct buf b;
@@ -176,7 +208,7 @@ numbers_are_written_in_decimal(void **state)
 		buf_add_int(&b, rows[i].n);
 		assert_string_equal(buf_str(&b), rows[i].text);
 	}
-	buf_add_int(&b, 1);	/* the limit is for numbers too */
+	buf_add_int(&b, 1); /* the limit is for numbers too */
 	assert_true(b.bad);
 	buf_clear(&b);
 }
@@ -220,7 +252,9 @@ catch_line(const char *value, char *out, size_t cap)
 static void
 a_log_line_cannot_be_forged_by_a_value(void **state)
 {
-	static const struct { const char *value, *text; } rows[] = {
+	static const struct {
+		const char *value, *text;
+	} rows[] = {
 		{ "plain", " v=plain n=-5 b=true\n" },
 		{ "a b", " v=\"a b\" n=" },
 		{ "x\nlevel=error", " v=\"x\\x0alevel=error\" n=" },
@@ -244,9 +278,12 @@ a_log_line_cannot_be_forged_by_a_value(void **state)
 static void
 a_log_line_may_be_a_json_object(void **state)
 {
-	static const struct { const char *value, *text; } rows[] = {
+	static const struct {
+		const char *value, *text;
+	} rows[] = {
 		{ "plain", ",\"v\":\"plain\",\"n\":-5,\"b\":true}\n" },
-		{ "x\n\"},{\"level\":\"error", ",\"v\":\"x\\u000a\\\"},{\\\"level\\\":\\\"error\",\"n\"" },
+		{ "x\n\"},{\"level\":\"error",
+		    ",\"v\":\"x\\u000a\\\"},{\\\"level\\\":\\\"error\",\"n\"" },
 		{ "\xec\xbb\xa4", ",\"v\":\"\xec\xbb\xa4\",\"n\"" },
 	};
 	char line[1000];
@@ -267,7 +304,8 @@ a_log_line_may_be_a_json_object(void **state)
 static char told_to_syslog[4096];
 static int syslog_priority;
 
-void __syslog_chk(int priority, int flag, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void __syslog_chk(int priority, int flag, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static void
 take(int priority, const char *format, va_list ap)
@@ -303,7 +341,8 @@ a_log_line_may_go_to_syslog(void **state)
 	(void)state;
 	log_open("test", LOG_LEVEL_INFO);
 	log_shape(LOG_AS_LOGFMT, LOG_TO_SYSLOG);
-	log_event(LOG_LEVEL_INFO, "tried", KV_STR("v", "50% %s"), KV_INT("n", -5), KV_BOOL("b", true));
+	log_event(LOG_LEVEL_INFO, "tried", KV_STR("v", "50% %s"), KV_INT("n", -5),
+	    KV_BOOL("b", true));
 	log_shape(LOG_AS_LOGFMT, LOG_TO_STDERR);
 	assert_non_null(strstr(told_to_syslog, "level=info prog=test"));
 	assert_non_null(strstr(told_to_syslog, "event=tried v=\"50% %s\" n=-5 b=true"));
@@ -337,8 +376,17 @@ a_log_line_names_the_process_that_wrote_it(void **state)
 static void
 a_secret_is_one_line_of_printable_ascii(void **state)
 {
-	static const struct { const char *text; bool ok; } rows[] = {
-		{ "abc", true }, { " abc \n", true }, { "", false }, { "\n", false }, { "a b", false }, { "a\nb", false }, { "\xec\xbb\xa4", false },
+	static const struct {
+		const char *text;
+		bool ok;
+	} rows[] = {
+		{ "abc", true },
+		{ " abc \n", true },
+		{ "", false },
+		{ "\n", false },
+		{ "a b", false },
+		{ "a\nb", false },
+		{ "\xec\xbb\xa4", false },
 	};
 	char path[] = "/tmp/roompay-test-secret-XXXXXX";
 	struct error err;
@@ -365,9 +413,17 @@ a_secret_is_one_line_of_printable_ascii(void **state)
 static void
 hex_digits_are_bytes_in_either_case(void **state)
 {
-	static const struct { const char *text; bool ok; } rows[] = {
-		{ "00ff7a", true }, { "00FF7A", true }, { "00ff7", false }, { "00ff7a0", false },
-		{ "00ff7g", false }, { "0 ff7a", false }, { "", false },
+	static const struct {
+		const char *text;
+		bool ok;
+	} rows[] = {
+		{ "00ff7a", true },
+		{ "00FF7A", true },
+		{ "00ff7", false },
+		{ "00ff7a0", false },
+		{ "00ff7g", false },
+		{ "0 ff7a", false },
+		{ "", false },
 	};
 	unsigned char bytes[3];
 	char text[7];

@@ -1,4 +1,5 @@
-/* What the courier claims, when, and how ends are written down: rounds over the store in memory, with time as an argument. */
+/* What the courier claims, when, and how ends are written down: rounds over the store in memory,
+ * with time as an argument. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -22,7 +23,7 @@ static const int64_t t0 = 1709601651000;
 
 static struct conf conf;
 static struct store *store;
-static struct round *here, *elsewhere;	/* two couriers on one store */
+static struct round *here, *elsewhere; /* two couriers on one store */
 
 static char metrics_dir[] = "/tmp/roompay-courier-XXXXXX";
 
@@ -168,7 +169,8 @@ a_new_message_is_tried_at_once_and_gone_when_acknowledged(void **state)
 static void
 a_failing_message_is_tried_by_the_schedule(void **state)
 {
-	static const int64_t steps[] = { 5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 6 * HOUR };
+	static const int64_t steps[] = { 5 * SECOND, 30 * SECOND, 2 * MINUTE, 10 * MINUTE,
+		30 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR, 6 * HOUR };
 	int64_t now = t0;
 
 	(void)state;
@@ -178,7 +180,9 @@ a_failing_message_is_tried_by_the_schedule(void **state)
 		post(here, i + 1, 503);
 		run(here, ROUND_LOOK, now + 100);
 		assert_nothing_to_post(here);
-		assert_true(round_due_ms(here) > now + 100 && round_due_ms(here) <= now + (steps[i] < ROUND_POLL_MS ? steps[i] : ROUND_POLL_MS));
+		assert_true(round_due_ms(here) > now + 100 &&
+		    round_due_ms(here) <=
+			now + (steps[i] < ROUND_POLL_MS ? steps[i] : ROUND_POLL_MS));
 		now += steps[i];
 		run(here, ROUND_LOOK, now - 1);
 		assert_nothing_to_post(here);
@@ -198,7 +202,7 @@ a_receiver_that_says_when_is_not_asked_sooner(void **state)
 	owe("payment.approved", "reservation", "T1", t0);
 	run(here, ROUND_LOOK, t0);
 	run(elsewhere, ROUND_LOOK, t0);
-	post_put_off(here, 1, 503, t0 + HOUR);	/* the schedule says 5 s */
+	post_put_off(here, 1, 503, t0 + HOUR); /* the schedule says 5 s */
 	run(here, ROUND_LOOK, t0 + 5 * SECOND);
 	run(elsewhere, ROUND_LOOK, t0 + 5 * SECOND);
 	after_restart = round_new(&conf, store, "after a restart");
@@ -232,7 +236,7 @@ an_end_that_comes_late_puts_off_too(void **state)
 	(void)state;
 	owe("payment.approved", "reservation", "T1", t0);
 	run(elsewhere, ROUND_LOOK, t0);
-	run(here, ROUND_LOOK, t0 + 6 * SECOND);		/* it may still run */
+	run(here, ROUND_LOOK, t0 + 6 * SECOND); /* it may still run */
 	assert_nothing_to_post(here);
 	post_put_off(elsewhere, 1, 429, t0 + 10 * MINUTE);
 	run(elsewhere, ROUND_WRITE_ENDS, t0 + 7 * SECOND);
@@ -285,7 +289,8 @@ the_last_try_may_be_put_off_beyond_72_hours(void **state)
 		number = t->try.number;
 		t->try.ended = true;
 		t->try.status = 503;
-		t->try.not_before_ms = now > t0 + 60 * HOUR && now < t0 + 72 * HOUR ? t0 + 73 * HOUR : 0;
+		t->try.not_before_ms =
+		    now > t0 + 60 * HOUR && now < t0 + 72 * HOUR ? t0 + 73 * HOUR : 0;
 		round_finish(here, t);
 		if (now >= t0 + 72 * HOUR)
 			break;
@@ -314,17 +319,17 @@ a_hook_that_is_gone_is_told_once_and_tried_on(void **state)
 	told = count_of("hook_gone") - before;
 	run(here, ROUND_LOOK, t0 + 6 * SECOND);
 	post(here, 2, 410);
-	post(here, 2, 200);		/* well again ... */
+	post(here, 2, 200); /* well again ... */
 	run(here, ROUND_LOOK, t0 + 7 * SECOND);
 	assert_int_equal(count_of("hook_gone") - before, told);
 	run(here, ROUND_LOOK, t0 + MINUTE);
-	post(here, 3, 410);		/* ... and gone again */
+	post(here, 3, 410); /* ... and gone again */
 	run(here, ROUND_LOOK, t0 + MINUTE + 1);
 	assert_int_equal(told, 1);
 	assert_int_equal(count_of("hook_gone") - before, 2);
 	owe("payment.approved", "reservation", "T3", t0);
 	run(here, ROUND_LOOK, t0 + MINUTE + 2);
-	post(here, 1, 410);		/* it cannot be booked: another matter */
+	post(here, 1, 410); /* it cannot be booked: another matter */
 	run(here, ROUND_LOOK, t0 + MINUTE + 3);
 	assert_int_equal(count_of("hook_gone") - before, 2);
 	metrics_close();
@@ -333,7 +338,9 @@ a_hook_that_is_gone_is_told_once_and_tried_on(void **state)
 static void
 owe_refund(const char *peer, const char *tid, int number, int64_t at_ms)
 {
-	struct store_message m = { .at_ms = at_ms, .type = "payment.refunded", .body = (char[]){ "{}" } };
+	struct store_message m = { .at_ms = at_ms,
+		.type = "payment.refunded",
+		.body = (char[]){ "{}" } };
 	enum store_put how;
 	struct error err;
 
@@ -370,7 +377,7 @@ what_was_taken_is_sent_again_when_an_operator_asks(void **state)
 	owe_again("payment.approved", "reservation", "T1", t0 + HOUR);
 	run(here, ROUND_LOOK, t0 + HOUR + 1);
 	post(here, 2, 503);
-	run(elsewhere, ROUND_LOOK, t0 + HOUR + 2);	/* it is owed like any other now */
+	run(elsewhere, ROUND_LOOK, t0 + HOUR + 2); /* it is owed like any other now */
 	assert_nothing_to_post(elsewhere);
 	run(here, ROUND_WRITE_ENDS, t0 + HOUR + 3);
 	run(elsewhere, ROUND_LOOK, t0 + HOUR + MINUTE);
@@ -382,7 +389,12 @@ what_was_taken_is_sent_again_when_an_operator_asks(void **state)
 static void
 what_was_withdrawn_is_never_sent_again(void **state)
 {
-	struct store_try t = { .message_id = "payment.approved.T1", .number = 1, .at_ms = t0, .by = "refund", .ended = true, .withdrawn = true };
+	struct store_try t = { .message_id = "payment.approved.T1",
+		.number = 1,
+		.at_ms = t0,
+		.by = "refund",
+		.ended = true,
+		.withdrawn = true };
 	enum store_put how;
 	struct error err;
 
@@ -431,7 +443,7 @@ a_test_message_is_sent_once(void **state)
 	run(here, ROUND_LOOK, t0);
 	t = round_take(here);
 	assert_non_null(t);
-	task_free(&t);		/* its courier dies */
+	task_free(&t); /* its courier dies */
 	run(elsewhere, ROUND_LOOK, t0 + 10 * SECOND);
 	assert_nothing_to_post(elsewhere);
 	assert_int_equal(owed(), 1);
@@ -485,7 +497,7 @@ a_refund_waits_for_the_payments_message_and_for_the_refund_before(void **state)
 	run(here, ROUND_LOOK, t0 + 5 * SECOND);
 	post(here, 2, 200);
 	assert_nothing_to_post(here);
-	run(here, ROUND_LOOK_WHEN_DUE, t0 + 5 * SECOND + 1);	/* at once */
+	run(here, ROUND_LOOK_WHEN_DUE, t0 + 5 * SECOND + 1); /* at once */
 	assert_int_equal(owed(), 3);
 	post(here, 1, 200);
 	post(here, 1, 200);
@@ -500,12 +512,17 @@ a_refund_waits_for_the_payments_message_and_for_the_refund_before(void **state)
 static void
 a_withdrawn_message_is_never_sent_and_holds_nothing_back(void **state)
 {
-	struct store_try t = { .message_id = "payment.approved.T1", .number = 1, .at_ms = t0, .by = "refund", .ended = true, .withdrawn = true };
+	struct store_try t = { .message_id = "payment.approved.T1",
+		.number = 1,
+		.at_ms = t0,
+		.by = "refund",
+		.ended = true,
+		.withdrawn = true };
 	enum store_put how;
 	struct error err;
 
 	(void)state;
-	owe("payment.approved", "reservation", "T1", t0);	/* by somebody who was late */
+	owe("payment.approved", "reservation", "T1", t0); /* by somebody who was late */
 	assert_true(store_try_claim(store, &t, &how, later_boot(), &err));
 	owe_refund("gateway", "T1", 5, t0);
 	run(here, ROUND_LOOK, t0);
@@ -522,10 +539,10 @@ a_failing_message_delays_no_other(void **state)
 	(void)state;
 	owe("payment.approved", "reservation", "T1", t0);
 	run(here, ROUND_LOOK, t0);
-	owe("payment.approved", "reservation", "T2", t0 + 1);	/* T1 is still being posted */
+	owe("payment.approved", "reservation", "T2", t0 + 1); /* T1 is still being posted */
 	run(here, ROUND_LOOK, t0 + 1);
-	post(here, 1, 503);	/* T1 */
-	post(here, 1, 200);	/* T2 */
+	post(here, 1, 503); /* T1 */
+	post(here, 1, 200); /* T2 */
 	run(here, ROUND_LOOK, t0 + 2);
 	assert_nothing_to_post(here);
 	owe("payment.approved", "reservation", "T3", t0 + 3);
@@ -548,16 +565,17 @@ a_peer_that_hangs_keeps_no_place_from_the_other(void **state)
 	}
 	owe("queue.removed", "gateway", "T9", t0 + 9);
 	run(here, ROUND_LOOK, t0 + 10);
-	for (int i = 0; i < 4; i++) {	/* parallel = 4 */
+	for (int i = 0; i < 4; i++) { /* parallel = 4 */
 		hanging[i] = round_take(here);
 		assert_non_null(hanging[i]);
 		assert_string_equal(hanging[i]->message.peer, "reservation");
 	}
-	post(here, 1, 200);	/* the gateway's */
+	post(here, 1, 200); /* the gateway's */
 	assert_nothing_to_post(here);
 	run(here, ROUND_LOOK_WHEN_DUE, t0 + 11);
 	assert_nothing_to_post(here);
-	hanging[0]->try.ended = true;	/* one ends: the next round looks, though nothing is due by time */
+	hanging[0]->try.ended = true; /* one ends: the next round looks, though nothing is due by
+					 time */
 	round_finish(here, hanging[0]);
 	run(here, ROUND_LOOK_WHEN_DUE, t0 + 12);
 	post(here, 1, 200);
@@ -596,11 +614,11 @@ two_couriers_try_a_message_once(void **state)
 	run(here, ROUND_LOOK, t0);
 	run(elsewhere, ROUND_LOOK, t0);
 	assert_nothing_to_post(elsewhere);
-	run(elsewhere, ROUND_LOOK, t0 + 6 * SECOND);	/* it may still run: 20 s */
+	run(elsewhere, ROUND_LOOK, t0 + 6 * SECOND); /* it may still run: 20 s */
 	assert_nothing_to_post(elsewhere);
 	post(here, 1, 503);
 	run(here, ROUND_WRITE_ENDS, t0 + 7 * SECOND);
-	run(elsewhere, ROUND_LOOK, t0 + 7 * SECOND);	/* now its end is known */
+	run(elsewhere, ROUND_LOOK, t0 + 7 * SECOND); /* now its end is known */
 	post(elsewhere, 2, 200);
 	run(elsewhere, ROUND_LOOK, t0 + 8 * SECOND);
 	run(here, ROUND_LOOK, t0 + 8 * SECOND);
@@ -615,9 +633,9 @@ whoever_looked_earlier_and_claims_later_finds_it_taken(void **state)
 	conf.courier_parallel = 1;
 	owe("payment.approved", "reservation", "T1", t0);
 	owe("payment.approved", "reservation", "T2", t0 + 1);
-	run(elsewhere, ROUND_LOOK, t0 + 2);	/* claims T1; T2 waits for its place */
+	run(elsewhere, ROUND_LOOK, t0 + 2); /* claims T1; T2 waits for its place */
 	run(here, ROUND_LOOK, t0 + 3);
-	post(here, 1, 503);			/* T2 */
+	post(here, 1, 503); /* T2 */
 	post(elsewhere, 1, 200);
 	run(elsewhere, ROUND_LOOK_WHEN_DUE, t0 + 4);
 	assert_nothing_to_post(elsewhere);
@@ -635,7 +653,7 @@ a_post_of_our_own_is_never_doubled(void **state)
 	owe("payment.approved", "reservation", "T1", t0);
 	run(here, ROUND_LOOK, t0);
 	t = round_take(here);
-	run(here, ROUND_LOOK, t0 + MINUTE);	/* as if the loop had stood still */
+	run(here, ROUND_LOOK, t0 + MINUTE); /* as if the loop had stood still */
 	assert_nothing_to_post(here);
 	assert_true(store_try_list(store, t->try.message_id, &tries, &n, later_boot(), &err));
 	assert_int_equal(n, 1);
@@ -653,7 +671,7 @@ a_try_whose_courier_died_counts_as_failed_when_it_must_have_ended(void **state)
 	run(elsewhere, ROUND_LOOK, t0);
 	t = round_take(elsewhere);
 	assert_non_null(t);
-	task_free(&t);		/* and never heard of again */
+	task_free(&t); /* and never heard of again */
 	run(here, ROUND_LOOK, t0 + 25 * SECOND - 1);
 	assert_nothing_to_post(here);
 	run(here, ROUND_LOOK, t0 + 25 * SECOND);
@@ -675,7 +693,7 @@ an_acknowledged_message_whose_removal_was_lost_is_removed_not_sent(void **state)
 	t->try.ended = t->try.acknowledged = true;
 	t->try.status = 200;
 	assert_true(store_try_finish(store, &t->try, later_boot(), &err));
-	task_free(&t);		/* dead before store_outbox_delete */
+	task_free(&t); /* dead before store_outbox_delete */
 	run(here, ROUND_LOOK, t0 + 5 * SECOND);
 	assert_nothing_to_post(here);
 	assert_int_equal(owed(), 0);
@@ -696,13 +714,13 @@ a_reservation_that_cannot_be_made_is_tried_no_more(void **state)
 	run(here, ROUND_LOOK, t0 + 10);
 	for (int i = 0; i < 3; i++)
 		post(here, 1, statuses[i]);
-	post(here, 1, 409);	/* from the gateway it is a failure like any other */
+	post(here, 1, 409); /* from the gateway it is a failure like any other */
 	run(here, ROUND_LOOK, t0 + 1 * MINUTE);
 	post(here, 2, 200);
 	assert_nothing_to_post(here);
 	run(here, ROUND_LOOK, t0 + 9 * HOUR);
 	assert_nothing_to_post(here);
-	run(elsewhere, ROUND_LOOK, t0 + 9 * HOUR);	/* also after a restart */
+	run(elsewhere, ROUND_LOOK, t0 + 9 * HOUR); /* also after a restart */
 	assert_nothing_to_post(elsewhere);
 	assert_int_equal(owed(), 3);
 }
@@ -729,12 +747,12 @@ nothing_is_delivered_before_queue_and_database_are_known_to_belong_together(void
 
 	(void)state;
 	owe("payment.approved", "reservation", "T1", t0);
-	run(stranger, ROUND_LOOK, t0);		/* no queue has answered */
+	run(stranger, ROUND_LOOK, t0); /* no queue has answered */
 	assert_nothing_to_post(stranger);
 	round_allow(stranger, true);
 	run(stranger, ROUND_LOOK, t0);
 	post(stranger, 1, 503);
-	round_allow(stranger, false);		/* another site's now */
+	round_allow(stranger, false); /* another site's now */
 	run(stranger, ROUND_LOOK, t0 + HOUR);
 	assert_nothing_to_post(stranger);
 	round_free(&stranger);
@@ -776,7 +794,7 @@ main(void)
 
 	if (mkdtemp(metrics_dir) == NULL)
 		return 1;
-	log_open("test", LOG_LEVEL_ERROR);	/* undelivered and unbookable are meant to be told */
+	log_open("test", LOG_LEVEL_ERROR); /* undelivered and unbookable are meant to be told */
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	snprintf(path, sizeof(path), "%s/courier.metrics", metrics_dir);
 	unlink(path);

@@ -1,4 +1,5 @@
-/* Rules of fields: boundaries in characters and numbers, types, pointers, and all errors at once. */
+/* Rules of fields: boundaries in characters and numbers, types, pointers, and all errors at once.
+ */
 #include "config.h"
 
 #include <setjmp.h>
@@ -49,8 +50,8 @@ errors_of(const char *text, bool open, struct item *out)
 	field_read(o, "", rules, sizeof(rules) / sizeof(rules[0]), open, "yes", out, &errors);
 	all[0] = '\0';
 	for (size_t i = 0; i < errors.n; i++)
-		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s %s", i > 0 ? ", " : "", errors.e[i].pointer,
-		    field_code_name(errors.e[i].code));
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s%s %s", i > 0 ? ", " : "",
+		    errors.e[i].pointer, field_code_name(errors.e[i].code));
 	field_errors_clear(&errors);
 	json_object_put(o);
 	return all;
@@ -59,12 +60,23 @@ errors_of(const char *text, bool open, struct item *out)
 static void
 rows(void **state)
 {
-	static const struct row { const char *text, *errors; } all[] = {
+	static const struct row {
+		const char *text, *errors;
+	} all[] = {
 		{ "{\"name\":\"abc\",\"count\":10}", "" },
-		{ "{\"name\":\"a\",\"count\":0,\"word\":\"yes\",\"inner\":{\"x\":1},\"any\":[1]}", "" },
-		{ "{\"name\":\"\xea\xb0\x80\xeb\x82\x98\xeb\x8b\xa4\",\"count\":0}", "" },	/* three Korean characters, nine bytes */
-		{ "{\"name\":\"\xf0\x9f\x8d\xb5\xf0\x9f\x8d\xb5\xf0\x9f\x8d\xb5\",\"count\":0}", "" },
-		{ "{\"name\":\"\xea\xb0\x80\xeb\x82\x98\xeb\x8b\xa4\xeb\x9d\xbc\",\"count\":0}", "/name too-long" },
+		{ "{\"name\":\"a\",\"count\":0,\"word\":\"yes\",\"inner\":{\"x\":1},\"any\":[1]}",
+		    "" },
+		{ "{\"name\":\"\xea\xb0\x80\xeb\x82\x98\xeb\x8b\xa4\",\"count\":0}",
+		    "" }, /* three
+			     Korean
+			     characters,
+			     nine
+			     bytes
+			   */
+		{ "{\"name\":\"\xf0\x9f\x8d\xb5\xf0\x9f\x8d\xb5\xf0\x9f\x8d\xb5\",\"count\":0}",
+		    "" },
+		{ "{\"name\":\"\xea\xb0\x80\xeb\x82\x98\xeb\x8b\xa4\xeb\x9d\xbc\",\"count\":0}",
+		    "/name too-long" },
 		{ "{\"name\":\"abcd\",\"count\":0}", "/name too-long" },
 		{ "{\"name\":\"\",\"count\":0}", "/name too-short" },
 		{ "{\"name\":\"a\\nb\",\"count\":0}", "/name character" },
@@ -95,7 +107,7 @@ rows(void **state)
 		{ "{\"name\":\"a\",\"count\":1,\"word\":\"no\"}", "/word unknown-word" },
 		{ "{\"name\":\"a\",\"count\":1,\"inner\":[]}", "/inner type" },
 		{ "{\"name\":\"a\",\"count\":1,\"secret\":\"\"}", "/secret not-allowed" },
-		{ "{\"secret\":null,\"any\":null,\"inner\":{},\"count\":11,\"more\":0,\"word\":\"no\",\"name\":\"\"}",	/* as late as can be */
+		{ "{\"secret\":null,\"any\":null,\"inner\":{},\"count\":11,\"more\":0,\"word\":\"no\",\"name\":\"\"}", /* as late as can be */
 		    "/name too-short, /word unknown-word, /count out-of-range, /secret not-allowed, /more unknown-member" },
 		{ "{}", "/name required, /count required" },
 		{ "{\"x\":1,\"name\":\"abcd\",\"count\":11,\"a/b~c\":2,\"\":3}",
@@ -107,7 +119,8 @@ rows(void **state)
 		struct item it = { .count = -7 };
 
 		if (strcmp(errors_of(all[i].text, false, &it), all[i].errors) != 0)
-			fail_msg("%s gave \"%s\", not \"%s\"", all[i].text, errors_of(all[i].text, false, &it), all[i].errors);
+			fail_msg("%s gave \"%s\", not \"%s\"", all[i].text,
+			    errors_of(all[i].text, false, &it), all[i].errors);
 	}
 }
 
@@ -117,7 +130,9 @@ values(void **state)
 	struct item it = { .word = "unset" };
 
 	(void)state;
-	assert_string_equal(errors_of("{\"name\":\"\xed\x95\x9c\",\"count\":7,\"more\":1}", true, &it), "");
+	assert_string_equal(errors_of("{\"name\":\"\xed\x95\x9c\",\"count\":7,\"more\":1}", true,
+				&it),
+	    "");
 	assert_string_equal(it.name, "\xed\x95\x9c");
 	assert_int_equal(it.count, 7);
 	assert_string_equal(it.word, "unset");
@@ -145,8 +160,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		{ "each rule at its boundaries, and every error of an object at once", rows, NULL, NULL, NULL },
-		{ "values arrive; what is absent keeps its value; an open object may have more", values, NULL, NULL, NULL },
+		{ "each rule at its boundaries, and every error of an object at once", rows, NULL,
+		    NULL, NULL },
+		{ "values arrive; what is absent keeps its value; an open object may have more",
+		    values, NULL, NULL, NULL },
 		{ "pointers are escaped and a thousand errors are kept", below, NULL, NULL, NULL },
 	};
 

@@ -1,4 +1,5 @@
-/* The table of problems is complete in both languages, every end of a flow has its answer, and Accept-Language chooses. */
+/* The table of problems is complete in both languages, every end of a flow has its answer, and
+ * Accept-Language chooses. */
 #include "config.h"
 
 #include <setjmp.h>
@@ -39,11 +40,15 @@ every_problem_has_a_code_a_status_and_words_in_both_languages(void **state)
 	for (int p = 0; p < PROBLEM__MAX; p++) {
 		const struct problem_row *r = problem_row((enum problem)p);
 
-		assert_true(r->code[0] != '\0' && strspn(r->code, "abcdefghijklmnopqrstuvwxyz-") == strlen(r->code));
+		assert_true(r->code[0] != '\0' &&
+		    strspn(r->code, "abcdefghijklmnopqrstuvwxyz-") == strlen(r->code));
 		assert_in_range(r->status, 400, 503);
-		assert_true(has_hangul(r->text[LANGUAGE_KO].title) && has_hangul(r->text[LANGUAGE_KO].detail));
-		assert_true(is_ascii(r->text[LANGUAGE_EN].title) && is_ascii(r->text[LANGUAGE_EN].detail));
-		assert_true(r->text[LANGUAGE_EN].title[0] != '\0' && r->text[LANGUAGE_EN].detail[0] != '\0');
+		assert_true(has_hangul(r->text[LANGUAGE_KO].title) &&
+		    has_hangul(r->text[LANGUAGE_KO].detail));
+		assert_true(
+		    is_ascii(r->text[LANGUAGE_EN].title) && is_ascii(r->text[LANGUAGE_EN].detail));
+		assert_true(r->text[LANGUAGE_EN].title[0] != '\0' &&
+		    r->text[LANGUAGE_EN].detail[0] != '\0');
 		for (int q = 0; q < p; q++)
 			assert_string_not_equal(r->code, problem_row((enum problem)q)->code);
 	}
@@ -52,7 +57,12 @@ every_problem_has_a_code_a_status_and_words_in_both_languages(void **state)
 static void
 the_table_row_by_row(void **state)
 {
-	static const struct { enum problem p; int status; const char *code; bool says_charged, retry; } rows[] = {
+	static const struct {
+		enum problem p;
+		int status;
+		const char *code;
+		bool says_charged, retry;
+	} rows[] = {
 		{ PROBLEM_MALFORMED_JSON, 400, "malformed-json", false, false },
 		{ PROBLEM_UNAUTHENTICATED, 401, "unauthenticated", false, false },
 		{ PROBLEM_FORBIDDEN, 403, "forbidden", false, false },
@@ -102,18 +112,37 @@ the_table_row_by_row(void **state)
 static void
 every_end_of_a_flow_has_its_answer(void **state)
 {
-	static const struct { enum flow_result r; enum problem p; } rows[] = {
-		{ FR_OK, PROBLEM__MAX }, { FR_UNKNOWN, PROBLEM__MAX }, { FR_RECORDING, PROBLEM__MAX }, { FR_SLOT_HELD, PROBLEM_SLOT_HELD },
-		{ FR_SLOT_SOLD, PROBLEM_SLOT_SOLD }, { FR_ORDER_PAID, PROBLEM_ORDER_ALREADY_PAID }, { FR_IN_PROGRESS, PROBLEM_PAYMENT_IN_PROGRESS },
-		{ FR_DECLINED, PROBLEM_PAYMENT_DECLINED }, { FR_TOKEN_REFUSED, PROBLEM_TOKEN_REFUSED }, { FR_NO_HOLD, PROBLEM_NO_HOLD },
-		{ FR_EXPIRED, PROBLEM_HOLD_EXPIRED }, { FR_TOO_MANY_HOLDS, PROBLEM_TOO_MANY_HOLDS },
-		{ FR_TOO_MANY_REQUESTS, PROBLEM_TOO_MANY_REQUESTS }, { FR_PROVIDER_UNREACHABLE, PROBLEM_PROVIDER_UNREACHABLE },
-		{ FR_PROVIDER_ERROR, PROBLEM_PROVIDER_ERROR }, { FR_PROVIDER_BUSY, PROBLEM_PROVIDER_BUSY },
-		{ FR_QUEUE_UNAVAILABLE, PROBLEM_QUEUE_UNAVAILABLE }, { FR_STORE_UNAVAILABLE, PROBLEM_STORE_UNAVAILABLE },
-		{ FR_NOT_READY, PROBLEM_NOT_READY }, { FR_INTERNAL, PROBLEM_INTERNAL_ERROR },
-		{ FR_NO_PAYMENT, PROBLEM_NO_PAYMENT }, { FR_IN_REVIEW, PROBLEM_PAYMENT_IN_REVIEW }, { FR_REFUND_UNKNOWN, PROBLEM__MAX },
-		{ FR_REFUND_IN_PROGRESS, PROBLEM_REFUND_IN_PROGRESS }, { FR_REFUND_EXCEEDS, PROBLEM_REFUND_EXCEEDS },
-		{ FR_REFUND_MISMATCH, PROBLEM_REFUND_MISMATCH }, { FR_REFUND_DECLINED, PROBLEM_REFUND_DECLINED },
+	static const struct {
+		enum flow_result r;
+		enum problem p;
+	} rows[] = {
+		{ FR_OK, PROBLEM__MAX },
+		{ FR_UNKNOWN, PROBLEM__MAX },
+		{ FR_RECORDING, PROBLEM__MAX },
+		{ FR_SLOT_HELD, PROBLEM_SLOT_HELD },
+		{ FR_SLOT_SOLD, PROBLEM_SLOT_SOLD },
+		{ FR_ORDER_PAID, PROBLEM_ORDER_ALREADY_PAID },
+		{ FR_IN_PROGRESS, PROBLEM_PAYMENT_IN_PROGRESS },
+		{ FR_DECLINED, PROBLEM_PAYMENT_DECLINED },
+		{ FR_TOKEN_REFUSED, PROBLEM_TOKEN_REFUSED },
+		{ FR_NO_HOLD, PROBLEM_NO_HOLD },
+		{ FR_EXPIRED, PROBLEM_HOLD_EXPIRED },
+		{ FR_TOO_MANY_HOLDS, PROBLEM_TOO_MANY_HOLDS },
+		{ FR_TOO_MANY_REQUESTS, PROBLEM_TOO_MANY_REQUESTS },
+		{ FR_PROVIDER_UNREACHABLE, PROBLEM_PROVIDER_UNREACHABLE },
+		{ FR_PROVIDER_ERROR, PROBLEM_PROVIDER_ERROR },
+		{ FR_PROVIDER_BUSY, PROBLEM_PROVIDER_BUSY },
+		{ FR_QUEUE_UNAVAILABLE, PROBLEM_QUEUE_UNAVAILABLE },
+		{ FR_STORE_UNAVAILABLE, PROBLEM_STORE_UNAVAILABLE },
+		{ FR_NOT_READY, PROBLEM_NOT_READY },
+		{ FR_INTERNAL, PROBLEM_INTERNAL_ERROR },
+		{ FR_NO_PAYMENT, PROBLEM_NO_PAYMENT },
+		{ FR_IN_REVIEW, PROBLEM_PAYMENT_IN_REVIEW },
+		{ FR_REFUND_UNKNOWN, PROBLEM__MAX },
+		{ FR_REFUND_IN_PROGRESS, PROBLEM_REFUND_IN_PROGRESS },
+		{ FR_REFUND_EXCEEDS, PROBLEM_REFUND_EXCEEDS },
+		{ FR_REFUND_MISMATCH, PROBLEM_REFUND_MISMATCH },
+		{ FR_REFUND_DECLINED, PROBLEM_REFUND_DECLINED },
 		{ FR_TAX_FREE_REQUIRED, PROBLEM_INVALID_FIELDS },
 	};
 
@@ -140,7 +169,10 @@ every_wrong_field_has_words_in_both_languages(void **state)
 static void
 the_language_that_the_header_likes_best(void **state)
 {
-	static const struct { const char *header; enum language l; } rows[] = {
+	static const struct {
+		const char *header;
+		enum language l;
+	} rows[] = {
 		{ NULL, LANGUAGE_KO },
 		{ "", LANGUAGE_KO },
 		{ "en", LANGUAGE_EN },
@@ -150,13 +182,13 @@ the_language_that_the_header_likes_best(void **state)
 		{ "ko-KR,ko;q=0.9,en;q=0.5", LANGUAGE_KO },
 		{ "en;q=0.5,ko;q=0.6", LANGUAGE_KO },
 		{ "ko;q=0.4 , en;q=0.401", LANGUAGE_EN },
-		{ "en, ko", LANGUAGE_KO },		/* both equally: the site's own */
+		{ "en, ko", LANGUAGE_KO }, /* both equally: the site's own */
 		{ "fr", LANGUAGE_KO },
 		{ "fr, en;q=0.1", LANGUAGE_EN },
 		{ "*", LANGUAGE_KO },
 		{ "ko;q=0, *", LANGUAGE_EN },
 		{ "ko;q=0.2,*;q=0.5", LANGUAGE_EN },
-		{ "enm", LANGUAGE_KO },			/* Middle English is not English */
+		{ "enm", LANGUAGE_KO }, /* Middle English is not English */
 		{ "en;q=0", LANGUAGE_KO },
 		{ "en;q=9", LANGUAGE_EN },
 		{ "en ; q=0.7, ko ; q=0.3", LANGUAGE_EN },
@@ -167,7 +199,8 @@ the_language_that_the_header_likes_best(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (language_choose(rows[i].header) != rows[i].l)
-			fail_msg("\"%s\" gave %s", rows[i].header, language_tag(language_choose(rows[i].header)));
+			fail_msg("\"%s\" gave %s", rows[i].header,
+			    language_tag(language_choose(rows[i].header)));
 }
 
 int

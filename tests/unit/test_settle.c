@@ -23,8 +23,15 @@ static int
 set_up(void **state)
 {
 	(void)state;
-	f = (struct settle_facts){ .n = 3, .at_ms = wall0, .deadline_ms = wall0 + 13 * SECOND, .chain_n = 3, .at = SETTLE_SEND, .state = AS_APPROVING, .newest = true,
-		.window_boot_ms = boot0 + 15 * MINUTE, .window_ms = 15 * MINUTE };
+	f = (struct settle_facts){ .n = 3,
+		.at_ms = wall0,
+		.deadline_ms = wall0 + 13 * SECOND,
+		.chain_n = 3,
+		.at = SETTLE_SEND,
+		.state = AS_APPROVING,
+		.newest = true,
+		.window_boot_ms = boot0 + 15 * MINUTE,
+		.window_ms = 15 * MINUTE };
 	m = (struct settle_memory){ .first_boot_ms = boot0 };
 	return 0;
 }
@@ -51,7 +58,7 @@ a_number_that_is_not_taken_is_abandoned_two_seconds_after_its_deadline(void **st
 	assert_int_equal(again, boot0 + 15 * SECOND);
 	assert_int_equal(plan(15000), SETTLE_ABANDON);
 	f.chain_n = 1;
-	assert_int_equal(plan(15000), SETTLE_BEHIND);	/* what the writer had read is missing */
+	assert_int_equal(plan(15000), SETTLE_BEHIND); /* what the writer had read is missing */
 }
 
 static void
@@ -65,7 +72,8 @@ inquiries_begin_after_the_deadline_and_grow_apart(void **state)
 	assert_int_equal(plan(at - 1), SETTLE_WAIT);
 	for (size_t i = 0; i < sizeof(gaps) / sizeof(gaps[0]); i++) {
 		assert_int_equal(plan(at), SETTLE_INQUIRE);
-		assert_int_equal(conclude(FV_SILENT, at, &kind), i == 0);	/* `unknown` is said once */
+		assert_int_equal(conclude(FV_SILENT, at, &kind), i == 0); /* `unknown` is said once
+									   */
 		f.state = AS_UNKNOWN;
 		f.said_unknown = true;
 		at += gaps[i] * SECOND;
@@ -107,7 +115,7 @@ the_item_of_an_earlier_send_goes(void **state)
 	f.state = AS_UNKNOWN;
 	f.said_unknown = true;
 	assert_int_equal(plan(15 * MINUTE + 30 * SECOND), SETTLE_SUPERSEDED);
-	f.state = AS_APPROVED;		/* it has its end: what follows from it drops all of them */
+	f.state = AS_APPROVED; /* it has its end: what follows from it drops all of them */
 	assert_int_equal(plan(0), SETTLE_FOLLOW);
 }
 
@@ -119,7 +127,7 @@ not_captured_takes_two_readings_after_the_window(void **state)
 	(void)state;
 	f.state = AS_UNKNOWN;
 	assert_false(conclude(FV_PENDING, 15 * MINUTE + 29 * SECOND, &kind));
-	assert_int_equal(m.reading_boot_ms, 0);			/* too early to count */
+	assert_int_equal(m.reading_boot_ms, 0); /* too early to count */
 	assert_false(conclude(FV_PENDING, 15 * MINUTE + 30 * SECOND, &kind));
 	assert_false(conclude(FV_PENDING, 15 * MINUTE + 89 * SECOND, &kind));
 	assert_int_equal(plan(15 * MINUTE + 89 * SECOND), SETTLE_WAIT);
@@ -142,7 +150,8 @@ silence_between_two_readings_begins_them_anew(void **state)
 	assert_true(conclude(FV_PENDING, 15 * MINUTE + 150 * SECOND, &kind));
 }
 
-/* The wall clock jumps a day ahead, and the queue does not know the hold: the window is counted from our first sight. */
+/* The wall clock jumps a day ahead, and the queue does not know the hold: the window is counted
+ * from our first sight. */
 static void
 a_clock_that_jumps_makes_nothing_early(void **state)
 {
@@ -151,8 +160,10 @@ a_clock_that_jumps_makes_nothing_early(void **state)
 	(void)state;
 	f.state = AS_UNKNOWN;
 	f.window_boot_ms = 0;
-	assert_false(settle_conclude(&f, &m, FV_PENDING, (struct now){ boot0 + MINUTE, wall0 + 24 * HOUR }, &kind));
-	assert_false(settle_conclude(&f, &m, FV_PENDING, (struct now){ boot0 + 10 * MINUTE, wall0 + 25 * HOUR }, &kind));
+	assert_false(settle_conclude(&f, &m, FV_PENDING,
+	    (struct now){ boot0 + MINUTE, wall0 + 24 * HOUR }, &kind));
+	assert_false(settle_conclude(&f, &m, FV_PENDING,
+	    (struct now){ boot0 + 10 * MINUTE, wall0 + 25 * HOUR }, &kind));
 	assert_int_equal(m.reading_boot_ms, 0);
 }
 
@@ -175,12 +186,12 @@ what_was_concluded_from_readings_is_looked_at_again_twice(void **state)
 	f.state = AS_DECLINED;
 	f.by_readings = true;
 	f.state_at_ms = wall0;
-	assert_int_equal(plan(0), SETTLE_FOLLOW);	/* first of all its end is told */
+	assert_int_equal(plan(0), SETTLE_FOLLOW); /* first of all its end is told */
 	m.looks = 1;
 	assert_int_equal(plan(10 * MINUTE - 1), SETTLE_WAIT);
 	assert_int_equal(plan(10 * MINUTE), SETTLE_INQUIRE);
 	assert_false(conclude(FV_PENDING, 10 * MINUTE, &kind));
-	assert_true(conclude(FV_CAPTURED, 10 * MINUTE, &kind));	/* a late capture */
+	assert_true(conclude(FV_CAPTURED, 10 * MINUTE, &kind)); /* a late capture */
 	assert_int_equal(kind, LK_APPROVED);
 	m.late_looks = 1;
 	assert_int_equal(plan(HOUR - 1), SETTLE_WAIT);
@@ -192,8 +203,14 @@ what_was_concluded_from_readings_is_looked_at_again_twice(void **state)
 static void
 each_verdict_has_its_event(void **state)
 {
-	static const struct { enum flow_verdict v; enum ledger_kind kind; } rows[] = {
-		{ FV_CAPTURED, LK_APPROVED }, { FV_CAPTURED_OTHERWISE, LK_REVIEW }, { FV_CANCELED, LK_APPROVED }, { FV_FAILED, LK_DECLINED },
+	static const struct {
+		enum flow_verdict v;
+		enum ledger_kind kind;
+	} rows[] = {
+		{ FV_CAPTURED, LK_APPROVED },
+		{ FV_CAPTURED_OTHERWISE, LK_REVIEW },
+		{ FV_CANCELED, LK_APPROVED },
+		{ FV_FAILED, LK_DECLINED },
 		{ FV_STRANGE, LK_REVIEW },
 	};
 	enum ledger_kind kind;
@@ -211,19 +228,21 @@ a_refund_is_not_executed_by_two_readings_after_its_deadline(void **state)
 {
 	enum refund_reading end;
 
-#define READ(r, after_ms) settle_conclude_refund(&f, &m, r, (struct now){ boot0 + (after_ms), wall0 + (after_ms) }, &end)
+#define READ(r, after_ms) \
+	settle_conclude_refund(&f, &m, r, (struct now){ boot0 + (after_ms), wall0 + (after_ms) }, \
+	    &end)
 	(void)state;
 	f.at = SETTLE_REFUND;
 	f.state = AS_REFUND_UNKNOWN;
 	assert_int_equal(plan(14 * SECOND), SETTLE_WAIT);
 	assert_int_equal(plan(15 * SECOND), SETTLE_INQUIRE);
 	assert_false(READ(RR_NOT_EXECUTED, 15 * SECOND));
-	assert_false(READ(RR_NOT_EXECUTED, 43 * SECOND - 1));	/* 13 s + 30 s */
+	assert_false(READ(RR_NOT_EXECUTED, 43 * SECOND - 1)); /* 13 s + 30 s */
 	assert_false(READ(RR_NOT_EXECUTED, 43 * SECOND));
 	assert_int_equal(plan(133 * SECOND - 1), SETTLE_WAIT);
 	assert_int_equal(again, boot0 + 133 * SECOND);
 	assert_false(READ(RR_NOT_EXECUTED, 133 * SECOND - 1));
-	assert_false(READ(RR_SILENT, 133 * SECOND));			/* begins them anew */
+	assert_false(READ(RR_SILENT, 133 * SECOND)); /* begins them anew */
 	assert_false(READ(RR_NOT_EXECUTED, 140 * SECOND));
 	assert_false(READ(RR_NOT_EXECUTED, 230 * SECOND - 1));
 	assert_true(READ(RR_NOT_EXECUTED, 230 * SECOND));

@@ -58,7 +58,7 @@ take_body(char *data, size_t size, size_t n, void *ctx)
 	struct buf *body = ctx;
 
 	buf_add(body, data, size * n);
-	return body->bad ? 0 : size * n;	/* anything but size * n ends the transfer */
+	return body->bad ? 0 : size * n; /* anything but size * n ends the transfer */
 }
 
 /* close(2) on this socket sends a reset and drops what the kernel has not delivered yet. */
@@ -69,7 +69,8 @@ reset_on_close(void *ctx, curl_socket_t fd, curlsocktype purpose)
 
 	(void)ctx;
 	(void)purpose;
-	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)) == 0 ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+	return setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now)) == 0 ? CURL_SOCKOPT_OK
+									     : CURL_SOCKOPT_ERROR;
 }
 
 static struct curl_slist *
@@ -96,7 +97,8 @@ free_headers(struct curl_slist *list)
 static struct curl_slist *
 make_headers(const struct exchange_request *rq)
 {
-	const char *const rows[][2] = { { "Authorization", rq->authorization }, { "Content-Type", rq->content_type }, { "Accept", "application/json" } };
+	const char *const rows[][2] = { { "Authorization", rq->authorization },
+		{ "Content-Type", rq->content_type }, { "Accept", "application/json" } };
 	struct curl_slist *list = NULL, *longer;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -111,16 +113,18 @@ make_headers(const struct exchange_request *rq)
 }
 
 /*
- * One request, and never a second one on our behalf: HTTP/1.1 (HTTP/2 sends refused streams again), no redirects, no authentication rounds, no proxy, no
- * netrc; with `fresh` no connection that may be dead. QUICK_EXIT: a resolver that hangs is left behind rather than waited for.
+ * One request, and never a second one on our behalf: HTTP/1.1 (HTTP/2 sends refused streams again),
+ * no redirects, no authentication rounds, no proxy, no netrc; with `fresh` no connection that may
+ * be dead. QUICK_EXIT: a resolver that hangs is left behind rather than waited for.
  */
 static bool
-set_options(CURL *c, const struct exchange_request *rq, struct curl_slist *headers, struct buf *body, long timeout_ms)
+set_options(CURL *c, const struct exchange_request *rq, struct curl_slist *headers,
+    struct buf *body, long timeout_ms)
 {
 	CURLcode bad = CURLE_OK;
 
 #define SET(option, value) bad = bad != CURLE_OK ? bad : curl_easy_setopt(c, option, value)
-	curl_easy_reset(c);	/* keeps the connections */
+	curl_easy_reset(c); /* keeps the connections */
 	SET(CURLOPT_URL, rq->url);
 	SET(CURLOPT_PROTOCOLS_STR, rq->plain_http ? "http,https" : "https");
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -168,21 +172,24 @@ is_before_request(CURLcode rc)
 	}
 }
 
-/* Three witnesses, and one that speaks against it is enough: the code, the time at which the request began, the bytes handed to the kernel. */
+/* Three witnesses, and one that speaks against it is enough: the code, the time at which the
+ * request began, the bytes handed to the kernel. */
 static enum exchange_sent
 was_sent(CURL *c, CURLcode rc)
 {
 	curl_off_t pretransfer_us = 1;
 	long request_bytes = 1;
 
-	if (!is_before_request(rc) || curl_easy_getinfo(c, CURLINFO_PRETRANSFER_TIME_T, &pretransfer_us) != CURLE_OK ||
+	if (!is_before_request(rc) ||
+	    curl_easy_getinfo(c, CURLINFO_PRETRANSFER_TIME_T, &pretransfer_us) != CURLE_OK ||
 	    curl_easy_getinfo(c, CURLINFO_REQUEST_SIZE, &request_bytes) != CURLE_OK)
 		return EXCHANGE_MAYBE_SENT;
 	return pretransfer_us == 0 && request_bytes == 0 ? EXCHANGE_NOT_SENT : EXCHANGE_MAYBE_SENT;
 }
 
 bool
-exchange_run(struct exchange *x, const struct exchange_request *rq, struct exchange_reply *reply, struct error *err)
+exchange_run(struct exchange *x, const struct exchange_request *rq, struct exchange_reply *reply,
+    struct error *err)
 {
 	struct curl_slist *headers = make_headers(rq);
 	int64_t left = rq->deadline_boot_ms - clock_boot_ms();
@@ -198,7 +205,9 @@ exchange_run(struct exchange *x, const struct exchange_request *rq, struct excha
 		reply->trouble = "the deadline is over";
 		return true;
 	}
-	ready = headers != NULL && set_options(x->curl, rq, headers, &reply->body, left < LONG_MAX ? (long)left : LONG_MAX);
+	ready = headers != NULL &&
+	    set_options(x->curl, rq, headers, &reply->body,
+		left < LONG_MAX ? (long)left : LONG_MAX);
 	if (!ready) {
 		free_headers(headers);
 		return error_set(err, ERR_INTERNAL, "libcurl takes no request");
@@ -209,7 +218,7 @@ exchange_run(struct exchange *x, const struct exchange_request *rq, struct excha
 	reply->status = (int)status;
 	reply->sent = rc == CURLE_OK ? EXCHANGE_MAYBE_SENT : was_sent(x->curl, rc);
 	reply->trouble = rc == CURLE_OK ? NULL : curl_easy_strerror(rc);
-	curl_easy_reset(x->curl);	/* forgets headers and body, which are the caller's to wipe */
+	curl_easy_reset(x->curl); /* forgets headers and body, which are the caller's to wipe */
 	free_headers(headers);
 	return true;
 }

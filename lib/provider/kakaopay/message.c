@@ -13,7 +13,9 @@
 #include "json/write.h"
 
 enum { ANSWER_DEPTH = 16 };
-#define WON_MAX INT64_C(9007199254740991)	/* 2^53 - 1: what is beyond every reader's integers is no amount */
+#define WON_MAX \
+	INT64_C(9007199254740991) /* 2^53 - 1: what is beyond every reader's integers is no amount \
+				   */
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -36,8 +38,10 @@ const char *
 message_path(enum conf_mode mode, enum message_call call)
 {
 	static const char *const paths[2][MC__MAX] = {
-		{ "/v1/payment/ready", "/v1/payment/approve", "/v1/payment/order", "/v1/payment/cancel" },
-		{ "/online/v1/payment/ready", "/online/v1/payment/approve", "/online/v1/payment/order", "/online/v1/payment/cancel" },
+		{ "/v1/payment/ready", "/v1/payment/approve", "/v1/payment/order",
+		    "/v1/payment/cancel" },
+		{ "/online/v1/payment/ready", "/online/v1/payment/approve",
+		    "/online/v1/payment/order", "/online/v1/payment/cancel" },
 	};
 
 	assert(call < MC__MAX);
@@ -47,7 +51,8 @@ message_path(enum conf_mode mode, enum message_call call)
 const char *
 message_content_type(enum conf_mode mode)
 {
-	return mode == MODE_SECRET_KEY ? "application/json" : "application/x-www-form-urlencoded;charset=utf-8";
+	return mode == MODE_SECRET_KEY ? "application/json"
+				       : "application/x-www-form-urlencoded;charset=utf-8";
 }
 
 /* -- requests: the same members in both encodings */
@@ -108,7 +113,8 @@ add_optional_str(struct writer *w, const char *name, const char *text)
 		add_str(w, name, text);
 }
 
-/* JSON text: a value of its own in JSON, text in one field of a form. src: doc/kakaopay.md, available_cards */
+/* JSON text: a value of its own in JSON, text in one field of a form. src: doc/kakaopay.md,
+ * available_cards */
 static void
 add_optional_json(struct writer *w, const char *name, const char *text)
 {
@@ -139,7 +145,8 @@ add_optional_int(struct writer *w, const char *name, int64_t n)
 }
 
 void
-message_ready_format(enum conf_mode mode, const struct provider_ready *rq, const char *cid_secret, struct buf *body)
+message_ready_format(enum conf_mode mode, const struct provider_ready *rq, const char *cid_secret,
+    struct buf *body)
 {
 	struct writer w = begin(mode, body);
 
@@ -167,7 +174,8 @@ message_ready_format(enum conf_mode mode, const struct provider_ready *rq, const
 }
 
 void
-message_approve_format(enum conf_mode mode, const struct provider_approve *rq, const char *cid_secret, struct buf *body)
+message_approve_format(enum conf_mode mode, const struct provider_approve *rq,
+    const char *cid_secret, struct buf *body)
 {
 	struct writer w = begin(mode, body);
 
@@ -183,7 +191,8 @@ message_approve_format(enum conf_mode mode, const struct provider_approve *rq, c
 }
 
 void
-message_order_format(enum conf_mode mode, const char *cid, const char *tid, const char *cid_secret, struct buf *body)
+message_order_format(enum conf_mode mode, const char *cid, const char *tid, const char *cid_secret,
+    struct buf *body)
 {
 	struct writer w = begin(mode, body);
 
@@ -194,7 +203,8 @@ message_order_format(enum conf_mode mode, const char *cid, const char *tid, cons
 }
 
 void
-message_cancel_format(enum conf_mode mode, const struct provider_cancel *rq, const char *cid_secret, struct buf *body)
+message_cancel_format(enum conf_mode mode, const struct provider_cancel *rq, const char *cid_secret,
+    struct buf *body)
 {
 	struct writer w = begin(mode, body);
 
@@ -204,7 +214,10 @@ message_cancel_format(enum conf_mode mode, const struct provider_cancel *rq, con
 	add_int(&w, "cancel_amount", rq->cancel_amount);
 	add_int(&w, "cancel_tax_free_amount", rq->cancel_tax_free_amount);
 	add_optional_int(&w, "cancel_vat_amount", rq->cancel_vat_amount);
-	add_int(&w, "cancel_available_amount", rq->cancel_available_amount);	/* KakaoPay's own guard against a second cancel: always sent */
+	add_int(&w, "cancel_available_amount", rq->cancel_available_amount); /* KakaoPay's own guard
+										against a second
+										cancel: always sent
+									      */
 	add_optional_str(&w, "payload", rq->payload);
 	finish(&w);
 }
@@ -212,7 +225,7 @@ message_cancel_format(enum conf_mode mode, const struct provider_cancel *rq, con
 /* -- answers: members by name; bad sticks, and one check at the end is enough */
 
 struct reader {
-	struct json_object *obj;	/* NULL: an object that is not there */
+	struct json_object *obj; /* NULL: an object that is not there */
 	bool bad;
 };
 
@@ -223,7 +236,7 @@ member(const struct reader *r, const char *name)
 
 	if (r->obj != NULL)
 		json_object_object_get_ex(r->obj, name, &v);
-	return v;	/* null is as good as absent */
+	return v; /* null is as good as absent */
 }
 
 /* The text of a member, NULL where it is absent. Another type than a string is bad. */
@@ -254,7 +267,8 @@ read_id(struct reader *r, const char *name, char *out, size_t cap)
 	memcpy(out, text, strlen(text) + 1);
 }
 
-/* What only people read: absent is "", too long is cut at a whole character, a control character becomes a space. */
+/* What only people read: absent is "", too long is cut at a whole character, a control character
+ * becomes a space. */
 static void
 read_label(struct reader *r, const char *name, char *out, size_t cap)
 {
@@ -298,7 +312,8 @@ read_won(struct reader *r, const char *name, int64_t absent, int64_t *out)
 
 	*out = absent;
 	if (v != NULL && json_object_is_type(v, json_type_int))
-		*out = json_object_get_int64(v);	/* what does not fit comes as the largest: refused below */
+		*out = json_object_get_int64(v); /* what does not fit comes as the largest: refused
+						    below */
 	else if (v != NULL)
 		r->bad = true;
 	if (*out < 0 || *out > WON_MAX)
@@ -346,7 +361,9 @@ read_amount(struct reader *r, const char *name, struct amount *out, bool *there)
 	r->bad |= a.bad;
 	if (a.bad)
 		return;
-	read_won(&a, "vat", out->tax_free <= out->total ? amount_vat(out->total, out->tax_free) : -1, &out->vat);	/* KakaoPay's own default */
+	read_won(&a, "vat",
+	    out->tax_free <= out->total ? amount_vat(out->total, out->tax_free) : -1,
+	    &out->vat); /* KakaoPay's own default */
 	read_won(&a, "point", 0, &out->point);
 	read_won(&a, "discount", 0, &out->discount);
 	r->bad |= a.bad;
@@ -390,7 +407,8 @@ bool
 message_is_token(const char *text)
 {
 	return text[0] != '\0' &&
-	    text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~+/=-")] == '\0';
+	    text[strspn(text,
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~+/=-")] == '\0';
 }
 
 /* Where the user's browser is sent: opaque, but never to another scheme. Absent or empty: "". */
@@ -409,12 +427,14 @@ read_redirect(struct reader *r, const char *name, bool loopback, char *out, size
 		memcpy(out, text, strlen(text) + 1);
 }
 
-/* The link that opens the app: a convenience that the newest document no longer names. What is no link is left out. */
+/* The link that opens the app: a convenience that the newest document no longer names. What is no
+ * link is left out. */
 static void
 read_app_link(struct reader *r, const char *name, char *out, size_t cap)
 {
 	const char *text = text_of(r, name), *sep = text == NULL ? NULL : strstr(text, "://");
-	bool good = sep != NULL && strlen(text) < cap && is_printable(text) && isalpha((unsigned char)text[0]) &&
+	bool good = sep != NULL && strlen(text) < cap && is_printable(text) &&
+	    isalpha((unsigned char)text[0]) &&
 	    strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+.-") == (size_t)(sep - text);
 
 	out[0] = '\0';
@@ -431,14 +451,19 @@ message_ready_parse(const char *text, size_t len, bool loopback, struct provider
 	if (!open_answer(&r, text, len))
 		return false;
 	read_provider_id(&r, "tid", out->tid);
-	read_redirect(&r, "next_redirect_app_url", loopback, out->next_redirect_app_url, sizeof(out->next_redirect_app_url));
-	read_redirect(&r, "next_redirect_mobile_url", loopback, out->next_redirect_mobile_url, sizeof(out->next_redirect_mobile_url));
-	read_redirect(&r, "next_redirect_pc_url", loopback, out->next_redirect_pc_url, sizeof(out->next_redirect_pc_url));
-	read_app_link(&r, "android_app_scheme", out->android_app_scheme, sizeof(out->android_app_scheme));
+	read_redirect(&r, "next_redirect_app_url", loopback, out->next_redirect_app_url,
+	    sizeof(out->next_redirect_app_url));
+	read_redirect(&r, "next_redirect_mobile_url", loopback, out->next_redirect_mobile_url,
+	    sizeof(out->next_redirect_mobile_url));
+	read_redirect(&r, "next_redirect_pc_url", loopback, out->next_redirect_pc_url,
+	    sizeof(out->next_redirect_pc_url));
+	read_app_link(&r, "android_app_scheme", out->android_app_scheme,
+	    sizeof(out->android_app_scheme));
 	read_app_link(&r, "ios_app_scheme", out->ios_app_scheme, sizeof(out->ios_app_scheme));
 	read_kst(&r, "created_at", false, &out->created_at_ms);
-	if (out->next_redirect_app_url[0] == '\0' && out->next_redirect_mobile_url[0] == '\0' && out->next_redirect_pc_url[0] == '\0')
-		r.bad = true;	/* nowhere to send the user */
+	if (out->next_redirect_app_url[0] == '\0' && out->next_redirect_mobile_url[0] == '\0' &&
+	    out->next_redirect_pc_url[0] == '\0')
+		r.bad = true; /* nowhere to send the user */
 	return close_answer(&r);
 }
 
@@ -453,11 +478,13 @@ read_payment(struct reader *r, const char *cid, const char *tid, struct payment 
 	memcpy(p->cid, cid, strlen(cid) + 1);
 	memcpy(p->tid, tid, strlen(tid) + 1);
 	read_label(r, "item_name", p->item_name, sizeof(p->item_name));
-	read_label(r, "payment_method_type", p->payment_method_type, sizeof(p->payment_method_type));
+	read_label(r, "payment_method_type", p->payment_method_type,
+	    sizeof(p->payment_method_type));
 }
 
 bool
-message_approve_parse(const char *text, size_t len, const char *cid, const char *tid, struct payment *out)
+message_approve_parse(const char *text, size_t len, const char *cid, const char *tid,
+    struct payment *out)
 {
 	struct reader r;
 
@@ -510,7 +537,8 @@ has_capture(enum provider_status s)
 	return s == PS_PAID || s == PS_PART_CANCELED || s == PS_CANCELED;
 }
 
-/* The first PAYMENT action names the approve's aid, and its time where the order itself does not. Everything in it but its type is optional. */
+/* The first PAYMENT action names the approve's aid, and its time where the order itself does not.
+ * Everything in it but its type is optional. */
 static void
 read_payment_action(struct reader *r, struct payment *p)
 {
@@ -523,7 +551,8 @@ read_payment_action(struct reader *r, struct payment *p)
 		const char *type, *aid;
 		int64_t at;
 
-		if (!json_object_is_type(a.obj, json_type_object) || (type = text_of(&a, "payment_action_type")) == NULL ||
+		if (!json_object_is_type(a.obj, json_type_object) ||
+		    (type = text_of(&a, "payment_action_type")) == NULL ||
 		    strcmp(type, "PAYMENT") != 0)
 			continue;
 		aid = text_of(&a, "aid");
@@ -537,7 +566,8 @@ read_payment_action(struct reader *r, struct payment *p)
 }
 
 bool
-message_order_parse(const char *text, size_t len, const char *cid, const char *tid, struct provider_order *out)
+message_order_parse(const char *text, size_t len, const char *cid, const char *tid,
+    struct provider_order *out)
 {
 	struct payment *p = &out->payment;
 	struct reader r;
@@ -552,7 +582,8 @@ message_order_parse(const char *text, size_t len, const char *cid, const char *t
 	else
 		out->status = kakaopay_status_of(text_of(&r, "status"));
 	read_label(&r, "status", out->status_text, sizeof(out->status_text));
-	if (has_capture(out->status)) {	/* the record of a payment can be made of this answer alone */
+	if (has_capture(out->status)) { /* the record of a payment can be made of this answer alone
+					 */
 		read_id(&r, "partner_order_id", p->partner_order_id, sizeof(p->partner_order_id));
 		read_id(&r, "partner_user_id", p->partner_user_id, sizeof(p->partner_user_id));
 		read_won(&r, "quantity", -1, &p->quantity);
@@ -567,7 +598,8 @@ message_order_parse(const char *text, size_t len, const char *cid, const char *t
 }
 
 bool
-message_cancel_parse(const char *text, size_t len, const char *cid, const char *tid, struct provider_canceled *out)
+message_cancel_parse(const char *text, size_t len, const char *cid, const char *tid,
+    struct provider_canceled *out)
 {
 	struct reader r;
 	bool told;
@@ -582,7 +614,9 @@ message_cancel_parse(const char *text, size_t len, const char *cid, const char *
 		out->status = kakaopay_status_of(text_of(&r, "status"));
 	if (out->status != PS_PART_CANCELED && out->status != PS_CANCELED)
 		r.bad = true;
-	read_amount(&r, "approved_cancel_amount", &out->approved_cancel, &told);	/* all 0 in answers older than 2021 */
+	read_amount(&r, "approved_cancel_amount", &out->approved_cancel, &told); /* all 0 in answers
+										    older than 2021
+										  */
 	read_amount(&r, "canceled_amount", &out->canceled, NULL);
 	read_amount(&r, "cancel_available_amount", &out->available, NULL);
 	read_kst(&r, "canceled_at", false, &out->canceled_at_ms);
@@ -592,13 +626,16 @@ message_cancel_parse(const char *text, size_t len, const char *cid, const char *
 /* -- refusals */
 
 static bool
-read_error(struct reader *r, const char *code_name, const char *message_name, struct provider_answer *pa)
+read_error(struct reader *r, const char *code_name, const char *message_name,
+    struct provider_answer *pa)
 {
 	struct json_object *code = member(r, code_name), *message = member(r, message_name);
 	struct reader extras;
 
-	if (!json_object_is_type(code, json_type_int) || json_object_get_int64(code) >= 0 || !json_object_is_type(message, json_type_string))
-		return false;	/* a gateway's {"code":404,"msg":...} is not KakaoPay's: its codes are negative */
+	if (!json_object_is_type(code, json_type_int) || json_object_get_int64(code) >= 0 ||
+	    !json_object_is_type(message, json_type_string))
+		return false; /* a gateway's {"code":404,"msg":...} is not KakaoPay's: its codes are
+				 negative */
 	pa->code = json_object_get_int64(code);
 	read_label(r, message_name, pa->message, sizeof(pa->message));
 	extras = sub_object(r, "extras");
@@ -614,7 +651,8 @@ message_error_parse(const char *text, size_t len, struct provider_answer *pa)
 
 	if (!open_answer(&r, text, len))
 		return false;
-	ours = read_error(&r, "error_code", "error_message", pa) || read_error(&r, "code", "msg", pa);
+	ours =
+	    read_error(&r, "error_code", "error_message", pa) || read_error(&r, "code", "msg", pa);
 	json_object_put(r.obj);
 	return ours;
 }

@@ -7,8 +7,9 @@
 
 /*
  * What a code means, for each call. See doc/kakaopay.md, which follows KakaoPay's list.
- * An order inquiry moves nothing, so a refused one tells nothing of the payment: PO_UNKNOWN, but for our own settings.
- * at_5xx: the row also holds under a 5xx status; every other 5xx is unknown, whatever its body says.
+ * An order inquiry moves nothing, so a refused one tells nothing of the payment: PO_UNKNOWN, but
+ * for our own settings. at_5xx: the row also holds under a 5xx status; every other 5xx is unknown,
+ * whatever its body says.
  */
 #define NE PO_NOT_EXECUTED
 #define TR PO_TOKEN_REFUSED

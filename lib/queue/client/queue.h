@@ -81,8 +81,8 @@ bool queue_list(struct queue *q, const char *room, struct buf *json, int64_t dea
     struct error *err);
 bool queue_stats(struct queue *q, struct buf *json, int64_t deadline_boot_ms, struct error *err);
 
-/* May KakaoPay be asked now whether the user of this hold gave up? At most once a minute for a hold,
- * and once a second in all: the daemon remembers when it said yes. */
+/* May KakaoPay be asked now whether the user of this hold gave up? At most once a minute for a
+ * hold, and once a second in all: the daemon remembers when it said yes. */
 bool queue_inquire(struct queue *q, uint64_t id, int64_t deadline_boot_ms, bool *granted,
     struct error *err);
 
