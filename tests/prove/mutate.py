@@ -207,7 +207,7 @@ MUTANTS = [
     ),
     (
         "a chain ends at its gap",
-        "lib/store/store.c",
+        "lib/store/run.c",
         "moved = number_in(sh, found + i * sh->size) == (int64_t)*n + 1;",
         "moved = number_in(sh, found + i * sh->size) > (int64_t)*n;",
         "tests/conform/test_store",
