@@ -158,21 +158,21 @@ MUTANTS = [
     ),
     (
         "ledger key before the provider is asked",
-        "lib/flow/approve.c",
+        "lib/flow/approval.c",
         "\tif (!record_intent(ap, n, &next))\n\t\treturn next;\n",
         "\t(void)next;\n\t(void)record_intent;\n",
         PAY_APPROVE,
     ),
     (
         "number taken by another",
-        "lib/flow/approve.c",
+        "lib/flow/approval.c",
         "\tif (how == STORE_TAKEN) {\t/* another writer has this number: never n+1 */",
         "\tif (false) {",
         PAY_APPROVE,
     ),
     (
         "an old call where a fresh hold waits",
-        "lib/flow/approve.c",
+        "lib/flow/approval.c",
         "\t\tif (ap->guessed) {\t/* or this is a call",
         "\t\tif (false) {\t/* or this is a call",
         PAY_REPLAY,
@@ -257,7 +257,7 @@ MUTANTS = [
     ),
     (
         "one work item for a tid",
-        "lib/flow/approve.c",
+        "lib/flow/approval.c",
         "\tif (ap->unsettled)\n\t\tflow_drop_earlier_work(ap->f, &ap->early, &ap->at);\n",
         "",
         PAY_LIMITS,
@@ -299,7 +299,7 @@ MUTANTS = [
     ),
     (
         "class N on a second send",
-        "lib/flow/approve.c",
+        "lib/flow/approval.c",
         "ko == PO_UNKNOWN || ap->unsettled)",
         "ko == PO_UNKNOWN)",
         PAY_APPROVE,
@@ -307,8 +307,8 @@ MUTANTS = [
     (
         "inquiry before a second send",
         "lib/flow/approve.c",
-        "return ap->unsettled ? settle_first(ap, n) : send_approve(ap, n);",
-        "(void)settle_first;\n\treturn send_approve(ap, n);",
+        "return ap->unsettled ? approval_settle_first(ap, n) : approval_send(ap, n);",
+        "return approval_send(ap, n);",
         PAY_APPROVE,
     ),
     (
