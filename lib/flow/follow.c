@@ -220,10 +220,16 @@ hears_of(enum hold_state s, const struct order_state *st)
 }
 
 bool
-flow_is_whole(const struct flow *f, const struct order_state *st, const struct queue_hold *hold)
+flow_is_whole(struct flow *f, const struct flow_call *c, const struct order_state *st,
+    const struct queue_hold *hold, bool *whole, struct error *err)
 {
-	return hold != NULL && hold->state == HOLD_APPROVED && st->captured != NULL &&
+	struct payment payment;
+
+	*whole = hold != NULL && hold->state == HOLD_APPROVED && st->captured != NULL &&
 	    st->captured->kind == LK_APPROVED && strcmp(st->captured->by, f->program) == 0;
+	return !*whole ||
+	    store_payment_get(f->store, st->captured->tid, &payment, whole, c->deadline_boot_ms,
+		err);
 }
 
 bool

@@ -41,11 +41,13 @@ bool flow_mend(struct flow *f, const struct flow_call *c, const struct flow_atte
     const struct order_state *st, const struct queue_hold *hold, struct error *err);
 
 /*
- * Nothing is to be mended: approve wrote the capture itself, and told the queue, which it does only
- * after payment and messages stand. A capture that somebody else wrote down may lack something.
+ * *whole: nothing is to be mended. Approve wrote the capture itself, and told the queue, which it
+ * does only after payment and messages stand. The payment is looked for all the same: a database
+ * that was put back may lack it. A capture that somebody else wrote down may lack more.
+ * False: the store failed.
  */
-bool flow_is_whole(const struct flow *f, const struct order_state *st,
-    const struct queue_hold *hold);
+bool flow_is_whole(struct flow *f, const struct flow_call *c, const struct order_state *st,
+    const struct queue_hold *hold, bool *whole, struct error *err);
 
 /* The attempt's state when its hold was removed; its present state if that is still to come. */
 enum attempt_state flow_state_at_removal(const struct order_state *st);

@@ -209,6 +209,7 @@ remove_payment(struct removal *r)
 	struct order_state st;
 	struct error err;
 	enum store_put how;
+	bool whole;
 
 	error_clear(&err);
 	r->gate = r->f->gate;
@@ -239,7 +240,8 @@ remove_payment(struct removal *r)
 		return gated(r, r->gate, FC_TRUE);
 	hold = r->has_hold ? &r->qa.hold : NULL;
 	/* Nobody looks at it again once it is removed. */
-	if (!flow_is_whole(r->f, &st, hold) && !flow_mend(r->f, r->c, &r->at, &st, hold, &err))
+	if (!flow_is_whole(r->f, r->c, &st, hold, &whole, &err) ||
+	    (!whole && !flow_mend(r->f, r->c, &r->at, &st, hold, &err)))
 		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	e.n = (int64_t)r->chain.n + 1;
 	if (!flow_put_event(r->f, r->c, &r->at, &e, &how, &err))

@@ -187,9 +187,16 @@ MUTANTS = [
     (
         "the queue is told when payment and message stand",
         "lib/flow/follow.c",
-        "\treturn hold != NULL && hold->state == HOLD_APPROVED && ",
-        "\treturn true || ",
+        "\t*whole = hold != NULL && hold->state == HOLD_APPROVED && ",
+        "\t*whole = true || ",
         PAY_REMOVE,
+    ),
+    (
+        "a removal looks for the payment",
+        "lib/flow/follow.c",
+        "\treturn !*whole ||\n\t    store_payment_get(f->store, st->captured->tid, &payment, whole, c->deadline_boot_ms, err);",
+        "\t(void)payment;\n\t(void)c;\n\t(void)err;\n\treturn true;",
+        "tests/unit/test_flow_remove",
     ),
     (
         "only approve's own capture is whole",

@@ -174,6 +174,27 @@ a_removal_mends_what_was_restored(void **state)
 	drop_the_lost_database();
 }
 
+/* A backup may be cut between the `approved` that approve wrote and the payment that follows it. */
+static void
+a_removal_looks_for_the_payment_that_a_backup_may_lack(void **state)
+{
+	struct ledger_chain chain;
+
+	(void)state;
+	pay_order();
+	assert_true(store_ledger_chain(flow.store, "TC0ONETIME", "order-1", &chain,
+	    clock_boot_ms() + 1000, NULL));
+	restore_an_empty_backup();
+	for (size_t i = 0; i < chain.n; i++)
+		write_event(chain.ev[i]);
+	ledger_chain_clear(&chain);
+	assert_int_equal(hold_state_of("T1"), HOLD_APPROVED);
+	assert_false(is_stored("T1"));
+	assert_int_equal(reservation_removes("T1"), FR_OK);
+	assert_true(is_stored("T1"));
+	drop_the_lost_database();
+}
+
 int
 main(void)
 {
@@ -187,6 +208,7 @@ main(void)
 		TEST(a_removal_that_breaks_off_is_finished_by_its_repeat),
 		TEST(a_removal_mends_what_approve_did_not_finish),
 		TEST(a_removal_mends_what_was_restored),
+		TEST(a_removal_looks_for_the_payment_that_a_backup_may_lack),
 	};
 
 	log_open("test", LOG_LEVEL_ERROR);
