@@ -155,23 +155,29 @@ a_removal_mends_what_approve_did_not_finish(void **state)
 static void
 a_removal_mends_what_was_restored(void **state)
 {
-	struct ledger_chain chain;
+	for (int with_payment = 0; with_payment <= 1; with_payment++) {
+		struct ledger_chain chain;
+		enum store_put how;
 
-	(void)state;
-	pay_order();
-	assert_true(store_ledger_chain(flow.store, "TC0ONETIME", "order-1", &chain,
-	    clock_boot_ms() + 1000, NULL));
-	restore_an_empty_backup();
-	for (size_t i = 0; i < chain.n; i++) {
-		strcpy(chain.ev[i].by, "ctl");
-		write_event(chain.ev[i]);
+		start_over(state);
+		pay_order();
+		assert_true(store_ledger_chain(flow.store, "TC0ONETIME", "order-1", &chain,
+		    clock_boot_ms() + 1000, NULL));
+		restore_an_empty_backup();
+		for (size_t i = 0; i < chain.n; i++) {
+			strcpy(chain.ev[i].by, "ctl");
+			write_event(chain.ev[i]);
+			if (with_payment && chain.ev[i].kind == LK_APPROVED)
+				assert_true(store_payment_put(flow.store, &chain.ev[i].payment,
+				    &how, clock_boot_ms() + 1000, NULL));
+		}
+		ledger_chain_clear(&chain);
+		assert_int_equal(hold_state_of("T1"), HOLD_APPROVED);
+		assert_int_equal(reservation_removes("T1"), FR_OK);
+		assert_true(is_stored("T1"));
+		assert_true(owes_approved());
+		drop_the_lost_database();
 	}
-	ledger_chain_clear(&chain);
-	assert_int_equal(hold_state_of("T1"), HOLD_APPROVED);
-	assert_int_equal(reservation_removes("T1"), FR_OK);
-	assert_true(is_stored("T1"));
-	assert_true(owes_approved());
-	drop_the_lost_database();
 }
 
 /* A backup may be cut between the `approved` that approve wrote and the payment that follows it. */
