@@ -143,6 +143,7 @@ def test_every_command_has_its_json(site, tmp_path):
     assert len(dump["list"]) == dump["records"] and any(
         c["kind"] == "hold" for r in dump["list"] for c in r["changes"]
     )
+    assert js(site, "import", "check")["foreign"] == 0
     js(site, "token", "new")
     site.stack.ctl("completion", "--json", code=2)
     assert ctl_json.seen == set(ctl_json.FORMS["commands"])
