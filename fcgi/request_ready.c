@@ -1,3 +1,7 @@
+/*
+ * The body of payReady: every member with its limits, and which of them make another payment of it
+ * (the fingerprint).
+ */
 #include "config.h"
 
 #include "fcgi/request.h"
