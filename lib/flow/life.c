@@ -21,9 +21,11 @@ read_life(struct store *s, const struct payment *p, struct payment_life *life,
 		life->state = st.state;
 		life->refunded = st.refunded.total;
 	}
-	if (ok && p->foreign && st.state == AS_NONE)
-		life->state = AS_APPROVED; /* captured before roompay came: the ledger has no chain
-					      of it */
+	/* The order that the document names knows of no capture. Before roompay came there was no
+	 * ledger. Else KakaoPay answered another order than was asked, or the ledger is older: an
+	 * operator has to look. */
+	if (ok && st.captured == NULL)
+		life->state = p->foreign ? AS_APPROVED : AS_REVIEW;
 	for (size_t i = chain.n; ok && i-- > 0 && life->refunded_at_ms == 0;) {
 		const struct ledger_event *e = &chain.ev[i];
 

@@ -314,3 +314,15 @@ def test_no_history_without_the_database(site):
     finally:
         site.stack.start("store")
     eventually(lambda: history(site, userId="x").status == 200, 20)
+
+
+def test_a_payment_that_names_another_order_is_in_review(site):
+    """KakaoPay answered another order than was asked: what it answered is stored, and its order's ledger knows nothing of it."""
+    user = "u-" + new_id()
+    site.sim.fault("approve", "wrong-partner-order-id")
+    body, ready = site.opened(user=user)
+    a = site.approve(user, body["reservationInfo"]["roomId"], site.sim.pay(ready.body["tid"]))
+    assert a.status == 200 and a.body["state"] == "review", a
+    (listed,) = history(site, userId=user).body["payments"]
+    assert listed["state"] == "review"
+    assert listed["partner_order_id"] != body["paymentInfo"]["partner_order_id"]
