@@ -285,6 +285,24 @@ answer_outcome(struct refunding *r, const struct ledger_event *begun, const stru
 	return done(r, FR_REFUND_UNKNOWN, FLOW_RETRY_MS);
 }
 
+/* Another event took the number of the end. True: *n is the next one, and the end is not written
+ * yet. Reads the chain again. */
+static bool
+next_number(struct refunding *r, const struct ledger_event *begun, const struct flow_call *late,
+    int64_t *n)
+{
+	int64_t taken = *n;
+	struct error err;
+
+	error_clear(&err);
+	if (!story_read_chain(r->f, r->at.of.cid, r->at.of.order, &r->chain, late->deadline_boot_ms,
+		&err) ||
+	    !order_state(&r->chain, r->rq->tid, &r->st, &err))
+		return false;
+	*n = (int64_t)r->chain.n + 1;
+	return *n > taken && refund_end(&r->chain, begun) == NULL;
+}
+
 /* Writes the end at order#n and does what follows. It may take a little longer than the request's
  * deadline: money may have moved. */
 static enum next
@@ -304,8 +322,8 @@ conclude(struct refunding *r, const struct ledger_event *begun, int64_t n, const
 		    KV_ERR(&err));
 		return done(r, FR_REFUND_UNKNOWN, FLOW_RETRY_MS); /* the courier finds out */
 	}
-	if (how == STORE_TAKEN)
-		return AGAIN;
+	if (how == STORE_TAKEN) /* as a removal at the same moment takes it */
+		return next_number(r, begun, &late, &n) ? conclude(r, begun, n, o) : AGAIN;
 	if (o->reading != RR_SILENT &&
 	    !flow_finish_refund(r->f, &late, r->at.of.cid, r->at.of.order, r->rq->tid, begun->n,
 		&finished, &err))
@@ -413,6 +431,7 @@ send_cancel(struct refunding *r, const struct amount *amount)
 
 	error_clear(&err);
 	snprintf(begun.refund.id, sizeof(begun.refund.id), "%s", r->rq->refund_id);
+	snprintf(begun.tid, sizeof(begun.tid), "%s", r->rq->tid);
 	if (!record_intent(r, &begun, &next))
 		return next;
 	snprintf(rq.cid, sizeof(rq.cid), "%s", r->at.of.cid);
