@@ -27,7 +27,8 @@ export const layout = ({ w, lang, path, title }, body) => html`<!doctype html>
 
 const cell = (w, day, hour, state) => html`<td><button name="slot" value="${day}-${hour}"
   class="slot ${state}" ${state !== 'free' && 'disabled'}
-  aria-label="${w.days[day]} ${hh(hour)} ${w[state]}"><span>${w.short[state]}</span></button></td>`;
+  aria-label="${w.days[day]} ${hh(hour)} ${w.short[state] || w[state]}"
+  ><span>${w.short[state]}</span></button></td>`;
 
 /** The grid alone, as live.js fetches it. states: `${day}-${hour}` -> free, held, sold, mine. */
 export const grid = ({ w }, hours, week, states) => html`<table class="grid">
@@ -42,7 +43,7 @@ ${taken && html`<p class="notice" role="alert">${c.w.taken[taken] ?? c.w.taken.u
 <p class="lead">${c.w.lead}</p>
 <nav class="rooms">${rooms.map((r) => html`<a href="/?room=${r.id}"
   ${r.id === room.id ? html`aria-current="page"` : ''}><b>${r.name[c.lang]}</b>
-  <small>${c.w.seats(r.seats)} · ${c.w.perHour} ${c.w.won(r.price)}</small></a>`)}</nav>
+  <small>${c.w.seats(r.seats)} · ${c.w.perHour(c.w.won(r.price))}</small></a>`)}</nav>
 <form method="post" action="/book" class="booking" data-price="${room.price}" data-room="${room.id}"
   data-lang="${c.lang}"><input type="hidden" name="room" value="${room.id}">
 <div id="grid">${table}</div>

@@ -21,7 +21,7 @@ function show() {
   const price = (hours * Number(form.dataset.price)).toLocaleString(form.dataset.lang);
   const won = form.dataset.lang === 'ko' ? `${price}원` : `₩${price}`;
   form.querySelector('#chosen').textContent =
-    `${name} ${hh(chosen.from)}–${hh(chosen.to + 1)} · ${won}`;
+    `${name} ${hh(chosen.from)}\u2060–\u2060${hh(chosen.to + 1)} · ${won}`;
   form.querySelector('#pay').value = `${chosen.day}-${chosen.from}-${hours}`;
 }
 
