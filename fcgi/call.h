@@ -1,6 +1,7 @@
 /* One request on its way through a worker, and what the worker has for it. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,7 +29,8 @@ struct edge {
 	const struct conf *conf;
 	struct flow flow;
 	struct gate gate;
-	unsigned char random[1024]; /* for request ids: read in one go, used from the end */
+	const _Atomic bool *draining; /* NULL: there is no master who could tell */
+	unsigned char random[1024];   /* for request ids: read in one go, used from the end */
 	size_t random_left;
 	/* of the current request */
 	char request_id[REQUEST_ID_CAP];

@@ -53,7 +53,13 @@ courier_word(const char *metrics_dir)
 	return words[operate_courier(metrics_dir, &looked_ms)];
 }
 
-/* Ready: store and queue answer now, belong together, and no fence is up. */
+static bool
+is_draining(const struct edge *e)
+{
+	return e->draining != NULL && atomic_load(e->draining);
+}
+
+/* Ready: store and queue answer now, belong together, no fence is up, and this machine stays. */
 void
 handle_readyz(struct call *c)
 {
@@ -64,7 +70,8 @@ handle_readyz(struct call *c)
 	bool open = site_open(f->store, f->queue, &site, clock_boot_ms() + HEALTH_LIMIT_MS, &err);
 	bool queue = site.fence != SITE_QUEUE_AWAY,
 	     fenced = queue && site.fence != SITE_OPEN && site.fence != SITE_STORE_AWAY;
-	bool well = store && open && site.hello.fence[0] == '\0';
+	bool draining = is_draining(c->e);
+	bool well = store && open && site.hello.fence[0] == '\0' && !draining;
 	struct buf *b = &c->reply->body;
 
 	if (open)
@@ -81,8 +88,9 @@ handle_readyz(struct call *c)
 		json_add_string(b, site.hello.fence);
 	else
 		buf_add_str(b, "null");
+	json_add_bool_member(b, "draining", draining);
 	buf_add_char(b, '}');
-	if (!well)
+	if (!well && !draining)
 		call_explain(c, !store ? store_err.msg : !open ? err.msg : site.hello.fence);
 }
 

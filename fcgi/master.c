@@ -39,7 +39,10 @@ struct slot {
 
 static struct slot slots[SLOTS_MAX];
 static size_t n_slots;
-static _Atomic int64_t *beats; /* of the slots; shared with the workers */
+static struct { /* with the workers */
+	_Atomic int64_t beats[SLOTS_MAX];
+	_Atomic bool draining;
+} * shared;
 
 static int64_t
 wanted(const struct master *m)
@@ -51,10 +54,12 @@ wanted(const struct master *m)
 static void
 become_worker(const struct master *m, pid_t parent, size_t i)
 {
+	const struct worker_share share = { &shared->beats[i], &shared->draining };
+
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(0);
-	exit(worker_run(m->conf, m->listen_fd, &beats[i]));
+	exit(worker_run(m->conf, m->listen_fd, &share));
 }
 
 static void
@@ -62,7 +67,7 @@ start_worker(const struct master *m, size_t i)
 {
 	pid_t self = getpid(), pid;
 
-	atomic_store(&beats[i], 0);
+	atomic_store(&shared->beats[i], 0);
 	pid = fork();
 	if (pid == 0)
 		become_worker(m, self, i);
@@ -136,7 +141,7 @@ kill_stuck(const struct master *m)
 	int64_t now = clock_boot_ms();
 
 	for (size_t i = 0; i < n_slots; i++) {
-		int64_t began = atomic_load(&beats[i]);
+		int64_t began = atomic_load(&shared->beats[i]);
 
 		if (slots[i].pid == 0 || began == 0 ||
 		    now - began < m->conf->deadline_ms + STUCK_MARGIN_MS)
@@ -144,7 +149,7 @@ kill_stuck(const struct master *m)
 		log_event(LOG_LEVEL_ERROR, "worker_stuck", KV_INT("worker", slots[i].pid),
 		    KV_INT("ms", now - began));
 		kill(slots[i].pid, SIGKILL);
-		atomic_store(&beats[i], 0);
+		atomic_store(&shared->beats[i], 0);
 	}
 }
 
@@ -240,6 +245,44 @@ next_signal(const sigset_t *set)
 }
 
 static void
+look_after_workers(const struct master *m)
+{
+	reap();
+	kill_stuck(m);
+	replace_old(m);
+	start_missing(m);
+}
+
+/* A load balancer needs time to see that readyz says no, and sends requests until then: they are
+ * served as ever. A second signal ends the wait. */
+static void
+take_leave(const struct master *m, const sigset_t *set)
+{
+	int64_t end = clock_boot_ms() + m->conf->drain_ms;
+	int sig = 0;
+
+	if (m->conf->drain_ms == 0)
+		return;
+	atomic_store(&shared->draining, true);
+	log_event(LOG_LEVEL_INFO, "draining", KV_INT("ms", m->conf->drain_ms));
+	while (clock_boot_ms() < end && sig != SIGTERM && sig != SIGINT) {
+		look_after_workers(m);
+		sig = next_signal(set);
+	}
+}
+
+/* However long the unit gives for a stop: this one takes as long as its settings say. */
+static void
+tell_stopping(const struct master *m)
+{
+	int64_t ms = m->conf->drain_ms + m->conf->deadline_ms + 2 * DRAIN_MARGIN_MS;
+	char text[80];
+
+	snprintf(text, sizeof(text), "STOPPING=1\nEXTEND_TIMEOUT_USEC=%lld", (long long)ms * 1000);
+	notify(text);
+}
+
+static void
 drain(const struct master *m, const sigset_t *set)
 {
 	int64_t end = clock_boot_ms() + m->conf->deadline_ms + DRAIN_MARGIN_MS;
@@ -272,9 +315,9 @@ master_run(struct master *m)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	metrics_open(m->conf->metrics_dir, METRICS_FCGI);
 	n_slots = (size_t)wanted(m);
-	beats = mmap(NULL, SLOTS_MAX * sizeof(*beats), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (beats == MAP_FAILED) {
+	shared =
+	    mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED) {
 		log_event(LOG_LEVEL_ERROR, "master_failed", KV_STR("error", strerror(errno)));
 		return 1;
 	}
@@ -284,13 +327,11 @@ master_run(struct master *m)
 	while (sig != SIGTERM && sig != SIGINT) {
 		if (sig == SIGHUP)
 			reload(m);
-		reap();
-		kill_stuck(m);
-		replace_old(m);
-		start_missing(m);
+		look_after_workers(m);
 		sig = next_signal(&set);
 	}
-	notify("STOPPING=1");
+	tell_stopping(m);
+	take_leave(m, &set);
 	drain(m, &set);
 	log_event(LOG_LEVEL_INFO, "master_ended", KV_INT("signal", sig));
 	return 0;

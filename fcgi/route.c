@@ -26,7 +26,7 @@ static const struct route routes[] = {
 	{ "GET",  "/metrics",              ROLE_OPERATOR,                     handle_metrics, "metrics", true },
 	{ "GET",  "/openapi.json",         0,                                 handle_openapi, "openapi", false },
 	{ "GET",  "/livez",                0,                                 handle_livez, "livez", false },
-	{ "GET",  "/readyz",               ROLE_OPERATOR,                     handle_readyz, "readyz", false },
+	{ "GET",  "/readyz",               ROLE_OPERATOR,                     handle_readyz, "readyz", true },
 };
 /* clang-format on */
 enum { N_ROUTES = sizeof(routes) / sizeof(routes[0]), PATH_MAX_LEN = 511 };

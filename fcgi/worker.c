@@ -298,21 +298,21 @@ watch(int listen_fd, struct error *err)
 }
 
 int
-worker_run(const struct conf *conf, int listen_fd, _Atomic int64_t *beat)
+worker_run(const struct conf *conf, int listen_fd, const struct worker_share *share)
 {
 	static _Atomic int64_t nobody_looks;
+	_Atomic int64_t *beat = share != NULL ? share->beat : &nobody_looks;
 	struct epoll_event ev;
 	struct error err = { 0 };
 	int watched = -1;
 	sigset_t open;
 
 	set_signals(&open);
-	if (beat == NULL)
-		beat = &nobody_looks;
 	if (!start(conf, listen_fd, &err) || (watched = watch(listen_fd, &err)) < 0) {
 		log_event(LOG_LEVEL_ERROR, "worker_failed", KV_ERR(&err));
 		return 1;
 	}
+	edge.draining = share != NULL ? share->draining : NULL;
 	gate_try(&edge.gate, &edge.flow, START_LIMIT_MS);
 	/* If a worker dies between its wake-up and its accept, the wake-up is lost. So the others
 	 * look again after a while without one. */

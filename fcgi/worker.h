@@ -3,11 +3,17 @@
 #pragma once
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "site/conf.h"
 
-/* Serves until SIGTERM, SIGINT, SIGUSR1 or SIGHUP, and finishes the current request first. *beat is
- * when the current request began (boot clock, ms; 0: idle), for the master; beat may be NULL.
- * Returns the exit status. */
-int worker_run(const struct conf *conf, int listen_fd, _Atomic int64_t *beat);
+/* What a worker shares with its master. */
+struct worker_share {
+	_Atomic int64_t *beat;	      /* when the current request began: boot clock, ms; 0: idle */
+	const _Atomic bool *draining; /* the master was told to end and still serves */
+};
+
+/* Serves until SIGTERM, SIGINT, SIGUSR1 or SIGHUP, and finishes the current request first. share is
+ * NULL where there is no master. Returns the exit status. */
+int worker_run(const struct conf *conf, int listen_fd, const struct worker_share *share);

@@ -89,6 +89,7 @@ struct conf {
 	int64_t workers;	    /* also what the queue derives its limits from */
 	char prefix[CONF_PATH_CAP]; /* "" or "/pay": removed from the path */
 	int64_t deadline_ms;	    /* deadline = ms, 5000..30000; default 13000 */
+	int64_t drain_ms; /* drain = seconds, 0..300; how long a master says that it ends */
 	/* [queue] */
 	char queue_socket[CONF_PATH_CAP];
 	char queue_dir[CONF_PATH_CAP];

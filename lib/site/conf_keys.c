@@ -320,6 +320,7 @@ static const struct conf_key keys[] = {
 	{ "fcgi", "trusted_proxies", set_list,
 	    LIST(conf, trusted_proxies, n_trusted_proxies, proxy_item) },
 	{ "fcgi", "deadline",        set_int,    AT(conf, deadline_ms), 5000, 30000, 1, "13000" },
+	{ "fcgi", "drain",           set_int,    AT(conf, drain_ms), 0, 300, 1000, "0" },
 
 	{ "queue", "socket",             set_path, AT(conf, queue_socket), .required = true },
 	{ "queue", "socket_group",   set_text,   AT(conf, queue_group) },

@@ -74,6 +74,7 @@ def test_a_site_without_any_claim_takes_its_first_queue(fresh):
         "queue": "ok",
         "courier": z.body["courier"],
         "fence": None,
+        "draining": False,
     }, z
 
 

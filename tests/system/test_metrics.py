@@ -149,7 +149,8 @@ def test_an_address_that_is_named_needs_no_token():
     for addresses, status in (("::1, 127.0.0.1", 200), ("::1, 127.0.0.2", 401)):
         for site in make(workers=1, conf={"fcgi": {"metrics_addresses": addresses}}):
             assert scrape(site, None).status == status
-            assert http_call("GET", site.base + "/readyz").status == 401
+            assert http_call("GET", site.base + "/readyz").status == status
+            assert http_call("GET", site.base + "/queue?roomId=" + "0" * 24).status == 401
 
 
 def test_a_queue_that_is_away_is_a_value(site):

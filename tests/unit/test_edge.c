@@ -360,7 +360,7 @@ health_says_what_is_missing(void **state)
 	assert_int_equal(ask(get("/readyz", NULL, "Bearer o-token")), 200);
 	assert_string_equal(strstr(buf_str(&out), "\r\n\r\n") + 4,
 	    "{\"ready\":true,\"store\":\"ok\",\"queue\":\"ok\","
-	    "\"courier\":\"unknown\",\"fence\":null}");
+	    "\"courier\":\"unknown\",\"fence\":null,\"draining\":false}");
 	snprintf(stub.fence, sizeof(stub.fence), "journal lost");
 	assert_int_equal(ask(get("/readyz", NULL, "Bearer o-token")), 503);
 	assert_string_equal(member("fence"), "\"journal lost\"");
@@ -369,12 +369,30 @@ health_says_what_is_missing(void **state)
 	assert_int_equal(ask(get("/readyz", NULL, "Bearer o-token")), 503);
 	assert_string_equal(strstr(buf_str(&out), "\r\n\r\n") + 4,
 	    "{\"ready\":false,\"store\":\"unavailable\",\"queue\":\"ok\","
-	    "\"courier\":\"unknown\",\"fence\":null}");
+	    "\"courier\":\"unknown\",\"fence\":null,\"draining\":false}");
 	stub.ping = true;
 	stub.claim = false;
 	assert_int_equal(ask(get("/readyz", NULL, "Bearer o-token")), 503);
 	assert_non_null(strstr(member("fence"), "another queue"));
 	expect_header("Retry-After: 1");
+}
+
+static void
+a_machine_that_leaves_is_not_ready_and_serves(void **state)
+{
+	static _Atomic bool draining;
+
+	(void)state;
+	edge.draining = &draining;
+	assert_int_equal(ask(get("/readyz", NULL, "Bearer o-token")), 200);
+	draining = true;
+	assert_int_equal(ask(get("/readyz", NULL, "Bearer o-token")), 503);
+	assert_string_equal(strstr(buf_str(&out), "\r\n\r\n") + 4,
+	    "{\"ready\":false,\"store\":\"ok\",\"queue\":\"ok\","
+	    "\"courier\":\"unknown\",\"fence\":null,\"draining\":true}");
+	assert_int_equal(ask(get("/livez", NULL, NULL)), 200);
+	assert_int_equal(ask_ready("TC0ONETIME"), 200);
+	edge.draining = NULL;
 }
 
 /* What is written to the log from here on... */
@@ -562,6 +580,7 @@ main(void)
 		TEST(the_gate_opens_once_and_stays_open),
 		TEST(the_gate_closes_where_the_queue_turns_out_to_be_another_one),
 		TEST(health_says_what_is_missing),
+		TEST(a_machine_that_leaves_is_not_ready_and_serves),
 		TEST(no_secret_of_a_request_reaches_the_log),
 		TEST(the_address_of_a_client),
 		TEST(who_was_not_let_in_is_told_with_its_address),
