@@ -125,8 +125,8 @@ class Hello:
     """Asks one member who it is, over a connection of its own; an answer that takes longer than
     `seconds` is none."""
 
-    def __init__(self, port, seconds=0.3):
-        self.port, self.seconds, self.sock = port, seconds, None
+    def __init__(self, host, port, seconds=0.3):
+        self.host, self.port, self.seconds, self.sock = host, port, seconds, None
 
     def close(self):
         if self.sock is not None:
@@ -146,7 +146,7 @@ class Hello:
         body = bson.encode({"hello": 1, "$db": "admin"})
         try:
             if self.sock is None:
-                self.sock = socket.create_connection(("127.0.0.1", self.port), self.seconds)
+                self.sock = socket.create_connection((self.host, self.port), self.seconds)
             self.sock.settimeout(self.seconds)
             self.sock.sendall(struct.pack("<iiiiIB", 21 + len(body), 1, 0, OP_MSG, 0, 0) + body)
             size = struct.unpack("<i", self._exactly(4))[0]
@@ -173,7 +173,7 @@ class Watch:
         self.wrote = []  # times at which such a series of writes had reached the majority
         self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._poll, args=(i, Hello(m.port)), daemon=True)
+            threading.Thread(target=self._poll, args=(i, Hello(m.host, m.port)), daemon=True)
             for i, m in enumerate(members)
         ]
         self._threads += [

@@ -14,8 +14,6 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 # Small and quiet: many of these run side by side, each for a short time.
 OPTIONS = (
-    "--bind_ip",
-    "127.0.0.1",
     "--wiredTigerCacheSizeGB",
     "0.25",
     "--oplogSize",
@@ -34,8 +32,10 @@ class MongoSetError(Exception):
 
 
 class Member:
-    def __init__(self, mongod, path, port, address, options):
-        self.argv = [str(mongod), "--dbpath", str(path), "--port", str(port), *options]
+    def __init__(self, mongod, path, port, address, options, host="127.0.0.1", enter=()):
+        self.host = host
+        self.argv = [*enter, str(mongod), "--dbpath", str(path), "--port", str(port)]
+        self.argv += ["--bind_ip", host, *options]
         self.path, self.log, self.port, self.address = path, path.with_suffix(".log"), port, address
         self.process = None
         self.client_options = {}  # where it wants TLS
@@ -85,7 +85,7 @@ class Member:
     def client(self, **options):
         """To this member alone, whatever state it is in."""
         return pymongo.MongoClient(
-            "127.0.0.1",
+            self.host,
             self.port,
             **{
                 "directConnection": True,
@@ -104,7 +104,8 @@ class Member:
 class MongoSet:
     """with MongoSet(mongod, dir, members=3) as s: MongoClient(s.uri)...
     settings: of the set's configuration. options: more arguments of each mongod. addresses: what
-    the members are called in the set's configuration, where that is not where they listen."""
+    the members are called in the set's configuration, where that is not where they listen.
+    hosts: of each member the address on which it listens, and what stands before its arguments."""
 
     def __init__(
         self,
@@ -117,16 +118,18 @@ class MongoSet:
         options=(),
         ports=None,
         addresses=None,
+        hosts=None,
     ):
         self.name, self.dir = name, pathlib.Path(dir)
         self.settings = {"electionTimeoutMillis": 1000, **(settings or {})}
         ports = ports or [free_port() for _ in range(members)]
-        addresses = addresses or [f"127.0.0.1:{p}" for p in ports]
+        hosts = hosts or [("127.0.0.1", ())] * members
+        addresses = addresses or [f"{h[0]}:{p}" for h, p in zip(hosts, ports, strict=True)]
         labels = [label] if members == 1 else [f"{label}-{i}" for i in range(members)]
         options = ("--replSet", name, *OPTIONS, *options)
         self.members = [
-            Member(mongod, self.dir / at, port, address, options)
-            for at, port, address in zip(labels, ports, addresses, strict=True)
+            Member(mongod, self.dir / at, port, address, options, *host)
+            for at, port, address, host in zip(labels, ports, addresses, hosts, strict=True)
         ]
         self.uri = f"mongodb://{','.join(addresses)}/?replicaSet={name}"
 
@@ -170,7 +173,7 @@ class MongoSet:
     def _listens(member):
         """Asked first: after a refused connection PyMongo waits half a second."""
         try:
-            socket.create_connection(("127.0.0.1", member.port), 1).close()
+            socket.create_connection((member.host, member.port), 1).close()
             return True
         except OSError:
             return False

@@ -3,9 +3,6 @@ Used by dev/up, by the tests and by the benchmarks. Everything that is started h
 
 import base64
 import hashlib
-import hmac
-import http.server
-import json
 import os
 import pathlib
 import secrets
@@ -17,16 +14,15 @@ import tempfile
 import threading
 import time
 
-import answers
 import ctl_json
 import pymongo
 from booking_site import http_call
+from peer import Peer
 from ports import free_port
 from store_server import StoreError, store_server
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PREFIX = "/pay"
-ELSEWHERE = "/elsewhere"
 
 
 class StackError(Exception):
@@ -70,101 +66,25 @@ def children(pid):
     return out
 
 
-class Peer:
-    """A stand-in for a service that gets deliveries: checks the Standard Webhooks signature, keeps what it got, and can be told to fail, to hang
-    or to send the courier elsewhere."""
-
-    def __init__(self, name, on_message=None):
-        self.name, self.on_message = name, on_message
-        self.key = secrets.token_bytes(32)
-        self.received, self.attempts, self.bad = [], [], []
-        self.strayed = []  # who followed a redirect
-        self.says = []  # headers of its refusals, (name, value)
-        self._fail, self._hang, self._lock = [], {}, threading.Lock()
-        peer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                if self.path == ELSEWHERE:
-                    return self.do_GET()
-                status = peer.take(self.headers, body)
-                self.send_response(status)
-                if status not in (200, 204):
-                    for name, value in peer.says:
-                        self.send_header(name, value)
-                if 300 <= status < 400:
-                    self.send_header("Location", ELSEWHERE)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return None
-
-            def do_GET(self):
-                peer.strayed.append((self.command, self.path))
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, *args):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hooks/roompay"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def fail(self, status, times, *says):
-        """The next deliveries are answered with this status, and with these headers beside it."""
-        with self._lock:
-            self._fail, self.says = [status] * times, list(says)
-
-    def hang(self, tid, seconds):
-        """Deliveries about this payment get no answer for so long."""
-        with self._lock:
-            self._hang[tid] = seconds
-
-    def take(self, headers, body):
-        msg_id, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-        want = base64.b64encode(
-            hmac.new(self.key, f"{msg_id}.{stamp}.".encode() + body, hashlib.sha256).digest()
-        ).decode()
-        given = [s for s in headers.get("webhook-signature", "").split() if s.startswith("v1,")]
-        if (
-            not any(hmac.compare_digest(s[3:], want) for s in given)
-            or abs(time.time() - int(stamp or 0)) > 300
-        ):
-            self.bad.append({"id": msg_id, "body": body})
-            return 401
-        message = json.loads(body)
-        answers.check_message(message)  # one that is not in openapi.json gets no answer
-        with self._lock:
-            status = self._fail.pop(0) if self._fail else 204
-            self.attempts.append(
-                {
-                    "id": msg_id,
-                    "type": message["type"],
-                    "tid": message["data"].get("tid"),
-                    "status": status,
-                    "at": time.time(),
-                    "body": body,
-                }
-            )
-            hang = self._hang.get(message["data"].get("tid"), 0)
-        time.sleep(hang)
-        if status == 204:
-            if self.on_message is not None:
-                status = self.on_message(message)
-            self.received.append({"id": msg_id, "at": time.time(), **message})
-        return status
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 class Stack:
     """with Stack(build_dir, workers=8, mode="spawn-fcgi", conf={"queue": {"sold_guard": 5}}, auto_remove=True) as stack: ...
     mode: spawn-fcgi (workers without a master; their logs are lost) or master. prefix: what stands before /payReady. merchants: cid -> KakaoPay mode.
-    mongo_uri: of a server that its owner starts, stops and throws away."""
+    mongo_uri: of a server that its owner starts, stops and throws away. address: where its web server and stand-ins listen, one of 127.0.0.0/8. enter: what
+    stands before each program's arguments. world: another Stack whose keys, tokens, simulator, stand-ins and database this one uses."""
+
+    ORDER = ("store", "sim", "queued", "workers", "web", "courier")
+    OF_THE_WORLD = (
+        "tokens",
+        "kakaopay_key",
+        "admin_key",
+        "replay_key",
+        "sim_url",
+        "database_name",
+        "mongo_uri",
+        "reservation",
+        "gateway",
+        "calendar",
+    )
 
     def __init__(
         self,
@@ -178,10 +98,14 @@ class Stack:
         merchants=None,
         say=lambda line: None,
         mongo_uri=None,
+        address="127.0.0.1",
+        enter=(),
+        world=None,
     ):
         self.build = pathlib.Path(build).resolve()
         self.workers, self.mode, self.more_conf, self.say = workers, mode, conf or {}, say
         self.null_app, self.prefix = null_app, prefix
+        self.address, self.enter, self.world = address, enter, world
         self.merchants = {
             "TC0ONETIME": "secret_key",
             "TCSUBSCRIP": "secret_key",
@@ -202,19 +126,25 @@ class Stack:
             str(self.dir / "queue.sock"),
             str(self.dir / "fcgi.sock"),
         )
-        self.web_address = ("127.0.0.1", free_port())
-        self.web_url = f"http://127.0.0.1:{self.web_address[1]}"
+        self.web_address = (address, free_port())
+        self.web_url = f"http://{address}:{self.web_address[1]}"
         self.base_url = self.web_url + prefix
         self.null_url = self.web_url + "/null"
         self.sim_port = free_port()
-        self.sim_url = f"http://127.0.0.1:{self.sim_port}"
+        self.sim_url = f"http://{address}:{self.sim_port}"
         self.database_name = "roompay_" + secrets.token_hex(6)
         given = mongo_uri or os.environ.get("MONGODB_URI")
         self.store_is_ours, self.leaves_database = given is None, mongo_uri is not None
         self.store = store_server(self.build, self.dir) if self.store_is_ours else None
         self.mongo_uri = self.store.uri if self.store_is_ours else given
-        self.reservation = Peer("reservation", self._reserve)
-        self.gateway = Peer("gateway")
+        self.kakaopay_key = "DEV" + secrets.token_hex(19)[:37].upper()
+        self.admin_key = secrets.token_hex(16)
+        self.replay_key = secrets.token_hex(32)
+        if world is None:
+            self.reservation = Peer("reservation", self._reserve, address)
+            self.gateway = Peer("gateway", address=address)
+        else:
+            vars(self).update({name: getattr(world, name) for name in self.OF_THE_WORLD})
         self._write_files()
 
     # -- files
@@ -228,9 +158,6 @@ class Stack:
     def _write_files(self):
         for d in ("queue", "web"):
             (self.dir / d).mkdir()
-        self.kakaopay_key = "DEV" + secrets.token_hex(19)[:37].upper()
-        self.admin_key = secrets.token_hex(16)
-        self.replay_key = secrets.token_hex(32)
         key_file = self._secret("kakaopay-key", self.kakaopay_key)
         admin_key_file = self._secret("admin-key", self.admin_key)
 
@@ -302,7 +229,7 @@ class Stack:
         )
         (self.dir / "lighttpd.conf").write_text(
             'server.modules = ( "mod_fastcgi" )\n'
-            f'server.bind = "127.0.0.1"\nserver.port = {self.web_address[1]}\nserver.document-root = "{self.dir / "web"}"\n'
+            f'server.bind = "{self.address}"\nserver.port = {self.web_address[1]}\nserver.document-root = "{self.dir / "web"}"\n'
             f'server.errorlog = "{self.dir / "lighttpd-error.log"}"\nserver.max-request-size = 8192\nserver.listen-backlog = 1024\n'
             f"fastcgi.server = (\n{rows}\n)\n"
         )
@@ -312,7 +239,7 @@ class Stack:
     def _spawn(self, name, *argv, env=None):
         with open(self.dir / f"{name}.log", "ab") as log:
             self.processes[name] = subprocess.Popen(
-                [str(a) for a in argv],
+                [str(a) for a in (*self.enter, *argv)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -353,6 +280,8 @@ class Stack:
         self._spawn(
             "sim",
             self.build / "sim/kakaopay-sim",
+            "--listen",
+            self.address,
             "--port",
             self.sim_port,
             "--key-file",
@@ -364,7 +293,7 @@ class Stack:
             "--state-file",
             self.dir / "sim.state",
         )
-        self._up("sim", lambda: connects(socket.AF_INET, ("127.0.0.1", self.sim_port)))
+        self._up("sim", lambda: connects(socket.AF_INET, (self.address, self.sim_port)))
 
     def _start_queued(self):
         self._spawn("queued", self.build / "queued/roompay-queued", "-c", self.conf_path)
@@ -433,8 +362,6 @@ class Stack:
                 return False
 
         self._up("web", lives)
-
-    ORDER = ("store", "sim", "queued", "workers", "web", "courier")
 
     def start(self, name):
         if name != "store" or self.store_is_ours:
@@ -605,8 +532,9 @@ class Stack:
         for pid in self.null:
             if is_alive(pid):
                 os.kill(pid, signal.SIGTERM)
-        self.reservation.close()
-        self.gateway.close()
+        if self.world is None:
+            self.reservation.close()
+            self.gateway.close()
         if not self.store_is_ours and not self.leaves_database:
             pymongo.MongoClient(self.mongo_uri).drop_database(self.database_name)
         if exc[0] is None and not trouble and "ROOMPAY_KEEP" not in os.environ:

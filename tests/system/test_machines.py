@@ -1,0 +1,59 @@
+"""Three machines behind a load balancer, each a network namespace with everything; MongoDB on three
+more (machine_failures.py). `make check-machines` runs the large form; SEED=N repeats a run."""
+
+import os
+import shutil
+
+import machine_failures
+import net_bed
+import pytest
+from conftest import BUILD
+from store_server import choose
+
+SEED = os.environ.get("SEED", "1")
+SIZE = os.environ.get("ROOMPAY_MACHINES", "small")
+LOG = "disk"
+CASES = machine_failures.SIZES[SIZE]["cases"] or [name for name, _ in machine_failures.CASES]
+
+
+def why_not():
+    if choose(BUILD)[0] != "mongod":
+        return "no mongod: no replica set"
+    if shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin") is None:
+        return "haproxy is not installed"
+    return net_bed.why_not()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bed():
+    reason = why_not()
+    if reason:
+        pytest.skip(f"left out: {reason}")
+
+
+@pytest.fixture(scope="module")
+def result(bed):
+    print(f"SEED={SEED}")
+    return machine_failures.run_inside(BUILD, "--size", SIZE, "--seed", SEED, "--log", LOG)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_payments_go_on(result, case):
+    row = next(r for r in result["cases"] if r["case"] == case)
+    assert row["captures"] == row["documents"] == row["deliveries"] > 0, row
+    assert row["wrong"] == 0, (row, result["wrong"])
+    assert row["beyond_s"] <= row["allowed_s"], row
+
+
+def test_nobody_is_told_of_a_machine_that_leaves_in_order(result):
+    row = next(r for r in result["cases"] if r["case"] == "machine stopped in order")
+    assert row["errors"] == 0, row
+
+
+def test_no_answer_was_untrue_and_no_holds_met(result):
+    assert result["wrong"] == []
+
+
+def test_the_judge_finds_one_journal_on_three_machines():
+    result = machine_failures.run_inside(BUILD, "--copied", "--seed", SEED, "--log", "disk")
+    assert any("at the same time" in sentence for sentence in result["wrong"]), result
