@@ -16,7 +16,8 @@
 /* As the web server handed it over. Everything is borrowed, and any text may be NULL. */
 struct http_request {
 	const char *method, *script_name, *path_info, *request_uri, *query;
-	const char *authorization, *content_type, *content_encoding, *accept, *accept_language;
+	const char *authorization, *accept, *accept_language;
+	const char *content_type, *content_encoding, *content_length;
 	const char *request_id, *remote_addr, *forwarded_for;
 	const char *body;
 	size_t body_len;

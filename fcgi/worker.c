@@ -9,32 +9,40 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/secret.h"
+#include "fcgi/arrival.h"
 #include "fcgi/call.h"
 #include "fcgi/edge.h"
 #include "fcgi/gate.h"
 #include "site/metrics.h"
 
 /* libfcgi has no time-outs, and its handling of SIGTERM loses requests. So the signals that end a
- * worker are blocked, except in epoll_pwait. While libfcgi reads or closes, a timer runs: its
- * signal shuts the peer's socket down, and the read ends. A peer that is slow is broken: it is a
- * web server that has already read the whole request. */
+ * worker are blocked for ever, and read from a descriptor between two requests. Connections are
+ * accepted here: libfcgi only reads requests and writes answers. Where it may have to wait for the
+ * peer a timer runs, whose signal shuts the peer's socket down, and the read ends. A peer that is
+ * slow is broken: it is a web server that has already read the whole request. */
 enum {
 	PEER_MS = 1000,
 	START_LIMIT_MS = 3000,
 	ACCEPT_FAILED_MS = 50,
 	LOOK_AGAIN_MS = 500,
-	SOCKET_HOLDS = 4096 /* bytes that a fresh socket takes without a reader */
+	SOCKET_HOLDS = 4096, /* bytes that a fresh socket takes without a reader */
+	USUAL_MAX = 8192     /* bytes of most requests, with their parameters */
 };
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const int stop_signals[] = { SIGTERM, SIGINT, SIGUSR1, SIGHUP };
 
@@ -42,14 +50,6 @@ static struct edge edge;
 static FCGX_Request request;
 static char body[REQUEST_MAX];
 static struct buf answer_text; /* its memory is kept from one request to the next */
-static volatile sig_atomic_t stopping;
-
-static void
-on_stop(int sig)
-{
-	(void)sig;
-	stopping = 1;
-}
 
 /* ipcFd is the peer's from accept to close. shutdown instead of close: it also ends a read that
  * begins after this signal. */
@@ -64,8 +64,7 @@ on_alarm(int sig)
 	errno = saved;
 }
 
-/* The timer repeats: within one call, libfcgi may go from one bad peer to the next. Each peer gets
- * one period. */
+/* It repeats: libfcgi may read again after a read that failed. */
 static void
 set_timer(int ms)
 {
@@ -84,52 +83,81 @@ handle(int sig, void (*handler)(int))
 	sigaction(sig, &sa, NULL);
 }
 
-/* Before FCGX_Init, which installs its own handlers where it finds none. */
-static void
-set_signals(sigset_t *open)
+/* Before FCGX_Init, which installs its own handlers where it finds none. Returns the descriptor
+ * that becomes readable when one of the signals has come. */
+static int
+set_signals(void)
 {
-	sigset_t blocked, alarms;
+	sigset_t stop, alarms;
 
-	sigemptyset(&blocked);
+	sigemptyset(&stop);
 	sigemptyset(&alarms);
 	sigaddset(&alarms, SIGALRM);
-	for (size_t i = 0; i < sizeof(stop_signals) / sizeof(stop_signals[0]); i++) {
-		handle(stop_signals[i], on_stop);
-		sigaddset(&blocked, stop_signals[i]);
-	}
+	for (size_t i = 0; i < COUNT(stop_signals); i++)
+		sigaddset(&stop, stop_signals[i]);
 	handle(SIGALRM, on_alarm);
 	handle(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_UNBLOCK, &alarms, NULL);
-	sigprocmask(SIG_BLOCK, &blocked, open);
-	for (size_t i = 0; i < sizeof(stop_signals) / sizeof(stop_signals[0]); i++)
-		sigdelset(open, stop_signals[i]);
+	sigprocmask(SIG_BLOCK, &stop, NULL);
+	return signalfd(-1, &stop, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static const char *
-param(const char *name)
+/* clang-format off */
+static const struct {
+	const char *name;
+	size_t len, offset;
+} params[] = {
+#define PARAM(name, member) { name, sizeof(name) - 1, offsetof(struct http_request, member) }
+	PARAM("REQUEST_METHOD",        method),
+	PARAM("SCRIPT_NAME",           script_name),
+	PARAM("PATH_INFO",             path_info),
+	PARAM("REQUEST_URI",           request_uri),
+	PARAM("QUERY_STRING",          query),
+	PARAM("CONTENT_LENGTH",        content_length),
+	PARAM("CONTENT_TYPE",          content_type),
+	PARAM("HTTP_AUTHORIZATION",    authorization),
+	PARAM("HTTP_CONTENT_ENCODING", content_encoding),
+	PARAM("HTTP_ACCEPT",           accept),
+	PARAM("HTTP_ACCEPT_LANGUAGE",  accept_language),
+	PARAM("REMOTE_ADDR",           remote_addr),
+	PARAM("HTTP_X_FORWARDED_FOR",  forwarded_for),
+	PARAM("HTTP_X_REQUEST_ID",     request_id),
+#undef PARAM
+};
+/* clang-format on */
+
+/* The first of several with one name counts; but where a proxy adds a line of X-Forwarded-For, some
+ * web servers hand over several, and the last is its. */
+static void
+take_param(struct http_request *in, const char *text)
 {
-	return FCGX_GetParam(name, request.envp);
+	const char *equals = strchr(text, '=');
+	size_t len = equals == NULL ? 0 : (size_t)(equals - text);
+
+	for (size_t i = 0; i < COUNT(params); i++) {
+		const char **to;
+
+		if (len != params[i].len || memcmp(text, params[i].name, len) != 0)
+			continue;
+		to = (const char **)(void *)((char *)in + params[i].offset);
+		if (*to == NULL || to == &in->forwarded_for)
+			*to = equals + 1;
+		return;
+	}
 }
 
-/* Where a proxy adds a line of its own, some web servers hand over several: the last is its. */
-static const char *
-last_param(const char *name)
+static void
+take_params(struct http_request *in)
 {
-	size_t len = strlen(name);
-	const char *last = NULL;
-
 	for (char **p = request.envp; *p != NULL; p++)
-		if (strncmp(*p, name, len) == 0 && (*p)[len] == '=')
-			last = *p + len + 1;
-	return last;
+		take_param(in, *p);
 }
 
 enum { UNTOLD = -1, NO_NUMBER = -2 };
 
 static long
-content_length(void)
+content_length(const char *text)
 {
-	const char *text = param("CONTENT_LENGTH");
 	char *end;
 	long n;
 
@@ -147,7 +175,7 @@ content_length(void)
 static bool
 read_body(struct http_request *in)
 {
-	long told = content_length();
+	long told = content_length(in->content_length);
 	bool more;
 	int got;
 
@@ -165,25 +193,6 @@ read_body(struct http_request *in)
 	    (!more && FCGX_GetError(request.in) == 0 && (told == UNTOLD || got == told));
 }
 
-static void
-answer(struct http_request *in)
-{
-	in->method = param("REQUEST_METHOD");
-	in->script_name = param("SCRIPT_NAME");
-	in->path_info = param("PATH_INFO");
-	in->request_uri = param("REQUEST_URI");
-	in->query = param("QUERY_STRING");
-	in->authorization = param("HTTP_AUTHORIZATION");
-	in->content_type = param("CONTENT_TYPE");
-	in->content_encoding = param("HTTP_CONTENT_ENCODING");
-	in->accept = param("HTTP_ACCEPT");
-	in->accept_language = param("HTTP_ACCEPT_LANGUAGE");
-	in->remote_addr = param("REMOTE_ADDR");
-	in->forwarded_for = last_param("HTTP_X_FORWARDED_FOR");
-	in->request_id = param("HTTP_X_REQUEST_ID");
-	edge_answer(&edge, in, &answer_text);
-}
-
 /* Reads the rest of a body that is too large. Some peers look at the answer only after they have
  * sent everything. */
 static void
@@ -194,9 +203,9 @@ drain(void)
 		;
 }
 
-/* Sends the answer. libfcgi would then wait until the peer closes, and a peer that goes on sending
- * would hold it for ever. What the socket has accepted will reach the peer, so there is no need to
- * wait. The timer is needed only where the answer may not fit into the socket, or where a body is
+/* Sends the answer and closes. What the socket has accepted will reach the peer, so there is no
+ * need to wait until the peer closes, as libfcgi would: one that goes on sending would hold it for
+ * ever. The timer is needed only where the answer may not fit into the socket, or where a body is
  * left to read. */
 static void
 finish(bool unread)
@@ -211,43 +220,80 @@ finish(bool unread)
 	FCGX_FClose(request.out);
 	if (unread)
 		drain();
-	shutdown(request.ipcFd, SHUT_RDWR);
 	FCGX_Finish_r(&request);
 	if (slow)
 		set_timer(0);
 }
 
+/* Returns the connection; -1: another worker was faster, or there is none to be had. */
+static int
+accept_peer(int listen_fd)
+{
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0 || errno == EAGAIN || errno == EINTR || errno == ECONNABORTED)
+		return fd;
+	log_event(LOG_LEVEL_WARN, "accept_failed", KV_STR("error", strerror(errno)));
+	poll(NULL, 0, ACCEPT_FAILED_MS);
+	return -1;
+}
+
+static bool
+has_arrived(int fd)
+{
+	static unsigned char usual[USUAL_MAX];
+	ssize_t n = recv(fd, usual, sizeof(usual), MSG_PEEK | MSG_DONTWAIT);
+	bool whole = n > 0 && arrival_is_whole(usual, (size_t)n);
+
+	if (n > 0)
+		secret_wipe(usual, (size_t)n);
+	return whole;
+}
+
+/* Lets libfcgi read from this connection. It finds it open, as if it were kept from the request
+ * before, and has no listening socket to accept another one from. Detached: it closes, and does not
+ * wait for the peer to do so. */
+static bool
+read_request(int fd, struct http_request *in)
+{
+	bool slow = !has_arrived(fd), whole;
+
+	request.ipcFd = fd;
+	request.keepConnection = 1;
+	FCGX_Detach(&request);
+	if (slow)
+		set_timer(PEER_MS);
+	whole = FCGX_Accept_r(&request) == 0;
+	if (whole) {
+		/* a connection that is kept open would occupy this worker */
+		request.keepConnection = 0;
+		take_params(in);
+		whole = read_body(in);
+		if (!whole)
+			log_event(LOG_LEVEL_INFO, "request_cut",
+			    KV_STR("why", "the body did not come as announced"));
+	}
+	if (slow)
+		set_timer(0);
+	return whole;
+}
+
 static void
-serve_one(_Atomic int64_t *beat)
+serve_one(int listen_fd, _Atomic int64_t *beat)
 {
 	struct http_request in = { .body = body };
-	bool whole;
-	int rc;
+	int fd = accept_peer(listen_fd);
 
-	set_timer(PEER_MS);
-	rc = FCGX_Accept_r(&request);
-	if (rc != 0) {
-		set_timer(0);
-		if (rc == -EAGAIN || rc == -EINTR)
-			return; /* another worker was faster, or the peer was none */
-		log_event(LOG_LEVEL_WARN, "accept_failed", KV_STR("error", strerror(-rc)));
-		poll(NULL, 0, ACCEPT_FAILED_MS);
+	if (fd < 0)
 		return;
-	}
 	in.boot_ms = clock_boot_ms();
 	atomic_store(beat, in.boot_ms);
-	/* a connection that is kept open would occupy this worker */
-	request.keepConnection = 0;
 	buf_reset(&answer_text);
-	whole = read_body(&in);
-	set_timer(0);
-	if (whole)
-		answer(&in);
-	else
-		log_event(LOG_LEVEL_INFO, "request_cut",
-		    KV_STR("why", "the body did not come as announced"));
+	if (read_request(fd, &in))
+		edge_answer(&edge, &in, &answer_text);
 	secret_wipe(body, in.body_len);
-	finish(in.too_large);
+	if (request.ipcFd >= 0)
+		finish(in.too_large);
 	atomic_store(beat, 0);
 }
 
@@ -258,43 +304,45 @@ start(const struct conf *conf, int listen_fd, struct error *err)
 
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_TRIM_THRESHOLD, 128 * 1024);
-	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "100", 1);
-	setenv("LIBFCGI_IS_AF_UNIX_KEEPER_POLL_TIMEOUT", "500", 1);
 	if (flags < 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return error_sys(err, ERR_INTERNAL, "listening socket");
-	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, listen_fd, 0) != 0)
+	if (FCGX_Init() != 0 || FCGX_InitRequest(&request, -1, 0) != 0)
 		return error_set(err, ERR_INTERNAL, "libfcgi does not start");
 	request.ipcFd = -1;
 	metrics_open(conf->metrics_dir, METRICS_FCGI);
 	return edge_init(&edge, conf, err);
 }
 
-/* epoll_pwait delivers a signal only while it waits. Under load it never waits: the next request is
- * already there. */
-static bool
-told_to_stop(void)
-{
-	sigset_t pending;
-
-	if (stopping || sigpending(&pending) != 0)
-		return stopping;
-	for (size_t i = 0; i < sizeof(stop_signals) / sizeof(stop_signals[0]); i++)
-		if (sigismember(&pending, stop_signals[i]) == 1)
-			return true;
-	return false;
-}
-
 /* EPOLLEXCLUSIVE: the kernel wakes one of the workers for a connection, not all of them. */
 static int
-watch(int listen_fd, struct error *err)
+watch(int listen_fd, int signal_fd, struct error *err)
 {
-	struct epoll_event ev = { .events = EPOLLIN | EPOLLEXCLUSIVE };
+	struct epoll_event peer = { .events = EPOLLIN | EPOLLEXCLUSIVE, .data.fd = listen_fd },
+			   stop = { .events = EPOLLIN, .data.fd = signal_fd };
 	int fd = epoll_create1(EPOLL_CLOEXEC);
 
-	if (fd >= 0 && epoll_ctl(fd, EPOLL_CTL_ADD, listen_fd, &ev) == 0)
+	if (fd >= 0 && epoll_ctl(fd, EPOLL_CTL_ADD, listen_fd, &peer) == 0 &&
+	    epoll_ctl(fd, EPOLL_CTL_ADD, signal_fd, &stop) == 0)
 		return fd;
 	error_sys(err, ERR_INTERNAL, "watch the listening socket");
 	return -1;
+}
+
+/* False: told to stop. If a worker dies between its wake-up and its accept, the wake-up is lost. So
+ * the others look again after a while without one. */
+static bool
+serve(int watched, int listen_fd, _Atomic int64_t *beat)
+{
+	struct epoll_event ev[2];
+	int n = epoll_wait(watched, ev, 2, LOOK_AGAIN_MS);
+	bool go_on = true;
+
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.fd == listen_fd)
+			serve_one(listen_fd, beat);
+		else
+			go_on = false;
+	return go_on;
 }
 
 int
@@ -302,24 +350,19 @@ worker_run(const struct conf *conf, int listen_fd, const struct worker_share *sh
 {
 	static _Atomic int64_t nobody_looks;
 	_Atomic int64_t *beat = share != NULL ? share->beat : &nobody_looks;
-	struct epoll_event ev;
 	struct error err = { 0 };
-	int watched = -1;
-	sigset_t open;
+	int watched = -1, signal_fd = set_signals();
 
-	set_signals(&open);
-	if (!start(conf, listen_fd, &err) || (watched = watch(listen_fd, &err)) < 0) {
+	if (!start(conf, listen_fd, &err) || (watched = watch(listen_fd, signal_fd, &err)) < 0) {
 		log_event(LOG_LEVEL_ERROR, "worker_failed", KV_ERR(&err));
 		return 1;
 	}
 	edge.draining = share != NULL ? share->draining : NULL;
 	gate_try(&edge.gate, &edge.flow, START_LIMIT_MS);
-	/* If a worker dies between its wake-up and its accept, the wake-up is lost. So the others
-	 * look again after a while without one. */
-	while (!told_to_stop())
-		if (epoll_pwait(watched, &ev, 1, LOOK_AGAIN_MS, &open) > 0)
-			serve_one(beat);
+	while (serve(watched, listen_fd, beat))
+		;
 	close(watched);
+	close(signal_fd);
 	edge_clear(&edge);
 	return 0;
 }

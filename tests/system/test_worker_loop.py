@@ -1,7 +1,11 @@
 """The accept loop of one worker, spoken to in raw FastCGI: whatever a peer does or leaves undone, the next one is served within a second, and a request that
 was taken is answered whole, also while the worker is told to end."""
 
+import collections
+import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,7 +14,7 @@ import time
 
 import fastcgi as f
 import pytest
-from booking_site import CID, eventually
+from booking_site import CID, eventually, new_id
 from stack import PREFIX, children, connects, is_alive
 
 APPROVE = b'{"pg_token":"abc","userId":"nobody","roomId":"0123456789abcdef01234567"}'
@@ -146,6 +150,37 @@ def test_a_peer_that_does_not_stop_sending(lone):
     assert out.startswith(b"Status: 413 "), out
     t.join()
     s.close()
+
+
+# What a worker asks of the kernel for one refused payReady. Those of the queue: send, receive.
+TURN = """epoll_wait accept4 recvfrom read sendto recvfrom write write close"""
+
+
+def test_a_refused_pay_ready_takes_no_system_call_more_than_these(site, lone, tmp_path):
+    if shutil.which("strace") is None:
+        pytest.skip("strace is not installed")
+    room = new_id()
+    site.opened(user="holder", room=room)
+    body = json.dumps(site.booking(user="other", room=room)).encode()
+    told = tmp_path / "told"
+
+    def refused():
+        status, out, _ = lone.ask("/payReady", "POST", body)
+        assert status == 409 and b"slot-held" in out, out
+
+    refused()  # memory is reserved, the queue is connected
+    argv = ["strace", "-o", str(told), "-p", str(lone.process.pid)]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE) as tracer:
+        tracer.stderr.readline()  # "attached"
+        for _ in range(20):
+            refused()
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait(10)
+    # random bytes for request ids are read for many at once; an idle worker looks around
+    calls = re.findall(r"^(?!getrandom|restart_syscall)([a-z_0-9]+)\(", told.read_text(), re.M)
+    turns = " ".join(calls).replace("epoll_wait epoll_wait", "epoll_wait").split(" close")
+    turns = [t.strip() + " close" for t in turns[1:-1]]  # the first is seen from its middle
+    assert len(turns) >= 15 and set(turns) == {TURN}, collections.Counter(turns)
 
 
 def test_a_body_over_the_limit_is_not_read(lone):

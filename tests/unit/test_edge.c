@@ -5,10 +5,64 @@
 #include <unistd.h>
 
 #include "edge_world.h"
+#include "fcgi/arrival.h"
 #include "fcgi/client.h"
 #include "fcgi/route.h"
 #include "flow/answer.h"
 #include "flow/site.h"
+
+/* A request of two parameters' records and two of the body, the last one padded. */
+static const unsigned char arrived[] = "\1\1\0\7\0\10\0\0\0\1\0\0\0\0\0\0"
+				       "\1\4\0\7\0\2\0\0ab"
+				       "\1\4\0\7\0\1\0\0c"
+				       "\1\4\0\7\0\0\0\0"
+				       "\1\5\0\7\0\1\0\0{"
+				       "\1\5\0\7\0\1\3\0}\0\0\0"
+				       "\1\5\0\7\0\0\0\0";
+enum { ARRIVED_LEN = sizeof(arrived) - 1 };
+
+static void
+a_request_has_arrived_when_its_last_byte_has(void **state)
+{
+	(void)state;
+	assert_true(arrival_is_whole(arrived, ARRIVED_LEN));
+	for (size_t len = 0; len < ARRIVED_LEN; len++)
+		assert_false(arrival_is_whole(arrived, len));
+}
+
+/* Whatever else libfcgi makes of it, it is read under the timer. */
+static void
+nothing_unusual_counts_as_arrived(void **state)
+{
+	static const struct {
+		size_t at;
+		unsigned char becomes;
+		const char *what;
+	} rows[] = {
+		{ 0, 2, "another version" },
+		{ 1, 9, "a management record" },
+		{ 3, 8, "the first record is another request's" },
+		{ 5, 7, "a begin that is too short" },
+		{ 9, 2, "an authorizer" },
+		{ 17, 5, "the body before the parameters" },
+		{ 19, 8, "a record of another request" },
+		{ 36, 2, "an abort" },
+		{ 44, 4, "parameters again" },
+		{ 67, 1, "the last record has content that is not there" },
+	};
+	unsigned char changed[ARRIVED_LEN + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		memcpy(changed, arrived, ARRIVED_LEN);
+		changed[rows[i].at] = rows[i].becomes;
+		if (arrival_is_whole(changed, ARRIVED_LEN))
+			fail_msg("%s", rows[i].what);
+	}
+	memcpy(changed, arrived, ARRIVED_LEN);
+	changed[ARRIVED_LEN] = 1;
+	assert_false(arrival_is_whole(changed, ARRIVED_LEN + 1)); /* something follows */
+}
 
 static void
 a_path_in_whatever_way_it_is_split(void **state)
@@ -568,6 +622,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_request_has_arrived_when_its_last_byte_has),
+		TEST(nothing_unusual_counts_as_arrived),
 		TEST(a_path_in_whatever_way_it_is_split),
 		TEST(the_roles_of_each_route),
 		TEST(what_every_route_checks_in_this_order),

@@ -11,10 +11,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -24,6 +26,7 @@
 
 enum {
 	SILENCE_MS = 2000, /* a daemon that is silent for so long hangs */
+	RECV_MS = 1000,	   /* the socket's own time-out */
 	GRACE_MS = 300,	   /* on top of the deadline, at which a waiting verb is answered */
 };
 
@@ -52,9 +55,9 @@ give_up(struct client *c, struct error *err, const char *why)
 }
 
 static bool
-wait_for(struct client *c, short events, int64_t until_boot_ms, struct error *err)
+wait_for_room(struct client *c, int64_t until_boot_ms, struct error *err)
 {
-	struct pollfd p = { .fd = c->fd, .events = events };
+	struct pollfd p = { .fd = c->fd, .events = POLLOUT };
 
 	for (;;) {
 		int64_t left_ms = until_boot_ms - clock_boot_ms();
@@ -75,18 +78,34 @@ static bool
 send_line(struct client *c, const char *data, size_t len, int64_t until_boot_ms, struct error *err)
 {
 	while (len > 0) {
-		ssize_t n = send(c->fd, data, len, MSG_NOSIGNAL);
+		ssize_t n = send(c->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n > 0) {
 			data += n;
 			len -= (size_t)n;
 		} else if (n < 0 && errno == EAGAIN) {
-			if (!wait_for(c, POLLOUT, until_boot_ms, err))
+			if (!wait_for_room(c, until_boot_ms, err))
 				return false;
 		} else if (n < 0 && errno != EINTR)
 			return give_up(c, err, strerror(errno));
 	}
 	return true;
+}
+
+/* With much time left the socket's own time-out is enough: one system call for an answer. Near the
+ * deadline poll knows the time to the millisecond. Returns what recv does; -1 with EAGAIN: ask
+ * again. */
+static ssize_t
+receive(struct client *c, char *chunk, size_t cap, int64_t until_boot_ms)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+	int64_t left_ms = until_boot_ms - clock_boot_ms();
+
+	if (left_ms < RECV_MS && poll(&p, 1, left_ms < 0 ? 0 : (int)left_ms) <= 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return recv(c->fd, chunk, cap, 0);
 }
 
 /* Moves one line, without its LF, from the input to the end of `line`. */
@@ -107,15 +126,15 @@ read_line(struct client *c, struct buf *line, int64_t until_boot_ms, struct erro
 		}
 		if (c->in.len >= PROTO_LINE_MAX)
 			return give_up(c, err, "its answer exceeds the limit of a line");
-		if (!wait_for(c, POLLIN, until_boot_ms, err)) /* an answer takes a moment */
-			return false;
-		n = recv(c->fd, chunk, sizeof(chunk), 0);
+		n = receive(c, chunk, sizeof(chunk), until_boot_ms);
 		if (n > 0)
 			buf_add(&c->in, chunk, (size_t)n);
 		else if (n == 0)
 			return give_up(c, err, "closed the connection");
 		else if (errno != EAGAIN && errno != EINTR)
 			return give_up(c, err, strerror(errno));
+		else if (clock_boot_ms() >= until_boot_ms)
+			return give_up(c, err, "no answer in time");
 		if (c->in.bad)
 			return give_up(c, err, "out of memory for its answer");
 	}
@@ -144,6 +163,17 @@ greet(struct client *c, int64_t until_boot_ms, struct error *err)
 	return understood || give_up(c, err, "does not speak this version of the queue's protocol");
 }
 
+/* From now on: recv waits by itself, for RECV_MS at most. connect must not wait. */
+static bool
+set_blocking(int fd)
+{
+	struct timeval t = { .tv_sec = RECV_MS / 1000, .tv_usec = RECV_MS % 1000 * 1000 };
+	int flags = fcntl(fd, F_GETFL);
+
+	return flags >= 0 && fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) == 0;
+}
+
 static bool
 dial(struct client *c, int64_t until_boot_ms, struct error *err)
 {
@@ -158,6 +188,8 @@ dial(struct client *c, int64_t until_boot_ms, struct error *err)
 		return error_sys(err, ERR_UNAVAILABLE, "socket for the queue");
 	/* EAGAIN: the backlog of the socket is full; the daemon has not accepted for long */
 	if (connect(c->fd, (const struct sockaddr *)&sun, sizeof(sun)) != 0)
+		return give_up(c, err, strerror(errno));
+	if (!set_blocking(c->fd))
 		return give_up(c, err, strerror(errno));
 	return greet(c, until_boot_ms, err);
 }
