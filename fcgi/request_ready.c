@@ -287,13 +287,17 @@ fill_attempt(struct attempt *a, const struct provider_ready *p)
 static bool
 has_hidden_but_lines(const char *text)
 {
-	while (*text != '\0') {
-		uint32_t c = text_next(&text);
+	for (;;) {
+		uint32_t c;
 
+		while (*text >= 0x20 && *text < 0x7f) /* most texts are nothing else */
+			text++;
+		if (*text == '\0')
+			return false;
+		c = text_next(&text);
 		if (text_is_hidden(c) && c != '\t' && c != '\n' && c != '\r')
 			return true;
 	}
-	return false;
 }
 
 static void check_texts(const struct json_object *v, const char *at, struct field_errors *errors);

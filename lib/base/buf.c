@@ -57,42 +57,20 @@ grow(struct buf *b, size_t more)
 	return true;
 }
 
-/* Mostly there is room. */
-static inline bool
+static bool
 reserve(struct buf *b, size_t more)
 {
-	if (!b->bad && more < b->cap - b->len && (b->limit == 0 || more <= b->limit - b->len))
-		return true;
-	return grow(b, more);
+	return buf_has_room(b, more) || grow(b, more);
 }
 
 void
-buf_add(struct buf *b, const void *data, size_t len)
+buf_add_slowly(struct buf *b, const void *data, size_t len)
 {
 	if (!reserve(b, len))
 		return;
 	if (len > 0)
 		memcpy(b->data + b->len, data, len);
 	b->len += len;
-	b->data[b->len] = '\0';
-}
-
-void
-buf_add_str(struct buf *b, const char *s)
-{
-	buf_add(b, s, strlen(s));
-}
-
-void
-buf_add_char(struct buf *b, char c)
-{
-	if (b->bad || b->len + 1 >= b->cap || b->len == b->limit) { /* limit 0 is none: then only
-								       the first byte comes this way
-								     */
-		buf_add(b, &c, 1);
-		return;
-	}
-	b->data[b->len++] = c;
 	b->data[b->len] = '\0';
 }
 

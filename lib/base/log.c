@@ -62,12 +62,14 @@ static bool
 is_plain(const char *s)
 {
 	const char *p = s;
+	bool ascii = true;
 
-	for (; *p != '\0'; p++)
-		if ((unsigned char)*p <= ' ' || *p == '"' || *p == '=' || *p == '\\' ||
-		    (unsigned char)*p == 0x7f)
+	for (; *p != '\0'; p++) {
+		if ((unsigned char)*p <= ' ' || *p == '"' || *p == '=' || *p == '\\' || *p == 0x7f)
 			return false;
-	return p > s && !text_has_hidden(s);
+		ascii = ascii && (unsigned char)*p < 0x80;
+	}
+	return p > s && (ascii || !text_has_hidden(s));
 }
 
 /* Escapes what could hide something from a reader of the log, or end a line for some of them. */

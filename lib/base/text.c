@@ -116,10 +116,14 @@ text_is_hidden(uint32_t c)
 bool
 text_has_hidden(const char *text)
 {
-	while (*text != '\0')
+	for (;;) {
+		while (*text >= 0x20 && *text < 0x7f) /* most texts are nothing else */
+			text++;
+		if (*text == '\0')
+			return false;
 		if (text_is_hidden(text_next(&text)))
 			return true;
-	return false;
+	}
 }
 
 bool
