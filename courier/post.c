@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "delivery/webhook.h"
+#include "provider/trust.h"
 
 enum { CONNECT_TIMEOUT_MS = 5000 };
 
@@ -347,6 +348,7 @@ set_options(struct post *po, struct error *err)
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	bad = bad != CURLE_OK ? bad : trust_keep(po->curl, t->peer->url);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	SET(CURLOPT_TIMEOUT_MS, (long)WEBHOOK_POST_LIMIT_MS);

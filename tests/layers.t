@@ -92,7 +92,7 @@ only_in() {	# only_in PATTERN WHERE SENTENCE
 	[ -z "$wrong" ]; say $? "$3" "$wrong"
 }
 only_in 'include <(mongoc|bson)' 'lib/store/mongo' 'libmongoc is seen by lib/store/mongo*.c alone'
-only_in 'include <curl' 'lib/provider/kakaopay/exchange\.c|courier/' 'libcurl is seen by lib/provider/kakaopay/exchange.c and the courier alone'
+only_in 'include <curl' 'lib/provider/(trust\.[ch]|kakaopay/exchange\.c)|courier/' 'libcurl is seen by trust and exchange of lib/provider and by the courier alone'
 only_in 'include <fcgi' 'fcgi/' 'libfcgi is seen by fcgi/ alone'
 only_in 'include <uv' 'queued/|courier/' 'libuv is seen by the daemon and the courier alone'
 only_in 'clock_gettime|[^a-z_]time\(NULL\)|gettimeofday' 'lib/base/clock\.c|queued/sandbox\.c' 'only clock.c asks the system for the time'

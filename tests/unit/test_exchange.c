@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <curl/curl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -253,6 +255,45 @@ only_a_fresh_exchange_is_sure_to_be_sent_once(void **state)
 	server_stop(s);
 }
 
+#define BUNDLE "/etc/ssl/certs/ca-certificates.crt" /* Debian's */
+
+static int64_t
+cpu_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
+/* The server hangs up in the TLS handshake: the certificates were read before. 21 ms of CPU time
+ * each, if they are read again. */
+static void
+the_certificates_are_read_once_not_for_each_connection(void **state)
+{
+	struct server *s = SERVER(ACT_CLOSE);
+	struct exchange *x = new_exchange();
+	int64_t first_us, others_us;
+
+	(void)state;
+	if (LIBCURL_VERSION_NUM < 0x075700 || access(BUNDLE, R_OK) != 0)
+		skip();
+	first_us = -cpu_us();
+	s->hang_up_on_tls = true;
+	server_go(s);
+	exchange(x, "https", s->port, true, 5000);
+	first_us += cpu_us();
+	others_us = -cpu_us();
+	for (int i = 0; i < 3; i++)
+		exchange(x, "https", s->port, true, 5000);
+	others_us += cpu_us();
+	if (others_us > first_us)
+		fail_msg("three more took %lld us, the first %lld", (long long)others_us,
+		    (long long)first_us);
+	exchange_free(&x);
+	server_stop(s);
+}
+
 int
 main(void)
 {
@@ -262,6 +303,7 @@ main(void)
 		cmocka_unit_test(what_failed_in_tls_was_not_sent),
 		cmocka_unit_test(plain_http_is_not_spoken_unless_asked_for),
 		cmocka_unit_test(a_connection_closed_without_an_answer_may_have_delivered),
+		cmocka_unit_test(the_certificates_are_read_once_not_for_each_connection),
 		cmocka_unit_test(a_slow_answer_ends_at_the_deadline_with_a_reset),
 		cmocka_unit_test(a_deadline_that_is_over_sends_nothing),
 		cmocka_unit_test(an_answer_over_64_kib_is_no_answer),

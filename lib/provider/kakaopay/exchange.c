@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "provider/trust.h"
 
 enum { CONNECT_TIMEOUT_MS = 1500, HEADER_MAX = 8192 };
 
@@ -132,6 +133,7 @@ set_options(CURL *c, const struct exchange_request *rq, struct curl_slist *heade
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	bad = bad != CURLE_OK ? bad : trust_keep(c, rq->url);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
 	SET(CURLOPT_TIMEOUT_MS, timeout_ms);
