@@ -10,9 +10,10 @@
 #include "queued/say.h"
 
 enum {
-	PATIENCE_MS = 1500,	/* a client takes a silent daemon for dead after 2 s */
-	EXPIRE_AGAIN_MS = 1000, /* after a commit that failed */
-	WORKS_MAX = 64,		/* of one peer, so that it cannot fill the memory */
+	PATIENCE_MS = 1500,	       /* a client takes a silent daemon for dead after 2 s */
+	EXPIRE_AGAIN_MS = 1000,	       /* after a commit that failed */
+	WORKS_MAX = 64,		       /* of one peer, so that it cannot fill the memory */
+	BATCH_BYTES = 4 * 1024 * 1024, /* a document of MongoDB has 16 MiB at the most */
 };
 
 void
@@ -117,7 +118,8 @@ batch_clear(struct batch *b)
 
 /* ---- staging */
 
-/* False: it has something in common with what is staged already, or the log is broken. */
+/* False: it has something in common with what is staged already, the batch is full, or the log is
+ * broken. */
 static bool
 stage(struct commands *c, const struct buf *record)
 {
@@ -125,6 +127,8 @@ stage(struct commands *c, const struct buf *record)
 	struct hold_touch touched;
 	struct error err;
 
+	if (b->bytes > 0 && b->bytes + record->len > BATCH_BYTES)
+		return false;
 	hold_touch_init(&touched);
 	hold_touch_add(&touched, c->table, record->data, record->len);
 	if (hold_touch_meets(&touched, &b->touched))
@@ -135,6 +139,7 @@ stage(struct commands *c, const struct buf *record)
 	}
 	hold_touch_join(&b->touched, &touched);
 	b->n_records++;
+	b->bytes += record->len;
 	return true;
 }
 
@@ -185,11 +190,11 @@ decide(struct commands *c, struct work *w, struct now now)
 void
 batch_run(struct commands *c, const struct request *rq, struct now now)
 {
-	bool away = c->log->is_away != NULL && c->log->is_away(c->log);
-	struct work *w = !away && rq->peer->n_works < WORKS_MAX ? work_new(rq, now) : NULL;
+	const char *away = c->log->away == NULL ? NULL : c->log->away(c->log);
+	struct work *w = away == NULL && rq->peer->n_works < WORKS_MAX ? work_new(rq, now) : NULL;
 
-	if (away)
-		say_message(c, rq->peer, rq->m->tag, "unavailable", "the log is away");
+	if (away != NULL)
+		say_message(c, rq->peer, rq->m->tag, "unavailable", away);
 	else if (w == NULL)
 		say_message(c, rq->peer, rq->m->tag, "unavailable", "too many requests wait");
 	else if (rq->peer->n_works > 0)
@@ -204,7 +209,6 @@ batch_expire(struct commands *c, struct now now)
 	struct batch *b = &c->batch;
 	struct buf record = BUF_INIT;
 	int64_t next_boot_ms;
-	struct error err;
 
 	if (b->pending || b->expired.len > 0)
 		return INT64_MAX;
@@ -212,10 +216,8 @@ batch_expire(struct commands *c, struct now now)
 		return b->next_expire_boot_ms;
 	if (!c->log->has_room(c->log, PROMISE_OUTCOME, now))
 		return now.boot_ms + EXPIRE_AGAIN_MS;
-	if (!hold_table_expire(c->table, now, &record, &next_boot_ms, &err)) {
-		commands_fail(c, &err);
+	if (!rule_expire(c, now, &record, &next_boot_ms))
 		return INT64_MAX;
-	}
 	if (record.len > 0 && stage(c, &record)) {
 		b->expired = record;
 		return INT64_MAX;
@@ -234,6 +236,7 @@ begin_next(struct commands *c)
 
 	b->pending = false;
 	b->n_records = 0;
+	b->bytes = 0;
 	b->n_calls = 0;
 	hold_touch_init(&b->touched);
 	buf_clear(&b->expired);
@@ -321,6 +324,8 @@ follow(void *ctx, const void *record, size_t len, struct error *err)
 		*err = c->why;
 		return false;
 	}
+	rule_note_followed(c, record, len);
+	callers_end_elsewhere(c, &changed);
 	callers_wake(c, &changed);
 	c->batch.followed = true;
 	return true;

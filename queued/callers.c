@@ -142,6 +142,22 @@ has_changed(const struct hold_changes *changed, uint64_t id)
 }
 
 void
+callers_end_elsewhere(struct commands *c, const struct hold_changes *changed)
+{
+	struct call *call, *next;
+	struct hold_view h;
+
+	for (call = TAILQ_FIRST(&c->calls); call != NULL; call = next) {
+		enum hold_state during = call->kind == CALL_READY ? HOLD_HELD : HOLD_APPROVING;
+
+		next = TAILQ_NEXT(call, all);
+		if (has_changed(changed, call->id) &&
+		    (!hold_table_show(c->table, call->id, &h) || h.state != during))
+			end_call(c, call);
+	}
+}
+
+void
 callers_wake(struct commands *c, const struct hold_changes *changed)
 {
 	struct waiter *w;

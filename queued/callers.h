@@ -9,6 +9,8 @@ bool callers_has_call(const struct commands *c, enum verb_call kind, uint64_t id
  * deadline has passed may be granted again. */
 void callers_begin_call(struct commands *c, enum verb_call kind, uint64_t id, struct peer *p);
 void callers_end_call(struct commands *c, enum verb_call kind, uint64_t id);
+/* Another machine has changed these holds: calls of ours that came back there have ended. */
+void callers_end_elsewhere(struct commands *c, const struct hold_changes *changed);
 
 /* The request waits for the call of this hold. False: there are too many waiters, or no memory. */
 bool callers_park(struct commands *c, const struct request *rq, uint64_t id);

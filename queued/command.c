@@ -118,7 +118,6 @@ expire_at_once(struct commands *c, struct now now)
 {
 	struct buf record = BUF_INIT;
 	struct hold_changes changed;
-	struct error err;
 	int64_t next_boot_ms = INT64_MAX;
 	size_t len;
 
@@ -126,10 +125,8 @@ expire_at_once(struct commands *c, struct now now)
 		return now.boot_ms + FULL_AGAIN_MS;
 	do {
 		buf_clear(&record);
-		if (!hold_table_expire(c->table, now, &record, &next_boot_ms, &err)) {
-			commands_fail(c, &err);
+		if (!rule_expire(c, now, &record, &next_boot_ms))
 			break;
-		}
 		len = record.len;
 		if (!stage(c, &record) || !rule_apply(c, record.data, len, &changed))
 			break;

@@ -61,9 +61,13 @@ struct commit_log {
 	 */
 	enum commit_result (*poll)(struct commit_log *l, commit_follow *follow, void *ctx,
 	    struct error *err);
-	/* It has not heard of its store for so long that the table may be far behind. Nothing is
-	 * decided then: every request with a rule is answered `unavailable`. May be NULL: never. */
-	bool (*is_away)(const struct commit_log *l);
+	/* Why nothing can be decided now, in a few words: it has not heard of its store for so long
+	 * that the table may be far behind. Then every request with a rule is answered
+	 * `unavailable`. It returns NULL when all is well. May be NULL: always. */
+	const char *(*away)(const struct commit_log *l);
+	/* The time by which the table counts and records are written, from this machine's. May be
+	 * NULL: the same. */
+	struct now (*time)(const struct commit_log *l, struct now now);
 	/* A file descriptor that is readable when poll has news; -1: never. May be NULL. */
 	int (*wake_fd)(const struct commit_log *l);
 

@@ -14,6 +14,7 @@
 #include "booking/hold_table.h"
 #include "queue/disk/journal.h"
 #include "queued/disk_log.h"
+#include "queued/mongo_log.h"
 #include "queued/sandbox.h"
 #include "queued/server.h"
 #include "site/conf_read.h"
@@ -98,9 +99,16 @@ static const struct ending cannot_use_journal = {
 	.todo = "roompayctl journal check names the damage; put no older copy back; if the journal "
 		"cannot be read any more, see the operations guide, section 5",
 };
+static const struct ending cannot_use_shared_log = {
+	.event = "cannot_use_log",
+	.meaning =
+	    "no queue on this machine: nobody can open or confirm a payment here; no payment "
+	    "is lost",
+	.todo = "mend what the error names; see roompay-queued(8), exit status 3",
+};
 static const struct ending stopped_without_answering = {
 	.event = "stopped_without_answering",
-	.meaning = "nobody was promised anything that is not on the disk",
+	.meaning = "nobody was promised anything that was not kept",
 	.todo = "mend what the error names; all holds are there after a restart",
 };
 
@@ -185,8 +193,36 @@ serve(const struct conf *conf, struct hold_table *table, struct commit_log *log,
 	return code;
 }
 
+static bool
+open_log(const struct conf *conf, const char *conf_path, struct hold_table *table,
+    struct commit_log **log, struct error *err)
+{
+	if (conf->queue_log == QUEUE_LOG_MONGODB)
+		return mongo_log_open(conf, conf_path, conf_quiet_ms(conf), table, log, err);
+	return disk_log_open(conf->queue_dir, conf_quiet_ms(conf), table, log, err);
+}
+
+static void
+keep_orders(const struct conf *conf, struct commit_log *log, struct order_log *orders)
+{
+	if (conf->queue_log == QUEUE_LOG_MONGODB)
+		mongo_log_keep_orders(log, orders);
+	else
+		disk_log_keep_orders(log, orders);
+}
+
 static enum exit_code
-run(const struct conf *conf)
+cannot_use_log(const struct conf *conf, const struct error *err)
+{
+	if (err->code == ERR_NONE)
+		return EXIT_OK; /* stopped while it waited */
+	return complain(err->code == ERR_BUSY ? EXIT_IN_USE : EXIT_JOURNAL,
+	    conf->queue_log == QUEUE_LOG_MONGODB ? &cannot_use_shared_log : &cannot_use_journal,
+	    err);
+}
+
+static enum exit_code
+run(const struct conf *conf, const char *conf_path)
 {
 	struct hold_table *table = new_table(conf);
 	struct commit_log *log = NULL;
@@ -197,13 +233,12 @@ run(const struct conf *conf)
 	error_clear(&err);
 	if (table == NULL)
 		return EXIT_FAILED;
-	if (disk_log_open(conf->queue_dir, conf_quiet_ms(conf), table, &log, &err) &&
+	if (open_log(conf, conf_path, table, &log, &err) &&
 	    open_orders(conf, table, &orders, &err)) {
-		disk_log_keep_orders(log, orders);
+		keep_orders(conf, log, orders);
 		code = serve(conf, table, log, orders);
 	} else
-		code = complain(err.code == ERR_BUSY ? EXIT_IN_USE : EXIT_JOURNAL,
-		    &cannot_use_journal, &err);
+		code = cannot_use_log(conf, &err);
 	order_log_close(&orders);
 	if (log != NULL)
 		log->close(&log);
@@ -246,7 +281,7 @@ main(int argc, char **argv)
 	if (args.check)
 		code = EXIT_OK;
 	else if (privilege_drop(conf.user, &err))
-		code = run(&conf);
+		code = run(&conf, args.config);
 	else
 		code = complain(EXIT_FAILED, &start_failed, &err);
 	conf_clear(&conf);

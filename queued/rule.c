@@ -4,21 +4,85 @@
 
 #include <string.h>
 
+#include "booking/hold_record.h"
 #include "queued/callers.h"
 #include "queued/say.h"
+
+/* On a log that several machines share, other machines' clocks may be ahead of ours by so much.
+ * What this machine promises to end by itself is written down as that much later. */
+enum { CLOCKS_DIFFER_MS = 2000 };
+
+/* ---- the table's time, and this machine's */
+
+static struct now
+table_time(const struct commands *c, struct now now)
+{
+	return c->log->time == NULL ? now : c->log->time(c->log, now);
+}
+
+/* The request as the table must see it. */
+static const struct proto_message *
+to_table_time(const struct request *rq, int64_t by_ms, struct proto_message *copy)
+{
+	*copy = *rq->m;
+	if (proto_has(copy, ARG_DEADLINE))
+		copy->num[ARG_DEADLINE] += by_ms + CLOCKS_DIFFER_MS;
+	if (proto_has(copy, ARG_CALL_MS))
+		copy->num[ARG_CALL_MS] += CLOCKS_DIFFER_MS;
+	return copy;
+}
+
+static void
+shift(int64_t *ms, int64_t by_ms)
+{
+	if (*ms != 0)
+		*ms += by_ms;
+}
+
+/* The hold as this machine's programs must see it. */
+static void
+from_table_time(struct hold_view *h, int64_t by_ms)
+{
+	shift(&h->expires_boot_ms, -by_ms);
+	shift(&h->window_boot_ms, -by_ms);
+	shift(&h->deadline_boot_ms, -by_ms - CLOCKS_DIFFER_MS);
+}
 
 bool
 rule_decide(struct commands *c, const struct request *rq, struct now now, struct hold_answer *a)
 {
+	struct now there = table_time(c, now);
+	int64_t by_ms = there.boot_ms - now.boot_ms;
+	bool shared = c->log->time != NULL;
 	struct hold_load load = c->load;
+	struct proto_message copy;
 	struct error err;
 
 	memset(a, 0, sizeof(*a));
 	load.calls += c->batch.n_calls;
-	if (verb_get(rq->verb)->decide(c->table, rq->m, &load, now, a, &err))
+	if (verb_get(rq->verb)->decide(c->table, shared ? to_table_time(rq, by_ms, &copy) : rq->m,
+		&load, there, a, &err)) {
+		if (shared)
+			from_table_time(&a->hold, by_ms);
 		return true;
+	}
 	say_message(c, rq->peer, rq->m->tag, "error", err.msg);
 	return false;
+}
+
+bool
+rule_expire(struct commands *c, struct now now, struct buf *record, int64_t *next_boot_ms)
+{
+	struct now there = table_time(c, now);
+	struct error err;
+
+	if (!hold_table_expire(c->table, there, record, next_boot_ms, &err)) {
+		commands_fail(c, &err);
+		return false;
+	}
+	if (*next_boot_ms != INT64_MAX)
+		*next_boot_ms -= there.boot_ms - now.boot_ms;
+	return true;
 }
 
 static void
@@ -91,6 +155,21 @@ note_order(struct commands *c, const struct request *rq, const struct hold_answe
 	if (note == NOTE_NUMBER && proto_num(rq->m, ARG_N) > h.last_n)
 		h.last_n = proto_num(rq->m, ARG_N);
 	order_log_note(c->orders, &h, proto_text(rq->m, ARG_KEY));
+}
+
+void
+rule_note_followed(struct commands *c, const void *record, size_t len)
+{
+	struct record_reader r;
+	struct change change;
+	struct hold_view h;
+
+	if (!record_open(&r, record, len))
+		return;
+	while (record_next(&r, &change))
+		if ((change.kind == CHANGE_HOLD || change.kind == CHANGE_LIFE) &&
+		    change.life.token != 0 && hold_table_show(c->table, change.id, &h))
+			order_log_note(c->orders, &h, change.key);
 }
 
 /* A client that is gone, or has given up, makes no call with what it was granted. */

@@ -70,6 +70,7 @@ struct batch {
 	struct buf expired;   /* a staged record of hold_table_expire; empty: there is none */
 	int64_t next_expire_boot_ms; /* not before, after a commit that failed */
 	uint64_t n_records;
+	size_t bytes;	 /* of the records */
 	int64_t n_calls; /* that its grants will begin */
 	struct hold_touch touched;
 	int64_t began_us; /* of the commit */

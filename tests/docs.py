@@ -377,7 +377,7 @@ def exit_codes():
 
 def events_of_the_manuals():
     """Each event that a manual page names is one that the code logs."""
-    code = sources("lib", "fcgi", "queued", "courier", "ctl", "sim")
+    code = sources("lib", "fcgi", "queued", "queuelog", "courier", "ctl", "sim")
     wrong = []
     for page in MANS:
         for line in re.findall(r"^\.It Li (.+)$", page.read_text(), re.M):
@@ -481,7 +481,7 @@ def short_names_exist():
     for line in read("doc/architecture.md").split("\n"):
         named = re.findall(r"`([\w./*-]+\.[ch])`", line)
         folders = {str(pathlib.PurePath(n).parent) for n in named if "/" in n}
-        folders |= set(re.findall(r"`((?:lib|fcgi|queued|courier|ctl|sim)[\w/]*)`", line))
+        folders |= set(re.findall(r"`((?:lib|fcgi|queued|queuelog|courier|ctl|sim)[\w/]*)`", line))
         for short in (n for n in named if "/" not in n and "*" not in n):
             if not any((TOP / f / short).exists() for f in folders or {""}) and not any(
                 list((TOP / d).rglob(short)) for d in ("lib", "tests")
@@ -493,7 +493,7 @@ def short_names_exist():
 def programs():
     rules = "".join(p.read_text() for p in TOP.glob("*/Makefile.inc"))
     made = re.findall(r"^(?:sbin|bin|libexec)_PROGRAMS \+= \w+/([\w.-]+)", rules, re.M)
-    assert len(made) == 5
+    assert len(made) == 6
     wrong = []
     for page in ("man/roompay.7", "doc/architecture.md"):
         wrong += [f"{page} lacks {p}" for p in made if p not in read(page)]

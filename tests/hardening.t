@@ -13,7 +13,7 @@ say() {	# say OK DESCRIPTION
 	if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; bad=1; fi
 }
 
-for program in fcgi/roompay.fcgi queued/roompay-queued courier/roompay-courier ctl/roompayctl sim/kakaopay-sim; do
+for program in fcgi/roompay.fcgi queued/roompay-queued queued/roompay-queue-log courier/roompay-courier ctl/roompayctl sim/kakaopay-sim; do
 	name=${program##*/}
 	all=$(readelf -hdlsW "$program")
 	has() { printf '%s\n' "$all" | grep -qE "$1"; }

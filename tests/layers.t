@@ -5,7 +5,7 @@ src=${srcdir:-.}
 LC_ALL=C
 export LC_ALL
 layers="base site json booking money queue store provider delivery flow operate"
-programs="fcgi queued courier ctl sim"
+programs="fcgi queued queuelog courier ctl sim"
 may_use() {
 	case $1 in
 	base) ;;
@@ -19,6 +19,7 @@ may_use() {
 	operate) echo "base site booking money queue json store provider delivery flow" ;;
 	fcgi) echo "base site json booking queue provider flow operate" ;;
 	queued) echo "base site booking queue" ;;
+	queuelog) echo "base site queue store" ;;
 	courier) echo "base site queue store provider delivery flow" ;;
 	ctl) echo "base site json booking queue provider delivery flow operate" ;;
 	sim) echo "base site json" ;;	# written from KakaoPay's documents, not from our client
@@ -58,7 +59,7 @@ done
 
 # One line for each group of files that need each other. The arrows go from a file to those that its .c or .h includes.
 circles() {
-	( cd "$src" && grep -rE '^#include "' lib fcgi queued courier ctl sim --include='*.[ch]' ) |
+	( cd "$src" && grep -rE '^#include "' lib fcgi queued queuelog courier ctl sim --include='*.[ch]' ) |
 	    sed -n 's/^\(.*\)\.[ch]:#include "\(.*\)\.h".*/\1 \2/p' |
 	    awk '
 		{ from[NR] = $1; to[NR] = $2; is_file[$1] = 1 }
@@ -77,8 +78,8 @@ circles() {
 found=$(circles)
 [ -z "$found" ]; say $? "no two files need each other" "$found"
 
-# The sides of lib/queue: what client and daemon share, what clients have, what the daemon has.
-for side in wire client disk; do
+# The sides of lib/queue: what client and daemon share, what clients have, what the daemon has, what it shares with its helper.
+for side in wire client disk log; do
 	wrong=$(grep -nE '^#include "queue/' "$src/lib/queue/$side"/*.[ch] | grep -vE "\"queue/($side|wire)/")
 	[ -z "$wrong" ]; say $? "lib/queue/$side includes of the queue only itself and wire" "$wrong"
 done
@@ -88,14 +89,14 @@ wrong=$(grep -nE '^#include "provider/kakaopay/' "$src/lib/flow"/*.[ch])
 [ -z "$wrong" ]; say $? "lib/flow knows a provider, not KakaoPay" "$wrong"
 
 only_in() {	# only_in PATTERN WHERE SENTENCE
-	wrong=$(grep -rlE "$1" "$src/lib" "$src/fcgi" "$src/queued" "$src/courier" "$src/ctl" --include='*.[ch]' 2>/dev/null | grep -vE "$2")
+	wrong=$(grep -rlE "$1" "$src/lib" "$src/fcgi" "$src/queued" "$src/queuelog" "$src/courier" "$src/ctl" --include='*.[ch]' 2>/dev/null | grep -vE "$2")
 	[ -z "$wrong" ]; say $? "$3" "$wrong"
 }
-only_in 'include <(mongoc|bson)' 'lib/store/mongo' 'libmongoc is seen by lib/store/mongo*.c alone'
+only_in 'include <(mongoc|bson)' 'lib/store/mongo|queuelog/' 'libmongoc is seen by lib/store/mongo*.c and the helper of the queue alone'
 only_in 'include <curl' 'lib/provider/(trust\.[ch]|kakaopay/exchange\.c)|courier/' 'libcurl is seen by trust and exchange of lib/provider and by the courier alone'
 only_in 'include <fcgi' 'fcgi/' 'libfcgi is seen by fcgi/ alone'
 only_in 'include <uv' 'queued/|courier/' 'libuv is seen by the daemon and the courier alone'
-only_in 'clock_gettime|[^a-z_]time\(NULL\)|gettimeofday' 'lib/base/clock\.c|queued/sandbox\.c' 'only clock.c asks the system for the time'
+only_in 'clock_gettime|[^a-z_]time\(NULL\)|gettimeofday' 'lib/base/clock\.c|queued/sandbox\.c|queuelog/state\.c' 'only clock.c asks the system for the time'
 
 tmp=$(mktemp -d) || exit 99
 wrong=""

@@ -125,6 +125,22 @@ show_one(const struct hold *h,
 }
 
 bool
+hold_table_show(const struct hold_table *t, uint64_t id, struct hold_view *out)
+{
+	const struct hold *h = hold_index_find(t, id);
+
+	if (h != NULL)
+		hold_view_of(h, INT64_MIN, out);
+	return h != NULL;
+}
+
+struct now
+hold_table_time(const struct hold_table *t)
+{
+	return t->last;
+}
+
+bool
 hold_table_each(const struct hold_table *t, const char *room,
     bool (*fn)(void *ctx, const struct hold_view *h, const struct interval_set *set), void *ctx)
 {

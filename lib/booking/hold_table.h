@@ -188,6 +188,10 @@ void hold_table_overdue(struct hold_table *t, uint64_t after, struct now now,
 /* Every live hold of a room (NULL: of all rooms), in order of id. */
 bool hold_table_each(const struct hold_table *t, const char *room,
     bool (*fn)(void *ctx, const struct hold_view *h, const struct interval_set *set), void *ctx);
+/* A hold as it was last recorded. False: there is none with this id. */
+bool hold_table_show(const struct hold_table *t, uint64_t id, struct hold_view *out);
+/* When the last record that was applied was decided. */
+struct now hold_table_time(const struct hold_table *t);
 /* The order whose memory changed last; *last_n 0: none. That event certainly is in the ledger, so a
  * ledger without it is older than this table. */
 void hold_table_newest(const struct hold_table *t, const char **cid, const char **order,

@@ -35,6 +35,7 @@ enum conf_role {
 }; /* bits */
 enum conf_mode { MODE_SECRET_KEY, MODE_ADMIN_KEY, MODE_USER_TOKEN };
 enum conf_unbookable { UNBOOKABLE_KEEP, UNBOOKABLE_REFUND };
+enum conf_queue_log { QUEUE_LOG_DISK, QUEUE_LOG_MONGODB };
 
 struct conf_caller { /* [caller NAME] */
 	char name[65];
@@ -93,6 +94,9 @@ struct conf {
 	/* [queue] */
 	char queue_socket[CONF_PATH_CAP];
 	char queue_dir[CONF_PATH_CAP];
+	enum conf_queue_log queue_log;	    /* log = disk | mongodb */
+	int64_t log_keep_s;		    /* mongodb: a record outlives its snapshot by so long */
+	int64_t log_snapshot_every;	    /* mongodb: documents between two snapshots */
 	char queue_group[65];		    /* socket_group; "": the daemon's own */
 	uint32_t queue_uids[CONF_UIDS_MAX]; /* allow_uids; empty: own uid and root */
 	size_t n_queue_uids;

@@ -286,6 +286,7 @@ static const char *const format_words[] = { "logfmt", "json", NULL };
 static const char *const target_words[] = { "stderr", "syslog", NULL };
 static const char *const level_words[] = { "error", "warn", "info", "debug", NULL };
 static const char *const mode_words[] = { "secret_key", "admin_key", "user_token", NULL };
+static const char *const queue_log_words[] = { "disk", "mongodb", NULL };
 static const char *const unbookable_words[] = { "keep", "refund", NULL };
 static const char *const keep_slash[] = { NULL };
 
@@ -325,6 +326,11 @@ static const struct conf_key keys[] = {
 	{ "queue", "socket",             set_path, AT(conf, queue_socket), .required = true },
 	{ "queue", "socket_group",   set_text,   AT(conf, queue_group) },
 	{ "queue", "dir",                set_path, AT(conf, queue_dir), .required = true },
+	{ "queue", "log",                set_word, AT(conf, queue_log),
+	    .preset = "disk", .words = queue_log_words },
+	{ "queue", "log_keep",           set_int,  AT(conf, log_keep_s), 10, 604800, 1, "3600" },
+	{ "queue", "log_snapshot_every", set_int,  AT(conf, log_snapshot_every),
+	    10, 1000000, 1, "10000" },
 	{ "queue", "allow_uids",         set_list, LIST(conf, queue_uids, n_queue_uids, uid_item) },
 	{ "queue", "max_holds_per_user", set_int,  AT(conf, max_holds_per_user), 1, 1000, 1, "3" },
 	{ "queue", "sold_guard",         set_int,  AT(conf, guard_ms), 0, 3600, 1000, "60" },

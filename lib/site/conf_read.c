@@ -322,9 +322,11 @@ open_secrets(struct reading *r, enum conf_user user)
 {
 	struct conf *c = r->conf;
 
-	if (user == CONF_FOR_QUEUED)
+	if (user == CONF_FOR_QUEUED && c->queue_log == QUEUE_LOG_DISK)
 		return;
 	open_secret(r, &c->store_uri_secret, c->store_uri_file);
+	if (user == CONF_FOR_QUEUED)
+		return;
 	open_secret(r, &c->replay_key, c->replay_key_file);
 	for (size_t i = 0; i < c->n_merchants; i++) {
 		open_secret(r, &c->merchants[i].key, c->merchants[i].key_file);

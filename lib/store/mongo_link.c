@@ -5,20 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/hex.h"
 #include "store/breaker.h"
+#include "store/mongo_uri.h"
 
-/*
- * Nothing but our own end of a command tells that a connection is dead; libmongoc would ask before
- * each use after 5 s, and wait.
- */
-enum { SOCKET_CHECK_MS = 3600 * 1000 };
 /*
  * A write's time is longer than the 2 s between two heartbeats of a replica set. After an election
  * a secondary may tell the new primary of its progress by heartbeats alone, for some ten seconds:
@@ -46,91 +40,6 @@ struct mongo_link {
 	struct breaker_handle *breaker; /* shared with the other workers */
 	uint_fast32_t closings;		/* of the breaker, when the client was made */
 };
-
-/*
- * libmongoc puts counters into /dev/shm/mongoc-PID: 1.23 when it is loaded, before main can say
- * that nobody wants them ($MONGOC_DISABLE_SHM), newer ones in mongoc_init. kill -9 would leave the
- * file there. Its name goes at once; the memory stays as long as the process.
- */
-static void __attribute__((constructor)) forget_counters(void)
-{
-	char name[32];
-
-	snprintf(name, sizeof(name), "/mongoc-%d", (int)getpid());
-	shm_unlink(name);
-}
-
-/*
- * While a URI is parsed: libmongoc only warns of what it does not know. The text is dropped, it may
- * quote the URI.
- */
-static void
-note_warning(mongoc_log_level_t level, const char *domain, const char *message, void *warned)
-{
-	(void)domain;
-	(void)message;
-	if (level <= MONGOC_LOG_LEVEL_WARNING)
-		*(bool *)warned = true;
-}
-
-static bool
-tls_is_checked(const mongoc_uri_t *uri)
-{
-	static const char *const holes[] = {
-		MONGOC_URI_TLSINSECURE,
-		MONGOC_URI_TLSALLOWINVALIDCERTIFICATES,
-		MONGOC_URI_TLSALLOWINVALIDHOSTNAMES,
-		MONGOC_URI_SSLALLOWINVALIDCERTIFICATES,
-		MONGOC_URI_SSLALLOWINVALIDHOSTNAMES,
-	};
-
-	for (size_t i = 0; i < sizeof(holes) / sizeof(holes[0]); i++)
-		if (mongoc_uri_get_option_as_bool(uri, holes[i], false))
-			return false;
-	return true;
-}
-
-/* Our own loops repeat what failed; a silent second try of the driver would only double the times.
- */
-static bool
-set_times(mongoc_uri_t *uri, int32_t select_ms, int32_t connect_ms, int32_t socket_ms)
-{
-	return mongoc_uri_set_option_as_bool(uri, MONGOC_URI_SERVERSELECTIONTRYONCE, true) &&
-	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, select_ms) &&
-	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, connect_ms) &&
-	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, socket_ms) &&
-	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETCHECKINTERVALMS,
-		SOCKET_CHECK_MS) &&
-	    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false) &&
-	    mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYREADS, false);
-}
-
-static mongoc_uri_t *
-parse_uri(const char *text, struct error *err)
-{
-	bool warned = false;
-	mongoc_uri_t *uri;
-
-	mongoc_log_set_handler(note_warning, &warned);
-	uri = mongoc_uri_new_with_error(text, NULL);
-	mongoc_log_set_handler(NULL, NULL); /* from now on its errors come back to us, and only so
-					     */
-	if (uri == NULL)
-		error_set(err, ERR_INPUT, "the store's uri is not a MongoDB URI");
-	else if (warned)
-		error_set(err, ERR_INPUT,
-		    "the store's uri has an option that is not known or has a wrong value");
-	else if (!tls_is_checked(uri))
-		error_set(err, ERR_INPUT,
-		    "the store's uri asks for TLS without checks (tlsInsecure, tlsAllowInvalid...)");
-	else if (!set_times(uri, SELECT_MS, CONNECT_MS, SOCKET_MS) ||
-	    !mongoc_uri_set_appname(uri, "roompay"))
-		error_set(err, ERR_INTERNAL, "libmongoc refuses an option");
-	else
-		return uri;
-	mongoc_uri_destroy(uri);
-	return NULL;
-}
 
 /* The same for all who use the same servers and database. Without user and password: it is a file's
  * name. */
@@ -175,10 +84,10 @@ mongo_link_open(const char *text, const char *database, struct error *err)
 		error_set(err, ERR_INTERNAL, "no memory");
 		return NULL;
 	}
-	mongoc_init();
-	forget_counters();
-	l->uri = parse_uri(text, err);
-	if (l->uri == NULL) {
+	l->uri = mongo_uri_parse(text, err);
+	if (l->uri == NULL ||
+	    (!mongo_uri_set_times(l->uri, SELECT_MS, CONNECT_MS, SOCKET_MS) &&
+		!error_set(err, ERR_INTERNAL, "libmongoc refuses an option"))) {
 		mongo_link_free(&l);
 		return NULL;
 	}
@@ -283,7 +192,8 @@ probe(struct mongo_link *l, struct error *err)
 {
 	bool patient = atomic_load(&l->breaker->b->probes) % PATIENT_EVERY == 0;
 	mongoc_uri_t *uri = mongoc_uri_copy(l->uri);
-	mongoc_client_t *client = set_times(uri, PROBE_MS, PROBE_MS, patient ? SOCKET_MS : PROBE_MS)
+	mongoc_client_t *client =
+	    mongo_uri_set_times(uri, PROBE_MS, PROBE_MS, patient ? SOCKET_MS : PROBE_MS)
 	    ? client_new(uri, patient ? WRITE_CONCERN_MS : PROBE_MS, err)
 	    : NULL;
 	bson_error_t e = { 0 };
@@ -460,7 +370,8 @@ mongo_link_command_until(struct mongo_link *l, const bson_t *command, int64_t de
 	if (left <= 0)
 		return error_set(err, ERR_UNAVAILABLE, "no time left");
 	uri = mongoc_uri_copy(l->uri);
-	ok = set_times(uri, SELECT_MS, CONNECT_MS, left < INT32_MAX ? (int32_t)left : INT32_MAX) &&
+	ok = mongo_uri_set_times(uri, SELECT_MS, CONNECT_MS,
+		 left < INT32_MAX ? (int32_t)left : INT32_MAX) &&
 	    (client = client_new(uri, WRITE_CONCERN_MS, err)) != NULL;
 	mongoc_uri_destroy(uri);
 	if (!ok)

@@ -95,11 +95,13 @@ write_conf(struct fixture *f, const char *queue_keys)
 	assert_non_null(out);
 	fprintf(out,
 	    "[site]\nreplay_key_file = /nonexistent\nredirect_hosts = study.test\n[queue]\nsocket "
-	    "= %s\ndir = %s/queue\n%s\n"
-	    "[store]\nuri = mongodb://127.0.0.1:1/\n"
+	    "= %s\ndir = %s/queue\n%s\n%s\n"
+	    "[store]\nuri = %s\ndatabase = %s\n"
 	    "[caller g]\nroles = gateway\ncids = " CID "\ntoken_sha256 = %064d\n"
 	    "[merchant " CID "]\nmode = secret_key\nkey_file = /nonexistent\n",
-	    f->socket, f->dir, queue_keys, 1);
+	    f->socket, f->dir, queue_keys, f->database[0] == '\0' ? "" : "log = mongodb",
+	    f->database[0] == '\0' ? "mongodb://127.0.0.1:1/" : getenv("ROOMPAY_TEST_LOG_URI"),
+	    f->database[0] == '\0' ? "unused" : f->database, 1);
 	fclose(out);
 }
 
@@ -123,25 +125,78 @@ setup_memory(void **state)
 	return f->q == NULL ? -1 : 0;
 }
 
-int
-setup_daemon(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
+static const char limits[] = "max_calls_ready = 4\nmax_calls = 6";
 
-	*state = f;
+static bool
+start_fresh(struct fixture *f)
+{
 	snprintf(f->dir, sizeof(f->dir), "/tmp/test-queue-XXXXXX");
 	if (mkdtemp(f->dir) == NULL)
-		return -1;
+		return false;
 	snprintf(f->socket, sizeof(f->socket), "%s/queue.sock", f->dir);
 	snprintf(f->conf, sizeof(f->conf), "%s/roompay.conf", f->dir);
-	write_conf(f, "max_calls_ready = 4\nmax_calls = 6");
+	write_conf(f, limits);
 	start_daemon(f);
 	f->q = queue_open_unix(f->socket);
+	return f->q != NULL;
+}
+
+static int
+setup_with(struct fixture *f)
+{
 	/* a new queue is closed until it is admitted */
-	return f->q == NULL || !queue_admit(f->q, false, 0, soon(), &f->a, &f->err) ||
+	return !start_fresh(f) || !queue_admit(f->q, false, 0, soon(), &f->a, &f->err) ||
 		f->a.code != HA_OK
 	    ? -1
 	    : 0;
+}
+
+int
+setup_daemon(void **state)
+{
+	*state = calloc(1, sizeof(struct fixture));
+	return setup_with(*state);
+}
+
+int
+setup_mongodb(void **state)
+{
+	static unsigned n;
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	*state = f;
+	snprintf(f->database, sizeof(f->database), "roompay_queue_%d_%u", (int)getpid(), ++n);
+	return setup_with(f);
+}
+
+void
+lose_log(struct fixture *f)
+{
+	char dir[128];
+
+	snprintf(dir, sizeof(dir), "%s/queue", f->dir);
+	if (f->database[0] == '\0') {
+		remove_tree(dir);
+	} else {
+		strcat(f->database, "_new");
+		write_conf(f, limits);
+	}
+}
+
+void
+open_second(const struct fixture *first, struct fixture *second)
+{
+	memset(second, 0, sizeof(*second));
+	memcpy(second->database, first->database, sizeof(second->database));
+	assert_true(start_fresh(second));
+}
+
+void
+close_second(struct fixture *second)
+{
+	queue_free(&second->q);
+	end_daemon(second, SIGKILL);
+	remove_tree(second->dir);
 }
 
 void

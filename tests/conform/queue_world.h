@@ -26,7 +26,8 @@
 
 struct fixture {
 	char dir[64], socket[100], conf[100];
-	pid_t daemon; /* 0: none runs */
+	char database[64]; /* of the shared log; "": the log is on the disk */
+	pid_t daemon;	   /* 0: none runs */
 	struct queue *q;
 	struct queue_answer a; /* the last one */
 	struct error err;
@@ -38,12 +39,20 @@ extern const struct hold_limits daemon_limits;
 /* A test's setup and teardown. The daemon is new and admitted: 4 ready calls, 6 in all. */
 int setup_memory(void **state);
 int setup_daemon(void **state);
+/* The same on a log in MongoDB, at $ROOMPAY_TEST_LOG_URI, in a database of its own. */
+int setup_mongodb(void **state);
 int teardown(void **state);
+/* Another daemon on the log of the first one, with a socket and a directory of its own. */
+void open_second(const struct fixture *first, struct fixture *second);
+void close_second(struct fixture *second);
 #define ON_DAEMON(t) cmocka_unit_test_setup_teardown(t, setup_daemon, teardown)
+#define ON_MONGODB(t) cmocka_unit_test_setup_teardown(t, setup_mongodb, teardown)
 
 /* ---- the daemon */
 
 void write_conf(struct fixture *f, const char *queue_keys);
+/* The log is gone, as with a lost disk or database. */
+void lose_log(struct fixture *f);
 /* Starts the program; its standard error goes to this file in f->dir. */
 pid_t spawn(struct fixture *f, const char *log_name);
 void remove_tree(const char *dir);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "queue_world.h"
+#include "pair_queue.h"
 #include "shared_queue.h"
 
 static void
@@ -298,6 +299,14 @@ a_text_that_is_too_long_is_an_internal_error(struct fixture *f)
 	static void shared_##name(void **state) \
 	{ \
 		name(*state); \
+	} \
+	static void mongodb_##name(void **state) \
+	{ \
+		name(*state); \
+	} \
+	static void pair_##name(void **state) \
+	{ \
+		name(*state); \
 	}
 CASES(DEFINE)
 
@@ -311,6 +320,31 @@ setup_shared(void **state)
 	return f->q == NULL ? -1 : 0;
 }
 
+/* A second daemon on the log of the first. */
+static struct fixture second;
+
+static int
+setup_pair(void **state)
+{
+	struct fixture *f;
+
+	if (setup_mongodb(state) != 0)
+		return -1;
+	f = *state;
+	open_second(f, &second);
+	queue_free(&f->q);
+	f->q = queue_open_pair(f->socket, second.socket);
+	return f->q == NULL ? -1 : 0;
+}
+
+static int
+teardown_pair(void **state)
+{
+	queue_free(&((struct fixture *)*state)->q);
+	close_second(&second);
+	return teardown(state);
+}
+
 int
 main(void)
 {
@@ -318,11 +352,17 @@ main(void)
 	cmocka_unit_test_setup_teardown(memory_##name, setup_memory, teardown), \
 	    cmocka_unit_test_setup_teardown(daemon_##name, setup_daemon, teardown), \
 	    cmocka_unit_test_setup_teardown(shared_##name, setup_shared, teardown),
+#define ON_BOTH(name) \
+	cmocka_unit_test_setup_teardown(mongodb_##name, setup_mongodb, teardown), \
+	    cmocka_unit_test_setup_teardown(pair_##name, setup_pair, teardown_pair),
 	const struct CMUnitTest tests[] = { CASES(ON_EACH) };
+	const struct CMUnitTest on_mongodb[] = { CASES(ON_BOTH) };
 
 	if (getenv("ROOMPAY_QUEUED") == NULL) {
 		puts("1..0 # SKIP ROOMPAY_QUEUED names no daemon");
 		return 0;
 	}
+	if (getenv("ROOMPAY_TEST_LOG_URI") != NULL)
+		return cmocka_run_group_tests(on_mongodb, NULL, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -171,10 +171,18 @@ main(void)
 		ON_DAEMON(a_daemon_that_hangs_is_given_up_within_two_seconds),
 		cmocka_unit_test(an_invalid_answer_is_answered_unavailable),
 	};
+	const struct CMUnitTest on_mongodb[] = {
+		ON_MONGODB(a_bad_client_loses_only_its_own_connection),
+		ON_MONGODB(a_client_that_reads_nothing_waits_and_gets_every_answer_later),
+		ON_MONGODB(a_thousand_idle_connections_do_not_disturb),
+		ON_MONGODB(a_daemon_that_hangs_is_given_up_within_two_seconds),
+	};
 
 	if (getenv("ROOMPAY_QUEUED") == NULL) {
 		puts("1..0 # SKIP ROOMPAY_QUEUED names no daemon");
 		return 0;
 	}
+	if (getenv("ROOMPAY_TEST_LOG_URI") != NULL)
+		return cmocka_run_group_tests(on_mongodb, NULL, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

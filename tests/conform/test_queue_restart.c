@@ -30,11 +30,9 @@ a_new_queue_is_closed_and_accepts_holds_from_the_ledger(void **state)
 		.window_ms = 60000,
 	};
 	struct queue_greeting hello;
-	char dir[128];
 
 	end_daemon(f, SIGTERM);
-	snprintf(dir, sizeof(dir), "%s/queue", f->dir);
-	remove_tree(dir);
+	lose_log(f);
 	start_daemon(f);
 	assert_true(interval_set_parse("600-720", &h.set, &f->err));
 	assert_true(queue_hello(f->q, &hello, soon(), &f->err));
@@ -280,10 +278,21 @@ main(void)
 		ON_DAEMON(a_snapshot_replaces_a_long_journal_while_the_daemon_serves),
 		ON_DAEMON(a_journal_that_cannot_be_written_ends_the_daemon_without_an_answer),
 	};
+	/* the others are about the journal on the disk */
+	const struct CMUnitTest on_mongodb[] = {
+		ON_MONGODB(a_new_queue_is_closed_and_accepts_holds_from_the_ledger),
+		ON_MONGODB(every_hold_is_there_after_kill_9),
+		ON_MONGODB(the_socket_is_removed_at_an_orderly_end),
+		ON_MONGODB(a_second_daemon_does_not_start_on_the_same_journal_or_socket),
+		ON_MONGODB(the_socket_is_open_to_owner_and_group_only),
+		ON_MONGODB(a_user_who_is_not_allowed_is_not_served),
+	};
 
 	if (getenv("ROOMPAY_QUEUED") == NULL) {
 		puts("1..0 # SKIP ROOMPAY_QUEUED names no daemon");
 		return 0;
 	}
+	if (getenv("ROOMPAY_TEST_LOG_URI") != NULL)
+		return cmocka_run_group_tests(on_mongodb, NULL, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

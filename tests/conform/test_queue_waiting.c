@@ -218,10 +218,24 @@ main(void)
 		ON_DAEMON(a_hold_expires_by_itself),
 		ON_DAEMON(a_poke_wakes_a_watch),
 	};
+	const struct CMUnitTest on_mongodb[] = {
+		ON_MONGODB(a_waiter_gets_the_leaders_answer),
+		ON_MONGODB(a_waiter_hears_why_the_leader_failed),
+		ON_MONGODB(a_waiter_is_answered_at_its_deadline),
+		ON_MONGODB(a_waiter_is_answered_at_once_when_its_leader_disconnects),
+		ON_MONGODB(a_waiting_approve_is_told_to_start_again_when_the_first_ends),
+		ON_MONGODB(a_call_counts_until_it_ends_or_its_connection_closes),
+		ON_MONGODB(surplus_waiters_are_answered_at_once),
+		ON_MONGODB(a_request_past_its_deadline_changes_nothing),
+		ON_MONGODB(a_hold_expires_by_itself),
+		ON_MONGODB(a_poke_wakes_a_watch),
+	};
 
 	if (getenv("ROOMPAY_QUEUED") == NULL) {
 		puts("1..0 # SKIP ROOMPAY_QUEUED names no daemon");
 		return 0;
 	}
+	if (getenv("ROOMPAY_TEST_LOG_URI") != NULL)
+		return cmocka_run_group_tests(on_mongodb, NULL, NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,21 +52,21 @@ turn(struct site *s, struct daemon *d)
 void
 site_assert_agree(struct site *s)
 {
-	struct buf all = BUF_INIT;
-	struct hold_table *replayed;
-
-	for (size_t i = 0; i < s->shared.n; i++)
-		buf_add(&all, s->shared.batch[i].data, s->shared.batch[i].len);
-	replayed = world_replay(&s->w, &all);
 	for (int i = 0; i < DAEMONS; i++) {
 		s->d[i].f.delays = s->d[i].f.deaf = false;
 		turn(s, &s->d[i]);
 	}
-	for (int i = 0; s->d[0].f.log.may_lose && i < DAEMONS; i++)
-		if (s->d[i].f.applied == s->shared.n)
-			world_assert_equal(s->d[i].table, replayed);
-	hold_table_free(&replayed);
-	buf_clear(&all);
+	for (int i = 0; s->d[0].f.log.may_lose && i < DAEMONS; i++) {
+		struct buf applied = BUF_INIT;
+		struct hold_table *replayed;
+
+		for (size_t n = 0; n < s->d[i].f.applied; n++)
+			buf_add(&applied, s->shared.batch[n].data, s->shared.batch[n].len);
+		replayed = world_replay(&s->w, &applied);
+		world_assert_equal(s->d[i].table, replayed);
+		hold_table_free(&replayed);
+		buf_clear(&applied);
+	}
 }
 
 void

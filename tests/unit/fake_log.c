@@ -110,10 +110,10 @@ has_room(struct commit_log *l, enum verb_promise promise, struct now now)
 	return !fake_of(l)->is_full || promise == PROMISE_NOTHING;
 }
 
-static bool
-is_away(const struct commit_log *l)
+static const char *
+away(const struct commit_log *l)
 {
-	return ((const struct fake_log *)(const void *)l)->is_away;
+	return ((const struct fake_log *)(const void *)l)->is_away ? "the log is away" : NULL;
 }
 
 static bool
@@ -157,7 +157,7 @@ fake_log_open(struct fake_log *f, struct shared_log *shared, bool may_lose)
 		.poll = may_lose ? poll : NULL,
 		.has_room = has_room,
 		.tend = tend,
-		.is_away = is_away,
+		.away = away,
 		.queue_id = queue_id,
 		.fence = fence,
 		.add_counts = add_counts,

@@ -1,0 +1,433 @@
+#include "config.h"
+
+#include "queuelog/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { FRESH_PARTS = 6 }; /* a look at the snapshot counts for a sixth of keep_s */
+
+void
+state_init(struct state *s, int fd)
+{
+	pthread_condattr_t attr;
+
+	memset(s, 0, sizeof(*s));
+	s->fd = fd;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	gethostname(s->host, sizeof(s->host) - 1);
+}
+
+/* ---- to the daemon */
+
+static void
+write_all(int fd, const struct buf *b)
+{
+	size_t done = 0;
+
+	if (b->bad)
+		_exit(1);
+	while (done < b->len) {
+		ssize_t n = write(fd, b->data + done, b->len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			_exit(0); /* the daemon is gone */
+		done += (size_t)n;
+	}
+}
+
+static void
+tell_locked(struct state *s, const struct log_frame *f)
+{
+	struct buf out = BUF_INIT;
+
+	log_frame_format(f, &out);
+	write_all(s->fd, &out);
+	buf_clear(&out);
+}
+
+void
+state_tell(struct state *s, const struct log_frame *f)
+{
+	pthread_mutex_lock(&s->lock);
+	tell_locked(s, f);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+state_tell_text(struct state *s, enum log_frame_kind kind, uint64_t n, const char *text)
+{
+	state_tell(s,
+	    &(struct log_frame){ .kind = kind, .n = n, .text = text, .text_len = strlen(text) });
+}
+
+/* Caller has the lock. */
+static void
+advance(struct state *s, uint64_t n, uint64_t nonce)
+{
+	s->n = n;
+	s->nonce = nonce;
+	if (n >= s->mark_n) {
+		s->mark_n = n;
+		s->mark_nonce = nonce;
+	}
+	pthread_cond_broadcast(&s->changed);
+}
+
+bool
+state_deliver(struct state *s, const struct log_frame *record)
+{
+	bool is_next;
+
+	pthread_mutex_lock(&s->lock);
+	is_next = record->n == s->n + 1 && !s->stopped;
+	if (is_next) {
+		tell_locked(s, record);
+		advance(s, record->n, record->nonce);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return is_next;
+}
+
+void
+state_ack(struct state *s, uint64_t n, uint64_t nonce)
+{
+	pthread_mutex_lock(&s->lock);
+	if (n == s->n + 1 && !s->stopped) {
+		tell_locked(s, &(struct log_frame){ .kind = LOG_ACK, .n = n, .nonce = nonce });
+		advance(s, n, nonce);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+void
+state_begin(struct state *s, uint64_t n, uint64_t nonce)
+{
+	pthread_mutex_lock(&s->lock);
+	advance(s, n, nonce);
+	s->follows = true;
+	pthread_mutex_unlock(&s->lock);
+}
+
+uint64_t
+state_last(struct state *s)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&s->lock);
+	n = s->n;
+	pthread_mutex_unlock(&s->lock);
+	return n;
+}
+
+bool
+state_wait_for(struct state *s, uint64_t n, int64_t wait_us)
+{
+	struct timespec until;
+	bool there;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (long)(wait_us * 1000);
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&s->lock);
+	while (
+	    s->n < n && !s->stopped && pthread_cond_timedwait(&s->changed, &s->lock, &until) == 0)
+		;
+	there = s->n >= n;
+	pthread_mutex_unlock(&s->lock);
+	return there;
+}
+
+bool
+state_is_stopped(struct state *s)
+{
+	bool stopped;
+
+	pthread_mutex_lock(&s->lock);
+	stopped = s->stopped;
+	pthread_mutex_unlock(&s->lock);
+	return stopped;
+}
+
+void
+state_stop(struct state *s, enum log_frame_kind kind, const char *text)
+{
+	struct log_frame f = { .kind = kind, .text = text, .text_len = strlen(text) };
+
+	pthread_mutex_lock(&s->lock);
+	if (!s->stopped)
+		tell_locked(s, &f);
+	s->stopped = true;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* ---- the newest snapshot */
+
+static bool
+get_number(const bson_t *doc, const char *name, uint64_t *out)
+{
+	bson_iter_t it;
+
+	if (!bson_iter_init_find(&it, doc, name) || !BSON_ITER_HOLDS_INT64(&it))
+		return false;
+	*out = (uint64_t)bson_iter_int64(&it);
+	return true;
+}
+
+static bool
+take_floor(void *ctx, const bson_t *doc)
+{
+	struct floor *f = ctx;
+
+	if (!get_number(doc, "n", &f->n) || !get_number(doc, "nonce", &f->nonce))
+		f->n = 0;
+	return false;
+}
+
+/* Documents whose _id is of this queue and above number n. */
+static bson_t *
+above(const struct state *s, uint64_t n)
+{
+	char from[DB_ID_CAP], to[DB_ID_CAP];
+
+	db_id(&s->site, n, from);
+	db_id(&s->site, UINT64_C(9999999999999999), to);
+	return BCON_NEW("_id", "{", "$gt", BCON_UTF8(from), "$lte", BCON_UTF8(to), "}");
+}
+
+enum db_end
+log_look_at_floor(struct state *s, struct db *d, struct floor *out, struct error *err)
+{
+	bson_t *filter = above(s, 0), *command = db_find(LOG_SNAPSHOTS, filter, "majority");
+	bson_t *sort = BCON_NEW("_id", BCON_INT32(-1)), reply;
+	enum db_end end;
+
+	BSON_APPEND_DOCUMENT(command, "sort", sort);
+	BSON_APPEND_INT32(command, "limit", 1);
+	bson_destroy(sort);
+	bson_destroy(filter);
+	*out = (struct floor){ 0 };
+	end = db_run(d, command, &reply, err);
+	if (end == DB_DONE) {
+		db_each(&reply, take_floor, out);
+		out->optime = d->optime;
+		pthread_mutex_lock(&s->lock);
+		/* ahead of what we have read: then an older look counts */
+		if (out->n <= s->n && out->optime > s->floor.optime)
+			s->floor = *out;
+		if (out->n > s->newest) {
+			s->newest = out->n;
+			tell_locked(s, &(struct log_frame){ .kind = LOG_FLOOR, .n = out->n });
+		}
+		pthread_mutex_unlock(&s->lock);
+	}
+	bson_destroy(&reply);
+	return end;
+}
+
+/* ---- VERIFY */
+
+static bool
+take_nonce(void *ctx, const bson_t *doc)
+{
+	get_number(doc, "nonce", ctx);
+	return false;
+}
+
+/* The nonce of record n; 0: it is not there. Linearizable: a new primary may not show yet what a
+ * majority has. */
+static enum db_end
+look_up_nonce(struct state *s, struct db *d, uint64_t n, uint64_t *nonce, struct error *err)
+{
+	char id[DB_ID_CAP];
+	bson_t *filter, *command, reply;
+	enum db_end end;
+
+	db_id(&s->site, n, id);
+	filter = BCON_NEW("_id", BCON_UTF8(id));
+	command = db_find(LOG_RECORDS, filter, "linearizable");
+	BSON_APPEND_INT64(command, "maxTimeMS", 2000);
+	bson_destroy(filter);
+	*nonce = 0;
+	end = db_run(d, command, &reply, err);
+	if (end == DB_DONE)
+		db_each(&reply, take_nonce, nonce);
+	bson_destroy(&reply);
+	return end;
+}
+
+/* Below the newest snapshot a number proves nothing: it may be deleted, or hold what a machine that
+ * stood still has put there. */
+static bool
+is_missing(uint64_t n, uint64_t nonce, uint64_t there, const struct floor *floor)
+{
+	return (n > floor->n && there != nonce) ||
+	    (n != 0 && n == floor->n && floor->nonce != nonce);
+}
+
+bool
+log_verify(struct state *s, struct db *d, struct error *err)
+{
+	uint64_t n, nonce, there;
+	struct floor floor;
+
+	if (state_is_stopped(s))
+		return error_set(err, ERR_UNAVAILABLE, "stopped");
+	if (d->client != NULL && d->verified)
+		return true;
+	if (d->client == NULL && !db_connect(d, err))
+		return false;
+	pthread_mutex_lock(&s->lock);
+	n = s->mark_n;
+	nonce = s->mark_nonce;
+	pthread_mutex_unlock(&s->lock);
+	there = 0;
+	if ((n > 0 && look_up_nonce(s, d, n, &there, err) != DB_DONE) ||
+	    log_look_at_floor(s, d, &floor, err) != DB_DONE)
+		return false;
+	if (n > 0 && is_missing(n, nonce, there, &floor)) {
+		state_stop(s, LOG_BEHIND,
+		    "the log in the database lacks what this machine has read");
+		return error_set(err, ERR_CONFLICT, "log-behind");
+	}
+	d->verified = true;
+	return true;
+}
+
+/* ---- CLUSTER_TIME */
+
+bool
+log_is_genuine(struct state *s, struct db *d, uint64_t n, struct error *err)
+{
+	uint64_t now_s = d->optime >> 32, looked_s;
+	struct floor floor;
+
+	pthread_mutex_lock(&s->lock);
+	looked_s = s->floor.optime >> 32;
+	pthread_mutex_unlock(&s->lock);
+	if (now_s <= looked_s + (uint64_t)(s->keep_s / FRESH_PARTS))
+		return true;
+	if (log_look_at_floor(s, d, &floor, err) != DB_DONE)
+		return false;
+	if (floor.n < n)
+		return true;
+	state_stop(s, LOG_HOLE,
+	    "this machine stood still for so long that the log was compacted meanwhile");
+	return error_set(err, ERR_CONFLICT, "a hole in the log");
+}
+
+/* ---- reading */
+
+static bool
+add_record(struct buf *records, bson_iter_t *it)
+{
+	bson_subtype_t type;
+	const uint8_t *data;
+	uint32_t len;
+
+	if (!BSON_ITER_HOLDS_BINARY(it))
+		return false;
+	bson_iter_binary(it, &type, &len, &data);
+	log_records_add(records, data, len);
+	return true;
+}
+
+bool
+log_deliver_document(struct state *s, const bson_t *doc)
+{
+	struct log_frame f = { .kind = LOG_RECORD };
+	struct buf records = BUF_INIT;
+	bson_iter_t it, each;
+	bool ok = get_number(doc, "n", &f.n) && get_number(doc, "nonce", &f.nonce) &&
+	    get_number(doc, "prev", &f.prev) && get_number(doc, "by", &f.by) &&
+	    bson_iter_init_find(&it, doc, "records") && bson_iter_recurse(&it, &each);
+
+	if (ok && f.n <= state_last(s))
+		return true;
+	while (ok && bson_iter_next(&each))
+		ok = add_record(&records, &each);
+	f.records = buf_str(&records);
+	f.records_len = records.len;
+	/* a document that is not one of ours is left to the daemon, which names its number */
+	ok = state_deliver(s, &f) || f.n <= state_last(s);
+	buf_clear(&records);
+	return ok;
+}
+
+struct reading {
+	struct state *state;
+	struct db *db;
+	struct error *err;
+	bool any, failed;
+};
+
+static bool
+take_document(void *ctx, const bson_t *doc)
+{
+	struct reading *r = ctx;
+	uint64_t n = 0;
+
+	r->any = true;
+	get_number(doc, "n", &n);
+	if (!log_is_genuine(r->state, r->db, n, r->err)) {
+		r->failed = true;
+		return false;
+	}
+	if (!log_deliver_document(r->state, doc)) {
+		r->failed = !error_set(r->err, ERR_UNAVAILABLE, "a gap before number %llu",
+		    (unsigned long long)n);
+		return false;
+	}
+	return true;
+}
+
+bool
+log_read_next(struct state *s, struct db *d, bool *empty, struct error *err)
+{
+	struct reading r = { .state = s, .db = d, .err = err };
+	bson_t *filter = above(s, state_last(s)), *command;
+	bson_t *sort = BCON_NEW("_id", BCON_INT32(1)), reply;
+	enum db_end end;
+
+	command = db_find(LOG_RECORDS, filter, "majority");
+	BSON_APPEND_DOCUMENT(command, "sort", sort);
+	BSON_APPEND_INT32(command, "limit", 500);
+	BSON_APPEND_INT32(command, "batchSize", 500);
+	bson_destroy(sort);
+	bson_destroy(filter);
+	end = db_run(d, command, &reply, err);
+	if (end == DB_DONE)
+		db_each(&reply, take_document, &r);
+	bson_destroy(&reply);
+	*empty = !r.any;
+	return end == DB_DONE && !r.failed;
+}
+
+bson_t *
+log_insert(const char *collection, const bson_t *doc)
+{
+	bson_t *command = bson_new();
+	bson_t docs, concern;
+
+	BSON_APPEND_UTF8(command, "insert", collection);
+	BSON_APPEND_ARRAY_BEGIN(command, "documents", &docs);
+	BSON_APPEND_DOCUMENT(&docs, "0", doc);
+	bson_append_array_end(command, &docs);
+	BSON_APPEND_DOCUMENT_BEGIN(command, "writeConcern", &concern);
+	BSON_APPEND_UTF8(&concern, "w", "majority");
+	BSON_APPEND_BOOL(&concern, "j", true);
+	BSON_APPEND_INT32(&concern, "wtimeout", 2500);
+	bson_append_document_end(command, &concern);
+	return command;
+}
