@@ -168,5 +168,6 @@ app.use((err, req, res, next) => {
   console.error(`${req.method} ${req.path}:`, err);
   if (!res.headersSent) res.sendStatus(500);
 });
-const port = Number(new URL(env.SITE_URL).port);
-app.listen(port, '127.0.0.1', () => console.log(`booking site: ${env.SITE_URL}`));
+const port = Number(env.SITE_PORT ?? new URL(env.SITE_URL).port);      // behind a proxy they differ
+const server = app.listen(port, '127.0.0.1', () => console.log(`booking site: ${env.SITE_URL}`));
+process.on('SIGTERM', () => server.close(() => process.exit(0)));    // requests end first
