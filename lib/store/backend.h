@@ -18,6 +18,8 @@ struct store_backend {
 	 * says. */
 	bool (*put)(struct store *s, const struct shape *sh, const void *rec, enum store_put *how,
 	    int64_t deadline_boot_ms, struct error *err);
+	/* As store_wait says. NULL: every put is durable by itself. */
+	void (*wait)(struct store *s, enum store_wait wait);
 	/* *out: shape_clear by the caller when found, else untouched. */
 	bool (*get)(struct store *s, const struct shape *sh, const char *id, void *out, bool *found,
 	    int64_t deadline_boot_ms, struct error *err);

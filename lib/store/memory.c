@@ -16,11 +16,14 @@ struct record {
 	const struct shape *shape;
 	char *key; /* "<collection>/<id>" */
 	void *rec;
+	bool loose; /* it waits for a later put */
 };
 
 struct memory {
 	struct store base;
 	struct record *all; /* uthash keeps the order of insertion */
+	enum store_wait wait;
+	bool keeps;
 };
 
 static struct memory *
@@ -91,6 +94,28 @@ record_new(const struct shape *sh, const void *rec)
 	return NULL;
 }
 
+/* What waited for a put that never came is lost, as it may be with a primary. */
+static void
+memory_wait(struct store *s, enum store_wait wait)
+{
+	struct memory *m = of(s);
+	struct record *r, *next;
+
+	m->wait = wait;
+	HASH_ITER(hh, m->all, r, next) {
+		if (wait != STORE_ALONE || !r->loose || m->keeps)
+			continue;
+		HASH_DEL(m->all, r);
+		drop(r);
+	}
+}
+
+void
+store_memory_keeps(struct store *s)
+{
+	of(s)->keeps = true;
+}
+
 static bool
 memory_put(struct store *s, const struct shape *sh, const void *rec, enum store_put *how,
     int64_t deadline_boot_ms, struct error *err)
@@ -100,11 +125,14 @@ memory_put(struct store *s, const struct shape *sh, const void *rec, enum store_
 
 	(void)deadline_boot_ms;
 	*how = r == NULL || sh->same(rec, r->rec) ? STORE_OURS : STORE_TAKEN;
+	for (struct record *o = m->all; m->wait != STORE_MORE && o != NULL; o = o->hh.next)
+		o->loose = false;
 	if (r != NULL)
 		return true;
 	r = record_new(sh, rec);
 	if (r == NULL)
 		return error_set(err, ERR_INTERNAL, "no memory");
+	r->loose = m->wait == STORE_MORE;
 	HASH_ADD_KEYPTR(hh, m->all, r->key, strlen(r->key), r);
 	return true;
 }
@@ -381,6 +409,7 @@ store_open_memory(void)
 {
 	static const struct store_backend backend = {
 		.put = memory_put,
+		.wait = memory_wait,
 		.get = memory_get,
 		.get_many = memory_get_many,
 		.put_many = memory_put_many,

@@ -16,6 +16,7 @@
 #include "store/mongo_foreign.h"
 #include "store/mongo_link.h"
 #include "store/mongo_many.h"
+#include "store/mongo_together.h"
 #include "store/shape.h"
 #include "store/store.h"
 
@@ -27,6 +28,7 @@ enum { BATCH = 2000 };	/* documents in one answer to a list */
 struct mongo {
 	struct store base;
 	struct mongo_link *link;
+	struct mongo_together together;
 };
 
 struct mongo_link *
@@ -396,14 +398,25 @@ mongo_put(struct store *s, const struct shape *sh, const void *rec, enum store_p
 		.doc = &doc,
 		.once = insert_once,
 		.deadline_boot_ms = deadline_boot_ms };
+	struct mongo_together *t = &((struct mongo *)s)->together;
 	bool ok;
 
-	ok = mongo_doc_write(sh, rec, &doc, err) && mongo_filter_of(sh, rec, &id, err) &&
-	    mongo_do(mongo_link_of(s), &d, &reply, how, err);
+	ok = mongo_doc_write(sh, rec, &doc, err) && mongo_filter_of(sh, rec, &id, err);
+	if (ok && mongo_together_put(t, mongo_link_of(s), sh, rec, &doc, deadline_boot_ms))
+		*how = STORE_OURS;
+	else
+		ok = ok && mongo_do(mongo_link_of(s), &d, &reply, how, err) &&
+		    mongo_together_end(t, s, deadline_boot_ms, err);
 	bson_destroy(&reply);
 	bson_destroy(&doc);
 	bson_destroy(&id);
 	return ok;
+}
+
+static void
+mongo_wait(struct store *s, enum store_wait wait)
+{
+	mongo_together_set(&((struct mongo *)s)->together, wait);
 }
 
 /*
@@ -568,6 +581,7 @@ mongo_free(struct store *s)
 {
 	struct mongo *m = (struct mongo *)s;
 
+	mongo_together_clear(&m->together);
 	mongo_link_free(&m->link);
 	free(m);
 }
@@ -585,6 +599,7 @@ store_open_mongo(const char *uri, const char *database, struct error *err)
 {
 	static const struct store_backend backend = {
 		.put = mongo_put,
+		.wait = mongo_wait,
 		.get = mongo_get,
 		.get_many = mongo_get_many,
 		.put_many = mongo_put_many,

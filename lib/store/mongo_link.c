@@ -32,11 +32,13 @@ enum {
 struct mongo_link {
 	mongoc_uri_t *uri;
 	char *database;
-	mongoc_client_t *client; /* NULL: none yet */
-	bson_t *light;		 /* options of a write that may be lost */
-	bool stale;		 /* the client failed: not used again */
-	bool failed_at_once;	 /* the last command, without waiting: the connection was dead */
-	int failures;		 /* commands in a row */
+	mongoc_client_t *client;			 /* NULL: none yet */
+	bson_t *light;					 /* options of a write that may be lost */
+	bson_t *heavy;					 /* of one that may not */
+	enum { SET_UNASKED, SET_IS, SET_IS_NOT } of_set; /* of the client's server */
+	bool stale;					 /* the client failed: not used again */
+	bool failed_at_once; /* the last command, without waiting: the connection was dead */
+	int failures;	     /* commands in a row */
 	struct breaker_handle *breaker; /* shared with the other workers */
 	uint_fast32_t closings;		/* of the breaker, when the client was made */
 };
@@ -63,13 +65,31 @@ open_breaker(const mongoc_uri_t *uri, const char *database)
 	return breaker_open(name);
 }
 
-static bson_t *
-light_options(void)
+static mongoc_write_concern_t *
+majority(int32_t write_concern_ms)
 {
 	mongoc_write_concern_t *wc = mongoc_write_concern_new();
-	bson_t *opts = bson_new();
+
+	mongoc_write_concern_set_wmajority(wc, write_concern_ms);
+	mongoc_write_concern_set_journal(wc, true);
+	return wc;
+}
+
+static mongoc_write_concern_t *
+primary_alone(void)
+{
+	mongoc_write_concern_t *wc = mongoc_write_concern_new();
 
 	mongoc_write_concern_set_w(wc, 1);
+	return wc;
+}
+
+/* Takes the concern. */
+static bson_t *
+options_with(mongoc_write_concern_t *wc)
+{
+	bson_t *opts = bson_new();
+
 	mongoc_write_concern_append(wc, opts);
 	mongoc_write_concern_destroy(wc);
 	return opts;
@@ -91,7 +111,8 @@ mongo_link_open(const char *text, const char *database, struct error *err)
 		mongo_link_free(&l);
 		return NULL;
 	}
-	l->light = light_options();
+	l->light = options_with(primary_alone());
+	l->heavy = options_with(majority(WRITE_CONCERN_MS));
 	l->database = strdup(database);
 	l->breaker = open_breaker(l->uri, database);
 	if (l->database == NULL || l->breaker == NULL) {
@@ -113,9 +134,7 @@ client_new(const mongoc_uri_t *uri, int32_t write_concern_ms, struct error *err)
 		error_set(err, ERR_UNAVAILABLE, "libmongoc makes no client of the uri");
 		return NULL;
 	}
-	wc = mongoc_write_concern_new();
-	mongoc_write_concern_set_wmajority(wc, write_concern_ms);
-	mongoc_write_concern_set_journal(wc, true);
+	wc = majority(write_concern_ms);
 	mongoc_client_set_write_concern(client, wc);
 	mongoc_write_concern_destroy(wc);
 	rc = mongoc_read_concern_new();
@@ -152,6 +171,7 @@ mongo_link_free(struct mongo_link **l)
 	else
 		mongoc_client_destroy((*l)->client);
 	bson_destroy((*l)->light);
+	bson_destroy((*l)->heavy);
 	mongoc_uri_destroy((*l)->uri);
 	breaker_close(&(*l)->breaker);
 	free((*l)->database);
@@ -226,8 +246,10 @@ have_client(struct mongo_link *l, struct error *err)
 		l->client = NULL;
 		l->stale = false;
 	}
-	if (l->client == NULL)
+	if (l->client == NULL) {
 		l->client = client_new(l->uri, WRITE_CONCERN_MS, err);
+		l->of_set = SET_UNASKED;
+	}
 	l->closings = closings;
 	return l->client != NULL;
 }
@@ -256,6 +278,28 @@ const bson_t *
 mongo_link_light(const struct mongo_link *l)
 {
 	return l->light;
+}
+
+const bson_t *
+mongo_link_heavy(const struct mongo_link *l)
+{
+	return l->heavy;
+}
+
+bool
+mongo_link_is_of_set(struct mongo_link *l)
+{
+	mongoc_server_description_t *sd;
+
+	if (l->of_set != SET_UNASKED)
+		return l->of_set == SET_IS;
+	sd = mongoc_client_select_server(l->client, true, NULL, NULL);
+	if (sd == NULL) /* whoever writes next finds out why */
+		return false;
+	l->of_set =
+	    strcmp(mongoc_server_description_type(sd), "RSPrimary") == 0 ? SET_IS : SET_IS_NOT;
+	mongoc_server_description_destroy(sd);
+	return l->of_set == SET_IS;
 }
 
 bool

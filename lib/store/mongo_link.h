@@ -39,6 +39,10 @@ mongoc_collection_t *mongo_link_collection(struct mongo_link *l, const char *nam
  * acknowledged by this server alone. It shows no majority.
  */
 const bson_t *mongo_link_light(const struct mongo_link *l);
+/* Options that say in words what every write asks for: the majority, journal. */
+const bson_t *mongo_link_heavy(const struct mongo_link *l);
+/* After reach: the server is the primary of a replica set itself, and no router or other engine. */
+bool mongo_link_is_of_set(struct mongo_link *l);
 /* Of the last command: the connection was dead already, a fresh one may do. */
 bool mongo_link_failed_at_once(const struct mongo_link *l);
 

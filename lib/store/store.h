@@ -31,6 +31,8 @@ struct store;
  * the message does not quote the uri. */
 struct store *store_open_mongo(const char *uri, const char *database, struct error *err);
 struct store *store_open_memory(void); /* tests */
+/* What waits for a last put that never comes stays there; it is lost without this. */
+void store_memory_keeps(struct store *s);
 void store_free(struct store **s);
 
 /* Indexes, schema version (ERR_CONFLICT: a version that this program does not know); and the claim
@@ -54,6 +56,14 @@ bool store_claim_adopt(struct store *s, const struct store_claim *old, const cha
     const char *reason, int64_t deadline_boot_ms, struct error *err);
 bool store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err); /* a majority write
 										*/
+
+/*
+ * Puts that wait for the majority together. STORE_MORE: the puts that follow are acknowledged by
+ * the primary alone. STORE_LAST: the next put waits, and its success is that of all since
+ * STORE_MORE. Before it nothing may rest on them but the next of them. STORE_ALONE: each waits for
+ * itself, as always else; what did not come to its last put is not waited for any more.
+ */
+void store_wait(struct store *s, enum store_wait wait);
 
 bool store_ledger_put(struct store *s, const struct ledger_event *e, enum store_put *how,
     int64_t deadline_boot_ms, struct error *err);

@@ -76,9 +76,11 @@ forward_request(struct pipe_pair *p, struct proxy_orders *o)
 enum { HEAD = 16 + 4 + 1 }; /* OP_MSG: header, flags, kind of the section */
 
 static bool
-is_rewritten(const char *name)
+is_rewritten(const char *name, enum proxy_fault fault)
 {
-	return strcmp(name, "writeConcernError") == 0 || strcmp(name, "ok") == 0;
+	return fault == PROXY_OTHER_TERM
+	    ? strcmp(name, "electionId") == 0
+	    : strcmp(name, "writeConcernError") == 0 || strcmp(name, "ok") == 0;
 }
 
 /* The answer as a server would give it that has this fault; its first HEAD bytes stay, but for the
@@ -87,6 +89,7 @@ static void
 falsify(const bson_t *answer, enum proxy_fault fault, bson_t *out)
 {
 	bson_iter_t it;
+	bson_oid_t other;
 
 	if (fault == PROXY_NOT_PRIMARY) {
 		BCON_APPEND(out, "ok", BCON_DOUBLE(0), "code", BCON_INT32(10107), "codeName",
@@ -94,8 +97,13 @@ falsify(const bson_t *answer, enum proxy_fault fault, bson_t *out)
 		return;
 	}
 	for (bson_iter_init(&it, answer); bson_iter_next(&it);)
-		if (!is_rewritten(bson_iter_key(&it)))
+		if (!is_rewritten(bson_iter_key(&it), fault))
 			bson_append_iter(out, NULL, 0, &it);
+	if (fault == PROXY_OTHER_TERM) {
+		bson_oid_init_from_string(&other, "7fffffff00000000000fffff");
+		bson_append_oid(out, "electionId", -1, &other);
+		return;
+	}
 	BCON_APPEND(out, "writeConcernError", "{", "code", BCON_INT32(64), "errmsg",
 	    BCON_UTF8("waiting for replication timed out"), "}", "ok", BCON_DOUBLE(1));
 }
@@ -125,7 +133,9 @@ forward_answer(struct pipe_pair *p)
 
 	if (p->fault == PROXY_MUTE && len > 0)
 		return;
-	if (len > 0 && (p->fault == PROXY_MISS_MAJORITY || p->fault == PROXY_NOT_PRIMARY))
+	if (len > 0 &&
+	    (p->fault == PROXY_MISS_MAJORITY || p->fault == PROXY_NOT_PRIMARY ||
+		p->fault == PROXY_OTHER_TERM))
 		len = (ssize_t)rewrite(data, (size_t)len, sizeof(data), p->fault);
 	if (len <= 0 || p->fault == PROXY_LOSE_ANSWER || write(p->client, data, (size_t)len) != len)
 		close_pair(p);

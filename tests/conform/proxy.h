@@ -12,6 +12,7 @@ enum proxy_fault {
 	PROXY_MUTE,	     /* forwarded, then never answered */
 	PROXY_MISS_MAJORITY, /* the answer says: done, but not by the majority in time */
 	PROXY_NOT_PRIMARY,   /* the answer says: not primary (any more), although it is done */
+	PROXY_OTHER_TERM,    /* the answer says: done, by a primary of another election */
 };
 
 struct proxy_orders {

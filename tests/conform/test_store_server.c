@@ -513,6 +513,159 @@ many_claims_are_found_out_whatever_became_of_their_answer(void **state)
 	}
 }
 
+/* --- puts that wait together */
+
+struct pair { /* an event, and the message that waits with it */
+	struct ledger_event event;
+	struct store_message message;
+	char id[ORDER_CAP + 16]; /* of the event */
+};
+
+static struct pair
+a_pair(void)
+{
+	struct pair p = { .event = an_event(unique("together"), 1, LK_APPROVED, "") };
+	char tid[TID_CAP];
+
+	strcpy(p.event.nonce, unique("together-nonce-"));
+	snprintf(tid, sizeof(tid), "%s", unique("TOGETHER"));
+	p.message = a_message(tid, 1000);
+	snprintf(p.id, sizeof(p.id), "TC0ONETIME/%s#1", p.event.partner_order_id);
+	return p;
+}
+
+static void
+put_first(struct scene *sc, const struct pair *p)
+{
+	store_wait(sc->store, STORE_MORE);
+	PUT(STORE_OURS, store_ledger_put(sc->store, &p->event, &how, in(SOON), &err));
+	store_wait(sc->store, STORE_LAST);
+}
+
+static bool
+put_last(struct scene *sc, const struct pair *p)
+{
+	bool ok = store_outbox_put(sc->store, &p->message, &how, in(SOON), &err);
+
+	store_wait(sc->store, STORE_ALONE);
+	return ok;
+}
+
+/* Only there do answers name an election, and puts wait for each other. */
+static bool
+server_is_of_a_set(void)
+{
+	bson_t *hello = BCON_NEW("hello", BCON_INT32(1)), reply;
+	bool is = mongoc_client_command_simple(reader, "admin", hello, NULL, &reply, NULL) &&
+	    bson_has_field(&reply, "setName");
+
+	bson_destroy(&reply);
+	bson_destroy(hello);
+	return is;
+}
+
+/* faults hit requests with the event's nonce, or with the message's id */
+static void
+put_both(struct scene *sc, enum proxy_fault fault, bool of_event, int seen_in_a_set)
+{
+	struct pair p = a_pair();
+
+	proxy_order(&sc->proxy, of_event ? fault : PROXY_FAITHFUL, of_event, p.event.nonce);
+	put_first(sc, &p);
+	if (!of_event) {
+		assert_int_equal(sc->proxy.orders->seen, 1);
+		proxy_order(&sc->proxy, fault, 1, p.message.tid);
+	}
+	DO(put_last(sc, &p));
+	assert_int_equal(how, STORE_OURS);
+	assert_int_equal(sc->proxy.orders->times, 0);
+	if (server_is_of_a_set())
+		assert_int_equal(sc->proxy.orders->seen, seen_in_a_set);
+	assert_int_equal(count("ledger", BCON_NEW("_id", BCON_UTF8(p.id))), 1);
+	assert_int_equal(count("outbox", BCON_NEW("tid", BCON_UTF8(p.message.tid))), 1);
+	DO(store_outbox_delete(sc->store, p.message.id, in(SOON), &err));
+}
+
+static void
+what_waits_together_is_put_once(void **state)
+{
+	struct scene *sc = *state;
+	struct pair p = a_pair();
+
+	proxy_order(&sc->proxy, PROXY_FAITHFUL, 0, p.event.nonce);
+	put_first(sc, &p);
+	DO(put_last(sc, &p));
+	assert_int_equal(sc->proxy.orders->seen, 1);
+	assert_int_equal(count("ledger", BCON_NEW("_id", BCON_UTF8(p.id))), 1);
+	DO(store_outbox_delete(sc->store, p.message.id, in(SOON), &err));
+}
+
+static void
+what_another_primary_took_is_put_again(void **state)
+{
+	put_both(*state, PROXY_OTHER_TERM, true, 2);
+}
+
+static void
+the_first_of_two_may_lose_its_answer(void **state)
+{
+	put_both(*state, PROXY_LOSE_ANSWER, true, 2);
+}
+
+static void
+the_last_of_two_may_lose_its_answer(void **state)
+{
+	put_both(*state, PROXY_LOSE_ANSWER, false, 3); /* again, and looked at */
+}
+
+static void
+the_last_of_two_may_miss_the_majority(void **state)
+{
+	put_both(*state, PROXY_MISS_MAJORITY, false, 3);
+}
+
+/* The primary that took the first one is gone with it, and another writer has the key since. */
+static void
+what_was_lost_with_its_primary_is_told(void **state)
+{
+	struct scene *sc = *state;
+	struct pair p = a_pair();
+	struct ledger_event theirs = p.event;
+	struct store *other = store_open_mongo(server_uri, database, &err);
+	mongoc_collection_t *coll = mongoc_client_get_collection(reader, database, "ledger");
+	bson_t *id = BCON_NEW("_id", BCON_UTF8(p.id));
+
+	if (server_is_of_a_set()) {
+		assert_non_null(other);
+		proxy_order(&sc->proxy, PROXY_OTHER_TERM, 1, p.event.nonce);
+		put_first(sc, &p);
+		assert_true(mongoc_collection_delete_one(coll, id, NULL, NULL, NULL));
+		strcpy(theirs.nonce, "theirs");
+		PUT(STORE_OURS, store_ledger_put(other, &theirs, &how, in(SOON), &err));
+		assert_false(put_last(sc, &p));
+		assert_int_equal(err.code, ERR_UNCERTAIN);
+		DO(store_outbox_delete(sc->store, p.message.id, in(SOON), &err));
+	}
+	bson_destroy(id);
+	mongoc_collection_destroy(coll);
+	store_free(&other);
+}
+
+static void
+what_nothing_came_after_is_left_alone(void **state)
+{
+	struct scene *sc = *state;
+	struct pair p = a_pair();
+
+	proxy_order(&sc->proxy, PROXY_OTHER_TERM, 1, p.event.nonce);
+	store_wait(sc->store, STORE_MORE);
+	PUT(STORE_OURS, store_ledger_put(sc->store, &p.event, &how, in(SOON), &err));
+	store_wait(sc->store, STORE_ALONE);
+	PUT(STORE_OURS, store_outbox_put(sc->store, &p.message, &how, in(SOON), &err));
+	assert_int_equal(sc->proxy.orders->seen, 1);
+	DO(store_outbox_delete(sc->store, p.message.id, in(SOON), &err));
+}
+
 static void
 wait_ms(int64_t ms)
 {
@@ -708,32 +861,41 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		EACH_STORE_CASE(ON_SERVER) ON_SERVER(a_payment_is_exactly_the_sites_schema) ON_SERVER(
-		    outbox_documents_say_type_and_tid) ON_SERVER(a_payment_that_another_program_wrote_is_taken)
-		    ON_SERVER(a_payment_of_an_earlier_version_is_ours_and_stays) ON_SERVER(
-			the_id_of_a_payment_says_when_it_was_opened) ON_SERVER(text_that_is_not_utf8_is_refused_before_it_is_sent)
-			ON_SERVER(nothing_is_begun_after_the_deadline) ON_SERVER(
-			    of_sixteen_processes_one_gets_the_key) ON_SERVER(many_may_prepare_at_the_same_time)
-			    THROUGH_PROXY(a_lost_answer_is_found_out) THROUGH_PROXY(
-				three_lost_answers_are_found_out) THROUGH_PROXY(a_lost_request_is_sent_again)
-				THROUGH_PROXY(an_answer_that_never_comes_is_found_out) THROUGH_PROXY(
-				    a_write_that_missed_the_majority_is_repeated_until_it_did_not)
-				    THROUGH_PROXY(
-					a_duplicate_that_missed_the_majority_decides_nothing)
-					THROUGH_PROXY(a_primary_that_stepped_down_may_have_done_it) THROUGH_PROXY(
-					    a_lost_answer_to_anothers_key_is_taken)
-					    THROUGH_PROXY(a_delete_whose_answer_is_lost_is_done) THROUGH_PROXY(
-						many_claims_are_found_out_whatever_became_of_their_answer)
-						THROUGH_PROXY(what_may_be_stored_stays_uncertain) THROUGH_PROXY(
-						    a_server_that_was_stopped_is_away_at_once_and_found_again)
-						    THROUGH_PROXY(
-							a_server_that_hangs_is_away_soon_and_found_again)
-							THROUGH_PROXY(
-							    one_worker_that_waited_spares_the_others)
-							    THROUGH_PROXY(
-								a_connection_that_died_while_idle_is_no_failure)
-								THROUGH_PROXY(
-								    a_put_outlives_a_short_absence_once_it_was_sent)
+		/* clang-format off */
+		EACH_STORE_CASE(ON_SERVER)
+		ON_SERVER(a_payment_is_exactly_the_sites_schema)
+		ON_SERVER(outbox_documents_say_type_and_tid)
+		ON_SERVER(a_payment_that_another_program_wrote_is_taken)
+		ON_SERVER(a_payment_of_an_earlier_version_is_ours_and_stays)
+		ON_SERVER(the_id_of_a_payment_says_when_it_was_opened)
+		ON_SERVER(text_that_is_not_utf8_is_refused_before_it_is_sent)
+		ON_SERVER(nothing_is_begun_after_the_deadline)
+		ON_SERVER(of_sixteen_processes_one_gets_the_key)
+		ON_SERVER(many_may_prepare_at_the_same_time)
+		THROUGH_PROXY(a_lost_answer_is_found_out)
+		THROUGH_PROXY(three_lost_answers_are_found_out)
+		THROUGH_PROXY(a_lost_request_is_sent_again)
+		THROUGH_PROXY(an_answer_that_never_comes_is_found_out)
+		THROUGH_PROXY(a_write_that_missed_the_majority_is_repeated_until_it_did_not)
+		THROUGH_PROXY(a_duplicate_that_missed_the_majority_decides_nothing)
+		THROUGH_PROXY(a_primary_that_stepped_down_may_have_done_it)
+		THROUGH_PROXY(a_lost_answer_to_anothers_key_is_taken)
+		THROUGH_PROXY(a_delete_whose_answer_is_lost_is_done)
+		THROUGH_PROXY(many_claims_are_found_out_whatever_became_of_their_answer)
+		THROUGH_PROXY(what_waits_together_is_put_once)
+		THROUGH_PROXY(what_another_primary_took_is_put_again)
+		THROUGH_PROXY(the_first_of_two_may_lose_its_answer)
+		THROUGH_PROXY(the_last_of_two_may_lose_its_answer)
+		THROUGH_PROXY(the_last_of_two_may_miss_the_majority)
+		THROUGH_PROXY(what_was_lost_with_its_primary_is_told)
+		THROUGH_PROXY(what_nothing_came_after_is_left_alone)
+		THROUGH_PROXY(what_may_be_stored_stays_uncertain)
+		THROUGH_PROXY(a_server_that_was_stopped_is_away_at_once_and_found_again)
+		THROUGH_PROXY(a_server_that_hangs_is_away_soon_and_found_again)
+		THROUGH_PROXY(one_worker_that_waited_spares_the_others)
+		THROUGH_PROXY(a_connection_that_died_while_idle_is_no_failure)
+		THROUGH_PROXY(a_put_outlives_a_short_absence_once_it_was_sent)
+		/* clang-format on */
 	};
 
 	server_uri = getenv("ROOMPAY_TEST_STORE_URI");
