@@ -130,6 +130,19 @@ end_grant(struct approval *ap, enum hold_outcome how, int64_t deadline_boot_ms)
 		    KV_ERR(&err));
 }
 
+/* The outcome could not be written at order#n. Whoever comes next need not wait for this call. */
+static enum next
+not_recorded(struct approval *ap, const struct outcome *o, const struct error *err)
+{
+	if (o->captured || o->kind == LK_UNKNOWN || o->kind == LK_REVIEW)
+		end_grant(ap, HO_UNKNOWN, clock_boot_ms() + FLOW_SPARE_MS);
+	if (o->captured)
+		return approval_answer_recording(ap, ap->at.of.tid, err);
+	return o->kind == LK_UNKNOWN || o->kind == LK_REVIEW
+	    ? approval_answer_unknown(ap, AS_UNKNOWN)
+	    : story_store_failed(ap->out, approval_charged_before(ap), err);
+}
+
 /* Writes the outcome at order#n and does what follows. After a capture it may take a little longer
  * than the request's deadline. */
 static enum next
@@ -141,35 +154,28 @@ conclude(struct approval *ap, int64_t n, struct outcome *o)
 		.provider = &o->provider,
 		.reason = o->reason };
 	struct flow_call late = *ap->c;
+	bool put, finished;
 	struct error err;
 	enum store_put how;
 
 	error_clear(&err);
 	if (o->captured && late.deadline_boot_ms < clock_boot_ms() + FLOW_SPARE_MS)
 		late.deadline_boot_ms = clock_boot_ms() + FLOW_SPARE_MS;
-	if (!flow_put_event(ap->f, &late, &ap->at, &e, &how, &err)) {
-		if (o->captured || o->kind == LK_UNKNOWN || o->kind == LK_REVIEW) /* whoever comes
-										     next need not
-										     wait for this
-										     call */
-			end_grant(ap, HO_UNKNOWN, clock_boot_ms() + FLOW_SPARE_MS);
-		if (o->captured)
-			return approval_answer_recording(ap, ap->at.of.tid, &err);
-		return o->kind == LK_UNKNOWN || o->kind == LK_REVIEW
-		    ? approval_answer_unknown(ap, AS_UNKNOWN)
-		    : story_store_failed(ap->out, approval_charged_before(ap), &err);
-	}
+	if (o->captured) /* payment and message follow, and the queue is told after them */
+		store_wait(ap->f->store, STORE_MORE);
+	put = flow_put_event(ap->f, &late, &ap->at, &e, &how, &err);
+	finished = put && how == STORE_OURS &&
+	    flow_finish_outcome(ap->f, &late, &ap->at, n, o->kind, e.payment, &err);
+	store_wait(ap->f->store, STORE_ALONE);
+	if (!put)
+		return not_recorded(ap, o, &err);
 	if (how == STORE_TAKEN)
 		return AGAIN;
-	if (!flow_finish_outcome(ap->f, &late, &ap->at, n, o->kind, e.payment, &err)) {
-		if (o->captured) { /* whoever comes next does the rest; this call is over for the
-				      queue */
-			end_grant(ap, HO_UNKNOWN, clock_boot_ms() + FLOW_SPARE_MS);
-			return approval_answer_recording(ap, ap->at.of.tid, &err);
-		}
+	if (!finished && o->captured) /* whoever comes next does the rest */
+		return not_recorded(ap, o, &err);
+	if (!finished)
 		log_event(LOG_LEVEL_WARN, "outcome_unfinished",
 		    KV_STR("kind", ledger_kind_name(o->kind)), KV_ERR(&err));
-	}
 	return answer_outcome(ap, o);
 }
 
@@ -248,6 +254,7 @@ record_intent(struct approval *ap, int64_t n, enum next *next)
 	snprintf(replay.key, sizeof(replay.key), "%s", ap->key);
 	snprintf(replay.cid, sizeof(replay.cid), "%s", ap->at.of.cid);
 	snprintf(replay.partner_order_id, sizeof(replay.partner_order_id), "%s", ap->at.of.order);
+	store_wait(ap->f->store, STORE_MORE); /* nothing is sent before `approving` stands */
 	if (!store_replay_put(ap->f->store, &replay, &how, ap->early.deadline_boot_ms, &err)) {
 		return_grant(ap, HO_RESTORED);
 		*next = story_store_failed(ap->out, approval_charged_before(ap), &err);
@@ -268,6 +275,7 @@ record_intent(struct approval *ap, int64_t n, enum next *next)
 		*next = story_store_failed(ap->out, approval_charged_before(ap), &err);
 		return false;
 	}
+	store_wait(ap->f->store, STORE_LAST);
 	if (!flow_put_event(ap->f, &ap->early, &ap->at, &e, &how, &err)) {
 		if (err.code == ERR_UNAVAILABLE) /* else it may stand there: whoever comes after the
 						    deadline reads it */
@@ -298,10 +306,13 @@ approval_send(struct approval *ap, int64_t n)
 	char payload[64];
 	struct error err;
 	enum next next;
+	bool recorded;
 
 	error_clear(&err);
 	ap->at.n = n;
-	if (!record_intent(ap, n, &next))
+	recorded = record_intent(ap, n, &next);
+	store_wait(ap->f->store, STORE_ALONE);
+	if (!recorded)
 		return next;
 	snprintf(payload, sizeof(payload), "%" PRIu64 "#%" PRId64, ap->at.hold_id, n);
 	rq.payload = payload;

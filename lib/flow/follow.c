@@ -127,30 +127,39 @@ finish_ready_again(struct flow *f, const struct flow_call *c, const struct flow_
 	    flow_put_work(f, c, &again, err);
 }
 
+/* The payment and its message, which wait for the majority together. */
+static bool
+put_captured(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    enum ledger_kind kind, const struct payment *payment, struct error *err)
+{
+	bool owes = kind == LK_APPROVED;
+	enum store_put how;
+
+	store_wait(f->store, owes ? STORE_MORE : STORE_LAST);
+	if (!store_payment_put(f->store, payment, &how, c->deadline_boot_ms, err))
+		return error_wrap(err, "payments");
+	store_wait(f->store, STORE_LAST);
+	return !owes ||
+	    put_message(f, c, at, OUTBOX_PAYMENT_APPROVED, AS_APPROVED, payment, NULL, err);
+}
+
 bool
 flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
     int64_t n, enum ledger_kind kind, const struct payment *payment, struct error *err)
 {
 	bool captured = payment != NULL && (kind == LK_APPROVED || kind == LK_REVIEW);
-	bool told = true, owes = false;
-	enum store_put how;
+	bool resolves = (captured || kind == LK_DECLINED) && at->was_unknown;
+	bool put, told = true, owes = resolves || (captured && kind == LK_APPROVED);
 
 	if (kind == LK_REFUSED || kind == LK_NOT_EXECUTED || kind == LK_ABANDONED)
 		return finish_ready_again(f, c, at, n, kind, err);
-	if (captured && !store_payment_put(f->store, payment, &how, c->deadline_boot_ms, err))
-		return error_wrap(err, "payments");
-	if (captured && kind == LK_APPROVED) {
-		owes = true;
-		if (!put_message(f, c, at, OUTBOX_PAYMENT_APPROVED, AS_APPROVED, payment, NULL,
-			err))
-			return false;
-	}
-	if ((captured || kind == LK_DECLINED) && at->was_unknown) {
-		owes = true;
-		if (!put_message(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment,
-			NULL, err))
-			return false;
-	}
+	put = !captured || put_captured(f, c, at, kind, payment, err);
+	store_wait(f->store, STORE_ALONE);
+	if (!put ||
+	    (resolves &&
+		!put_message(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment, NULL,
+		    err)))
+		return false;
 	/* Now, not before: by a hold that is approved others see that payment and messages stand
 	 * (flow_is_whole). */
 	if (at->hold_id != 0)
@@ -303,6 +312,8 @@ flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow
 	bool owed = false;
 
 	*by_queue = false;
+	if (first) /* whoever wrote `removed` waits for it with the message */
+		store_wait(f->store, STORE_LAST);
 	if ((!first && !flow_is_owed(f, c, at->of.tid, OUTBOX_QUEUE_REMOVED, 0, &owed, err)) ||
 	    (!owed &&
 		!flow_owe(f, c, at, OUTBOX_QUEUE_REMOVED, flow_state_at_removal(st),

@@ -200,6 +200,24 @@ no_payment(struct removal *r)
 	return AGAIN;
 }
 
+/* `removed`, and the message that says so; both before the queue hears of it. */
+static enum next
+put_removed(struct removal *r, const struct order_state *st, const struct flow_event *e)
+{
+	enum next next = AGAIN;
+	enum store_put how;
+	struct error err;
+
+	error_clear(&err);
+	store_wait(r->f->store, STORE_MORE);
+	if (!flow_put_event(r->f, r->c, &r->at, e, &how, &err))
+		next = story_store_failed(r->out, FC_UNKNOWN, &err);
+	else if (how == STORE_OURS)
+		next = finish_removal(r, st, e->n, false);
+	store_wait(r->f->store, STORE_ALONE);
+	return next;
+}
+
 static enum next
 remove_payment(struct removal *r)
 {
@@ -208,7 +226,6 @@ remove_payment(struct removal *r)
 	const struct queue_hold *hold;
 	struct order_state st;
 	struct error err;
-	enum store_put how;
 	bool whole;
 
 	error_clear(&err);
@@ -244,9 +261,7 @@ remove_payment(struct removal *r)
 	    (!whole && !flow_mend(r->f, r->c, &r->at, &st, hold, &err)))
 		return story_store_failed(r->out, FC_UNKNOWN, &err);
 	e.n = (int64_t)r->chain.n + 1;
-	if (!flow_put_event(r->f, r->c, &r->at, &e, &how, &err))
-		return story_store_failed(r->out, FC_UNKNOWN, &err);
-	return how == STORE_TAKEN ? AGAIN : finish_removal(r, &st, e.n, false);
+	return put_removed(r, &st, &e);
 }
 
 /* ---- gateway */

@@ -351,6 +351,7 @@ class Chaos:
             "switches": dict(self.turned),
             "store_faults": self.proxy.faults if self.proxy else 0,
             "inserts_checked": self.proxy.inserts if self.proxy else 0,
+            "inserts_waited": self.proxy.waited if self.proxy else 0,
             "refunds": len(self.refunded),
             "reviews": len(reviews),
             "answers": dict(self.answers.most_common(30)),

@@ -25,6 +25,7 @@ PAY_READY, PAY_APPROVE, PAY_REFUND, PAY_LIMITS, PAY_CRASH, PAY_QUIT, PAY_REPLAY,
 )
 COMMIT = "tests/unit/test_commit"
 LINEAR = "linear"  # tests/prove/linear.py against the mutant's daemon
+STORE_SERVER = "tests/conform/test_store_server"  # on a mongod of its own
 SYSTEM = "system:"  # a selection of tests/system, for what only whole programs show
 
 # name, file, what stands there, what stands there instead, the test that must fail
@@ -159,8 +160,8 @@ MUTANTS = [
     (
         "ledger key before the provider is asked",
         "lib/flow/approval.c",
-        "\tif (!record_intent(ap, n, &next))\n\t\treturn next;\n",
-        "\t(void)next;\n\t(void)record_intent;\n",
+        "\trecorded = record_intent(ap, n, &next);\n",
+        "\trecorded = true;\n\t(void)next;\n\t(void)record_intent;\n",
         PAY_APPROVE,
     ),
     (
@@ -197,6 +198,41 @@ MUTANTS = [
         "\treturn !*whole ||\n\t    store_payment_get(f->store, st->captured->tid, &payment, whole, c->deadline_boot_ms, err);",
         "\t(void)payment;\n\t(void)c;\n\t(void)err;\n\treturn true;",
         "tests/unit/test_flow_remove",
+    ),
+    (
+        "the queue is told of a capture when the majority has it",
+        "lib/flow/follow.c",
+        "\tstore_wait(f->store, STORE_LAST);\n\treturn !owes ||",
+        "\treturn !owes ||",
+        PAY_APPROVE,
+    ),
+    (
+        "the queue is told of a removal when the majority has it",
+        "lib/flow/follow.c",
+        "\tif (first) /* whoever wrote `removed` waits for it with the message */\n\t\tstore_wait(f->store, STORE_LAST);\n",
+        "",
+        PAY_REMOVE,
+    ),
+    (
+        "nothing is sent before the majority has `approving`",
+        "lib/flow/approval.c",
+        "\tstore_wait(ap->f->store, STORE_LAST);\n",
+        "",
+        PAY_APPROVE,
+    ),
+    (
+        "what waits together was taken by one primary",
+        "lib/store/mongo_together.c",
+        "\tif (t->n > 0 && !bson_oid_equal(&election, &t->election))\n\t\treturn false;\n",
+        "",
+        STORE_SERVER,
+    ),
+    (
+        "what was lost with its primary is told",
+        "lib/store/mongo_together.c",
+        "\t\tif (ok && how == STORE_TAKEN)\n",
+        "\t\tif (false)\n",
+        STORE_SERVER,
     ),
     (
         "only approve's own capture is whole",
@@ -565,6 +601,15 @@ class Copy:
         done = sh(["make", "-j2", *targets], self.build, 600)
         return done is not None and done.returncode == 0, done
 
+    def _mongod(self):
+        sys.path.insert(0, str(self.top / "tests/system"))
+        from mongo_set import MongoSet
+        from store_server import choose
+
+        engine, mongod = choose(self.ours)
+        assert engine == "mongod", engine
+        return MongoSet(mongod, pathlib.Path(tempfile.mkdtemp(dir=self.dir)))
+
     def run(self, tests):
         """True: a test failed, so somebody noticed."""
         for t in tests.split(" "):
@@ -604,6 +649,12 @@ class Copy:
                     self.build,
                     120,
                 )
+            elif t == STORE_SERVER:
+                built, done = self.make([t])
+                assert built, done.stderr[-2000:]
+                with self._mongod() as store:
+                    env = {"ROOMPAY_TEST_STORE_URI": store.uri}
+                    done = sh([str(self.build / t)], self.build, 120, env)
             else:
                 built, done = self.make(
                     [t, "queued/roompay-queued"]

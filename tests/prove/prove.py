@@ -310,8 +310,8 @@ drops requests and answers, delays and resets, and random kill -9 of everything.
                 ["kills", ", ".join(f"{k} {v}" for k, v in sorted(chaos_["kills"].items()))],
                 ["faults of the store's network", chaos_["store_faults"]],
                 [
-                    "inserts that were seen to ask for `w: majority, j: true`",
-                    f"{chaos_['inserts_checked']:,} (all)",
+                    "inserts that were seen to ask for `w: majority, j: true`, or to wait with a later one that did",
+                    f"{chaos_['inserts_checked'] - chaos_['inserts_waited']:,} and {chaos_['inserts_waited']:,} (all)",
                 ],
                 ["switches turned", sum(chaos_["switches"].values())],
                 [

@@ -2,8 +2,8 @@
 
 A replica set tells its clients where its member listens, and they go there. The answers that pass say that it listens here.
 
-It reads what it passes. Every insert into a collection that decides about money must ask for {w: majority, j: true}, and every command that reads or writes one must be of a kind that we
-know: what does not is kept in `wrong`."""
+It reads what it passes. Every insert into a collection that decides about money must ask for {w: majority, j: true}, or wait with a later one of the same connection that does; and every
+command that reads or writes one must be of a kind that we know: what does not is kept in `wrong`."""
 
 import asyncio
 import random
@@ -28,6 +28,17 @@ READS = {
 WRITES = {"insert", "update", "delete", "createIndexes"}
 # What is lost of these is found and done again: doc/ledger.md, section 5.
 MAY_BE_LOST = {("delete", "open"), ("update", "deliveries")}
+# These may wait for the majority with a later insert: doc/ledger.md, section 1.
+MAY_WAIT = {"replay", "open", "payments"}
+MAY_WAIT_EVENTS = {"approved", "review", "removed"}
+
+
+def documents(message, at):
+    """Of an insert, whose documents follow its command."""
+    while at < len(message) and message[at] == 1:
+        size = struct.unpack_from("<i", message, at + 1)[0]
+        yield from bson.decode_all(message[message.index(b"\0", at + 5) + 1 : at + 1 + size])
+        at += 1 + size
 
 
 class StoreProxy:
@@ -35,7 +46,7 @@ class StoreProxy:
         """shares: fault -> share of the messages that meet it: drop_request, drop_answer, delay, reset."""
         self.target_port, self.random = target_port, random.Random(seed)
         self.shares = shares or {}
-        self.inserts, self.faults, self.wrong = 0, 0, []
+        self.inserts, self.waited, self.faults, self.wrong = 0, 0, 0, []
         self.loop = asyncio.new_event_loop()
         self.ready = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -61,24 +72,42 @@ class StoreProxy:
 
     # -- what is asked
 
-    def _look(self, message):
-        """The command's name; None: not OP_MSG."""
+    def _look(self, message, waiting):
+        """The command's name; None: not OP_MSG. waiting: what this connection has put that still
+        waits for the majority."""
         if struct.unpack_from("<i", message, 12)[0] != 2013 or message[20] != 0:
             return None
         size = struct.unpack_from("<i", message, 21)[0]
         command = bson.decode(message[21 : 21 + size])
         name = next(iter(command))
-        self._check(name, command)
+        if name == "insert":
+            command["documents"] = [*command.get("documents", []), *documents(message, 21 + size)]
+        self._check(name, command, waiting)
         return name
 
-    def _check(self, name, command):
+    def _may_wait(self, name, command):
+        collection = command[name]
+        return name == "insert" and (
+            collection in MAY_WAIT
+            or collection == "ledger"
+            and all(d["kind"] in MAY_WAIT_EVENTS for d in command["documents"])
+        )
+
+    def _check(self, name, command, waiting):
         if name not in READS | WRITES:
             self.wrong.append(f"a command that nobody told of: {name}")
         concern = command.get("writeConcern", {})
         if name in WRITES and name != "createIndexes" and command[name] in DECIDES:
             self.inserts += name == "insert"
             is_durable = concern.get("w") == "majority" and concern.get("j") is True
-            if not is_durable and (name, command[name]) not in MAY_BE_LOST:
+            if name != "insert" and waiting:
+                self.wrong.append(f"{name} of {command[name]} while these wait: {waiting}")
+            if is_durable:
+                waiting.clear()
+            elif self._may_wait(name, command):
+                waiting.append(command[name])
+                self.waited += 1
+            elif (name, command[name]) not in MAY_BE_LOST:
                 self.wrong.append(f"{name} into {command[name]} with {concern}")
         if (
             name == "find"
@@ -100,10 +129,11 @@ class StoreProxy:
         return head + await reader.readexactly(struct.unpack("<i", head)[0] - 4)
 
     async def _pass(self, reader, writer, is_request, close):
+        waiting = []
         try:
             while True:
                 message = await self._message(reader)
-                name = self._look(message) if is_request else None
+                name = self._look(message, waiting) if is_request else None
                 if name in ("hello", "isMaster", "ismaster"):
                     pass
                 elif self._rolls("reset"):

@@ -4,14 +4,19 @@
 
 #include "flow_world.h"
 
+/* What the store had not yet promised is lost with the crash, or it stays. */
 static void
-try_every_step(void **state, int count, bool commits, enum provider_outcome answer)
+try_steps(void **state, int count, bool commits, enum provider_outcome answer, bool keeps)
 {
-	int steps = steps_of_approve();
+	int steps;
 
+	start_over(state);
+	steps = steps_of_approve();
 	assert_true(steps >= 9);
 	for (int from = 1; from <= steps; from++) {
 		start_over(state);
+		if (keeps)
+			store_memory_keeps(flow.store);
 		kakao_answers(answer, commits);
 		assert_int_equal(pay_ready("order-1", 10), FR_OK);
 		fail_steps(from, count);
@@ -37,6 +42,13 @@ try_every_step(void **state, int count, bool commits, enum provider_outcome answ
 		if (has_event(LK_UNKNOWN))
 			assert_int_equal(messages("payment.resolved"), 1);
 	}
+}
+
+static void
+try_every_step(void **state, int count, bool commits, enum provider_outcome answer)
+{
+	try_steps(state, count, commits, answer, false);
+	try_steps(state, count, commits, answer, true);
 }
 
 static void

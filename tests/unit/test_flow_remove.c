@@ -136,6 +136,7 @@ a_removal_mends_what_approve_did_not_finish(void **state)
 {
 	for (int from = 12; from <= 14; from += 2) { /* `payments`, the message */
 		start_over(state);
+		store_memory_keeps(flow.store);
 		assert_int_equal(pay_ready("order-1", 10), FR_OK);
 		fail_steps(from, ONCE);
 		assert_int_equal(approve("tok"), FR_RECORDING);

@@ -72,6 +72,7 @@ a_replay_that_says_paid_has_stored_it_also_without_the_queue(void **state)
 
 	for (int from = 1; from <= steps; from++) {
 		start_over(state);
+		store_memory_keeps(flow.store);
 		assert_int_equal(pay_ready("order-1", 10), FR_OK);
 		fail_steps(from, FROM_THEN_ON);
 		approve("tok");
