@@ -14,12 +14,20 @@ export class Problem extends Error {
 /** There was no answer: what was asked for may have been done or not. */
 export class Away extends Error {}
 
-export const signIn = (given) => { token = given; };
-export const signOut = () => { token = null; };
-export const speak = (lang) => { language = lang; };
+export const signIn = (given) => {
+  token = given;
+};
+export const signOut = () => {
+  token = null;
+};
+export const speak = (lang) => {
+  language = lang;
+};
 
 function address(path, query) {
-  const some = Object.entries(query ?? {}).filter(([, v]) => v !== undefined && v !== '' && v !== null);
+  const some = Object.entries(query ?? {}).filter(
+    ([, v]) => v !== undefined && v !== '' && v !== null,
+  );
   return `api/${path}${some.length ? `?${new URLSearchParams(some)}` : ''}`;
 }
 
@@ -69,7 +77,8 @@ export async function all(path, member, query, limit = 1000) {
 
 /** All pages of a list as one CSV file. */
 export async function csv(path, query) {
-  let url = { query }, whole = '';
+  let url = { query },
+    whole = '';
   for (;;) {
     const { answer, text } = await send(url.path ?? path, { query: url.query, accept: 'text/csv' });
     if (!answer.ok) throw new Problem(answer.status, readOr(text));

@@ -20,13 +20,15 @@ const $ = (id) => document.getElementById(id);
 const main = $('main');
 let me = null;
 let w = words[(navigator.language || 'ko').startsWith('ko') ? 'ko' : 'en'];
-let shown = { turn: 0 };              // the view on the screen; an answer of an older turn is dropped
+let shown = { turn: 0 }; // the view on the screen; an answer of an older turn is dropped
 let lastUse = Date.now();
 
 /** Said to who cannot see that something changed. */
 function say(text) {
   $('said').textContent = '';
-  setTimeout(() => { $('said').textContent = text; }, 60);
+  setTimeout(() => {
+    $('said').textContent = text;
+  }, 60);
 }
 
 function place() {
@@ -45,36 +47,65 @@ function go(hash) {
 // --- the frame
 
 function languageButton() {
-  return h('button', { type: 'button', class: 'quiet', lang: w.otherLang, onclick: () => {
-    w = words[w.otherLang];
-    frame();
-    if (me === null) askWho();
-    else show();
-  } }, w.other);
+  return h(
+    'button',
+    {
+      type: 'button',
+      class: 'quiet',
+      lang: w.otherLang,
+      onclick: () => {
+        w = words[w.otherLang];
+        frame();
+        if (me === null) askWho();
+        else show();
+      },
+    },
+    w.other,
+  );
 }
 
 function brand() {
-  return h('a', { class: 'brand', href: '#/today' }, h('img', { src: 'icon.svg', alt: '' }), 'roompay');
+  return h(
+    'a',
+    { class: 'brand', href: '#/today' },
+    h('img', { src: 'icon.svg', alt: '' }),
+    'roompay',
+  );
 }
 
 function tab(name, current) {
-  return h('li', null, h('a', { href: `#/${name}`, 'aria-current': name === current && 'page' },
-    w.views[name]));
+  return h(
+    'li',
+    null,
+    h('a', { href: `#/${name}`, 'aria-current': name === current && 'page' }, w.views[name]),
+  );
 }
 
 function frame() {
   speak(w.lang);
   document.documentElement.lang = w.lang;
-  const now = place().name, current = BELONGS[now] ?? now;
+  const now = place().name,
+    current = BELONGS[now] ?? now;
   const skip = h('button', { type: 'button', class: 'skip', onclick: () => main.focus() }, w.skip);
-  const tabs = h('nav', { class: 'menu', 'aria-label': w.menu },
-    h('ul', { class: 'tabs' }, TABS.map((name) => tab(name, current))));
-  const who = me !== null && [h('span', { class: 'name' }, `${me.name} · ${w.roles[me.role]}`),
-    h('button', { type: 'button', class: 'quiet', onclick: () => leave(null) }, w.signIn.out)];
+  const tabs = h(
+    'nav',
+    { class: 'menu', 'aria-label': w.menu },
+    h(
+      'ul',
+      { class: 'tabs' },
+      TABS.map((name) => tab(name, current)),
+    ),
+  );
+  const who = me !== null && [
+    h('span', { class: 'name' }, `${me.name} · ${w.roles[me.role]}`),
+    h('button', { type: 'button', class: 'quiet', onclick: () => leave(null) }, w.signIn.out),
+  ];
   const right = h('div', { class: 'who' }, who, languageButton());
   const left = me === null ? h('span', { class: 'menu' }) : tabs;
-  $('top').replaceChildren(me !== null && skip || '',
-    h('header', null, h('div', { class: 'bar' }, brand(), left, right)));
+  $('top').replaceChildren(
+    (me !== null && skip) || '',
+    h('header', null, h('div', { class: 'bar' }, brand(), left, right)),
+  );
 }
 
 // --- views
@@ -105,22 +136,26 @@ async function show(moves = true) {
     clearTimeout(wait);
     if (shown.turn !== turn || ended(e)) return;
     document.title = `${w.failed} · ${w.title}`;
-    main.replaceChildren(h('h1', { tabindex: '-1', class: 'unseen' }, w.failed),
-      failure(e, w, () => show()));
+    main.replaceChildren(
+      h('h1', { tabindex: '-1', class: 'unseen' }, w.failed),
+      failure(e, w, () => show()),
+    );
     main.querySelector('h1').focus();
   }
 }
 
 function put(view, moves) {
   document.title = `${view.title} · ${w.title}`;
-  const key = document.activeElement?.dataset?.key, scroll = scrollY;
+  const key = document.activeElement?.dataset?.key,
+    scroll = scrollY;
   main.replaceChildren();
   add(main, view.nodes);
   if (moves) {
     scrollTo(0, 0);
     main.querySelector('h1')?.focus({ preventScroll: true });
   } else {
-    const again = key && [...main.querySelectorAll('[data-key]')].find((e) => e.dataset.key === key);
+    const again =
+      key && [...main.querySelectorAll('[data-key]')].find((e) => e.dataset.key === key);
     again?.focus({ preventScroll: true });
     scrollTo(0, scroll);
   }
@@ -185,8 +220,15 @@ function leave(why) {
 
 function askWho(why = null) {
   const { title, token, enter, hint } = w.signIn;
-  const field = h('input', { id: 'token', type: 'password', required: true, autocomplete: 'off',
-    spellcheck: 'false', autocapitalize: 'off', 'aria-describedby': 'token-hint token-wrong' });
+  const field = h('input', {
+    id: 'token',
+    type: 'password',
+    required: true,
+    autocomplete: 'off',
+    spellcheck: 'false',
+    autocapitalize: 'off',
+    'aria-describedby': 'token-hint token-wrong',
+  });
   const wrong = h('p', { id: 'token-wrong', class: 'wrong', role: 'alert' }, why ?? '');
   const button = h('button', { class: 'main' }, enter);
   async function submit(event) {
@@ -201,8 +243,12 @@ function askWho(why = null) {
       show();
     } catch (e) {
       signOut();
-      wrong.textContent = e instanceof Away ? w.away : e.status === 401 || e.status === 403
-        ? w.signIn.wrong : e.message;
+      wrong.textContent =
+        e instanceof Away
+          ? w.away
+          : e.status === 401 || e.status === 403
+            ? w.signIn.wrong
+            : e.message;
       field.setAttribute('aria-invalid', 'true');
       field.focus();
     } finally {
@@ -210,16 +256,33 @@ function askWho(why = null) {
     }
   }
   document.title = `${title} · ${w.title}`;
-  main.replaceChildren(h('form', { class: 'card sign-in', onsubmit: submit },
-    h('img', { src: 'icon.svg', alt: '' }), h('h1', null, title),
-    h('div', { class: 'fields' },
-      h('label', { for: 'token' }, token, field),
-      h('p', { class: 'hint', id: 'token-hint' }, hint), wrong, button)));
+  main.replaceChildren(
+    h(
+      'form',
+      { class: 'card sign-in', onsubmit: submit },
+      h('img', { src: 'icon.svg', alt: '' }),
+      h('h1', null, title),
+      h(
+        'div',
+        { class: 'fields' },
+        h('label', { for: 'token' }, token, field),
+        h('p', { class: 'hint', id: 'token-hint' }, hint),
+        wrong,
+        button,
+      ),
+    ),
+  );
   field.focus();
 }
 
 for (const what of ['pointerdown', 'keydown'])
-  addEventListener(what, () => { lastUse = Date.now(); }, { capture: true, passive: true });
+  addEventListener(
+    what,
+    () => {
+      lastUse = Date.now();
+    },
+    { capture: true, passive: true },
+  );
 setInterval(() => {
   if (me !== null && Date.now() - lastUse > IDLE_MS) leave(w.signIn.idle);
 }, 20_000);

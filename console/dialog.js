@@ -1,5 +1,5 @@
-// An action: its fields, a dry run that says what would happen, and then the deed. A change of a field
-// takes the preview back; one click is one request; what got no answer can be sent again as it was.
+// An action: its fields, a dry run that says what would happen, and then the deed. A change of a
+// field takes the preview back; one click is one request; what got no answer can be sent again.
 import { Away, Problem } from './api.js';
 import { add, h } from './dom.js';
 
@@ -7,11 +7,19 @@ let number = 0;
 
 /** A field of a form, with its label and hint. */
 export function field(name, label, attributes = {}, hint = null) {
-  const id = `field-${name}`, hintId = hint && `${id}-hint`;
-  const input = h(attributes.options ? 'select' : 'input',
+  const id = `field-${name}`,
+    hintId = hint && `${id}-hint`;
+  const input = h(
+    attributes.options ? 'select' : 'input',
     { id, name, 'aria-describedby': hintId, autocomplete: 'off', ...attributes, options: null },
-    (attributes.options ?? []).map(([value, text]) => h('option', { value }, text)));
-  return h('div', null, h('label', { for: id }, label, input), hint && h('p', { class: 'hint', id: hintId }, hint));
+    (attributes.options ?? []).map(([value, text]) => h('option', { value }, text)),
+  );
+  return h(
+    'div',
+    null,
+    h('label', { for: id }, label, input),
+    hint && h('p', { class: 'hint', id: hintId }, hint),
+  );
 }
 
 export function tick(name, label) {
@@ -36,22 +44,66 @@ function valuesOf(form) {
  * Opens the dialog of an action.
  * ask(values, dryRun): the request. would(answer): nodes that say what would happen.
  * did(answer): {nodes, tone, again?}; again: the same may be sent to learn the end.
- * grave: money goes out. onlyOnce: without a preview. repeatable: what got no answer may be sent again as it was.
+ * grave: money goes out. onlyOnce: without a preview. repeatable: what got no answer can be sent
+ * again as it was.
  */
-export function act({ title, hint, fields, ask, would, did, repeatable, onlyOnce, grave, context }) {
-  const { w, reload } = context, t = w.act, id = `dialog-${++number}`;
-  let busy = false, changed = false, last = null;
+export function act({
+  title,
+  hint,
+  fields,
+  ask,
+  would,
+  did,
+  repeatable,
+  onlyOnce,
+  grave,
+  context,
+}) {
+  const { w, reload } = context,
+    t = w.act,
+    id = `dialog-${++number}`;
+  let busy = false,
+    changed = false,
+    last = null;
   const answer = h('div', { 'aria-live': 'polite' });
   const look = h('button', { class: 'main' }, onlyOnce ? t.run : t.preview);
-  const run = h('button', { type: 'button', class: grave ? 'grave' : 'main', hidden: true, onclick: () => send(false) }, t.run);
+  const run = h(
+    'button',
+    { type: 'button', class: grave ? 'grave' : 'main', hidden: true, onclick: () => send(false) },
+    t.run,
+  );
   const close = h('button', { type: 'button', onclick: () => dialog.close() }, t.close);
-  const form = h('form', { onsubmit: (e) => { e.preventDefault(); send(!onlyOnce); },
-    oninput: () => { if (!busy) back(); } },
-  h('div', { class: 'fields' }, fields), answer, h('div', { class: 'buttons' }, look, run, close));
-  const dialog = h('dialog', { 'aria-labelledby': id, onclose: () => {
-    dialog.remove();
-    if (changed) reload();
-  }, oncancel: (e) => { if (busy) e.preventDefault(); } }, h('h2', { id }, title), hint && h('p', { class: 'soft' }, hint), form);
+  const form = h(
+    'form',
+    {
+      onsubmit: (e) => {
+        e.preventDefault();
+        send(!onlyOnce);
+      },
+      oninput: () => {
+        if (!busy) back();
+      },
+    },
+    h('div', { class: 'fields' }, fields),
+    answer,
+    h('div', { class: 'buttons' }, look, run, close),
+  );
+  const dialog = h(
+    'dialog',
+    {
+      'aria-labelledby': id,
+      onclose: () => {
+        dialog.remove();
+        if (changed) reload();
+      },
+      oncancel: (e) => {
+        if (busy) e.preventDefault();
+      },
+    },
+    h('h2', { id }, title),
+    hint && h('p', { class: 'soft' }, hint),
+    form,
+  );
 
   function back() {
     answer.replaceChildren();
@@ -60,7 +112,12 @@ export function act({ title, hint, fields, ask, would, did, repeatable, onlyOnce
   }
 
   function tell(tone, heading, ...nodes) {
-    const box = h('div', { class: `answer ${tone}`, tabindex: '-1' }, h('h3', null, heading), nodes);
+    const box = h(
+      'div',
+      { class: `answer ${tone}`, tabindex: '-1' },
+      h('h3', null, heading),
+      nodes,
+    );
     answer.replaceChildren(box);
     box.focus();
   }
@@ -90,8 +147,13 @@ export function act({ title, hint, fields, ask, would, did, repeatable, onlyOnce
     }
     const text = e instanceof Away ? t.lostLook : e.message;
     if (!(e instanceof Away) && !(e instanceof Problem)) console.error(e);
-    tell('bad', t.refused, h('p', null, text), (e.errors ?? []).map((x) => h('p', null, `${x.pointer}: ${x.detail}`)),
-      e.requestId && h('p', { class: 'small soft' }, `${w.requestId}: ${e.requestId}`));
+    tell(
+      'bad',
+      t.refused,
+      h('p', null, text),
+      (e.errors ?? []).map((x) => h('p', null, `${x.pointer}: ${x.detail}`)),
+      e.requestId && h('p', { class: 'small soft' }, `${w.requestId}: ${e.requestId}`),
+    );
     run.hidden = true;
     look.hidden = false;
   }
@@ -101,7 +163,8 @@ export function act({ title, hint, fields, ask, would, did, repeatable, onlyOnce
     busy = true;
     if (dryRun || last === null || onlyOnce) last = valuesOf(form);
     for (const b of [look, run, close]) b.disabled = true;
-    const label = dryRun || onlyOnce ? look : run, before = label.textContent;
+    const label = dryRun || onlyOnce ? look : run,
+      before = label.textContent;
     label.textContent = t.running;
     try {
       const result = await ask(last, dryRun);

@@ -25,17 +25,35 @@ export function table(caption, columns, rows) {
     if (e.textContent === '–') e.classList.add('nil');
     return e;
   };
-  return h('table', { class: 'rows' },
+  return h(
+    'table',
+    { class: 'rows' },
     h('caption', { class: 'unseen' }, caption),
     h('thead', null, h('tr', null, heads)),
-    h('tbody', null, rows.map((row) => h('tr', null, columns.map((c) => cell(c, row))))));
+    h(
+      'tbody',
+      null,
+      rows.map((row) =>
+        h(
+          'tr',
+          null,
+          columns.map((c) => cell(c, row)),
+        ),
+      ),
+    ),
+  );
 }
 
 /** Terms and what they are; those without a value are left out. */
 export function facts(pairs) {
-  const some = pairs.filter(([, value]) => value !== undefined && value !== null && value !== false);
-  return h('dl', { class: 'facts' },
-    some.map(([term, value]) => h('div', null, h('dt', null, term), h('dd', null, value))));
+  const some = pairs.filter(
+    ([, value]) => value !== undefined && value !== null && value !== false,
+  );
+  return h(
+    'dl',
+    { class: 'facts' },
+    some.map(([term, value]) => h('div', null, h('dt', null, term), h('dd', null, value))),
+  );
 }
 
 export function section(id, title, ...children) {

@@ -3,8 +3,13 @@ import { h } from './dom.js';
 
 const ZONE = 'Asia/Seoul';
 const parts = new Intl.DateTimeFormat('sv-SE', {
-  timeZone: ZONE, year: 'numeric', month: '2-digit', day: '2-digit',
-  hour: '2-digit', minute: '2-digit', second: '2-digit',
+  timeZone: ZONE,
+  year: 'numeric',
+  month: '2-digit',
+  day: '2-digit',
+  hour: '2-digit',
+  minute: '2-digit',
+  second: '2-digit',
 });
 
 /** '2026-11-29 14:03:22', Korean time. */
@@ -14,13 +19,29 @@ export const korean = (iso) => parts.format(new Date(iso)).replace(',', '');
 export const dayFrom = (days = 0) => korean(Date.now() + days * 86_400_000).slice(0, 10);
 
 export const time = (iso) =>
-  h('time', { datetime: iso, class: 'time' }, korean(iso), ' ', h('span', { class: 'zone' }, 'KST'));
+  h(
+    'time',
+    { datetime: iso, class: 'time' },
+    korean(iso),
+    ' ',
+    h('span', { class: 'zone' }, 'KST'),
+  );
 
 export const clock = (iso) =>
-  h('time', { datetime: iso, class: 'time' }, korean(iso).slice(11), ' ',
-    h('span', { class: 'zone' }, 'KST'));
+  h(
+    'time',
+    { datetime: iso, class: 'time' },
+    korean(iso).slice(11),
+    ' ',
+    h('span', { class: 'zone' }, 'KST'),
+  );
 
-const steps = [['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1]];
+const steps = [
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+  ['second', 1],
+];
 
 /** '3분 전': how long ago, or how long until. */
 export function distance(iso, lang, now = Date.now()) {
@@ -31,7 +52,7 @@ export function distance(iso, lang, now = Date.now()) {
 }
 
 export const won = (n, lang) =>
-  (lang === 'ko' ? `${n.toLocaleString('ko-KR')}원` : `₩${n.toLocaleString('en-US')}`);
+  lang === 'ko' ? `${n.toLocaleString('ko-KR')}원` : `₩${n.toLocaleString('en-US')}`;
 
 export const money = (n, lang) => h('span', { class: 'won' }, won(n, lang));
 

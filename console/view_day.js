@@ -5,16 +5,34 @@ import { dayFrom, money } from './format.js';
 import { failure, head, maybeMoney, paymentLink } from './parts.js';
 
 const isDay = (text) => /^\d{4}-\d\d-\d\d$/.test(text ?? '');
-const shift = (day, n) => new Date(Date.parse(`${day}T12:00Z`) + n * 86_400_000).toISOString().slice(0, 10);
+const shift = (day, n) =>
+  new Date(Date.parse(`${day}T12:00Z`) + n * 86_400_000).toISOString().slice(0, 10);
 
 function chooser({ w, go }, day) {
-  const field = h('input', { type: 'date', value: day, max: dayFrom(), required: true, 'data-key': 'day' });
-  const submit = (e) => { e.preventDefault(); go(`#/day/${field.value}`); };
-  return h('form', { class: 'buttons', onsubmit: submit },
-    h('a', { class: 'button', href: `#/day/${shift(day, -1)}`, 'data-key': 'before' }, w.day.before),
+  const field = h('input', {
+    type: 'date',
+    value: day,
+    max: dayFrom(),
+    required: true,
+    'data-key': 'day',
+  });
+  const submit = (e) => {
+    e.preventDefault();
+    go(`#/day/${field.value}`);
+  };
+  return h(
+    'form',
+    { class: 'buttons', onsubmit: submit },
+    h(
+      'a',
+      { class: 'button', href: `#/day/${shift(day, -1)}`, 'data-key': 'before' },
+      w.day.before,
+    ),
     h('label', null, h('span', { class: 'unseen' }, w.day.day), field),
     h('button', { 'data-key': 'show' }, w.day.show),
-    day < dayFrom() && h('a', { class: 'button', href: `#/day/${shift(day, 1)}`, 'data-key': 'after' }, w.day.after));
+    day < dayFrom() &&
+      h('a', { class: 'button', href: `#/day/${shift(day, 1)}`, 'data-key': 'after' }, w.day.after),
+  );
 }
 
 const SUMS = ['captures', 'captured', 'refunds', 'refunded', 'net'];
@@ -26,7 +44,14 @@ async function settled(day) {
   do {
     const piece = await get('settlement', { day, cursor });
     for (const m of piece.merchants) {
-      const sum = merchants.get(m.cid) ?? { cid: m.cid, captures: 0, captured: 0, refunds: 0, refunded: 0, net: 0 };
+      const sum = merchants.get(m.cid) ?? {
+        cid: m.cid,
+        captures: 0,
+        captured: 0,
+        refunds: 0,
+        refunded: 0,
+        net: 0,
+      };
       for (const name of SUMS) sum[name] += m[name];
       merchants.set(m.cid, sum);
     }
@@ -36,46 +61,71 @@ async function settled(day) {
 }
 
 function settlement(list, w) {
-  const t = w.day, won = (name) => (row) => money(row[name], w.lang);
+  const t = w.day,
+    won = (name) => (row) => money(row[name], w.lang);
   const sum = { cid: t.sum };
   for (const name of SUMS) sum[name] = list.reduce((all, m) => all + m[name], 0);
   const rows = list.length > 1 ? [...list, sum] : list;
-  const made = table(t.settlement, [
-    { name: t.merchant, cell: (m) => m.cid },
-    { name: t.captures, class: 'num', cell: (m) => m.captures },
-    { name: t.captured, class: 'num', cell: won('captured') },
-    { name: t.refunds, class: 'num', cell: (m) => m.refunds },
-    { name: t.refunded, class: 'num', cell: won('refunded') },
-    { name: t.net, class: 'num', cell: won('net') },
-  ], rows);
+  const made = table(
+    t.settlement,
+    [
+      { name: t.merchant, cell: (m) => m.cid },
+      { name: t.captures, class: 'num', cell: (m) => m.captures },
+      { name: t.captured, class: 'num', cell: won('captured') },
+      { name: t.refunds, class: 'num', cell: (m) => m.refunds },
+      { name: t.refunded, class: 'num', cell: won('refunded') },
+      { name: t.net, class: 'num', cell: won('net') },
+    ],
+    rows,
+  );
   if (list.length > 1) made.querySelector('tbody tr:last-child').className = 'sum';
   return made;
 }
 
 function differences(list, w) {
   const t = w.day;
-  return table(t.list, [
-    { name: t.what, cell: (d) => h('span', { class: 'tag bad' }, t.differences[d.difference] ?? d.difference) },
-    { name: t.payment, cell: (d) => paymentLink(d.tid) },
-    { name: t.kakao, class: 'any', cell: (d) => d.status ?? '–' },
-    { name: t.total, class: 'num', cell: (d) => maybeMoney(d.total, w) },
-    { name: t.ours, class: 'num', cell: (d) => maybeMoney(d.refunded, w) },
-    { name: t.theirs, class: 'num', cell: (d) => maybeMoney(d.canceled, w) },
-    { name: t.advice, cell: (d) => d.advice },
-  ], list);
+  return table(
+    t.list,
+    [
+      {
+        name: t.what,
+        cell: (d) => h('span', { class: 'tag bad' }, t.differences[d.difference] ?? d.difference),
+      },
+      { name: t.payment, cell: (d) => paymentLink(d.tid) },
+      { name: t.kakao, class: 'any', cell: (d) => d.status ?? '–' },
+      { name: t.total, class: 'num', cell: (d) => maybeMoney(d.total, w) },
+      { name: t.ours, class: 'num', cell: (d) => maybeMoney(d.refunded, w) },
+      { name: t.theirs, class: 'num', cell: (d) => maybeMoney(d.canceled, w) },
+      { name: t.advice, cell: (d) => d.advice },
+    ],
+    list,
+  );
 }
 
 /** Piece by piece, with what is done so far; a press on stop keeps what was found. */
 function reconcile(day, { w, say, isShown }) {
-  const t = w.day, place = h('div', null);
+  const t = w.day,
+    place = h('div', null);
   const start = h('button', { type: 'button', class: 'main', onclick: run }, t.start);
   const buttons = h('div', { class: 'buttons' }, start);
   let stopped = false;
-  const stop = h('button', { type: 'button', onclick: () => { stopped = true; } }, t.stop);
+  const stop = h(
+    'button',
+    {
+      type: 'button',
+      onclick: () => {
+        stopped = true;
+      },
+    },
+    t.stop,
+  );
 
   function result(found, text) {
     const tone = found.length > 0 ? 'bad' : 'ok';
-    place.replaceChildren(h('p', { class: `answer ${tone}` }, text), found.length > 0 && differences(found, w) || '');
+    place.replaceChildren(
+      h('p', { class: `answer ${tone}` }, text),
+      (found.length > 0 && differences(found, w)) || '',
+    );
     buttons.replaceChildren(start);
     start.focus({ preventScroll: true });
     say(text);
@@ -95,7 +145,9 @@ function reconcile(day, { w, say, isShown }) {
   }
 
   async function run() {
-    const found = [], bar = h('progress', { 'aria-label': t.reconcile }), count = h('p', { class: 'small soft' });
+    const found = [],
+      bar = h('progress', { 'aria-label': t.reconcile }),
+      count = h('p', { class: 'small soft' });
     stopped = false;
     place.replaceChildren(bar, count);
     buttons.replaceChildren(stop);
@@ -110,7 +162,13 @@ function reconcile(day, { w, say, isShown }) {
       buttons.replaceChildren();
     }
   }
-  return section('reconcile', t.reconcile, h('p', { class: 'soft small' }, t.reconcileHint), place, buttons);
+  return section(
+    'reconcile',
+    t.reconcile,
+    h('p', { class: 'soft small' }, t.reconcileHint),
+    place,
+    buttons,
+  );
 }
 
 function files(day, w) {
@@ -120,7 +178,11 @@ function files(day, w) {
       e.disabled = true;
       wrong.replaceChildren();
       try {
-        download(`${name}-${day}.csv`, 'text/csv', await csv(name, { day, ...(name !== 'settlement' && { limit: 100 }) }));
+        download(
+          `${name}-${day}.csv`,
+          'text/csv',
+          await csv(name, { day, ...(name !== 'settlement' && { limit: 100 }) }),
+        );
       } catch (error) {
         wrong.replaceChildren(failure(error, w, keep));
       } finally {
@@ -130,19 +192,30 @@ function files(day, w) {
     const e = h('button', { type: 'button', onclick: keep }, w.day.csv[name]);
     return e;
   };
-  return [h('div', { class: 'buttons', role: 'group', 'aria-label': w.day.files },
-    ['settlement', 'payments', 'refunds'].map(button)), wrong];
+  return [
+    h(
+      'div',
+      { class: 'buttons', role: 'group', 'aria-label': w.day.files },
+      ['settlement', 'payments', 'refunds'].map(button),
+    ),
+    wrong,
+  ];
 }
 
 export async function day(context) {
-  const { w, params } = context, chosen = isDay(params[0]) ? params[0] : dayFrom();
+  const { w, params } = context,
+    chosen = isDay(params[0]) ? params[0] : dayFrom();
   const list = await settled(chosen);
   return {
     title: `${w.views.day} ${chosen}`,
     nodes: [
       head(w.views.day, `${chosen} (KST)`, chooser(context, chosen)),
-      section('settlement', w.day.settlement,
-        list.length === 0 ? h('p', { class: 'empty' }, w.day.none) : settlement(list, w), files(chosen, w)),
+      section(
+        'settlement',
+        w.day.settlement,
+        list.length === 0 ? h('p', { class: 'empty' }, w.day.none) : settlement(list, w),
+        files(chosen, w),
+      ),
       reconcile(chosen, context),
     ],
   };

@@ -42,47 +42,93 @@ function scale(range) {
   const step = range.last - range.first > 14 * 60 ? 6 : 3;
   for (let hour = Math.ceil(range.first / 60); hour * 60 <= range.last; hour++)
     if (hour % step === 0) marks.push(hour);
-  return h('div', { class: 'track', 'aria-hidden': 'true' }, h('span'),
-    h('div', { class: 'scale' }, marks.map((hour) => {
-      const e = h('i', null, hour);
-      e.style.left = `${((hour * 60 - range.first) / (range.last - range.first)) * 100}%`;
-      return e;
-    })));
+  return h(
+    'div',
+    { class: 'track', 'aria-hidden': 'true' },
+    h('span'),
+    h(
+      'div',
+      { class: 'scale' },
+      marks.map((hour) => {
+        const e = h('i', null, hour);
+        e.style.left = `${((hour * 60 - range.first) / (range.last - range.first)) * 100}%`;
+        return e;
+      }),
+    ),
+  );
 }
 
 function week(list, w, unit) {
-  const range = span(list, unit), today = new Date(`${korean(Date.now()).slice(0, 10)}T12:00Z`).getUTCDay();
+  const range = span(list, unit),
+    today = new Date(`${korean(Date.now()).slice(0, 10)}T12:00Z`).getUTCDay();
   const days = Array.from({ length: 7 }, (_, n) => (today + n) % 7);
-  const of = (day) => list.flatMap((hold) => hold.intervals.filter((i) => i.day % 7 === day)
-    .map((i) => block(hold, i, range, w, unit)));
-  return h('div', { class: 'week' }, scale(range), days.map((day) => {
-    const blocks = of(day);
-    return blocks.length > 0 && h('div', { class: 'track', role: 'group', 'aria-label': w.days[day] },
-      h('span', { 'aria-hidden': 'true' }, w.days[day]), h('div', { class: 'hours' }, blocks));
-  }));
+  const of = (day) =>
+    list.flatMap((hold) =>
+      hold.intervals.filter((i) => i.day % 7 === day).map((i) => block(hold, i, range, w, unit)),
+    );
+  return h(
+    'div',
+    { class: 'week' },
+    scale(range),
+    days.map((day) => {
+      const blocks = of(day);
+      return (
+        blocks.length > 0 &&
+        h(
+          'div',
+          { class: 'track', role: 'group', 'aria-label': w.days[day] },
+          h('span', { 'aria-hidden': 'true' }, w.days[day]),
+          h('div', { class: 'hours' }, blocks),
+        )
+      );
+    }),
+  );
 }
 
 function listed(list, w, unit) {
-  return h('details', null, h('summary', null, w.holds.list), table(w.holds.list, [
-    { name: w.holds.time, cell: (x) => x.intervals.map((i) => h('div', null, interval(i, w, unit))) },
-    { name: w.holds.state, cell: (x) => tag(x.state, w) },
-    { name: w.holds.user, class: 'any', cell: (x) => x.userId },
-    { name: w.holds.order, class: 'any', cell: (x) => storyLink(x, x.partner_order_id) },
-    { name: w.holds.until, cell: (x) => (x.expiresAt ? clock(x.expiresAt) : '–') },
-  ], list));
+  return h(
+    'details',
+    null,
+    h('summary', null, w.holds.list),
+    table(
+      w.holds.list,
+      [
+        {
+          name: w.holds.time,
+          cell: (x) => x.intervals.map((i) => h('div', null, interval(i, w, unit))),
+        },
+        { name: w.holds.state, cell: (x) => tag(x.state, w) },
+        { name: w.holds.user, class: 'any', cell: (x) => x.userId },
+        { name: w.holds.order, class: 'any', cell: (x) => storyLink(x, x.partner_order_id) },
+        { name: w.holds.until, cell: (x) => (x.expiresAt ? clock(x.expiresAt) : '–') },
+      ],
+      list,
+    ),
+  );
 }
 
 function filter(w, roomId, go) {
-  const field = h('input', { name: 'roomId', value: roomId ?? '', pattern: '[0-9A-Fa-f]{24}',
-    title: w.payments.roomNot, autocomplete: 'off', spellcheck: 'false', 'data-key': 'room' });
+  const field = h('input', {
+    name: 'roomId',
+    value: roomId ?? '',
+    pattern: '[0-9A-Fa-f]{24}',
+    title: w.payments.roomNot,
+    autocomplete: 'off',
+    spellcheck: 'false',
+    'data-key': 'room',
+  });
   const submit = (e) => {
     e.preventDefault();
     const value = field.value.trim();
     go(value ? `#/holds?roomId=${encodeURIComponent(value.toLowerCase())}` : '#/holds');
   };
-  return h('form', { onsubmit: submit, class: 'buttons', role: 'search' },
-    h('label', null, w.holds.filter, field), h('button', { 'data-key': 'show' }, w.holds.show),
-    roomId && h('a', { href: '#/holds' }, w.holds.all));
+  return h(
+    'form',
+    { onsubmit: submit, class: 'buttons', role: 'search' },
+    h('label', null, w.holds.filter, field),
+    h('button', { 'data-key': 'show' }, w.holds.show),
+    roomId && h('a', { href: '#/holds' }, w.holds.all),
+  );
 }
 
 export async function holds({ w, me, query, go }) {
@@ -90,17 +136,33 @@ export async function holds({ w, me, query, go }) {
   const rooms = byRoom(found);
   const states = SHOWN.filter((s) => found.some((x) => x.state === s));
   return {
-    title: w.views.holds, every: 5000, headline: `${w.views.holds}: ${found.length}`,
+    title: w.views.holds,
+    every: 5000,
+    headline: `${w.views.holds}: ${found.length}`,
     nodes: [
       head(w.views.holds, w.holds.lead, filter(w, query.roomId, go)),
-      found.length === 0 && h('section', { 'aria-label': w.views.holds },
-        h('p', { class: 'empty' }, w.holds.none)),
-      states.length > 0 && h('ul', { class: 'legend', 'aria-label': w.holds.legend },
-        states.map((s) => h('li', null, tag(s, w)))),
+      found.length === 0 &&
+        h('section', { 'aria-label': w.views.holds }, h('p', { class: 'empty' }, w.holds.none)),
+      states.length > 0 &&
+        h(
+          'ul',
+          { class: 'legend', 'aria-label': w.holds.legend },
+          states.map((s) => h('li', null, tag(s, w))),
+        ),
       more && h('p', { class: 'soft' }, w.tooMany),
-      rooms.map(([room, list]) => section(`room-${room}`,
-        [w.holds.room(''), mono(room), ' ', h('span', { class: 'count' }, w.holds.count(list.length))],
-        week(list, w, me.time_unit), listed(list, w, me.time_unit))),
+      rooms.map(([room, list]) =>
+        section(
+          `room-${room}`,
+          [
+            w.holds.room(''),
+            mono(room),
+            ' ',
+            h('span', { class: 'count' }, w.holds.count(list.length)),
+          ],
+          week(list, w, me.time_unit),
+          listed(list, w, me.time_unit),
+        ),
+      ),
     ],
   };
 }
