@@ -3,6 +3,7 @@
 Every user notes what a page did wrong by itself (an exception, a breach of its Content-Security-Policy), and axe-core
 says what of a page somebody with a screen reader or weak eyes cannot use."""
 
+import base64
 import contextlib
 import os
 import pathlib
@@ -10,7 +11,7 @@ import shutil
 
 import pytest
 from node_site import npm
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("ROOMPAY_BUILD", HERE.parents[1] / "build"))
@@ -22,6 +23,14 @@ PHONE_AGENT = (
     " Chrome/150.0.0.0 Mobile Safari/537.36"
 )
 SERIOUS = ("serious", "critical")
+expect.set_options(timeout=15_000)  # a machine that does much beside
+TO_WEBP = """async (png) => {
+  const image = await createImageBitmap(await (await fetch(`data:image/png;base64,${png}`)).blob());
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [image.width, image.height];
+  canvas.getContext("2d").drawImage(image, 0, 0);
+  return canvas.toDataURL("image/webp", 0.9).split(",")[1];
+}"""
 
 
 def program():
@@ -77,11 +86,18 @@ class User:
         if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
             self.faults.append(f"{page.url}: {message.text}")
 
-    def shoot(self, name, page=None, whole=True):
+    def shoot(self, name):
         SHOTS.mkdir(exist_ok=True)
-        (page or self.page).screenshot(
-            path=SHOTS / f"{name}-{self.name}.png", full_page=whole, animations="disabled"
-        )
+        path = SHOTS / f"{name}-{self.name}.png"
+        self.page.screenshot(path=path, full_page=True, animations="disabled")
+
+    def picture(self, name):
+        """One for the README: of the window, and small."""
+        SHOTS.mkdir(exist_ok=True)
+        png = base64.b64encode(self.page.screenshot(animations="disabled")).decode()
+        blank = self.context.new_page()
+        (SHOTS / f"{name}.webp").write_bytes(base64.b64decode(blank.evaluate(TO_WEBP, png)))
+        blank.close()
 
     def check(self, name=None):
         """Nobody is shut out of this page, and nothing of it is out of the window; a picture is kept under this name."""

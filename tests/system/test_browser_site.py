@@ -19,7 +19,7 @@ def chromium():
 
 @pytest.fixture(scope="module")
 def _shop(chromium):
-    with shops.opened() as s:
+    with shops.opened(fcgi={"deadline": 5000}) as s:  # a lost answer is given up sooner
         yield s
 
 
@@ -74,6 +74,12 @@ def pay(user):
     user.page.locator("button.pay").click()
 
 
+def shows(user, time, state):
+    """The calendar that is open in a window, when the window comes to the front."""
+    user.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(slot(user.page, time)).to_have_class(re.compile(state))
+
+
 def says(user, words):
     expect(user.page.locator("h1")).to_have_text(words)
 
@@ -94,7 +100,7 @@ def test_a_purchase_on_a_desk(person, shop, times):
     user.page.get_by_role("link", name="내 결제").first.click()
     user.check("site-5-mine")
     user.page.goto(shop.url)
-    expect(slot(user.page, time)).to_have_class(re.compile("mine"))
+    shows(user, time, "mine")
     user.check("site-6-calendar-after")
 
 
@@ -137,12 +143,12 @@ def test_without_scripts_an_hour_is_booked(chromium, shop, times):
 def test_who_cancels_on_kakaopays_page_gives_the_time_back(person, shop, times):
     user, other, time = person(lang="ko"), person(lang="en"), times()
     go_to_kakaopay(user, time)
-    expect(slot(other.page, time)).to_have_class(re.compile("held"))
+    shows(other, time, "held")
     other.check("site-7-held-by-another")
     user.page.locator("button.cancel").click()
     says(user, "결제를 그만두셨습니다")
     user.check("site-8-cancelled")
-    expect(slot(other.page, time)).to_have_class(re.compile("free"))
+    shows(other, time, "free")
     assert shop.captures(user.page) == []
 
 
@@ -187,13 +193,13 @@ def test_back_from_kakaopays_page_and_another_choice(person, shop, times):
     user, time, better = person(lang="en"), times(), times()
     go_to_kakaopay(user, time)
     user.page.go_back()
-    expect(slot(user.page, time)).to_have_class(re.compile("held"))
+    shows(user, time, "held")
     go_to_kakaopay(user, better)
     pay(user)
     says(user, "Booked")
     user.page.goto(shop.url)
-    expect(slot(user.page, better)).to_have_class(re.compile("mine"))
-    expect(slot(user.page, time)).to_have_class(re.compile("free"))
+    shows(user, better, "mine")
+    shows(user, time, "free")
     assert len(shop.sim.captures()) - len(shop.site.payments()) == 0
 
 
@@ -208,11 +214,16 @@ def test_two_users_fight_for_one_time(person, shop, times):
     two.check("site-9-taken")
     pay(one)
     says(one, "예약이 확정되었습니다")
-    expect(slot(two.page, time)).to_have_class(re.compile("sold"))
+    shows(two, time, "sold")
     go_to_kakaopay(two, times())
     one.page.goto(shop.url)
-    choose(one, times(), hours=3)
+    late = times()
+    choose(one, late, hours=3)
     one.check("site-all-colours")
+    one.picture("readme-site.ko")
+    one.page.get_by_role("button", name="English").click()
+    choose(one, late, hours=3)
+    one.picture("readme-site")
     two.page.locator("button.cancel").tap()
 
 
@@ -290,7 +301,7 @@ def test_a_refund_goes_back_and_frees_the_time(person, shop, times):
     says(user, "Refunded")
     assert len(asked) == 1
     user.check("site-14-refunded")
-    expect(slot(other.page, time)).to_have_class(re.compile("free"))
+    shows(other, time, "free")
     assert sum(c["amount"]["total"] for c in shop.sim.get("/cancels")["cancels"]) == 5500
 
 

@@ -80,5 +80,5 @@ addEventListener('pageshow', () => {
 });
 
 const order = document.querySelector('#order');
-if (order && ['checking', 'paid', 'refunding'].includes(order.dataset.state))
-  setTimeout(() => location.reload(), 2000);
+const again = { paid: 700, checking: 2000, refunding: 2000 }[order?.dataset.state];
+if (again) setTimeout(() => location.reload(), again);
