@@ -11,7 +11,7 @@
 #include "ctl/lang.h"
 #include "ctl/rows.h"
 #include "flow/life.h"
-#include "json/write.h"
+#include "operate/json.h"
 #include "operate/settlement.h"
 
 enum { DAY_MS = 24 * 3600 * 1000 };
@@ -107,30 +107,59 @@ ctl_refund_list(const struct options *o, const struct conf *conf)
 }
 
 static const struct column day_columns[] = {
-	{ "cid", { "cid", "cid" }, 0, ROWS_WHOLE },
-	{ "captures", { "captures", "결제" }, 0, ROWS_RIGHT },
-	{ "captured", { "won", "결제 금액" }, 0, ROWS_RIGHT },
-	{ "refunds", { "refunds", "환불" }, 0, ROWS_RIGHT },
-	{ "refunded", { "won back", "환불 금액" }, 0, ROWS_RIGHT },
-	{ "net", { "net", "차액" }, 0, ROWS_RIGHT },
+	{ NULL, { "cid", "cid" }, 0, ROWS_WHOLE },
+	{ NULL, { "captures", "결제" }, 0, ROWS_RIGHT },
+	{ NULL, { "won", "결제 금액" }, 0, ROWS_RIGHT },
+	{ NULL, { "refunds", "환불" }, 0, ROWS_RIGHT },
+	{ NULL, { "won back", "환불 금액" }, 0, ROWS_RIGHT },
+	{ NULL, { "net", "차액" }, 0, ROWS_RIGHT },
 };
 
 static void
-add_day(struct rows *rows, const char *name, const struct operate_day *d)
+add_day(struct rows *rows, const char *name, const struct operate_takings *d)
 {
 	rows_add(rows,
 	    (struct cell[]){ cell_text(name), cell_int(d->captures), cell_int(d->captured),
 		cell_int(d->refunds), cell_int(d->refunded), cell_int(d->captured - d->refunded) });
 }
 
+static bool
+print_days_json(const struct operate_takings *days, size_t n)
+{
+	struct buf b = BUF_INIT;
+
+	ctl_begin_list(&b);
+	for (size_t i = 0; i < n; i++) {
+		ctl_next_item(&b);
+		operate_json_takings(&b, &days[i]);
+	}
+	return ctl_print_list(&b);
+}
+
+static bool
+print_days(const struct options *o, const struct operate_takings *days, size_t n)
+{
+	struct operate_takings all = { .captures = 0 };
+	struct rows rows = ROWS(day_columns);
+
+	for (size_t i = 0; i < n; i++) {
+		add_day(&rows, days[i].cid, &days[i]);
+		all.captures += days[i].captures;
+		all.captured += days[i].captured;
+		all.refunds += days[i].refunds;
+		all.refunded += days[i].refunded;
+	}
+	if (n > 1)
+		add_day(&rows, tr("in all", "합계"), &all);
+	return rows_print(&rows, o, tr("no merchant", "가맹점이 없습니다"));
+}
+
 enum ctl_exit
 ctl_settlement(const struct options *o, const struct conf *conf)
 {
-	struct operate_day days[CONF_MERCHANTS_MAX], all = { .captures = 0 };
+	struct operate_takings days[CONF_MERCHANTS_MAX];
 	const char *cids[CONF_MERCHANTS_MAX];
-	size_t n_cids = ctl_cids(conf, cids);
-	struct rows rows = ROWS(day_columns);
-	int64_t from_ms = 0, to_ms = 0;
+	struct operate_settlement s = { .cids = cids, .n_cids = ctl_cids(conf, cids) };
 	struct flow f = { 0 };
 	struct error err;
 	bool ok;
@@ -139,21 +168,12 @@ ctl_settlement(const struct options *o, const struct conf *conf)
 		fputs(tr("roompayctl: settlement needs --day YYYY-MM-DD (Korean time)\n",
 			  "roompayctl: settlement에는 --day YYYY-MM-DD(한국 시각)가 필요합니다\n"),
 		    stderr);
-	if (o->day == NULL || !read_days(o, &from_ms, &to_ms))
+	if (o->day == NULL || !read_days(o, &s.from_ms, &s.to_ms))
 		return CTL_USAGE;
-	ok = ctl_open(&f, conf, CTL_STORE, &err) &&
-	    operate_settlement(&f, cids, n_cids, from_ms, to_ms, days, &err);
+	ok = ctl_open(&f, conf, CTL_STORE, &err) && operate_settlement(&f, &s, days, &err);
 	ctl_close(&f);
 	if (!ok)
 		return ctl_complain("settlement", &err);
-	for (size_t i = 0; i < n_cids; i++) {
-		add_day(&rows, days[i].cid, &days[i]);
-		all.captures += days[i].captures;
-		all.captured += days[i].captured;
-		all.refunds += days[i].refunds;
-		all.refunded += days[i].refunded;
-	}
-	if (!o->json && n_cids > 1)
-		add_day(&rows, tr("in all", "합계"), &all);
-	return rows_print(&rows, o, tr("no merchant", "가맹점이 없습니다")) ? CTL_OK : CTL_FAILED;
+	ok = o->json ? print_days_json(days, s.n_cids) : print_days(o, days, s.n_cids);
+	return ok ? CTL_OK : CTL_FAILED;
 }

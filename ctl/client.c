@@ -12,7 +12,6 @@
 #include "base/text.h"
 #include "ctl/command.h"
 #include "flow/site.h"
-#include "json/write.h"
 #include "provider/kakaopay/kakaopay.h"
 
 enum ctl_exit
@@ -32,12 +31,23 @@ ctl_print(struct buf *b)
 }
 
 void
-ctl_add_charged(struct buf *b, enum flow_charged charged)
+ctl_begin_list(struct buf *b)
 {
-	if (charged == FC_UNKNOWN)
-		json_add_str_member(b, "charged", "unknown");
-	else if (charged != FC_ABSENT)
-		json_add_bool_member(b, "charged", charged == FC_TRUE);
+	buf_add_char(b, '[');
+}
+
+void
+ctl_next_item(struct buf *b)
+{
+	if (b->len > 1)
+		buf_add_str(b, ",\n");
+}
+
+bool
+ctl_print_list(struct buf *b)
+{
+	buf_add_char(b, ']');
+	return ctl_print(b);
 }
 
 /*

@@ -100,10 +100,12 @@ bool ctl_need_site(struct flow *f, struct error *err);
 size_t ctl_cids(const struct conf *conf, const char *cids[CONF_MERCHANTS_MAX]);
 /* A request of this run: an id for logs and ledger, and how long it may take. */
 struct flow_call ctl_call(void);
+/* Begins and ends a list as JSON, and puts a comma before each object but the first. */
+void ctl_begin_list(struct buf *b);
+void ctl_next_item(struct buf *b);
+bool ctl_print_list(struct buf *b);
 /* All of it and a line's end on standard output; empties. False: no memory, or it is gone. */
 bool ctl_print(struct buf *b);
-/* "charged": true, false or "unknown", as the API says it. */
-void ctl_add_charged(struct buf *b, enum flow_charged charged);
 /* "2026-03-05 10:20:30", Korean time; "-" for 0. Borrowed until the fourth call from now. */
 const char *ctl_kst(int64_t wall_ms);
 /* "ctl (alice)": the program, and for whom. Borrowed likewise. */

@@ -10,60 +10,50 @@
 #include "ctl/lang.h"
 #include "ctl/rows.h"
 #include "flow/times.h"
-#include "json/write.h"
 #include "operate/explain.h"
+#include "operate/json.h"
 #include "operate/release.h"
 
 static const struct column columns[] = {
-	{ "tid", { "tid", "tid" }, 0, ROWS_WHOLE },
-	{ "state", { "state", "상태" }, 0, 0 },
-	{ "roomId", { "room", "방" }, 0, ROWS_WHOLE },
-	{ "userId", { "user", "사용자" }, 3, 0 },
-	{ "partner_order_id", { "order", "주문" }, 2, 0 },
-	{ "cid", { "cid", "cid" }, 4, 0 },
-	{ "expiresAt", { "until", "만료" }, 1, ROWS_WHOLE },
-	{ "intervals", { "held", "시간" }, 0, ROWS_WRAP },
+	{ NULL, { "tid", "tid" }, 0, ROWS_WHOLE },
+	{ NULL, { "state", "상태" }, 0, 0 },
+	{ NULL, { "room", "방" }, 0, ROWS_WHOLE },
+	{ NULL, { "user", "사용자" }, 3, 0 },
+	{ NULL, { "order", "주문" }, 2, 0 },
+	{ NULL, { "cid", "cid" }, 4, 0 },
+	{ NULL, { "until", "만료" }, 1, ROWS_WHOLE },
+	{ NULL, { "held", "시간" }, 0, ROWS_WRAP },
 };
 
-/* What it holds: for people and as the API's intervals. Both empty where an old queue did not say.
- */
+/* Empty where an old queue did not say. */
 static void
-format_intervals(const struct queue_hold *h, const struct conf *conf, struct buf *text,
-    struct buf *json)
+format_intervals(const struct queue_hold *h, struct buf *text)
 {
 	struct attempt *a = malloc(sizeof(*a));
 	struct interval_set set = { .n = 0 };
 	struct error err;
 
 	if (a != NULL && attempt_parse(h->attempt, a, &err) && a->intervals[0] != '\0' &&
-	    interval_set_parse(a->intervals, &set, &err)) {
+	    interval_set_parse(a->intervals, &set, &err))
 		times_add_text(text, &set, ctl_is_korean());
-		for (size_t i = 0; i < set.n; i++) {
-			buf_add_str(json, i > 0 ? ",{" : "[{");
-			times_add_interval(json, set.iv[i], conf->time_unit_minute);
-			buf_add_char(json, '}');
-		}
-		buf_add_char(json, ']');
-	}
 	free(a);
 }
 
 static void
-add_hold(struct rows *rows, const struct queue_hold *h, const struct conf *conf)
+add_hold(struct rows *rows, const struct queue_hold *h)
 {
 	struct now now = clock_now();
 	bool may_expire = h->state == HOLD_HELD || h->state == HOLD_READY;
 	int64_t until = may_expire ? now.wall_ms + h->expires_boot_ms - now.boot_ms : 0;
-	struct buf text = BUF_INIT, json = BUF_INIT;
+	struct buf text = BUF_INIT;
 
-	format_intervals(h, conf, &text, &json);
+	format_intervals(h, &text);
 	rows_add(rows,
 	    (struct cell[]){ cell_text(h->tid), cell_text(hold_state_name(h->state)),
 		cell_text(h->room), cell_text(h->user), cell_text(h->order), cell_text(h->cid),
-		cell_time(until), cell_both(buf_str(&text), json.len > 0 ? json.data : NULL) });
-	rows->bad = rows->bad || text.bad || json.bad;
+		cell_time(until), cell_text(buf_str(&text)) });
+	rows->bad = rows->bad || text.bad;
 	buf_clear(&text);
-	buf_clear(&json);
 }
 
 static bool
@@ -78,6 +68,7 @@ enum ctl_exit
 ctl_holds_list(const struct options *o, const struct conf *conf)
 {
 	struct rows rows = ROWS(columns);
+	struct buf list = BUF_INIT;
 	struct queue_answer qa;
 	struct flow f = { 0 };
 	uint64_t after = 0;
@@ -87,19 +78,28 @@ ctl_holds_list(const struct options *o, const struct conf *conf)
 	if (!ctl_check_room(o->room) || !ctl_check_cid(o->cid, conf))
 		return CTL_USAGE;
 	ok = ctl_open(&f, conf, CTL_QUEUE, &err);
+	ctl_begin_list(&list);
 	while (ok) {
 		ok = queue_next(f.queue, after, ctl_call().deadline_boot_ms, &qa, &err);
 		if (!ok || qa.code != HA_OK)
 			break;
 		after = qa.hold.id;
-		if (is_wanted(o, &qa.hold))
-			add_hold(&rows, &qa.hold, conf);
+		if (!is_wanted(o, &qa.hold))
+			continue;
+		add_hold(&rows, &qa.hold);
+		ctl_next_item(&list);
+		operate_json_hold(&list, &qa.hold, conf);
 	}
 	ctl_close(&f);
-	if (!ok) {
+	if (!ok)
+		(void)ctl_complain("holds list", &err);
+	if (!ok || o->json) {
 		rows_clear(&rows);
-		return ctl_complain("holds list", &err);
+		ok = ok && ctl_print_list(&list);
+		buf_clear(&list);
+		return ok ? CTL_OK : CTL_FAILED;
 	}
+	buf_clear(&list);
 	return rows_print(&rows, o, tr("nothing is held", "잡아 둔 시간이 없습니다")) ? CTL_OK
 										      : CTL_FAILED;
 }
@@ -128,12 +128,11 @@ ctl_holds_show(const struct options *o, const struct conf *conf)
 	ctl_close(&f);
 	if (!ok)
 		return ctl_complain("holds show", &err);
-	add_hold(&rows, &qa.hold, conf);
 	if (o->json) {
-		rows_format_one(&rows, 0, &b);
-		ok = !rows.bad && ctl_print(&b);
-		rows_clear(&rows);
+		operate_json_hold(&b, &qa.hold, conf);
+		ok = ctl_print(&b);
 	} else {
+		add_hold(&rows, &qa.hold);
 		ok = rows_print(&rows, o, "");
 		puts(explain_state(hold_state_name(qa.hold.state), ctl_is_korean())->happened);
 	}
@@ -144,26 +143,13 @@ static bool
 complain_release(enum operate_release how, const struct queue_hold *h, const char *detail,
     struct error *err)
 {
-	switch (how) {
-	case RELEASE_READY_CALL:
-		return error_set(err, ERR_CONFLICT,
-		    tr("its ready call is under way: it ends by itself within seconds",
-			"결제 준비를 요청하는 중입니다. 몇 초 안에 저절로 끝납니다"));
-	case RELEASE_MAY_BE_CHARGED:
-		return error_set(err, ERR_CONFLICT,
-		    tr("it is %s and may be charged: settle it first (payment settle %s)",
-			"%s 상태이며 청구되었을 수 있습니다. 먼저 매듭지으세요 (payment settle %s)"),
-		    hold_state_name(h->state), h->tid);
-	case RELEASE_CHANGED:
-		return error_set(err, ERR_CONFLICT, "%s%s",
-		    tr("it was not released: ", "풀지 못했습니다: "),
-		    detail[0] != '\0' ? detail
-				      : tr("it changed meanwhile", "그 사이에 바뀌었습니다"));
-	default:
-		return error_set(err, ERR_CONFLICT,
-		    tr("it is %s: nothing is held", "%s 상태입니다. 잡아 둔 시간이 없습니다"),
-		    hold_state_name(h->state));
-	}
+	const char *why = operate_release_text(how, ctl_is_korean());
+
+	if (how == RELEASE_MAY_BE_CHARGED)
+		return error_set(err, ERR_CONFLICT, "%s: %s (payment settle %s)",
+		    hold_state_name(h->state), why, h->tid);
+	return error_set(err, ERR_CONFLICT, "%s: %s%s%s", hold_state_name(h->state), why,
+	    detail[0] != '\0' ? ": " : "", detail);
 }
 
 /* noted: the reason stands in the ledger. */
@@ -173,12 +159,7 @@ tell_release(const struct options *o, const struct queue_hold *h, bool noted)
 	struct buf b = BUF_INIT;
 
 	if (o->json) {
-		buf_add_char(&b, '{');
-		json_add_str_member(&b, "tid", h->tid);
-		json_add_bool_member(&b, "removed", !o->dry_run);
-		json_add_str_member(&b, "state", hold_state_name(h->state));
-		json_add_bool_member(&b, "dryRun", o->dry_run);
-		buf_add_char(&b, '}');
+		operate_json_released(&b, h, o->dry_run);
 		return ctl_print(&b);
 	}
 	if (o->dry_run)

@@ -10,9 +10,9 @@
 #include "ctl/lang.h"
 #include "ctl/rows.h"
 #include "flow/life.h"
-#include "json/write.h"
 #include "operate/explain.h"
 #include "operate/find.h"
+#include "operate/json.h"
 #include "operate/settle.h"
 
 enum { LIST_LIMIT = 50, LIST_MAX = 10000, LIVES_MS = 600000 };
@@ -141,87 +141,43 @@ find_named(struct flow *f, const struct options *o, struct named *n, struct erro
 
 enum { EVENT_TID = 4 };
 static struct column event_columns[] = {
-	/* in JSON: the names of doc/ledger.md */
-	{ "n", { "n", "n" }, 0, ROWS_RIGHT },
-	{ "at", { "at", "시각" }, 0, ROWS_WHOLE },
-	{ "kind", { "kind", "종류" }, 0, ROWS_WHOLE },
+	{ NULL, { "n", "n" }, 0, ROWS_RIGHT },
+	{ NULL, { "at", "시각" }, 0, ROWS_WHOLE },
+	{ NULL, { "kind", "종류" }, 0, ROWS_WHOLE },
 	{ NULL, { "won", "원" }, 0, ROWS_RIGHT },
-	[EVENT_TID] = { "tid", { "tid", "tid" }, 0, ROWS_WHOLE },
-	{ "userId", { NULL, NULL }, 0, 0 },
-	{ "roomId", { NULL, NULL }, 0, 0 },
-	{ "by", { NULL, NULL }, 0, 0 },
-	{ "who", { NULL, NULL }, 0, 0 },
+	[EVENT_TID] = { NULL, { "tid", "tid" }, 0, ROWS_WHOLE },
 	{ NULL, { "by", "누가" }, 0, 0 },
-	{ "request_id", { "request", "요청" }, 2, 0 },
+	{ NULL, { "request", "요청" }, 2, 0 },
 	{ NULL, { "refund", "환불" }, 1, 0 },
-	{ "reason", { NULL, NULL }, 0, 0 },
-	{ "payment", { NULL, NULL }, 0, 0 },
-	{ "refund", { NULL, NULL }, 0, 0 },
-	{ "provider", { NULL, NULL }, 0, 0 },
 	{ NULL, { "reason", "이유" }, 0, ROWS_WRAP },
 };
-
-static void
-format_refund(const struct ledger_refund *r, struct buf *b)
-{
-	buf_add_char(b, '{');
-	json_add_str_member(b, "id", r->id);
-	json_add_int_member(b, "amount", r->amount);
-	json_add_int_member(b, "tax_free", r->tax_free);
-	json_add_int_member(b, "vat", r->vat);
-	json_add_int_member(b, "canceled", r->canceled);
-	buf_add_char(b, '}');
-}
-
-static void
-format_provider(const struct provider_answer *p, struct buf *b)
-{
-	if (p->http == 0 && p->code == 0 && p->message[0] == '\0' && p->method_code[0] == '\0')
-		return;
-	buf_add_char(b, '{');
-	if (p->http != 0)
-		json_add_int_member(b, "http", p->http);
-	if (p->code != 0)
-		json_add_int_member(b, "code", p->code);
-	if (p->message[0] != '\0')
-		json_add_str_member(b, "message", p->message);
-	if (p->method_code[0] != '\0')
-		json_add_str_member(b, "method_code", p->method_code);
-	buf_add_char(b, '}');
-}
-
-static const char *
-json_or_none(const struct buf *b)
-{
-	return b->len > 0 ? b->data : NULL;
-}
 
 static void
 add_event(struct rows *rows, const struct ledger_event *e)
 {
 	const char *why = e->reason[0] != '\0' ? e->reason : e->provider.message;
-	struct buf payment = BUF_INIT, refund = BUF_INIT, provider = BUF_INIT;
 	struct cell won = e->has_refund ? cell_int(e->refund.amount)
 	    : e->has_payment		? cell_int(e->payment.amount.total)
 					: cell_text(NULL);
 
-	if (e->has_payment)
-		payment_format(&e->payment, &payment);
-	if (e->has_refund)
-		format_refund(&e->refund, &refund);
-	format_provider(&e->provider, &provider);
 	rows_add(rows,
 	    (struct cell[]){ cell_int(e->n), cell_time(e->at_ms),
-		cell_text(ledger_kind_name(e->kind)), won, cell_text(e->tid), cell_text(e->user_id),
-		cell_text(e->room_id), cell_text(e->by), cell_text(e->who),
+		cell_text(ledger_kind_name(e->kind)), won, cell_text(e->tid),
 		cell_text(ctl_by(e->by, e->who)), cell_text(e->request_id),
-		cell_text(e->has_refund ? e->refund.id : NULL), cell_text(e->reason),
-		cell_both("", json_or_none(&payment)), cell_both("", json_or_none(&refund)),
-		cell_both("", json_or_none(&provider)), cell_text(why) });
-	rows->bad = rows->bad || payment.bad || refund.bad || provider.bad;
-	buf_clear(&payment);
-	buf_clear(&refund);
-	buf_clear(&provider);
+		cell_text(e->has_refund ? e->refund.id : NULL), cell_text(why) });
+}
+
+static bool
+print_events_json(const struct ledger_chain *chain)
+{
+	struct buf b = BUF_INIT;
+
+	ctl_begin_list(&b);
+	for (size_t i = 0; i < chain->n; i++) {
+		ctl_next_item(&b);
+		operate_json_event(&b, &chain->ev[i], ctl_is_korean());
+	}
+	return ctl_print_list(&b);
 }
 
 /* Where all events speak of one tid, it stands above the table and not in each row. */
@@ -241,10 +197,24 @@ print_heading(const struct named *n, const struct ledger_chain *chain)
 	event_columns[EVENT_TID].title[0] = event_columns[EVENT_TID].title[1] = NULL;
 }
 
+static bool
+print_events(const struct options *o, const struct named *n, const struct ledger_chain *chain)
+{
+	struct rows rows = ROWS(event_columns);
+
+	for (size_t i = 0; i < chain->n; i++)
+		add_event(&rows, &chain->ev[i]);
+	print_heading(n, chain);
+	return rows_print(&rows, o,
+	    n->foreign
+		? tr("another program took this payment, before roompay: `payments` has it, the ledger does not",
+		      "roompay 이전에 다른 프로그램이 받은 결제입니다. `payments`에 있고 원장에는 없습니다")
+		: tr("no approve was ever begun", "승인을 시작한 적이 없습니다"));
+}
+
 enum ctl_exit
 ctl_payment_show(const struct options *o, const struct conf *conf)
 {
-	struct rows rows = ROWS(event_columns);
 	struct flow_call c = ctl_call();
 	struct ledger_chain chain = { 0 };
 	struct flow f = { 0 };
@@ -256,66 +226,13 @@ ctl_payment_show(const struct options *o, const struct conf *conf)
 	    store_ledger_chain(f.store, n.cid, n.order, &chain, c.deadline_boot_ms, &err);
 	if (!ok)
 		(void)ctl_complain("payment show", &err);
-	for (size_t i = 0; ok && i < chain.n; i++)
-		add_event(&rows, &chain.ev[i]);
-	if (ok && !o->json)
-		print_heading(&n, &chain);
-	ok = ok &&
-	    rows_print(&rows, o,
-		n.foreign
-		    ? tr("another program took this payment, before roompay: `payments` has it, the ledger does not",
-			  "roompay 이전에 다른 프로그램이 받은 결제입니다. `payments`에 있고 원장에는 없습니다")
-		    : tr("no approve was ever begun", "승인을 시작한 적이 없습니다"));
+	else if (o->json)
+		ok = print_events_json(&chain);
+	else
+		ok = print_events(o, &n, &chain);
 	ledger_chain_clear(&chain);
 	ctl_close(&f);
 	return ok ? CTL_OK : CTL_FAILED;
-}
-
-static void
-add_time_if(struct buf *b, const char *name, int64_t wall_ms)
-{
-	if (wall_ms != 0)
-		json_add_time_member(b, name, wall_ms);
-}
-
-/* As GET /orders says it, and the sentences. */
-static void
-explain_json(struct buf *b, const struct flow_order_attempt *t, const struct explanation *e,
-    const char *charged)
-{
-	struct buf command = BUF_INIT;
-
-	buf_add_str(b, b->data[b->len - 1] == '[' ? "{" : ",\n{");
-	if (t->tid[0] != '\0')
-		json_add_str_member(b, "tid", t->tid);
-	json_add_str_member(b, "state", t->state);
-	ctl_add_charged(b, t->charged);
-	json_add_int_member(b, "refunded", t->refunded);
-	json_add_str_member(b, "next", flow_next_name(t->next));
-	if (t->user_id[0] != '\0')
-		json_add_str_member(b, "userId", t->user_id);
-	if (t->room_id[0] != '\0')
-		json_add_str_member(b, "roomId", t->room_id);
-	add_time_if(b, "beganAt", t->began_ms);
-	add_time_if(b, "changedAt", t->changed_ms);
-	if (t->by[0] != '\0')
-		json_add_str_member(b, "by", t->by);
-	if (t->who[0] != '\0')
-		json_add_str_member(b, "who", t->who);
-	add_time_if(b, "approvedAt", t->approved_ms);
-	add_time_if(b, "expiresAt", t->expires_ms);
-	json_add_str_member(b, "happened", e->happened);
-	json_add_str_member(b, "customer", charged);
-	json_add_str_member(b, "advice", e->next);
-	json_add_member(b, "commands");
-	buf_add_char(b, '[');
-	for (int i = 0; explain_command(&command, e, i, t->tid); i++, buf_reset(&command)) {
-		buf_add_str(b, i > 0 ? "," : "");
-		json_add_string(b, buf_str(&command));
-	}
-	buf_add_str(b, "]}");
-	b->bad = b->bad || command.bad;
-	buf_clear(&command);
 }
 
 static void
@@ -349,9 +266,10 @@ explain_attempt(struct flow *f, const struct flow_order_attempt *t, bool json, s
 		ok = store_payment_get(f->store, t->tid, &p, &found, ctl_call().deadline_boot_ms,
 		    err);
 	explain_charged(&charged, t, found ? p.amount.total : -1, ctl_is_korean());
-	if (ok && json)
-		explain_json(b, t, e, buf_str(&charged));
-	else if (ok)
+	if (ok && json) {
+		ctl_next_item(b);
+		operate_json_explained(b, t, found ? p.amount.total : -1, ctl_is_korean());
+	} else if (ok)
 		explain_text(b, t, e, buf_str(&charged));
 	buf_clear(&charged);
 	return ok;
@@ -434,16 +352,7 @@ tell_settled(const struct options *o, const struct named *n, const struct operat
 		    attempt_state_name(r->after));
 		return true;
 	}
-	buf_add_char(&b, '{');
-	json_add_str_member(&b, "tid", n->tid);
-	json_add_str_member(&b, "cid", n->cid);
-	json_add_str_member(&b, "partner_order_id", n->order);
-	if (r->kakaopay[0] != '\0')
-		json_add_str_member(&b, "kakaopay", r->kakaopay);
-	json_add_str_member(&b, "before", attempt_state_name(r->before));
-	json_add_str_member(&b, "state", attempt_state_name(r->after));
-	json_add_bool_member(&b, "dryRun", o->dry_run);
-	buf_add_char(&b, '}');
+	operate_json_settled(&b, n->cid, n->order, n->tid, r, o->dry_run);
 	return ctl_print(&b);
 }
 
@@ -467,6 +376,9 @@ ctl_payment_settle(const struct options *o, const struct conf *conf)
 	if (report.kakaopay[0] != '\0' && !o->json)
 		printf(tr("KakaoPay says   %s\n", "카카오페이의 답   %s\n"),
 		    ctl_visible(report.kakaopay));
+	if (!ok && report.no != SETTLE_NO_NOTHING)
+		error_set(&err, ERR_CONFLICT, "%s",
+		    operate_settle_no_text(report.no, ctl_is_korean()));
 	if (!ok)
 		return ctl_complain("payment settle", &err);
 	return tell_settled(o, &n, &report) ? CTL_OK : CTL_FAILED;

@@ -10,55 +10,55 @@
 #include "ctl/lang.h"
 #include "ctl/progress.h"
 #include "ctl/rows.h"
+#include "operate/json.h"
 #include "operate/reconcile.h"
 
 enum { DAY_MS = 24 * 3600 * 1000, STORE_MS = 15000 };
 
-/* What to do about each. */
-static const char *const advice[][2] = {
-	[DIFF_EQUAL] = { "", "" },
-	[DIFF_REFUNDED_OUTSIDE] = { "KakaoPay gave back more than the ledger knows: made in the console? the courier notes it when it "
-				    "inquires",
-	    "카카오페이가 원장보다 많이 환불함. 콘솔에서 했는지 확인. courier가 조회할 때 기록함" },
-	[DIFF_REFUND_NOT_THERE] = { "the ledger has a refund that KakaoPay does not: call their support, do not repeat it",
-	    "원장에는 있고 카카오페이에는 없는 환불. 다시 하지 말고 카카오페이에 문의" },
-	[DIFF_AMOUNT] = { "KakaoPay took another amount than was recorded",
-	    "카카오페이가 받은 금액이 기록과 다름" },
-	[DIFF_NOT_CAPTURED] = { "recorded as paid, and KakaoPay says that it is not",
-	    "결제된 것으로 기록했으나 카카오페이는 아니라고 함" },
-	[DIFF_MISSING_PAYMENT] = { "KakaoPay took money, and the ledger says nothing of it: payment settle",
-	    "카카오페이가 돈을 받았으나 원장에 없음: payment settle" },
-	[DIFF_STRANGE] = { "a status that no document names", "어느 문서에도 없는 상태" },
-	[DIFF_SILENT] = { "KakaoPay did not answer: run it again",
-	    "카카오페이가 답하지 않음. 다시 실행" },
+static const struct column columns[] = {
+	{ NULL, { "difference", "차이" }, 0, ROWS_WHOLE },
+	{ NULL, { "tid", "tid" }, 0, ROWS_WHOLE },
+	{ NULL, { "cid", "cid" }, 4, 0 },
+	{ NULL, { "order", "주문" }, 3, 0 },
+	{ NULL, { "kakaopay", "카카오페이" }, 2, 0 },
+	{ NULL, { "total", "금액" }, 0, ROWS_RIGHT },
+	{ NULL, { "refunded", "환불" }, 0, ROWS_RIGHT },
+	{ NULL, { "canceled", "취소" }, 0, ROWS_RIGHT },
+	{ NULL, { "what", "설명" }, 0, ROWS_WRAP },
 };
 
-static const struct column columns[] = {
-	{ "difference", { "difference", "차이" }, 0, ROWS_WHOLE },
-	{ "tid", { "tid", "tid" }, 0, ROWS_WHOLE },
-	{ "cid", { "cid", "cid" }, 4, 0 },
-	{ "partner_order_id", { "order", "주문" }, 3, 0 },
-	{ "status", { "kakaopay", "카카오페이" }, 2, 0 },
-	{ "total", { "total", "금액" }, 0, ROWS_RIGHT },
-	{ "refunded", { "refunded", "환불" }, 0, ROWS_RIGHT },
-	{ "canceled", { "canceled", "취소" }, 0, ROWS_RIGHT },
-	{ "advice", { "what", "설명" }, 0, ROWS_WRAP },
+struct found {
+	struct rows rows;
+	struct buf json;
 };
 
 static void
-add_row(void *ctx, const struct operate_compared *c, size_t done, size_t all)
+add_difference(void *ctx, const struct operate_compared *c, size_t done, size_t all)
 {
-	struct rows *rows = ctx;
+	struct found *x = ctx;
 
 	progress_show(tr("asking KakaoPay:", "카카오페이에 묻는 중:"), done, all);
-	if (c->difference != DIFF_EQUAL)
-		rows_add(rows,
-		    (struct cell[]){ cell_text(difference_name(c->difference)), cell_text(c->tid),
-			cell_text(c->cid), cell_text(c->order), cell_text(c->status),
-			c->has_payment ? cell_int(c->total) : cell_text(NULL),
-			cell_int(c->refunded),
-			c->has_canceled ? cell_int(c->canceled) : cell_text(NULL),
-			cell_text(advice[c->difference][ctl_is_korean()]) });
+	if (c->difference == DIFF_EQUAL)
+		return;
+	ctl_next_item(&x->json);
+	operate_json_difference(&x->json, c, ctl_is_korean());
+	rows_add(&x->rows,
+	    (struct cell[]){ cell_text(difference_name(c->difference)), cell_text(c->tid),
+		cell_text(c->cid), cell_text(c->order), cell_text(c->status),
+		c->has_payment ? cell_int(c->total) : cell_text(NULL), cell_int(c->refunded),
+		c->has_canceled ? cell_int(c->canceled) : cell_text(NULL),
+		cell_text(difference_advice(c->difference, ctl_is_korean())) });
+}
+
+static bool
+print_found(const struct options *o, struct found *x)
+{
+	bool ok = o->json ? ctl_print_list(&x->json)
+			  : rows_print(&x->rows, o, tr("no difference", "차이가 없습니다"));
+
+	rows_clear(&x->rows);
+	buf_clear(&x->json);
+	return ok;
 }
 
 /* True: no difference. */
@@ -84,11 +84,11 @@ enum ctl_exit
 ctl_reconcile(const struct options *o, const struct conf *conf)
 {
 	const char *cids[CONF_MERCHANTS_MAX];
-	struct rows rows = ROWS(columns);
-	struct operate_day day = { .cids = cids,
+	struct found found = { .rows = ROWS(columns) };
+	struct operate_reconcile day = { .cids = cids,
 		.n_cids = ctl_cids(conf, cids),
-		.on_compared = add_row,
-		.ctx = &rows };
+		.on_compared = add_difference,
+		.ctx = &found };
 	int64_t counts[DIFF__MAX];
 	struct flow f = { 0 };
 	struct error err;
@@ -102,15 +102,17 @@ ctl_reconcile(const struct options *o, const struct conf *conf)
 		return CTL_USAGE;
 	}
 	day.to_ms = day.from_ms + DAY_MS;
+	ctl_begin_list(&found.json);
 	ok = ctl_open(&f, conf, CTL_STORE | CTL_KAKAOPAY, &err) &&
 	    operate_reconcile(&f, &day, STORE_MS, counts, &err);
 	progress_end();
 	ctl_close(&f);
 	if (!ok) { /* the part of a day that was compared says nothing of the day */
-		rows_clear(&rows);
+		rows_clear(&found.rows);
+		buf_clear(&found.json);
 		return ctl_complain("reconcile", &err);
 	}
-	if (!rows_print(&rows, o, tr("no difference", "차이가 없습니다")))
+	if (!print_found(o, &found))
 		return CTL_FAILED;
 	return sum_up(counts) ? CTL_OK : CTL_FAILED;
 }

@@ -9,7 +9,7 @@
 #include "base/random.h"
 #include "ctl/command.h"
 #include "ctl/lang.h"
-#include "json/write.h"
+#include "operate/json.h"
 #include "operate/refund.h"
 
 static bool
@@ -135,13 +135,15 @@ say_yes(const struct operate_refund_plan *p)
 static bool
 may_pay(const struct options *o, const struct operate_refund_plan *p, struct error *err)
 {
-	if (!p->is_repeat && p->verdict == REFUND_EXCEEDS)
+	enum flow_result no = operate_refund_refusal(p);
+
+	if (no == FR_REFUND_EXCEEDS)
 		return error_set(err, ERR_CONFLICT,
 		    tr("%s: %" PRId64 " won were paid and %" PRId64 " given back so far",
 			"%s: %" PRId64 "원 결제, 지금까지 %" PRId64 "원 환불"),
-		    refusal_text(FR_REFUND_EXCEEDS), p->payment.amount.total, p->refunded);
-	if (!p->is_repeat && p->verdict == REFUND_TAX_FREE_REQUIRED)
-		return error_set(err, ERR_CONFLICT, "%s", refusal_text(FR_TAX_FREE_REQUIRED));
+		    refusal_text(no), p->payment.amount.total, p->refunded);
+	if (no != FR_OK)
+		return error_set(err, ERR_CONFLICT, "%s", refusal_text(no));
 	if (o->dry_run)
 		return true;
 	if (p->is_twin && o->again == NULL)
@@ -159,21 +161,13 @@ may_pay(const struct options *o, const struct operate_refund_plan *p, struct err
 }
 
 static bool
-tell_dry_run(const struct options *o, const struct operate_refund_plan *p)
+tell_dry_run(const struct options *o, const struct flow_refund_request *rq,
+    const struct operate_refund_plan *p)
 {
 	struct buf b = BUF_INIT;
 
 	if (o->json) {
-		buf_add_char(&b, '{');
-		json_add_bool_member(&b, "refunded", false);
-		json_add_str_member(&b, "tid", p->payment.tid);
-		json_add_bool_member(&b, "dryRun", true);
-		json_add_str_member(&b, "state", attempt_state_name(p->state));
-		json_add_int_member(&b, "total", p->payment.amount.total);
-		json_add_int_member(&b, "amount", p->amount);
-		json_add_int_member(&b, "canceled", p->refunded);
-		json_add_int_member(&b, "left", p->payment.amount.total - p->refunded);
-		buf_add_char(&b, '}');
+		operate_json_refund_plan(&b, rq, p);
 		return ctl_print(&b);
 	}
 	show_plan(stdout, p);
@@ -198,21 +192,7 @@ tell_refund(const struct options *o, const struct flow_refund_request *rq,
 	struct buf b = BUF_INIT;
 
 	if (o->json) {
-		buf_add_char(&b, '{');
-		if (known)
-			json_add_bool_member(&b, "refunded", true);
-		else
-			json_add_str_member(&b, "refunded", "unknown");
-		json_add_str_member(&b, "tid", rq->tid);
-		json_add_str_member(&b, "refundId", rq->refund_id);
-		json_add_bool_member(&b, "dryRun", false);
-		if (known) {
-			json_add_str_member(&b, "state", attempt_state_name(a->state));
-			json_add_int_member(&b, "amount", a->refund.amount);
-			json_add_int_member(&b, "canceled", a->refund.canceled);
-			json_add_int_member(&b, "left", a->refund.left);
-		}
-		buf_add_char(&b, '}');
+		operate_json_refund(&b, rq, a);
 		return ctl_print(&b);
 	}
 	if (known)
@@ -271,6 +251,6 @@ ctl_payment_refund(const struct options *o, const struct conf *conf)
 	ctl_close(&f);
 	if (!ok)
 		return ctl_complain("payment refund", &err);
-	ok = o->dry_run ? tell_dry_run(o, &plan) : tell_refund(o, &rq, &a);
+	ok = o->dry_run ? tell_dry_run(o, &rq, &plan) : tell_refund(o, &rq, &a);
 	return ok && (o->dry_run || a.result == FR_OK) ? CTL_OK : CTL_FAILED;
 }

@@ -11,6 +11,7 @@
 #include "ctl/rows.h"
 #include "json/write.h"
 #include "operate/deliver.h"
+#include "operate/json.h"
 
 enum { TEST_WAIT_MS = 30000 };
 
@@ -106,11 +107,7 @@ tell_retry(const struct options *o, const char *id)
 	struct buf b = BUF_INIT;
 
 	if (o->json) {
-		buf_add_char(&b, '{');
-		json_add_str_member(&b, "id", id);
-		json_add_bool_member(&b, "retried", !o->dry_run);
-		json_add_bool_member(&b, "dryRun", o->dry_run);
-		buf_add_char(&b, '}');
+		operate_json_retried(&b, id, o->dry_run);
 		return ctl_print(&b);
 	}
 	printf(o->dry_run ? tr("%s would be tried once more (dry run: nothing was changed)\n",
@@ -207,17 +204,7 @@ tell_test(const struct options *o, const char *peer, const struct operate_test *
 		putchar('\n');
 		return true;
 	}
-	buf_add_char(&b, '{');
-	json_add_str_member(&b, "peer", peer);
-	json_add_str_member(&b, "id", t->id);
-	json_add_bool_member(&b, "posted", t->posted);
-	json_add_bool_member(&b, "acknowledged", t->ended && t->try.acknowledged);
-	if (t->ended && t->try.status != 0)
-		json_add_int_member(&b, "status", t->try.status);
-	if (t->ended && t->try.error[0] != '\0')
-		json_add_str_member(&b, "error", t->try.error);
-	json_add_int_member(&b, "ms", t->took_ms);
-	buf_add_char(&b, '}');
+	operate_json_test(&b, peer, t);
 	return ctl_print(&b);
 }
 

@@ -8,48 +8,9 @@
 #include "base/clock.h"
 #include "ctl/command.h"
 #include "ctl/lang.h"
-#include "flow/site.h"
-#include "json/write.h"
+#include "operate/adopt.h"
+#include "operate/json.h"
 #include "operate/status.h"
-
-enum { LOOK_MS = 5000 };
-
-/* What is so, and what to do: the same sentences as readyz, which are English alone. */
-static const char *
-fence_text(enum site_fence f)
-{
-	static const char *const korean[] = {
-		[SITE_OPEN] = "",
-		[SITE_STORE_AWAY] = "데이터베이스가 답하지 않습니다",
-		[SITE_QUEUE_AWAY] = "큐가 답하지 않습니다: systemctl status roompay-queued",
-		[SITE_OTHER_QUEUE] =
-		    "데이터베이스는 다른 큐를 이 사이트의 큐로 알고 있습니다. 그 저널을 되돌려 놓거나 roompayctl queue "
-		    "adopt",
-		[SITE_ADOPTING] =
-		    "받아들인 큐에 roompay-courier가 원장의 내용을 알려 주는 중입니다. 기다리세요",
-		[SITE_OLD_DATABASE] = "데이터베이스가 큐보다 오래되었습니다: roompayctl restore",
-	};
-
-	return tr(site_fence_text(f), korean[f]);
-}
-
-static const char *
-detail_of(const struct operate_status *s)
-{
-	switch (s->site) {
-	case OPERATE_FIRST_QUEUE:
-		return tr("the site has no queue yet: the first program that serves takes this one",
-		    "사이트에 아직 큐가 없습니다. 먼저 시작하는 프로그램이 이 큐를 씁니다");
-	case OPERATE_NO_ROOM:
-		return tr("the queue's disk is full, and it grants nothing new: make room there",
-		    "큐의 디스크가 가득 차 새로 잡지 않습니다. 공간을 비우세요");
-	case OPERATE_FENCED:
-		return fence_text(s->fence);
-	case OPERATE_OPEN:
-		break;
-	}
-	return tr("payments can be taken", "결제를 받고 있습니다");
-}
 
 static int64_t
 live_holds(const struct operate_status *s)
@@ -62,58 +23,12 @@ live_holds(const struct operate_status *s)
 	return n;
 }
 
-static void
-add_counts(struct buf *b, const struct operate_status *s)
-{
-	static const char *const words[] = { [OPERATE_COURIER_UNKNOWN] = "unknown",
-		[OPERATE_COURIER_OK] = "ok",
-		[OPERATE_COURIER_AWAY] = "away" };
-
-	json_add_str_member(b, "courier", words[s->courier]);
-	if (s->courier_looked_ms != 0)
-		json_add_time_member(b, "courierLookedAt", s->courier_looked_ms);
-	if (s->has_owed) {
-		json_add_int_member(b, "messagesOwed", s->owed);
-		if (s->owed > 0)
-			json_add_time_member(b, "oldestMessageAt", s->owed_since_ms);
-		json_add_int_member(b, "openWork", s->open);
-		if (s->open > 0)
-			json_add_time_member(b, "oldestWorkAt", s->open_since_ms);
-	}
-	if (s->has_holds) {
-		json_add_member(b, "holds");
-		buf_add_char(b, '{');
-		for (int i = 0; i < HOLD__MAX; i++)
-			if (hold_state_is_live((enum hold_state)i))
-				json_add_int_member(b, hold_state_name((enum hold_state)i),
-				    s->holds[i]);
-		buf_add_char(b, '}');
-	}
-	if (s->members > 0)
-		json_add_int_member(b, "members", s->members);
-}
-
 static bool
 print_json(const struct operate_status *s)
 {
 	struct buf b = BUF_INIT;
 
-	buf_add_char(&b, '{');
-	json_add_str_member(&b, "version", PACKAGE_VERSION);
-	json_add_bool_member(&b, "ready", s->site == OPERATE_OPEN);
-	json_add_str_member(&b, "detail", detail_of(s));
-	json_add_str_member(&b, "store", s->store ? "ok" : "unavailable");
-	json_add_str_member(&b, "queue", s->queue ? "ok" : "unavailable");
-	if (s->store && s->claim.number > 0)
-		json_add_str_member(&b, "siteQueue", s->claim.queue_id);
-	if (s->queue) {
-		json_add_str_member(&b, "runningQueue", s->hello.id);
-		json_add_time_member(&b, "runningSince", clock_wall_ms() - s->hello.up_ms);
-		if (s->hello.fence[0] != '\0')
-			json_add_str_member(&b, "fence", s->hello.fence);
-	}
-	add_counts(&b, s);
-	buf_add_char(&b, '}');
+	operate_json_status(&b, s, ctl_is_korean());
 	return ctl_print(&b);
 }
 
@@ -213,7 +128,8 @@ print_table(const struct operate_status *s)
 	    s->store ? tr("answers", "답함") : ctl_visible(s->store_err.msg));
 	print_queue(s);
 	print_courier(s);
-	printf("%s%s\n", tr("payments   ", "결제          "), detail_of(s));
+	printf("%s%s\n", tr("payments   ", "결제          "),
+	    operate_status_text(s, ctl_is_korean()));
 	return true;
 }
 
@@ -235,83 +151,53 @@ ctl_status(const struct options *o, const struct conf *conf)
 }
 
 static bool
-tell_adopted(const struct options *o, const struct operate_status *l, bool adopted,
-    const char *sentence)
+tell_adopted(const struct options *o, const struct operate_status *s, enum operate_adopt how)
 {
+	const char *sentence =
+	    operate_adopt_text(o->dry_run && how == ADOPT_NOT_NEW ? ADOPT_WOULD : how,
+		ctl_is_korean());
 	struct buf b = BUF_INIT;
 
 	if (!o->json) {
 		puts(sentence);
 		return true;
 	}
-	buf_add_char(&b, '{');
-	json_add_bool_member(&b, "adopted", adopted);
-	json_add_bool_member(&b, "dryRun", o->dry_run);
-	if (l->claim.number > 0)
-		json_add_str_member(&b, "siteQueue", l->claim.queue_id);
-	json_add_str_member(&b, "runningQueue", l->hello.id);
-	json_add_str_member(&b, "detail", sentence);
-	buf_add_char(&b, '}');
+	operate_json_adopted(&b, s, how == ADOPT_DONE, o->dry_run, sentence);
 	return ctl_print(&b);
 }
 
-/* Only a queue that is still new may take the place of a lost one. */
-static bool
-adopt_new(const struct options *o, struct flow *f, const struct operate_status *l,
-    struct error *err)
+static void
+show_queues(const struct operate_status *s)
 {
-	bool is_new = strcmp(l->hello.fence, "new") == 0;
+	printf(tr("lost queue     %s\nrunning queue  %s\n",
+		   "잃은 큐        %s\n지금 도는 큐   %s\n"),
+	    s->claim.queue_id, s->hello.id);
+}
 
-	if (!o->json)
-		printf(tr("lost queue     %s\nrunning queue  %s\n",
-			   "잃은 큐        %s\n지금 도는 큐   %s\n"),
-		    l->claim.queue_id, l->hello.id);
-	if (!is_new)
+static enum ctl_exit
+adopt(const struct options *o, struct flow *f)
+{
+	static struct operate_status s;
+	struct flow_call c = ctl_call();
+	enum operate_adopt how;
+	struct error err;
+
+	if (!operate_adopt(f, &c, o->reason, o->dry_run, &s, &how, &err))
+		return ctl_complain("queue adopt", &err);
+	if (how != ADOPT_NOTHING && !o->json)
+		show_queues(&s);
+	if (how == ADOPT_NOT_NEW)
 		fputs(
 		    tr("The running queue is not new: it may be another site's, or an older journal of this one. Make "
 		       "sure that it is meant.\n",
 			"지금 도는 큐가 새것이 아닙니다. 다른 사이트의 큐이거나 이 사이트의 옛 저널일 수 "
 			"있으니 맞는지 확인하세요.\n"),
 		    stderr);
-	if (o->dry_run)
-		return true;
-	if (!is_new)
-		return error_set(err, ERR_CONFLICT,
-		    tr("only a queue with a new journal can be adopted: stop it, move its "
-		       "directory away, start it again",
-			"새 저널의 큐만 받아들일 수 있습니다. 멈추고 디렉터리를 옮긴 뒤 다시 시작하세요"));
-	return store_claim_adopt(f->store, &l->claim, l->hello.id, o->reason,
-	    clock_boot_ms() + LOOK_MS, err);
-}
-
-static enum ctl_exit
-adopt(const struct options *o, struct flow *f)
-{
-	struct error err;
-	static struct operate_status l;
-	bool told;
-
-	operate_status(f, &l);
-	if (!l.store)
-		return ctl_complain("queue adopt: store", &l.store_err);
-	if (!l.queue)
-		return ctl_complain("queue adopt: queue", &l.queue_err);
-	if (l.claim.number == 0 || strcmp(l.claim.queue_id, l.hello.id) == 0)
-		told = tell_adopted(o, &l, false,
-		    tr("nothing to adopt: the running queue is the site's own",
-			"받아들일 것이 없습니다. 지금 도는 큐가 사이트의 큐입니다"));
-	else if (!adopt_new(o, f, &l, &err))
+	if (how == ADOPT_NOT_NEW && !o->dry_run) {
+		error_set(&err, ERR_CONFLICT, "%s", operate_adopt_text(how, ctl_is_korean()));
 		return ctl_complain("queue adopt", &err);
-	else if (o->dry_run)
-		told = tell_adopted(o, &l, false,
-		    tr("dry run: nothing was changed", "dry run: 바꾼 것 없음"));
-	else
-		told = tell_adopted(o, &l, true,
-		    tr("adopted. roompay-courier tells it now what the ledger knows; payments are "
-		       "taken again when that is done (roompayctl status).",
-			"받아들였습니다. 이제 roompay-courier가 원장의 내용을 "
-			"알려 주고, 끝나면 다시 결제를 받습니다 (roompayctl status)."));
-	return told ? CTL_OK : CTL_FAILED;
+	}
+	return tell_adopted(o, &s, how) ? CTL_OK : CTL_FAILED;
 }
 
 enum ctl_exit

@@ -19,6 +19,8 @@ struct http_request {
 	const char *authorization, *accept, *accept_language;
 	const char *content_type, *content_encoding, *content_length;
 	const char *request_id, *remote_addr, *forwarded_for;
+	/* what browsers add; the console alone looks at it */
+	const char *host, *origin, *fetch_site, *if_none_match;
 	const char *body;
 	size_t body_len;
 	bool too_large;	 /* longer than REQUEST_MAX, so the body was not read */
@@ -41,7 +43,7 @@ struct edge {
 	struct reply reply;
 };
 
-enum { CALL_PARAM_CAP = 65 };
+enum { CALL_PARAM_CAP = 160 };
 
 struct call { /* what a handler sees */
 	struct edge *e;
@@ -61,3 +63,14 @@ void call_problem(struct call *c, enum problem p);
 void call_explain(struct call *c, const char *why);
 /* The flow, just before it is asked: where queue and store were away, looks at them again. */
 struct flow *call_flow(struct call *c);
+
+/* True: the request was read into its struct. False: the reply says what is wrong with it. err:
+ * where the verdict is REQUEST_MALFORMED. */
+bool call_take(struct call *c, enum request_verdict v, const struct field_errors *errors,
+    const struct error *err);
+/* False: there is no such merchant, or it is not this caller's; the reply says so. */
+bool call_may_use(struct call *c, const char *cid);
+/* A read of the store failed. */
+void call_failed_read(struct call *c, const struct error *err);
+/* Accept prefers text/csv. */
+bool call_wants_csv(const struct call *c);

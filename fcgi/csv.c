@@ -39,17 +39,17 @@ add_kst(struct buf *b, int64_t wall_ms)
 
 /* The query of this page with the cursor of the next one. */
 static void
-add_link(struct buf *b, const char *prefix, const char *path, const char *query, int64_t last_at_ms,
-    const char *last_tid)
+add_link(struct buf *b, const char *prefix, const struct csv_page *page)
 {
-	buf_printf(b, "Link: <%s%s?", prefix, path);
-	for (const char *p = query == NULL ? "" : query; *(p += strspn(p, "&")) != '\0';
-	     p += strcspn(p, "&"))
+	const char *query = page->query == NULL ? "" : page->query;
+
+	if (page->next == NULL)
+		return;
+	buf_printf(b, "Link: <%s%s?", prefix, page->path);
+	for (const char *p = query; *(p += strspn(p, "&")) != '\0'; p += strcspn(p, "&"))
 		if (strncmp(p, "cursor=", 7) != 0 && memchr(p, '>', strcspn(p, "&")) == NULL)
 			buf_printf(b, "%.*s&", (int)strcspn(p, "&"), p);
-	buf_add_str(b, "cursor=");
-	request_cursor(last_at_ms, last_tid, b);
-	buf_add_str(b, ">; rel=\"next\"\r\n");
+	buf_printf(b, "cursor=%s>; rel=\"next\"\r\n", page->next);
 }
 
 static void
@@ -83,17 +83,15 @@ add_row(struct buf *b, const struct payment *p, const struct payment_life *life)
 }
 
 void
-csv_payments(struct reply *r, const struct reply_to *to, const char *query,
-    const struct payment *list, const struct payment_life *lives, size_t n, bool more)
+csv_payments(struct reply *r, const struct reply_to *to, const struct csv_page *page,
+    const struct payment *list, const struct payment_life *lives, size_t n)
 {
 	struct buf *b = &r->body;
 
 	r->status = 200;
 	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
 	reply_add_header(r, "Content-Disposition", "attachment; filename=\"payments.csv\"");
-	if (more && n > 0)
-		add_link(&r->headers, to->conf->prefix, "/payments", query,
-		    list[n - 1].approved_at_ms, list[n - 1].tid);
+	add_link(&r->headers, to->conf->prefix, page);
 	buf_add_str(b,
 	    "\xef\xbb\xbf" /* the byte order mark */
 	    "tid,approved_at (KST),created_at (KST),userId,partner_order_id,partner_user_id,cid,aid,item_name,"
@@ -124,21 +122,45 @@ add_refund(struct buf *b, const struct ledger_event *e)
 }
 
 void
-csv_refunds(struct reply *r, const struct reply_to *to, const char *query,
-    const struct ledger_event *list, size_t n, bool more)
+csv_refunds(struct reply *r, const struct reply_to *to, const struct csv_page *page,
+    const struct ledger_event *list, size_t n)
 {
 	struct buf *b = &r->body;
 
 	r->status = 200;
 	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
 	reply_add_header(r, "Content-Disposition", "attachment; filename=\"refunds.csv\"");
-	if (more && n > 0)
-		add_link(&r->headers, to->conf->prefix, "/refunds", query, list[n - 1].at_ms,
-		    list[n - 1].tid);
+	add_link(&r->headers, to->conf->prefix, page);
 	buf_add_str(b,
 	    "\xef\xbb\xbf"
 	    "tid,refunded_at (KST),refundId,amount,tax_free,vat,canceled,state,userId,partner_order_id,roomId,"
 	    "cid\r\n");
 	for (size_t i = 0; i < n; i++)
 		add_refund(b, &list[i]);
+}
+
+void
+csv_takings(struct reply *r, const struct reply_to *to, const struct csv_page *page,
+    const struct operate_takings *list, size_t n)
+{
+	struct buf *b = &r->body;
+
+	r->status = 200;
+	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
+	reply_add_header(r, "Content-Disposition", "attachment; filename=\"settlement.csv\"");
+	add_link(&r->headers, to->conf->prefix, page);
+	buf_add_str(b,
+	    "\xef\xbb\xbf"
+	    "cid,captures,captured,refunds,refunded,net\r\n");
+	for (size_t i = 0; i < n; i++) {
+		const int64_t numbers[] = { list[i].captures, list[i].captured, list[i].refunds,
+			list[i].refunded, list[i].captured - list[i].refunded };
+
+		add_cell(b, list[i].cid);
+		for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++) {
+			buf_add_char(b, ',');
+			buf_add_int(b, numbers[k]);
+		}
+		buf_add_str(b, "\r\n");
+	}
 }

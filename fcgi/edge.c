@@ -13,6 +13,7 @@
 #include "fcgi/call.h"
 #include "fcgi/caller.h"
 #include "fcgi/client.h"
+#include "fcgi/console.h"
 #include "fcgi/route.h"
 #include "provider/kakaopay/kakaopay.h"
 #include "site/metrics.h"
@@ -138,10 +139,26 @@ refuse_method(struct call *c, const struct route *r)
 static bool
 is_open_to(const struct route *r, const char *address, const struct conf *conf)
 {
-	for (size_t i = 0; r->by_address && i < conf->n_metrics_addresses; i++)
+	for (size_t i = 0; (r->flags & ROUTE_BY_ADDRESS) && i < conf->n_metrics_addresses; i++)
 		if (strcmp(conf->metrics_addresses[i], address) == 0)
 			return true;
 	return r->roles == 0;
+}
+
+/* The console is for browsers, and its API for the console and for programs: not for other sites.
+ */
+static bool
+console_refuses(struct call *c, const struct route *r)
+{
+	if (!(r->flags & ROUTE_CONSOLE))
+		return false;
+	if (!console_is_for(c->e->conf, c->address))
+		call_problem(c, PROBLEM_FORBIDDEN);
+	else if ((r->roles != 0) && console_is_cross_origin(c->in))
+		call_problem(c, PROBLEM_CROSS_ORIGIN);
+	else
+		return false;
+	return true;
 }
 
 /* The checks that all routes share, in this order, and then the handler. */
@@ -158,6 +175,8 @@ dispatch(struct call *c, const struct route *r)
 		refuse_method(c, r);
 		return;
 	}
+	if (console_refuses(c, r))
+		return;
 	open = is_open_to(r, c->address, c->e->conf);
 	if (!open && (c->caller = caller_find(c->e->conf, c->in->authorization)) == NULL) {
 		reply_add_header(c->reply, "WWW-Authenticate", "Bearer realm=\"roompay\"");
@@ -231,6 +250,8 @@ edge_answer(struct edge *e, const struct http_request *in, struct buf *out)
 	const struct route *r =
 	    route_find(e->conf->prefix, in->script_name, in->path_info, in->request_uri, c.param);
 
+	if (r != NULL && (r->flags & ROUTE_CONSOLE) && !e->conf->console)
+		r = NULL;
 	client_address(e->conf, in->remote_addr, in->forwarded_for, c.address);
 	take_request_id(e, in->request_id);
 	log_set_request(e->request_id);

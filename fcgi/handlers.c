@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "fcgi/accept.h"
 #include "fcgi/call.h"
 #include "fcgi/caller.h"
 #include "fcgi/csv.h"
@@ -15,49 +14,12 @@
 
 enum { LIST_LIMIT_MS = 3000 };
 
-/* True: the request was read into its struct. False: the reply says what is wrong with it. */
-static bool
-read_or_refuse(struct call *c, enum request_verdict v, const struct field_errors *errors,
-    const struct error *err)
-{
-	switch (v) {
-	case REQUEST_OK:
-		return true;
-	case REQUEST_MALFORMED:
-		call_explain(c, err->msg);
-		call_problem(c, PROBLEM_MALFORMED_JSON);
-		return false;
-	case REQUEST_WRONG_FIELDS:
-		snprintf(c->why, sizeof(c->why), "%zu wrong fields, the first %s", errors->n,
-		    field_code_name(errors->e[0].code));
-		reply_problem(c->reply, &c->to, PROBLEM_INVALID_FIELDS, NULL, errors);
-		return false;
-	case REQUEST_NO_MEMORY:
-		break;
-	}
-	call_explain(c, "out of memory");
-	call_problem(c, PROBLEM_INTERNAL_ERROR);
-	return false;
-}
-
 /* The log gets the reason of a flow's answer, and the gate learns from its result. */
 static void
 note_answer(struct call *c, const struct flow_answer *a)
 {
 	call_explain(c, a->detail);
 	gate_note(&c->e->gate, &c->e->flow, a->result);
-}
-
-static bool
-merchant_allows(struct call *c, const char *cid)
-{
-	if (conf_merchant(c->e->conf, cid) == NULL)
-		call_problem(c, PROBLEM_UNKNOWN_MERCHANT);
-	else if (!caller_has_cid(c->caller, cid))
-		call_problem(c, PROBLEM_FORBIDDEN);
-	else
-		return true;
-	return false;
 }
 
 void
@@ -71,7 +33,7 @@ handle_ready(struct call *c)
 
 	v = request_read_ready(c->e->conf, c->in->body, c->in->body_len, &c->e->ready, &errors,
 	    &err);
-	if (read_or_refuse(c, v, &errors, &err) && merchant_allows(c, rq->attempt.cid)) {
+	if (call_take(c, v, &errors, &err) && call_may_use(c, rq->attempt.cid)) {
 		flow_ready(call_flow(c), &c->flow_call, rq, a);
 		reply_ready(c->reply, &c->to, &rq->attempt, a);
 		note_answer(c, a);
@@ -92,7 +54,7 @@ handle_approve(struct call *c)
 	enum request_verdict v;
 
 	v = request_read_approve(c->in->body, c->in->body_len, &rq, &errors, &err);
-	if (read_or_refuse(c, v, &errors, &err)) {
+	if (call_take(c, v, &errors, &err)) {
 		flow_approve(call_flow(c), &c->flow_call, rq.user_id, rq.room_id, rq.pg_token, cids,
 		    n_cids, a);
 		reply_approve(c->reply, &c->to, a);
@@ -116,7 +78,7 @@ handle_remove(struct call *c)
 	enum request_verdict v;
 
 	v = request_read_remove(c->in->body, c->in->body_len, &rq, &errors, &err);
-	if (read_or_refuse(c, v, &errors, &err)) {
+	if (call_take(c, v, &errors, &err)) {
 		flow_remove(call_flow(c), &c->flow_call, by_reservation, rq.user_id, rq.room_id,
 		    rq.tid[0] != '\0' ? rq.tid : NULL, cids, n_cids, a);
 		reply_remove(c->reply, &c->to, a);
@@ -132,7 +94,7 @@ refuse_tax_free(struct call *c)
 	struct field_errors errors = { 0 };
 
 	field_errors_add(&errors, "", "cancel_tax_free_amount", FIELD_REQUIRED);
-	(void)read_or_refuse(c, REQUEST_WRONG_FIELDS, &errors, NULL);
+	(void)call_take(c, REQUEST_WRONG_FIELDS, &errors, NULL);
 	field_errors_clear(&errors);
 }
 
@@ -148,7 +110,7 @@ handle_refund(struct call *c)
 	enum request_verdict v;
 
 	v = request_read_refund(c->in->body, c->in->body_len, &rq, &errors, &err);
-	if (read_or_refuse(c, v, &errors, &err)) {
+	if (call_take(c, v, &errors, &err)) {
 		flow_refund(call_flow(c), &c->flow_call, &rq, cids, n_cids, a);
 		if (a->result == FR_TAX_FREE_REQUIRED)
 			refuse_tax_free(c);
@@ -166,8 +128,8 @@ handle_orders(struct call *c)
 	struct flow_order_answer *a = &c->e->order;
 	struct request_order rq;
 
-	if (read_or_refuse(c, request_read_order(c->in->query, &rq, &errors), &errors, NULL) &&
-	    merchant_allows(c, rq.cid)) {
+	if (call_take(c, request_read_order(c->in->query, &rq, &errors), &errors, NULL) &&
+	    call_may_use(c, rq.cid)) {
 		flow_order(call_flow(c), &c->flow_call, rq.cid, rq.order, a);
 		reply_order(c->reply, &c->to, &rq, a);
 		call_explain(c, a->detail);
@@ -177,34 +139,19 @@ handle_orders(struct call *c)
 	field_errors_clear(&errors);
 }
 
-static bool
-is_media_type(const char *range, size_t len, const char *type)
-{
-	return len == strlen(type) && strncasecmp(range, type, len) == 0;
-}
-
-/* A read of the history failed. */
-static void
-history_failed(struct call *c, const struct error *err)
-{
-	call_explain(c, err->msg);
-	call_problem(c,
-	    err->code == ERR_UNAVAILABLE ? PROBLEM_STORE_UNAVAILABLE : PROBLEM_INTERNAL_ERROR);
-}
-
-/* A gateway must name a user or an order. An operator may ask for all payments of its cids. */
+/* A gateway must name a user or an order. An operator and a viewer may ask for all payments of
+ * their cids. */
 static bool
 read_history(struct call *c, bool pages, struct request_history *rq,
     const char *cids[CONF_CIDS_MAX])
 {
-	bool needs_owner = !(c->caller->roles & ROLE_OPERATOR);
+	bool needs_owner = !(c->caller->roles & (ROLE_OPERATOR | ROLE_VIEWER));
 	struct field_errors errors = { 0 };
 	enum request_verdict v;
 	bool ok;
 
 	v = request_read_history(c->in->query, needs_owner, pages, rq, &errors);
-	ok = read_or_refuse(c, v, &errors, NULL) &&
-	    (rq->cid[0] == '\0' || merchant_allows(c, rq->cid));
+	ok = call_take(c, v, &errors, NULL) && (rq->cid[0] == '\0' || call_may_use(c, rq->cid));
 	field_errors_clear(&errors);
 	if (!ok)
 		return false;
@@ -218,12 +165,24 @@ read_history(struct call *c, bool pages, struct request_history *rq,
 }
 
 void
+answer_payments(struct call *c, const char *path, const struct payment *list,
+    const struct payment_life *lives, size_t n, const char *next)
+{
+	if (call_wants_csv(c))
+		csv_payments(c->reply, &c->to, &(struct csv_page){ path, c->in->query, next }, list,
+		    lives, n);
+	else
+		reply_payments(c->reply, list, lives, n, next);
+}
+
+void
 handle_payments(struct call *c)
 {
 	const char *cids[CONF_CIDS_MAX];
 	int64_t deadline = c->flow_call.deadline_boot_ms;
 	struct payment_life *lives = NULL;
 	struct payment *list = NULL;
+	struct buf next = BUF_INIT;
 	struct request_history rq;
 	struct error err = { 0 };
 	bool more;
@@ -233,38 +192,52 @@ handle_payments(struct call *c)
 		return;
 	if (!store_history(c->e->flow.store, &rq.h, &list, &n, &more, deadline, &err) ||
 	    !payment_lives(c->e->flow.store, list, n, &lives, deadline, &err)) {
-		history_failed(c, &err);
-	} else if (accept_weight(c->in->accept, is_media_type, "text/csv") > 0) {
-		csv_payments(c->reply, &c->to, c->in->query, list, lives, n, more);
+		call_failed_read(c, &err);
 	} else {
-		reply_payments(c->reply, list, lives, n, more);
+		if (more && n > 0)
+			request_cursor(list[n - 1].approved_at_ms, list[n - 1].tid, &next);
+		answer_payments(c, "/payments", list, lives, n, next.data);
 	}
+	buf_clear(&next);
 	free(lives);
+	free(list);
+}
+
+void
+answer_refunds(struct call *c, const char *path, const struct store_history *h)
+{
+	struct ledger_event *list = NULL;
+	struct buf next = BUF_INIT;
+	struct error err = { 0 };
+	bool more;
+	size_t n;
+
+	if (!store_refunds(c->e->flow.store, h, &list, &n, &more, c->flow_call.deadline_boot_ms,
+		&err)) {
+		call_failed_read(c, &err);
+		return;
+	}
+	if (more && n > 0)
+		request_cursor(list[n - 1].at_ms, list[n - 1].tid, &next);
+	if (call_wants_csv(c))
+		csv_refunds(c->reply, &c->to, &(struct csv_page){ path, c->in->query, next.data },
+		    list, n);
+	else
+		reply_refunds(c->reply, list, n, next.data);
+	buf_clear(&next);
+	for (size_t i = 0; i < n; i++)
+		ledger_event_clear(&list[i]);
 	free(list);
 }
 
 void
 handle_refunds(struct call *c)
 {
-	int64_t deadline = c->flow_call.deadline_boot_ms;
 	const char *cids[CONF_CIDS_MAX];
-	struct ledger_event *list = NULL;
 	struct request_history rq;
-	struct error err = { 0 };
-	bool more;
-	size_t n;
 
-	if (!read_history(c, true, &rq, cids))
-		return;
-	if (!store_refunds(c->e->flow.store, &rq.h, &list, &n, &more, deadline, &err))
-		history_failed(c, &err);
-	else if (accept_weight(c->in->accept, is_media_type, "text/csv") > 0)
-		csv_refunds(c->reply, &c->to, c->in->query, list, n, more);
-	else
-		reply_refunds(c->reply, list, n, more);
-	for (size_t i = 0; i < n; i++)
-		ledger_event_clear(&list[i]);
-	free(list);
+	if (read_history(c, true, &rq, cids))
+		answer_refunds(c, "/refunds", &rq.h);
 }
 
 static bool
@@ -290,7 +263,7 @@ handle_payment(struct call *c)
 		return;
 	if (!store_payment_get(c->e->flow.store, c->param, &p, &found,
 		c->flow_call.deadline_boot_ms, &err)) {
-		history_failed(c, &err);
+		call_failed_read(c, &err);
 	} else if (!found || !is_of(&p, &rq)) {
 		call_problem(c, PROBLEM_NO_PAYMENT);
 	} else {
@@ -340,7 +313,7 @@ handle_queue(struct call *c)
 	struct field_errors errors = { 0 };
 	char room[ROOM_CAP];
 
-	if (read_or_refuse(c, request_read_room(c->in->query, room, &errors), &errors, NULL))
+	if (call_take(c, request_read_room(c->in->query, room, &errors), &errors, NULL))
 		list_room(c, room);
 	field_errors_clear(&errors);
 }

@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/privilege.h"
+#include "fcgi/assets.h"
 #include "fcgi/call.h"
 #include "fcgi/edge.h"
 #include "fcgi/master.h"
@@ -278,5 +279,6 @@ main(int argc, char **argv)
 	log_shape(confs[0].log_format, confs[0].log_target);
 	if (!privilege_drop(confs[0].user, &err))
 		return fail(&err);
+	assets_open(&confs[0]);
 	return serve(&o);
 }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "fcgi/assets.h"
 #include "fcgi/worker.h"
 #include "site/conf_read.h"
 #include "site/metrics.h"
@@ -196,6 +197,7 @@ reload(struct master *m)
 	log_open("roompay.fcgi", fresh->log_level);
 	log_shape(fresh->log_format, fresh->log_target);
 	metrics_open(fresh->metrics_dir, METRICS_FCGI);
+	assets_open(fresh);
 	for (size_t i = 0; i < n_slots; i++)
 		slots[i].old = slots[i].pid != 0;
 	if (wanted(m) > (int64_t)n_slots)

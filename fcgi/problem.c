@@ -151,6 +151,26 @@ static const struct problem_row rows[] = {
 		{ "환불이 거절되었습니다",
 		    "카카오페이가 환불을 거절했습니다. 환불된 금액은 없습니다." },
 		{ "Refund declined", "KakaoPay refused the refund. Nothing was given back." } } },
+	[PROBLEM_CROSS_ORIGIN] = { "cross-origin", 403, false, 0, {
+		{ "다른 사이트에서 온 요청입니다",
+		    "콘솔의 API는 콘솔과 같은 주소에서만 쓸 수 있습니다." },
+		{ "Request from another site",
+		    "The console's API can be used from the console's own address alone." } } },
+	[PROBLEM_NOT_KNOWN] = { "not-known", 404, false, 0, {
+		{ "찾을 수 없습니다",
+		    "이 번호의 결제, 주문, 선점 또는 메시지가 없습니다." },
+		{ "Nothing is known under this id",
+		    "There is no such payment, order, hold or message." } } },
+	[PROBLEM_NOT_IN_THIS_STATE] = { "not-in-this-state", 409, false, 0, {
+		{ "지금 상태에서는 할 수 없습니다",
+		    "지금 상태에는 맞지 않는 요청입니다. 바꾼 것은 없습니다." },
+		{ "Not in this state",
+		    "This does not fit the present state. Nothing was changed." } } },
+	[PROBLEM_REFUND_REPEATED] = { "refund-repeated", 409, false, 0, {
+		{ "같은 금액을 방금 환불했습니다",
+		    "10분 안에 이 결제에서 같은 금액을 다른 refundId로 환불했습니다. 한 번 더 환불하려면 again을 보내세요." },
+		{ "The same amount was just given back",
+		    "Within ten minutes the same amount of this payment was given back under another refundId. If it must go back once more, send again." } } },
 	[PROBLEM_INTERNAL_ERROR] = { "internal-error", 500, true, 0, {
 		{ "내부 오류가 발생했습니다",
 		    "처리하는 중에 오류가 발생했습니다. 문의할 때 requestId를 알려 주세요." },

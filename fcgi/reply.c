@@ -17,6 +17,8 @@ static const struct {
 	{ 200, "OK" },
 	{ 202, "Accepted" },
 	{ 204, "No Content" },
+	{ 304, "Not Modified" },
+	{ 308, "Permanent Redirect" },
 	{ 400, "Bad Request" },
 	{ 401, "Unauthorized" },
 	{ 402, "Payment Required" },
@@ -48,7 +50,15 @@ reply_reset(struct reply *r)
 {
 	r->status = 200;
 	r->code = "";
+	r->cache = "no-store";
 	r->head = false;
+	buf_reset(&r->headers);
+	buf_reset(&r->body);
+}
+
+void
+reply_reset_body(struct reply *r)
+{
 	buf_reset(&r->headers);
 	buf_reset(&r->body);
 }
@@ -87,13 +97,16 @@ reply_format(const struct reply *r, const struct reply_to *to, struct buf *out)
 	buf_add_int(out, r->status);
 	buf_add_char(out, ' ');
 	buf_add_str(out, words_of(r->status));
-	if (r->status != 204) { /* which has no body, and must not speak of its length */
+	if (r->status != 204 && r->status != 304) { /* which have no body, and must not speak of its
+						       length */
 		buf_add_str(out, "\r\nContent-Length: ");
 		buf_add_int(out, (int64_t)r->body.len);
 	}
 	buf_add_str(out, "\r\nX-Request-Id: ");
 	buf_add_str(out, to->request_id);
-	buf_add_str(out, "\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+	buf_add_str(out, "\r\nCache-Control: ");
+	buf_add_str(out, r->cache);
+	buf_add_str(out, "\r\nX-Content-Type-Options: nosniff\r\n");
 	buf_add(out, buf_str(&r->headers), r->headers.len);
 	buf_add_str(out, "\r\n");
 	if (!r->head)
@@ -111,8 +124,8 @@ add_retry_after(struct reply *r, int64_t ms)
 	buf_add_str(&r->headers, "\r\n");
 }
 
-static void
-begin_json(struct reply *r, int status)
+void
+reply_begin(struct reply *r, int status)
 {
 	r->status = status;
 	reply_add_header(r, "Content-Type", "application/json");
@@ -168,6 +181,43 @@ add_provider(struct buf *b, const struct provider_answer *p)
 	buf_add_char(b, '}');
 }
 
+static void
+begin_problem(struct reply *r, const struct reply_to *to, enum problem p)
+{
+	r->status = problem_row(p)->status;
+	r->code = problem_row(p)->code;
+	reply_add_header(r, "Content-Type", "application/problem+json");
+	reply_add_header(r, "Content-Language", language_tag(to->language));
+}
+
+static void
+add_problem(struct buf *b, const struct reply_to *to, enum problem p, const char *detail)
+{
+	const struct problem_row *row = problem_row(p);
+
+	buf_add_str(b, "{\"type\":\"urn:roompay:problem:");
+	buf_add_str(b, row->code);
+	buf_add_char(b, '"');
+	json_add_str_member(b, "title", row->text[to->language].title);
+	json_add_int_member(b, "status", row->status);
+	json_add_str_member(b, "detail", detail != NULL ? detail : row->text[to->language].detail);
+	json_add_str_member(b, "code", row->code);
+	json_add_str_member(b, "requestId", to->request_id);
+}
+
+void
+reply_refused(struct reply *r, const struct reply_to *to, enum problem p, const char *detail,
+    const char *more)
+{
+	begin_problem(r, to, p);
+	add_problem(&r->body, to, p, detail);
+	if (more != NULL) {
+		buf_add_char(&r->body, ',');
+		buf_add_str(&r->body, more);
+	}
+	buf_add_char(&r->body, '}');
+}
+
 void
 reply_problem(struct reply *r, const struct reply_to *to, enum problem p,
     const struct flow_answer *a, const struct field_errors *errors)
@@ -175,21 +225,11 @@ reply_problem(struct reply *r, const struct reply_to *to, enum problem p,
 	const struct problem_row *row = problem_row(p);
 	struct buf *b = &r->body;
 
-	r->status = row->status;
-	r->code = row->code;
-	reply_add_header(r, "Content-Type", "application/problem+json");
-	reply_add_header(r, "Content-Language", language_tag(to->language));
+	begin_problem(r, to, p);
 	add_retry_after(r, a != NULL && a->retry_ms > 0 ? a->retry_ms : row->retry_ms);
 	if (a != NULL && a->replayed)
 		reply_add_header(r, "Idempotent-Replayed", "true");
-	buf_add_str(b, "{\"type\":\"urn:roompay:problem:");
-	buf_add_str(b, row->code);
-	buf_add_char(b, '"');
-	json_add_str_member(b, "title", row->text[to->language].title);
-	json_add_int_member(b, "status", row->status);
-	json_add_str_member(b, "detail", row->text[to->language].detail);
-	json_add_str_member(b, "code", row->code);
-	json_add_str_member(b, "requestId", to->request_id);
+	add_problem(b, to, p, NULL);
 	if (a != NULL && row->says_charged)
 		add_charged(b, a->charged);
 	if (a != NULL && (p == PROBLEM_SLOT_HELD || p == PROBLEM_SLOT_SOLD))
@@ -212,7 +252,7 @@ reply_ready(struct reply *r, const struct reply_to *to, const struct attempt *at
 		reply_problem(r, to, problem_of_result(a->result), a, NULL);
 		return;
 	}
-	begin_json(r, 200);
+	reply_begin(r, 200);
 	if (a->replayed)
 		reply_add_header(r, "Idempotent-Replayed", "true");
 	json_add_str_member(b, "tid", o->tid);
@@ -247,7 +287,7 @@ reply_later(struct reply *r, const struct flow_answer *a)
 {
 	struct buf *b = &r->body;
 
-	begin_json(r, 202);
+	reply_begin(r, 202);
 	add_retry_after(r, a->retry_ms > 0 ? a->retry_ms : 2000);
 	add_charged(b, a->result == FR_UNKNOWN ? FC_UNKNOWN : FC_TRUE);
 	json_add_str_member(b, "state", a->result == FR_UNKNOWN ? "unknown" : "recording");
@@ -267,7 +307,7 @@ begin_success(struct reply *r, const struct reply_to *to, const struct flow_answ
 		reply_problem(r, to, problem_of_result(a->result), a, NULL);
 		return false;
 	}
-	begin_json(r, 200);
+	reply_begin(r, 200);
 	if (a->replayed)
 		reply_add_header(r, "Idempotent-Replayed", "true");
 	return true;
@@ -313,7 +353,7 @@ reply_refund(struct reply *r, const struct reply_to *to, const struct flow_answe
 	struct buf *b = &r->body;
 
 	if (a->result == FR_REFUND_UNKNOWN) {
-		begin_json(r, 202);
+		reply_begin(r, 202);
 		add_retry_after(r, a->retry_ms > 0 ? a->retry_ms : 2000);
 		json_add_str_member(b, "refunded", "unknown");
 		json_add_str_member(b, "tid", a->tid);
@@ -371,7 +411,7 @@ reply_order(struct reply *r, const struct reply_to *to, const struct request_ord
 		reply_problem(r, to, problem_of_result(a->result), &why, NULL);
 		return;
 	}
-	begin_json(r, 200);
+	reply_begin(r, 200);
 	json_add_str_member(b, "cid", rq->cid);
 	json_add_str_member(b, "partner_order_id", rq->order);
 	add_life(b, a->state, a->charged, a->refunded, a->next);
@@ -390,12 +430,23 @@ reply_order(struct reply *r, const struct reply_to *to, const struct request_ord
 }
 
 void
-reply_payments(struct reply *r, const struct payment *list, const struct payment_life *lives,
-    size_t n, bool more)
+reply_end_page(struct reply *r, const char *next)
 {
-	struct buf *b = &r->body, cursor = BUF_INIT;
+	json_add_member(&r->body, "next");
+	if (next != NULL)
+		json_add_string(&r->body, next);
+	else
+		buf_add_str(&r->body, "null");
+	buf_add_char(&r->body, '}');
+}
 
-	begin_json(r, 200);
+void
+reply_payments(struct reply *r, const struct payment *list, const struct payment_life *lives,
+    size_t n, const char *next)
+{
+	struct buf *b = &r->body;
+
+	reply_begin(r, 200);
 	json_add_member(b, "payments");
 	buf_add_char(b, '[');
 	for (size_t i = 0; i < n; i++) {
@@ -404,24 +455,15 @@ reply_payments(struct reply *r, const struct payment *list, const struct payment
 		payment_life_format(&list[i], &lives[i], b);
 	}
 	buf_add_char(b, ']');
-	json_add_member(b, "next");
-	if (more && n > 0) {
-		request_cursor(list[n - 1].approved_at_ms, list[n - 1].tid, &cursor);
-		json_add_string(b, buf_str(&cursor));
-	} else {
-		buf_add_str(b, "null");
-	}
-	buf_add_char(b, '}');
-	b->bad = b->bad || cursor.bad;
-	buf_clear(&cursor);
+	reply_end_page(r, next);
 }
 
 void
-reply_refunds(struct reply *r, const struct ledger_event *list, size_t n, bool more)
+reply_refunds(struct reply *r, const struct ledger_event *list, size_t n, const char *next)
 {
-	struct buf *b = &r->body, cursor = BUF_INIT;
+	struct buf *b = &r->body;
 
-	begin_json(r, 200);
+	reply_begin(r, 200);
 	json_add_member(b, "refunds");
 	buf_add_char(b, '[');
 	for (size_t i = 0; i < n; i++) {
@@ -430,16 +472,7 @@ reply_refunds(struct reply *r, const struct ledger_event *list, size_t n, bool m
 		refund_format(&list[i], b);
 	}
 	buf_add_char(b, ']');
-	json_add_member(b, "next");
-	if (more && n > 0) {
-		request_cursor(list[n - 1].at_ms, list[n - 1].tid, &cursor);
-		json_add_string(b, buf_str(&cursor));
-	} else {
-		buf_add_str(b, "null");
-	}
-	buf_add_char(b, '}');
-	b->bad = b->bad || cursor.bad;
-	buf_clear(&cursor);
+	reply_end_page(r, next);
 }
 
 bool
@@ -457,7 +490,7 @@ reply_payment(struct reply *r, const struct reply_to *to, const struct payment *
 		i++;
 	if (i == a->n)
 		return false;
-	begin_json(r, 200);
+	reply_begin(r, 200);
 	add_payment(&r->body, p);
 	add_attempt(&r->body, &a->attempts[i]);
 	buf_add_char(&r->body, '}');

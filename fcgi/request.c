@@ -54,9 +54,9 @@ static const struct field_rule refund_rules[] = {
 };
 /* clang-format on */
 
-static enum request_verdict
-read_flat(const char *body, size_t len, const struct field_rule *rules, size_t n_rules, void *form,
-    struct field_errors *errors, struct error *err)
+enum request_verdict
+request_read_flat(const char *body, size_t len, const struct field_rule *rules, size_t n_rules,
+    void *form, struct field_errors *errors, struct error *err)
 {
 	struct json_object *tree = NULL;
 	enum request_verdict v =
@@ -74,7 +74,7 @@ request_read_approve(const char *body, size_t len, struct request_approve *out,
     struct field_errors *errors, struct error *err)
 {
 	struct approve_form f = { 0 };
-	enum request_verdict v = read_flat(body, len, approve_rules,
+	enum request_verdict v = request_read_flat(body, len, approve_rules,
 	    sizeof(approve_rules) / sizeof(approve_rules[0]), &f, errors, err);
 
 	check_read_room(f.place.room, f.rq.room_id);
@@ -88,7 +88,7 @@ request_read_remove(const char *body, size_t len, struct request_remove *out,
     struct field_errors *errors, struct error *err)
 {
 	struct remove_form f = { 0 };
-	enum request_verdict v = read_flat(body, len, remove_rules,
+	enum request_verdict v = request_read_flat(body, len, remove_rules,
 	    sizeof(remove_rules) / sizeof(remove_rules[0]), &f, errors, err);
 
 	check_read_room(f.place.room, f.rq.room_id);
@@ -104,8 +104,8 @@ request_read_refund(const char *body, size_t len, struct flow_refund_request *ou
 	enum request_verdict v;
 
 	*out = (struct flow_refund_request){ .asked = { -1, -1 } };
-	v = read_flat(body, len, refund_rules, sizeof(refund_rules) / sizeof(refund_rules[0]), out,
-	    errors, err);
+	v = request_read_flat(body, len, refund_rules,
+	    sizeof(refund_rules) / sizeof(refund_rules[0]), out, errors, err);
 	if (v != REQUEST_OK || out->asked.tax_free < 0)
 		return v;
 	if (out->asked.amount < 0)
@@ -132,8 +132,8 @@ static const struct field_rule order_rules[] = {
 };
 /* clang-format on */
 
-static enum request_verdict
-read_query(const char *query, const struct field_rule *rules, size_t n_rules, void *form,
+enum request_verdict
+request_read_query(const char *query, const struct field_rule *rules, size_t n_rules, void *form,
     struct field_errors *errors)
 {
 	struct json_object *tree = NULL;
@@ -148,8 +148,8 @@ enum request_verdict
 request_read_room(const char *query, char room_id[ROOM_CAP], struct field_errors *errors)
 {
 	struct room_form f = { "" };
-	enum request_verdict v =
-	    read_query(query, room_rules, sizeof(room_rules) / sizeof(room_rules[0]), &f, errors);
+	enum request_verdict v = request_read_query(query, room_rules,
+	    sizeof(room_rules) / sizeof(room_rules[0]), &f, errors);
 
 	check_read_room(f.room, room_id);
 	return v;
@@ -159,8 +159,8 @@ enum request_verdict
 request_read_order(const char *query, struct request_order *out, struct field_errors *errors)
 {
 	memset(out, 0, sizeof(*out));
-	return read_query(query, order_rules, sizeof(order_rules) / sizeof(order_rules[0]), out,
-	    errors);
+	return request_read_query(query, order_rules, sizeof(order_rules) / sizeof(order_rules[0]),
+	    out, errors);
 }
 
 /* The parameters as texts. */
@@ -169,8 +169,8 @@ struct history_form {
 	char room[UTF8_CAP(100)], from[40], to[40], limit[40], cursor[TID_CAP + 24];
 };
 
-static enum field_code
-check_when(const char *text, const void *ctx)
+enum field_code
+request_check_when(const char *text, const void *ctx)
 {
 	int64_t ms;
 
@@ -178,8 +178,8 @@ check_when(const char *text, const void *ctx)
 	return clock_parse_when(text, &ms) && ms >= 0 ? FIELD__OK : FIELD_FORMAT;
 }
 
-static enum field_code
-check_limit(const char *text, const void *ctx)
+enum field_code
+request_check_limit(const char *text, const void *ctx)
 {
 	enum number_kind kind;
 	int64_t n;
@@ -192,8 +192,8 @@ check_limit(const char *text, const void *ctx)
 }
 
 /* "<approved_at in hex>.<tid>" */
-static bool
-parse_cursor(const char *text, struct store_mark *out)
+bool
+request_parse_cursor(const char *text, struct store_mark *out)
 {
 	size_t digits = strspn(text, "0123456789abcdef");
 
@@ -212,13 +212,13 @@ request_cursor(int64_t last_at_ms, const char *last_tid, struct buf *out)
 	buf_printf(out, "%llx.%s", (unsigned long long)last_at_ms, last_tid);
 }
 
-static enum field_code
-check_cursor(const char *text, const void *ctx)
+enum field_code
+request_check_cursor(const char *text, const void *ctx)
 {
 	struct store_mark mark;
 
 	(void)ctx;
-	return parse_cursor(text, &mark) ? FIELD__OK : FIELD_FORMAT;
+	return request_parse_cursor(text, &mark) ? FIELD__OK : FIELD_FORMAT;
 }
 
 /* clang-format off */
@@ -229,10 +229,10 @@ static const struct field_rule history_rules[] = {
 	{ "partner_order_id", FIELD_STR, false, 1,  100, HISTORY_AT(rq.h.partner_order_id), NULL },
 	{ "cid",              FIELD_STR, false, 10, 10,  HISTORY_AT(rq.cid), check_alnum },
 	{ "roomId",           FIELD_STR, false, 24, 24,  HISTORY_AT(room), check_room },
-	{ "from",             FIELD_STR, false, 10, 39,  HISTORY_AT(from), check_when },
-	{ "to",               FIELD_STR, false, 10, 39,  HISTORY_AT(to), check_when },
-	{ "limit",            FIELD_STR, false, 1,  39,  HISTORY_AT(limit), check_limit },
-	{ "cursor",           FIELD_STR, false, 1,  43,  HISTORY_AT(cursor), check_cursor },
+	{ "from",             FIELD_STR, false, 10, 39,  HISTORY_AT(from), request_check_when },
+	{ "to",               FIELD_STR, false, 10, 39,  HISTORY_AT(to), request_check_when },
+	{ "limit",            FIELD_STR, false, 1,  39,  HISTORY_AT(limit), request_check_limit },
+	{ "cursor",           FIELD_STR, false, 1,  43,  HISTORY_AT(cursor), request_check_cursor },
 };
 /* clang-format on */
 enum { N_HISTORY_RULES = sizeof(history_rules) / sizeof(history_rules[0]), N_OWNER_RULES = 2 };
@@ -246,7 +246,8 @@ request_read_history(const char *query, bool needs_owner, bool pages, struct req
 	int64_t limit;
 
 	f.rq.h.limit = HISTORY_LIMIT;
-	v = read_query(query, history_rules, pages ? N_HISTORY_RULES : N_OWNER_RULES, &f, errors);
+	v = request_read_query(query, history_rules, pages ? N_HISTORY_RULES : N_OWNER_RULES, &f,
+	    errors);
 	if (v == REQUEST_OK && needs_owner && f.rq.h.user_id[0] == '\0' &&
 	    f.rq.h.partner_order_id[0] == '\0') {
 		field_errors_add(errors, "", "userId", FIELD_REQUIRED);
@@ -263,7 +264,7 @@ request_read_history(const char *query, bool needs_owner, bool pages, struct req
 	if (f.limit[0] != '\0' && number_parse_text(f.limit, &limit) == NUMBER_INTEGER)
 		f.rq.h.limit = (size_t)limit;
 	if (f.cursor[0] != '\0')
-		(void)parse_cursor(f.cursor, &f.rq.h.after);
+		(void)request_parse_cursor(f.cursor, &f.rq.h.after);
 	if (f.to[0] != '\0' && f.rq.h.to_ms <= f.rq.h.from_ms) {
 		field_errors_add(errors, "", "to", FIELD_OUT_OF_RANGE);
 		return verdict_of_fields(errors);

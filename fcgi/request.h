@@ -69,6 +69,18 @@ enum request_verdict request_read_history(const char *query, bool needs_owner, b
 /* The cursor of the page that follows this payment. */
 void request_cursor(int64_t last_at_ms, const char *last_tid, struct buf *out);
 
+bool request_parse_cursor(const char *text, struct store_mark *out);
+
+/* What the console's requests are read with, too (console_request.c). A body that is one flat
+ * object, and a query string; what is absent keeps the value that it has in *form. */
+enum request_verdict request_read_flat(const char *body, size_t len, const struct field_rule *rules,
+    size_t n_rules, void *form, struct field_errors *errors, struct error *err);
+enum request_verdict request_read_query(const char *query, const struct field_rule *rules,
+    size_t n_rules, void *form, struct field_errors *errors);
+enum field_code request_check_when(const char *text, const void *ctx);
+enum field_code request_check_limit(const char *text, const void *ctx);
+enum field_code request_check_cursor(const char *text, const void *ctx);
+
 /* Reads "roomId=...", the only parameter. */
 enum request_verdict request_read_room(const char *query, char room_id[ROOM_CAP],
     struct field_errors *errors);

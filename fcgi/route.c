@@ -6,27 +6,52 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fcgi/console.h"
 #include "fcgi/handlers.h"
 #include "fcgi/health.h"
 #include "site/conf.h"
 
+enum { LOOKS = ROLE_OPERATOR | ROLE_VIEWER };
+
 /* clang-format off */
 static const struct route routes[] = {
-	{ "POST", "/payReady",             ROLE_GATEWAY,                      handle_ready, "payReady", false },
-	{ "POST", "/payRead",              ROLE_GATEWAY,                      handle_ready, "payReady", false },
-	{ "POST", "/inspectQueue",         ROLE_GATEWAY,                      handle_ready, "payReady", false },
-	{ "POST", "/approvePayment",       ROLE_GATEWAY,                      handle_approve, "approvePayment", false },
-	{ "POST", "/removePaymentInQueue", ROLE_GATEWAY | ROLE_RESERVATION,   handle_remove, "removePaymentInQueue", false },
-	{ "POST", "/cancelPayment",        ROLE_REFUND | ROLE_OPERATOR,       handle_refund, "cancelPayment", false },
-	{ "GET",  "/orders",               ROLE_GATEWAY | ROLE_OPERATOR,      handle_orders, "orders", false },
-	{ "GET",  "/payments",             ROLE_GATEWAY | ROLE_OPERATOR,      handle_payments, "payments", false },
-	{ "GET",  "/payments/",            ROLE_GATEWAY | ROLE_OPERATOR,      handle_payment, "payment", false },
-	{ "GET",  "/refunds",              ROLE_GATEWAY | ROLE_OPERATOR,      handle_refunds, "refunds", false },
-	{ "GET",  "/queue",                ROLE_GATEWAY | ROLE_OPERATOR,      handle_queue, "queue", false },
-	{ "GET",  "/metrics",              ROLE_OPERATOR,                     handle_metrics, "metrics", true },
-	{ "GET",  "/openapi.json",         0,                                 handle_openapi, "openapi", false },
-	{ "GET",  "/livez",                0,                                 handle_livez, "livez", false },
-	{ "GET",  "/readyz",               ROLE_OPERATOR,                     handle_readyz, "readyz", true },
+	{ "POST", "/payReady",             ROLE_GATEWAY,                      handle_ready, "payReady", 0 },
+	{ "POST", "/payRead",              ROLE_GATEWAY,                      handle_ready, "payReady", 0 },
+	{ "POST", "/inspectQueue",         ROLE_GATEWAY,                      handle_ready, "payReady", 0 },
+	{ "POST", "/approvePayment",       ROLE_GATEWAY,                      handle_approve, "approvePayment", 0 },
+	{ "POST", "/removePaymentInQueue", ROLE_GATEWAY | ROLE_RESERVATION,   handle_remove, "removePaymentInQueue", 0 },
+	{ "POST", "/cancelPayment",        ROLE_REFUND | ROLE_OPERATOR,       handle_refund, "cancelPayment", 0 },
+	{ "GET",  "/orders",               ROLE_GATEWAY | LOOKS,              handle_orders, "orders", 0 },
+	{ "GET",  "/payments",             ROLE_GATEWAY | LOOKS,              handle_payments, "payments", 0 },
+	{ "GET",  "/payments/",            ROLE_GATEWAY | LOOKS,              handle_payment, "payment", 0 },
+	{ "GET",  "/refunds",              ROLE_GATEWAY | LOOKS,              handle_refunds, "refunds", 0 },
+	{ "GET",  "/queue",                ROLE_GATEWAY | LOOKS,              handle_queue, "queue", 0 },
+	{ "GET",  "/metrics",              LOOKS,                             handle_metrics, "metrics", ROUTE_BY_ADDRESS },
+	{ "GET",  "/openapi.json",         0,                                 handle_openapi, "openapi", 0 },
+	{ "GET",  "/livez",                0,                                 handle_livez, "livez", 0 },
+	{ "GET",  "/readyz",               LOOKS,                             handle_readyz, "readyz", ROUTE_BY_ADDRESS },
+	{ "GET",  "/console/api/me",           LOOKS,         handle_console_me,            "console_me", ROUTE_CONSOLE },
+	{ "GET",  "/console/api/status",       LOOKS,         handle_console_status,        "console_status", ROUTE_CONSOLE },
+	{ "GET",  "/console/api/waiting",      LOOKS,         handle_console_waiting,       "console_waiting", ROUTE_CONSOLE },
+	{ "GET",  "/console/api/holds",        LOOKS,         handle_console_holds,         "console_holds", ROUTE_CONSOLE },
+	{ "GET",  "/console/api/holds/",       LOOKS,         handle_console_hold,          "console_hold", ROUTE_CONSOLE },
+	{ "GET",  "/console/api/payments",     LOOKS,         handle_console_payments,      "console_payments", ROUTE_CONSOLE },
+	{ "GET",  "/console/api/payments/",    LOOKS,         handle_console_payment,       "console_payment", ROUTE_CONSOLE },
+	{ "GET",  "/console/api/orders",       LOOKS,         handle_console_order,         "console_order", ROUTE_CONSOLE },
+	{ "GET",  "/console/api/refunds",      LOOKS,         handle_console_refunds,       "console_refunds", ROUTE_CONSOLE },
+	{ "GET",  "/console/api/deliveries",   LOOKS,         handle_console_deliveries,    "console_deliveries", ROUTE_CONSOLE },
+	{ "GET",  "/console/api/deliveries/",  LOOKS,         handle_console_delivery,      "console_delivery", ROUTE_CONSOLE },
+	{ "GET",  "/console/api/settlement",   LOOKS,         handle_console_settlement,    "console_settlement", ROUTE_CONSOLE },
+	{ "GET",  "/console/api/reconcile",    LOOKS,         handle_console_reconcile,     "console_reconcile", ROUTE_CONSOLE },
+	{ "POST", "/console/api/settle",       ROLE_OPERATOR, handle_console_settle,        "console_settle", ROUTE_CONSOLE },
+	{ "POST", "/console/api/refund",       ROLE_OPERATOR, handle_console_refund,        "console_refund", ROUTE_CONSOLE },
+	{ "POST", "/console/api/release",      ROLE_OPERATOR, handle_console_release,       "console_release", ROUTE_CONSOLE },
+	{ "POST", "/console/api/retry",        ROLE_OPERATOR, handle_console_retry,         "console_retry", ROUTE_CONSOLE },
+	{ "POST", "/console/api/retryAll",     ROLE_OPERATOR, handle_console_retry_all,     "console_retry_all", ROUTE_CONSOLE },
+	{ "POST", "/console/api/test",         ROLE_OPERATOR, handle_console_test,          "console_test", ROUTE_CONSOLE },
+	{ "POST", "/console/api/adopt",        ROLE_OPERATOR, handle_console_adopt,         "console_adopt", ROUTE_CONSOLE },
+	{ "GET",  "/console",                  0,             handle_console_door,          "console", ROUTE_CONSOLE },
+	{ "GET",  "/console/",                 0,             handle_console_page,          "console", ROUTE_CONSOLE | ROUTE_TREE },
 };
 /* clang-format on */
 enum { N_ROUTES = sizeof(routes) / sizeof(routes[0]), PATH_MAX_LEN = 511 };
@@ -39,8 +64,10 @@ is_route(const struct route *r, const char *path, char param[CALL_PARAM_CAP])
 
 	if (r->path[len - 1] != '/')
 		return strcmp(path, r->path) == 0;
-	if (strncmp(path, r->path, len) != 0 || rest == 0 || rest >= CALL_PARAM_CAP ||
-	    strchr(path + len, '/') != NULL)
+	if (strncmp(path, r->path, len) != 0 || rest >= CALL_PARAM_CAP)
+		return false;
+	if (r->flags & ROUTE_TREE ? strncmp(path + len, "api/", 4) == 0
+				  : (rest == 0 || strchr(path + len, '/') != NULL))
 		return false;
 	memcpy(param, path + len, rest + 1);
 	return true;

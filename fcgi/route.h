@@ -14,7 +14,12 @@ struct route {
 	void (*handle)(struct call *c);
 	/* for the log: an alias is logged under the name of what it stands for */
 	const char *name;
-	bool by_address; /* open to the addresses of [fcgi] metrics_addresses, too */
+	unsigned flags;
+};
+enum {
+	ROUTE_BY_ADDRESS = 1, /* open to the addresses of [fcgi] metrics_addresses, too */
+	ROUTE_CONSOLE = 2,    /* of the console: only where [console] serve = yes */
+	ROUTE_TREE = 4 /* the parameter may be empty, and may hold more of /; not below api/ */
 };
 
 /* Web servers split a path into SCRIPT_NAME and PATH_INFO in different ways. So both are joined and

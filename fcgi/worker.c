@@ -122,6 +122,10 @@ static const struct {
 	PARAM("REMOTE_ADDR",           remote_addr),
 	PARAM("HTTP_X_FORWARDED_FOR",  forwarded_for),
 	PARAM("HTTP_X_REQUEST_ID",     request_id),
+	PARAM("HTTP_HOST",             host),
+	PARAM("HTTP_ORIGIN",           origin),
+	PARAM("HTTP_SEC_FETCH_SITE",   fetch_site),
+	PARAM("HTTP_IF_NONE_MATCH",    if_none_match),
 #undef PARAM
 };
 /* clang-format on */

@@ -173,20 +173,26 @@ def snippets_are_parts_of_the_example():
 # --- against the code
 
 
+PARAMETERS = {"/console/": "{file}", "/console/api/deliveries/": "{id}"}
+
+
 def routes():
     code = read("fcgi/route.c")
     rows = re.findall(r'\{ "(GET|POST)", +"(/[\w./]+)", +([\w |]+?), +handle', code)
     assert len(rows) > 10
     return {
-        (m, p + ("{tid}" if p.endswith("/") else "")): {
-            w.lower() for w in re.findall(r"ROLE_(\w+)", roles)
+        (m, p + (PARAMETERS.get(p, "{tid}") if p.endswith("/") else "")): {
+            w.lower()
+            for w in re.findall(
+                r"ROLE_(\w+)", roles.replace("LOOKS", "ROLE_OPERATOR | ROLE_VIEWER")
+            )
         }
         for m, p, roles in rows
     }
 
 
 def roles_in(text):
-    return set(re.findall("gateway|reservation|operator|refund", text))
+    return set(re.findall("gateway|reservation|operator|refund|viewer", text))
 
 
 def routes_of_the_reference():
@@ -246,8 +252,8 @@ def problems():
 
 
 def shown_words_are_the_programs():
-    """Titles and details of problems that a page shows are in fcgi/problem.c, as they are."""
-    code = re.sub(r'"\s*"', "", read("fcgi/problem.c"))
+    """Titles and details that a page shows are in fcgi/problem.c, or an operator's, as they are."""
+    code = re.sub(r'"\s*"', "", read("fcgi/problem.c") + sources("lib/operate"))
     texts = [(name(p), re.sub(r"\s+", " ", p.read_text())) for p in PAGES]
     texts.append(("doc/openapi.json", read("doc/openapi.json")))
     shown = [

@@ -209,6 +209,12 @@ read_value(const struct json_object *v, const struct field_rule *r, const void *
 		if (code == FIELD__OK)
 			memcpy(out, &n, sizeof(n));
 		return code;
+	case FIELD_BOOL:
+		if (!json_object_is_type(v, json_type_boolean))
+			return FIELD_TYPE;
+		/* json-c's getters lack const */
+		*(bool *)out = json_object_get_boolean((struct json_object *)(uintptr_t)v);
+		return FIELD__OK;
 	case FIELD_OBJECT:
 		if (!json_object_is_type(v, json_type_object))
 			return FIELD_TYPE;
@@ -322,6 +328,9 @@ field_begin(const struct field_rule *rules, size_t n_rules, void *out)
 		case FIELD_INT:
 			memcpy(member, &absent, sizeof(absent));
 			break;
+		case FIELD_BOOL:
+			*(bool *)member = false;
+			break;
 		case FIELD_OBJECT:
 		case FIELD_ANY:
 			memcpy(member, &none, sizeof(none));
@@ -368,6 +377,9 @@ add_member(struct buf *b, const struct field_rule *r, const char *member)
 		memcpy(&n, member, sizeof(n));
 		buf_add_int(b, n);
 		buf_add_char(b, ';');
+		break;
+	case FIELD_BOOL:
+		buf_add_str(b, *(const bool *)member ? "true;" : "false;");
 		break;
 	case FIELD_OBJECT:
 	case FIELD_ANY:

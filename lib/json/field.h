@@ -60,6 +60,7 @@ enum field_type {
 	/* char[cap]; min..max characters, none of them hidden (base/text.h), not only blanks */
 	FIELD_STR,
 	FIELD_INT,     /* int64_t; min..max */
+	FIELD_BOOL,    /* bool: true or false, no words and no numbers */
 	FIELD_OBJECT,  /* const struct json_object *, borrowed from the tree */
 	FIELD_ANY,     /* the same, any type: whoever reads it looks */
 	FIELD_REFUSED, /* FIELD_NOT_ALLOWED when there */

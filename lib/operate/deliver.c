@@ -2,6 +2,7 @@
 
 #include "operate/deliver.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "flow/attempt.h"
 #include "flow/follow.h"
 #include "operate/find.h"
+#include "operate/message.h"
 #include "operate/settle.h"
 
 enum { LIST_MAX = 10000, EVENTS = 1000, CALL_MS = 15000 };
@@ -22,6 +24,38 @@ static struct flow_call
 a_call(const struct flow_call *c)
 {
 	return (struct flow_call){ c->request_id, clock_boot_ms() + CALL_MS, c->who };
+}
+
+/* English, Korean. */
+static const char *const nos[][2] = {
+	[RESEND_OK] = { "", "" },
+	[RESEND_NO_SUCH] = { "no such message", "그런 메시지가 없습니다" },
+	[RESEND_TAKEN] = { "it is not owed: it was acknowledged. again (--again) sends it once more",
+	    "이미 전한 메시지입니다. 한 번 더 보내려면 again(--again)" },
+	[RESEND_WITHDRAWN] = { "it was withdrawn: the payment was refunded before it was told",
+	    "전하기 전에 환불되어 거두어진 메시지입니다" },
+	[RESEND_NOT_TOLD] = { "the ledger does not tell what this message said",
+	    "이 메시지의 내용을 원장에서 알 수 없습니다" },
+};
+static_assert(sizeof(nos) / sizeof(nos[0]) == RESEND_NO__MAX, "a sentence for each");
+
+const char *
+operate_resend_no_text(enum operate_resend_no no, bool korean)
+{
+	assert(no < RESEND_NO__MAX);
+	return nos[no][korean];
+}
+
+enum operate_resend_no
+operate_may_resend(bool owed, const struct store_try *last, bool taken_too)
+{
+	if (owed)
+		return RESEND_OK;
+	if (last == NULL)
+		return RESEND_NO_SUCH;
+	if (last->withdrawn)
+		return RESEND_WITHDRAWN;
+	return taken_too ? RESEND_OK : RESEND_TAKEN;
 }
 
 /* -- what was taken once, made anew */
@@ -53,8 +87,7 @@ gather_facts(const struct ledger_chain *chain, const struct order_state *st,
 	}
 	if (e == NULL ||
 	    (st->captured == NULL && (kind != OUTBOX_PAYMENT_RESOLVED || state != AS_DECLINED)))
-		return error_set(err, ERR_CONFLICT,
-		    "the ledger does not tell what this message said");
+		return error_set(err, ERR_CONFLICT, "%s", nos[RESEND_NOT_TOLD][0]);
 	*at_ms = e->at_ms;
 	*facts = (struct outbox_facts){ at->of.user, at->of.room, at->of.tid, at->of.order,
 		attempt_state_name(state), at->a.reservation_info,
@@ -93,22 +126,17 @@ static bool
 was_taken(struct flow *f, const struct flow_call *c, const char *id,
     const struct operate_resend *how, struct error *err)
 {
-	struct store_try *tries = NULL, last = { 0 };
+	struct store_try *tries = NULL;
+	enum operate_resend_no no;
 	size_t n = 0;
 
 	if (!store_try_list(f->store, id, &tries, &n, c->deadline_boot_ms, err))
 		return false;
-	if (n > 0)
-		last = tries[n - 1];
+	no = operate_may_resend(false, n > 0 ? &tries[n - 1] : NULL, how->taken_too);
 	free(tries);
-	if (n == 0)
-		return error_set(err, ERR_NOT_FOUND, "no such message: %s", id);
-	if (last.withdrawn)
-		return error_set(err, ERR_CONFLICT,
-		    "%s was withdrawn: the payment was refunded before it was told", id);
-	return how->taken_too ||
-	    error_set(err, ERR_NOT_FOUND,
-		"%s is not owed: it was acknowledged. --again sends it once more", id);
+	return no == RESEND_OK ||
+	    error_set(err, no == RESEND_WITHDRAWN ? ERR_CONFLICT : ERR_NOT_FOUND, "%s: %s", id,
+		nos[no][0]);
 }
 
 static bool
@@ -212,6 +240,36 @@ resend_owed(struct resending *r, struct error *err)
 			ok = resend_one(r, list[i].id, err);
 	for (size_t i = 0; i < n; i++)
 		store_message_clear(&list[i]);
+	free(list);
+	return ok;
+}
+
+bool
+operate_resend_step(struct flow *f, const struct flow_call *c, const struct operate_resend *how,
+    int64_t until_boot_ms, struct operate_resend_mark *mark, struct operate_resend_report *report,
+    bool *ended, struct error *err)
+{
+	enum { PIECE = 200 };
+	struct resending r = { f, c, how, report, clock_wall_ms() };
+	size_t skip = mark->passed, limit = PIECE + skip, n = 0, i = skip;
+	struct store_message *list = NULL;
+	bool ok =
+	    store_outbox_since(f->store, mark->at_ms, limit, &list, &n, c->deadline_boot_ms, err);
+
+	for (; ok && i < n && (i == skip || clock_boot_ms() < until_boot_ms); i++) {
+		bool is = list[i].at_ms >= how->since_ms && is_peer(how, list[i].peer) &&
+		    !outbox_is_test(&list[i]);
+
+		ok = !is || operate_message_is_of(f, c, &list[i], how->cids, how->n_cids, &is, err);
+		if (ok && is)
+			ok = resend_one(&r, list[i].id, err);
+		mark->passed = list[i].at_ms == mark->at_ms ? mark->passed + 1 : 1;
+		mark->at_ms = list[i].at_ms;
+	}
+	*ended = i >= n && n < limit;
+	report->more = !*ended;
+	for (size_t k = 0; k < n; k++)
+		store_message_clear(&list[k]);
 	free(list);
 	return ok;
 }

@@ -17,6 +17,9 @@ struct operate_resend {
 	 * both */
 	int64_t since_ms;
 	const char *peer;
+	/* operate_resend_step alone: of payments of these; NULL: of all */
+	const char *const *cids;
+	size_t n_cids;
 	void (*tell)(void *ctx, const char *id, const struct error *err); /* each message; err NULL:
 									     done */
 	void *ctx;
@@ -26,12 +29,35 @@ struct operate_resend_report {
 	bool more; /* the outbox is longer than one list: run it again */
 };
 
+enum operate_resend_no { /* why a message is not sent once more */
+	RESEND_OK,
+	RESEND_NO_SUCH,
+	RESEND_TAKEN,	  /* it was acknowledged, and taken_too is not set */
+	RESEND_WITHDRAWN, /* the payment was refunded before it was told */
+	RESEND_NOT_TOLD,  /* the ledger does not tell any more what it said */
+	RESEND_NO__MAX
+};
+/* last: its last try; NULL: it was never tried. Where it is owed, it may be sent. */
+enum operate_resend_no operate_may_resend(bool owed, const struct store_try *last, bool taken_too);
+const char *operate_resend_no_text(enum operate_resend_no no, bool korean);
+
 /*
  * ERR_NOT_FOUND: no such message, or it was acknowledged and taken_too is not set. ERR_CONFLICT: it
  * was withdrawn, or the ledger does not tell any more what it said.
  */
 bool operate_resend(struct flow *f, const struct flow_call *c, const char *id,
     const struct operate_resend *how, struct error *err);
+/*
+ * A piece of what is owed, without what was taken: the oldest first, from the mark on until
+ * until_boot_ms, at least one. Zeroed: the beginning. *ended: that was all of it.
+ */
+struct operate_resend_mark {
+	int64_t at_ms; /* owed since; those before are done, */
+	size_t passed; /* and so many of this millisecond */
+};
+bool operate_resend_step(struct flow *f, const struct flow_call *c,
+    const struct operate_resend *how, int64_t until_boot_ms, struct operate_resend_mark *mark,
+    struct operate_resend_report *report, bool *ended, struct error *err);
 /* False: the store, or with taken_too no since_ms. What cannot be sent again is told and counted.
  * Repeatable. */
 bool operate_resend_all(struct flow *f, const struct operate_resend *how,

@@ -2,6 +2,7 @@
 
 #include "operate/explain.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -121,6 +122,45 @@ explain_state(const char *state, bool korean)
 		if (strcmp(rows[i].state, state) == 0)
 			r = &rows[i];
 	return &r->in[korean];
+}
+
+static const char *const events[][2] = {
+	[LK_APPROVING] = { "KakaoPay is asked to take the money.",
+	    "카카오페이에 승인을 요청합니다." },
+	[LK_APPROVED] = { "KakaoPay took the money, and the payment is recorded.",
+	    "카카오페이가 승인했고 결제를 기록했습니다." },
+	[LK_DECLINED] = { "KakaoPay refused, or the user quit. This attempt can never be charged.",
+	    "카카오페이가 거절했거나 사용자가 그만두었습니다. 이 시도로는 결제될 수 없습니다." },
+	[LK_REFUSED] = { "KakaoPay did not accept the token. Nothing was charged; the user may still pay.",
+	    "카카오페이가 토큰을 받아들이지 않았습니다. 청구되지 않았고 아직 결제할 수 있습니다." },
+	[LK_NOT_EXECUTED] = { "The request was not carried out. Nothing was charged; the user may still pay.",
+	    "요청이 실행되지 않았습니다. 청구되지 않았고 아직 결제할 수 있습니다." },
+	[LK_UNKNOWN] = { "KakaoPay's answer never came: the money may have been taken. The courier inquires.",
+	    "카카오페이의 답을 받지 못했습니다. 청구되었을 수 있어 courier가 조회합니다." },
+	[LK_REVIEW] = { "What KakaoPay says does not fit, or it said nothing for hours: a person decides.",
+	    "카카오페이의 답이 맞지 않거나 여러 시간 동안 없었습니다. 담당자가 정합니다." },
+	[LK_ABANDONED] = { "The request ended before anything was sent to KakaoPay.",
+	    "카카오페이에 보내기 전에 요청이 끝났습니다." },
+	[LK_REMOVED] = { "The hold was dropped.", "잡아 둔 시간을 풀었습니다." },
+	[LK_UNBOOKABLE] = { "The reservation service says that it cannot book the time.",
+	    "예약 서비스가 예약할 수 없다고 답했습니다." },
+	[LK_REFUNDING] = { "KakaoPay is asked to give money back.",
+	    "카카오페이에 환불을 요청합니다." },
+	[LK_REFUNDED] = { "All of it was given back.", "결제된 금액을 모두 환불했습니다." },
+	[LK_PART_REFUNDED] = { "A part of it was given back.", "일부를 환불했습니다." },
+	[LK_REFUND_FAILED] = { "The refund was not made: nothing was given back by it.",
+	    "환불되지 않았습니다. 이 요청으로 돌려준 금액은 없습니다." },
+	[LK_REFUND_UNKNOWN] = { "Whether the refund was made is not known yet. The courier inquires.",
+	    "환불되었는지 아직 모릅니다. courier가 조회합니다." },
+	[LK_NOTE] = { "An operator did something about it.", "운영자가 조치했습니다." },
+};
+static_assert(sizeof(events) / sizeof(events[0]) == LK__MAX, "a sentence for each kind");
+
+const char *
+explain_event(enum ledger_kind k, bool korean)
+{
+	assert(k < LK__MAX);
+	return events[k][korean];
 }
 
 /* A payment of which something was given back. */

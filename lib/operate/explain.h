@@ -19,6 +19,8 @@ struct explanation {
 
 /* state: a word of struct flow_order_attempt. A word that nobody knows gets one that says so. */
 const struct explanation *explain_state(const char *state, bool korean);
+/* One event of the ledger, in a sentence. */
+const char *explain_event(enum ledger_kind k, bool korean);
 /*
  * What is true for the customer, in a sentence or two. total: won that were taken, -1 where no
  * payment is recorded.

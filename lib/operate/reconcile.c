@@ -7,9 +7,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "flow/answer.h"
 #include "flow/settle_plan.h"
 
-enum { PAGE = 100, EVENTS = 1000, CALL_MS = 10000 };
+enum { COUNT_PAGE = 1000, PAGE = 100, EVENTS = 500, CALL_MS = 10000 };
 
 static const char *const names[] = {
 	[DIFF_EQUAL] = "equal",
@@ -23,11 +24,31 @@ static const char *const names[] = {
 };
 static_assert(sizeof(names) / sizeof(names[0]) == DIFF__MAX, "a name for each difference");
 
+/* English, Korean. */
+static const char *const advice[][2] = {
+	[DIFF_EQUAL] = { "", "" },
+	[DIFF_REFUNDED_OUTSIDE] = { "KakaoPay gave back more than the ledger knows: made in the console? the courier notes it when it "
+				    "inquires",
+	    "카카오페이가 원장보다 많이 환불함. 콘솔에서 했는지 확인. courier가 조회할 때 기록함" },
+	[DIFF_REFUND_NOT_THERE] = { "the ledger has a refund that KakaoPay does not: call their support, do not repeat it",
+	    "원장에는 있고 카카오페이에는 없는 환불. 다시 하지 말고 카카오페이에 문의" },
+	[DIFF_AMOUNT] = { "KakaoPay took another amount than was recorded",
+	    "카카오페이가 받은 금액이 기록과 다름" },
+	[DIFF_NOT_CAPTURED] = { "recorded as paid, and KakaoPay says that it is not",
+	    "결제된 것으로 기록했으나 카카오페이는 아니라고 함" },
+	[DIFF_MISSING_PAYMENT] = { "KakaoPay took money, and the ledger says nothing of it: payment settle",
+	    "카카오페이가 돈을 받았으나 원장에 없음: payment settle" },
+	[DIFF_STRANGE] = { "a status that no document names", "어느 문서에도 없는 상태" },
+	[DIFF_SILENT] = { "KakaoPay did not answer: run it again",
+	    "카카오페이가 답하지 않음. 다시 실행" },
+};
+static_assert(sizeof(advice) / sizeof(advice[0]) == DIFF__MAX, "a sentence for each difference");
+
 struct run {
 	struct flow *f;
-	const struct operate_day *day;
-	int64_t each_ms, *counts;
-	size_t done, all; /* all: as far as is known */
+	const struct operate_reconcile *day;
+	int64_t each_ms, until_boot_ms, *counts;
+	struct operate_reconcile_mark *mark;
 };
 
 const char *
@@ -35,6 +56,13 @@ difference_name(enum difference d)
 {
 	assert(d < DIFF__MAX);
 	return names[d];
+}
+
+const char *
+difference_advice(enum difference d, bool korean)
+{
+	assert(d < DIFF__MAX);
+	return advice[d][korean];
 }
 
 static int64_t
@@ -99,9 +127,9 @@ compare(struct run *r, const char *cid, const char *order, const char *tid, cons
 		c.canceled = said.canceled.total;
 	}
 	r->counts[c.difference]++;
-	if (++r->done > r->all) /* attempts without a capture come last, and are few */
-		r->all = r->done;
-	r->day->on_compared(r->day->ctx, &c, r->done, r->all);
+	if (++r->mark->done > r->mark->all) /* attempts without a capture come last, and are few */
+		r->mark->all = r->mark->done;
+	r->day->on_compared(r->day->ctx, &c, r->mark->done, r->mark->all);
 	return true;
 }
 
@@ -119,40 +147,52 @@ compare_payment(struct run *r, const struct payment *p, struct error *err)
 	return ok;
 }
 
-/* All payments of the day, before the first question: so that it is known how many there will be.
- * *list is the caller's to free. */
 static bool
-gather_payments(const struct run *r, struct payment **list, size_t *n, struct error *err)
+is_late(const struct run *r)
+{
+	return clock_boot_ms() >= r->until_boot_ms;
+}
+
+static bool
+read_payments(struct run *r, size_t limit, struct payment **list, size_t *n, bool *more,
+    struct error *err)
 {
 	struct store_history h = { .cids = r->day->cids,
 		.n_cids = r->day->n_cids,
 		.from_ms = r->day->from_ms,
 		.to_ms = r->day->to_ms,
-		.limit = PAGE };
+		.after = r->mark->after,
+		.limit = limit };
+
+	return store_history(r->f->store, &h, list, n, more, soon(r), err);
+}
+
+static void
+pass_payment(struct run *r, const struct payment *p)
+{
+	r->mark->after.approved_at_ms = p->approved_at_ms;
+	memcpy(r->mark->after.tid, p->tid, sizeof(p->tid));
+}
+
+/* Before the first question, so that it is known how many there will be. */
+static bool
+count_payments(struct run *r, struct error *err)
+{
 	bool more = true;
 
-	*list = NULL;
-	*n = 0;
 	while (more) {
-		struct payment *page, *grown;
-		size_t n_page;
+		struct payment *list;
+		size_t n;
 
-		if (!store_history(r->f->store, &h, &page, &n_page, &more, soon(r), err))
+		if (!read_payments(r, COUNT_PAGE, &list, &n, &more, err))
 			return false;
-		grown = reallocarray(*list, *n + n_page + 1, sizeof(**list));
-		if (grown == NULL) {
-			free(page);
-			return error_set(err, ERR_INTERNAL, "out of memory");
-		}
-		*list = grown;
-		if (n_page > 0) {
-			memcpy(grown + *n, page, n_page * sizeof(*page));
-			*n += n_page;
-			h.after.approved_at_ms = grown[*n - 1].approved_at_ms;
-			memcpy(h.after.tid, grown[*n - 1].tid, sizeof(h.after.tid));
-		}
-		free(page);
+		if (n > 0)
+			pass_payment(r, &list[n - 1]);
+		r->mark->all += n;
+		free(list);
 	}
+	r->mark->after = (struct store_mark){ 0 };
+	r->mark->part = RECONCILE_PAYMENTS;
 	return true;
 }
 
@@ -160,13 +200,21 @@ static bool
 compare_payments(struct run *r, struct error *err)
 {
 	struct payment *list;
-	size_t n;
-	bool ok = gather_payments(r, &list, &n, err);
+	bool ok, more;
+	size_t n, i = 0;
 
-	r->all = n;
-	for (size_t i = 0; ok && i < n; i++)
+	if (!read_payments(r, PAGE, &list, &n, &more, err))
+		return false;
+	for (ok = true; ok && i < n && !(i > 0 && is_late(r)); i++) {
 		ok = compare_payment(r, &list[i], err);
+		if (ok)
+			pass_payment(r, &list[i]);
+	}
 	free(list);
+	if (ok && i == n && !more) {
+		r->mark->part = RECONCILE_EVENTS;
+		r->mark->at_ms = r->day->from_ms;
+	}
 	return ok;
 }
 
@@ -179,7 +227,8 @@ compare_event(struct run *r, const struct ledger_event *e, struct error *err)
 	struct order_state st = { 0 };
 	bool ok, last;
 
-	if (e->kind != LK_APPROVING || e->at_ms >= r->day->to_ms)
+	if (e->kind != LK_APPROVING || e->at_ms >= r->day->to_ms ||
+	    !flow_cid_is_one_of(e->cid, r->day->cids, r->day->n_cids))
 		return true;
 	ok = store_ledger_chain(r->f->store, e->cid, e->partner_order_id, &chain, soon(r), err) &&
 	    order_state(&chain, e->tid, &st, err);
@@ -193,36 +242,58 @@ compare_event(struct run *r, const struct ledger_event *e, struct error *err)
 	return ok;
 }
 
+static void
+pass_event(struct run *r, const struct ledger_event *e)
+{
+	r->mark->passed = e->at_ms == r->mark->at_ms ? r->mark->passed + 1 : 1;
+	r->mark->at_ms = e->at_ms;
+}
+
 static bool
 compare_events(struct run *r, struct error *err)
 {
-	int64_t from = r->day->from_ms;
-	bool ok = true, more = true;
+	size_t skip = r->mark->passed, limit = EVENTS + skip, n, i = skip;
+	struct ledger_event *list;
+	bool ok;
 
-	while (ok && more) {
-		struct ledger_event *list;
-		int64_t last = from;
-		size_t n;
+	if (!store_ledger_since(r->f->store, r->mark->at_ms, limit, &list, &n, soon(r), err))
+		return false;
+	for (ok = true; ok && i < n && !(i > skip && is_late(r)); i++) {
+		ok = compare_event(r, &list[i], err);
+		if (ok)
+			pass_event(r, &list[i]);
+	}
+	for (size_t k = 0; k < n; k++)
+		ledger_event_clear(&list[k]);
+	free(list);
+	if (ok && ((i >= n && n < limit) || r->mark->at_ms >= r->day->to_ms))
+		r->mark->part = RECONCILE_END;
+	return ok;
+}
 
-		ok = store_ledger_since(r->f->store, from, EVENTS, &list, &n, soon(r), err);
-		for (size_t i = 0; i < n; i++) {
-			ok = ok && compare_event(r, &list[i], err);
-			last = list[i].at_ms;
-			ledger_event_clear(&list[i]);
-		}
-		free(list);
-		more = n == EVENTS && last < r->day->to_ms;
-		from = last > from ? last : from + 1;
+bool
+operate_reconcile_step(struct flow *f, const struct operate_reconcile *day, int64_t each_ms,
+    int64_t until_boot_ms, struct operate_reconcile_mark *mark, int64_t counts[DIFF__MAX],
+    struct error *err)
+{
+	struct run r = { f, day, each_ms, until_boot_ms, counts, mark };
+	bool ok = true, late = false;
+
+	while (ok && !late && mark->part != RECONCILE_END) {
+		ok = mark->part == RECONCILE_COUNT     ? count_payments(&r, err)
+		    : mark->part == RECONCILE_PAYMENTS ? compare_payments(&r, err)
+						       : compare_events(&r, err);
+		late = is_late(&r);
 	}
 	return ok;
 }
 
 bool
-operate_reconcile(struct flow *f, const struct operate_day *day, int64_t each_ms,
+operate_reconcile(struct flow *f, const struct operate_reconcile *day, int64_t each_ms,
     int64_t counts[DIFF__MAX], struct error *err)
 {
-	struct run r = { .f = f, .day = day, .each_ms = each_ms, .counts = counts };
+	struct operate_reconcile_mark mark = { 0 };
 
 	memset(counts, 0, DIFF__MAX * sizeof(counts[0]));
-	return compare_payments(&r, err) && compare_events(&r, err);
+	return operate_reconcile_step(f, day, each_ms, INT64_MAX, &mark, counts, err);
 }

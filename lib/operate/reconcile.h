@@ -30,7 +30,7 @@ struct operate_compared { /* one attempt; strings are borrowed for the call */
 	int64_t canceled; /* by KakaoPay; where has_canceled */
 };
 
-struct operate_day {
+struct operate_reconcile {
 	const char *const *cids;
 	size_t n_cids;
 	int64_t from_ms, to_ms; /* from <= approved_at, or begun < to; wall */
@@ -38,7 +38,27 @@ struct operate_day {
 	void (*on_compared)(void *ctx, const struct operate_compared *c, size_t done, size_t all);
 	void *ctx;
 };
-/* c gives each step its own time: each_ms from its begin. counts: by difference. False: err; what
- * was told before says nothing of the day then. */
-bool operate_reconcile(struct flow *f, const struct operate_day *day, int64_t each_ms,
+
+/* How far it is; zeroed: the beginning. */
+struct operate_reconcile_mark {
+	enum { RECONCILE_COUNT, RECONCILE_PAYMENTS, RECONCILE_EVENTS, RECONCILE_END } part;
+	size_t done, all;	 /* all: as far as is known */
+	struct store_mark after; /* the payment that was compared last */
+	int64_t at_ms;		 /* of the events: those before are done, */
+	size_t passed;		 /* and so many of this millisecond */
+};
+
+/* What to do about it, in a sentence. */
+const char *difference_advice(enum difference d, bool korean);
+
+/*
+ * A piece of it: goes on from the mark until until_boot_ms, at least by one question or one page.
+ * each_ms: how long one step at the store may take. counts, by difference, are added to: the caller
+ * has zeroed them.
+ */
+bool operate_reconcile_step(struct flow *f, const struct operate_reconcile *day, int64_t each_ms,
+    int64_t until_boot_ms, struct operate_reconcile_mark *mark, int64_t counts[DIFF__MAX],
+    struct error *err);
+/* The whole day. False: err; what was told before says nothing of the day then. */
+bool operate_reconcile(struct flow *f, const struct operate_reconcile *day, int64_t each_ms,
     int64_t counts[DIFF__MAX], struct error *err);

@@ -74,6 +74,20 @@ operate_plan_refund(struct flow *f, const struct flow_call *c, const struct flow
 	return ok;
 }
 
+enum flow_result
+operate_refund_refusal(const struct operate_refund_plan *p)
+{
+	if (p->is_repeat)
+		return FR_OK;
+	if (p->state == AS_REVIEW)
+		return FR_IN_REVIEW;
+	if (p->state == AS_REFUND_UNKNOWN)
+		return FR_REFUND_IN_PROGRESS;
+	return p->verdict == REFUND_EXCEEDS	     ? FR_REFUND_EXCEEDS
+	    : p->verdict == REFUND_TAX_FREE_REQUIRED ? FR_TAX_FREE_REQUIRED
+						     : FR_OK;
+}
+
 bool
 operate_has_refund(struct flow *f, const struct flow_call *c, const struct payment *p,
     const char *id, bool *has, struct error *err)

@@ -33,6 +33,8 @@ struct operate_refund_plan {
 /* ERR_NOT_FOUND: no such payment. */
 bool operate_plan_refund(struct flow *f, const struct flow_call *c,
     const struct flow_refund_request *rq, struct operate_refund_plan *out, struct error *err);
+/* Would flow_refund refuse it, as far as the ledger tells? FR_OK: it would not. */
+enum flow_result operate_refund_refusal(const struct operate_refund_plan *p);
 /* Does the ledger have a refund of this tid under this id? What an operator is told to use again
  * must be there. */
 bool operate_has_refund(struct flow *f, const struct flow_call *c, const struct payment *p,

@@ -2,11 +2,32 @@
 
 #include "operate/release.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "operate/settle.h"
+
+/* English, Korean. */
+static const char *const words[][2] = {
+	[RELEASE_DONE] = { "", "" },
+	[RELEASE_READY_CALL] = { "its ready call is under way: it ends by itself within seconds",
+	    "결제 준비를 요청하는 중입니다. 몇 초 안에 저절로 끝납니다" },
+	[RELEASE_MAY_BE_CHARGED] = { "it may be charged: settle it first",
+	    "청구되었을 수 있습니다. 먼저 매듭지으세요" },
+	[RELEASE_NOTHING_HELD] = { "nothing is held any more", "잡아 둔 시간이 없습니다" },
+	[RELEASE_CHANGED] = { "it was not released: it changed meanwhile",
+	    "풀지 못했습니다. 그 사이에 바뀌었습니다" },
+};
+static_assert(sizeof(words) / sizeof(words[0]) == RELEASE__MAX, "a sentence for each");
+
+const char *
+operate_release_text(enum operate_release r, bool korean)
+{
+	assert(r < RELEASE__MAX);
+	return words[r][korean];
+}
 
 enum operate_release
 operate_may_release(enum hold_state s)

@@ -21,6 +21,8 @@ struct operate_released {
 	char detail[200]; /* of RELEASE_CHANGED; may be "" */
 };
 
+/* Why not, in a sentence. */
+const char *operate_release_text(enum operate_release r, bool korean);
 /* What may be released. */
 enum operate_release operate_may_release(enum hold_state s);
 /* h: as the queue has just shown it. False: the store or the queue; nothing was released. */

@@ -2,6 +2,7 @@
 
 #include "operate/settle.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +15,42 @@
 #include "flow/verdict.h"
 
 enum { TRIES = 5 };
+
+/* English, Korean. */
+static const char *const nos[][2] = {
+	[SETTLE_NO_NOTHING] = { "", "" },
+	[SETTLE_NO_CAPTURED] = { "KakaoPay says that money was taken: settle it as approved, then refund it",
+	    "카카오페이는 돈을 받았다고 합니다. approved로 매듭지은 뒤 환불하세요" },
+	[SETTLE_NO_WINDOW_OPEN] = { "KakaoPay does not say that it failed, and the window is still open: an approve may still be "
+				    "captured. Wait until it is over",
+	    "카카오페이가 실패라고 하지 않고 결제 유효 시간도 남아 있어 아직 승인될 수 있습니다. 끝날 때까지 기다리세요" },
+	[SETTLE_NO_CAPTURE] = { "KakaoPay does not say that money was taken: there is nothing to approve",
+	    "카카오페이는 돈을 받았다고 하지 않습니다. 승인할 것이 없습니다" },
+	[SETTLE_NO_PROOF] = { "the inquiry proves nothing: compare with KakaoPay's console, then settle it as approved or as "
+			      "declined (--as)",
+	    "조회로 확인되지 않습니다. 카카오페이 콘솔과 비교한 뒤 approved 또는 declined로 매듭지으세요 (--as)" },
+	[SETTLE_NO_NEED] = { "there is nothing to settle: it has its end",
+	    "이미 끝난 결제라 매듭지을 것이 없습니다" },
+	[SETTLE_NO_UNDER_WAY] = { "an approve is under way: wait some seconds",
+	    "승인을 요청하는 중입니다. 몇 초 기다리세요" },
+	[SETTLE_NO_OTHERS_WRITE] = { "other programs keep writing to this order: try again",
+	    "다른 프로그램이 이 주문에 계속 쓰고 있습니다. 다시 하세요" },
+};
+static_assert(sizeof(nos) / sizeof(nos[0]) == SETTLE_NO__MAX, "a sentence for each");
+
+const char *
+operate_settle_no_text(enum operate_settle_no no, bool korean)
+{
+	assert(no < SETTLE_NO__MAX);
+	return nos[no][korean];
+}
+
+static bool
+refuse(struct operate_settled *out, enum operate_settle_no no, struct error *err)
+{
+	out->no = no;
+	return error_set(err, ERR_CONFLICT, "%s", nos[no][0]);
+}
 
 struct deciding {
 	struct flow *f;
@@ -60,7 +97,8 @@ window_is_over(const struct deciding *d)
 
 /* The end that the operator's word and KakaoPay's make together. */
 static bool
-choose(struct deciding *d, enum flow_verdict v, enum ledger_kind *kind, struct error *err)
+choose(struct deciding *d, enum flow_verdict v, enum ledger_kind *kind, struct operate_settled *out,
+    struct error *err)
 {
 	bool captured = false;
 	bool proven = flow_verdict_proves(v, kind, &captured);
@@ -73,25 +111,21 @@ choose(struct deciding *d, enum flow_verdict v, enum ledger_kind *kind, struct e
 	}
 	if (d->as == OPERATE_END_DECLINED) {
 		if (captured)
-			return error_set(err, ERR_CONFLICT,
-			    "KakaoPay says that money was taken: refund it instead (payment settle --as approved, then payment refund)");
+			return refuse(out, SETTLE_NO_CAPTURED, err);
 		if (!(proven && *kind == LK_DECLINED) && !window_is_over(d))
-			return error_set(err, ERR_CONFLICT,
-			    "KakaoPay does not say that it failed, and the window is still open: an approve may still be captured. Wait until it is over");
+			return refuse(out, SETTLE_NO_WINDOW_OPEN, err);
 		*kind = LK_DECLINED;
 		d->has_payment = false;
 		return true;
 	}
 	if (d->as == OPERATE_END_APPROVED) {
 		if (!captured)
-			return error_set(err, ERR_CONFLICT,
-			    "KakaoPay does not say that money was taken: there is nothing to approve");
+			return refuse(out, SETTLE_NO_CAPTURE, err);
 		*kind = LK_APPROVED;
 		return true;
 	}
 	if (!proven || *kind == LK_REVIEW)
-		return error_set(err, ERR_CONFLICT,
-		    "the inquiry proves nothing: compare with KakaoPay's console, then use --as approved or --as declined");
+		return refuse(out, SETTLE_NO_PROOF, err);
 	return true;
 }
 
@@ -120,17 +154,16 @@ decide(struct deciding *d, bool dry_run, struct operate_settled *out, enum store
 	*how = STORE_OURS;
 	out->before = d->st.state;
 	if (d->st.state != AS_UNKNOWN && d->st.state != AS_REVIEW && d->st.state != AS_APPROVING)
-		return error_set(err, ERR_CONFLICT, "it is %s: there is nothing to settle",
-		    attempt_state_name(d->st.state));
+		return refuse(out, SETTLE_NO_NEED, err);
 	if (d->st.state == AS_APPROVING &&
 	    d->st.approving->deadline_ms + DEADLINE_GRACE_MS > clock_wall_ms())
-		return error_set(err, ERR_CONFLICT, "an approve is under way: wait some seconds");
+		return refuse(out, SETTLE_NO_UNDER_WAY, err);
 	v = flow_inquire(d->f, &d->at, clock_boot_ms() + FLOW_INQUIRY_MS, &d->payment, &pa, why);
 	snprintf(out->kakaopay, sizeof(out->kakaopay), "%s",
 	    pa.message[0] != '\0' ? pa.message
 		: why[0] != '\0'  ? why
 				  : "no answer");
-	if (!choose(d, v, &kind, err))
+	if (!choose(d, v, &kind, out, err))
 		return false;
 	out->after = kind == LK_APPROVED ? AS_APPROVED : AS_DECLINED;
 	return dry_run || write_end(d, kind, how, err);
@@ -150,10 +183,7 @@ operate_settle(struct flow *f, const struct flow_call *c, const char *cid, const
 								       look again */
 		ok = read_attempt(&d, cid, order, err) && decide(&d, dry_run, out, &how, err);
 	ledger_chain_clear(&d.chain);
-	return ok &&
-	    (how == STORE_OURS ||
-		error_set(err, ERR_CONFLICT,
-		    "other programs keep writing to this order: try again"));
+	return ok && (how == STORE_OURS || refuse(out, SETTLE_NO_OTHERS_WRITE, err));
 }
 
 bool

@@ -8,9 +8,23 @@
 
 enum operate_end { OPERATE_END_FOUND, OPERATE_END_APPROVED, OPERATE_END_DECLINED };
 
+enum operate_settle_no {   /* why it cannot be decided so */
+	SETTLE_NO_NOTHING, /* none of these: it can be, or was not looked at */
+	SETTLE_NO_CAPTURED,
+	SETTLE_NO_WINDOW_OPEN,
+	SETTLE_NO_CAPTURE,
+	SETTLE_NO_PROOF,
+	SETTLE_NO_NEED,
+	SETTLE_NO_UNDER_WAY,
+	SETTLE_NO_OTHERS_WRITE,
+	SETTLE_NO__MAX
+};
+const char *operate_settle_no_text(enum operate_settle_no no, bool korean);
+
 struct operate_settled {
 	enum attempt_state before, after;
-	char kakaopay[256]; /* its word for the state, or why there is none */
+	enum operate_settle_no no; /* with ERR_CONFLICT */
+	char kakaopay[256];	   /* its word for the state, or why there is none */
 };
 
 /*

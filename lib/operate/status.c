@@ -127,3 +127,42 @@ operate_status(struct flow *f, struct operate_status *out)
 	if (out->queue)
 		count_holds(f, out);
 }
+
+/* The same sentences as readyz, which are English alone. */
+static const char *
+fence_text(enum site_fence f, bool korean)
+{
+	static const char *const words[] = {
+		[SITE_OPEN] = "",
+		[SITE_STORE_AWAY] = "데이터베이스가 답하지 않습니다",
+		[SITE_QUEUE_AWAY] = "큐가 답하지 않습니다: systemctl status roompay-queued",
+		[SITE_OTHER_QUEUE] =
+		    "데이터베이스는 다른 큐를 이 사이트의 큐로 알고 있습니다. 그 저널을 되돌려 놓거나 roompayctl queue "
+		    "adopt",
+		[SITE_ADOPTING] =
+		    "받아들인 큐에 roompay-courier가 원장의 내용을 알려 주는 중입니다. 기다리세요",
+		[SITE_OLD_DATABASE] = "데이터베이스가 큐보다 오래되었습니다: roompayctl restore",
+	};
+
+	return korean ? words[f] : site_fence_text(f);
+}
+
+const char *
+operate_status_text(const struct operate_status *s, bool korean)
+{
+	switch (s->site) {
+	case OPERATE_FIRST_QUEUE:
+		return korean
+		    ? "사이트에 아직 큐가 없습니다. 먼저 시작하는 프로그램이 이 큐를 씁니다"
+		    : "the site has no queue yet: the first program that serves takes this one";
+	case OPERATE_NO_ROOM:
+		return korean
+		    ? "큐의 디스크가 가득 차 새로 잡지 않습니다. 공간을 비우세요"
+		    : "the queue's disk is full, and it grants nothing new: make room there";
+	case OPERATE_FENCED:
+		return fence_text(s->fence, korean);
+	case OPERATE_OPEN:
+		break;
+	}
+	return korean ? "결제를 받고 있습니다" : "payments can be taken";
+}

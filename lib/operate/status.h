@@ -36,3 +36,5 @@ struct operate_status {
 	int64_t members; /* daemons that share the queue's log; 0: it is not shared */
 };
 void operate_status(struct flow *f, struct operate_status *out);
+/* May payments be taken, and if not, what to do? A sentence. */
+const char *operate_status_text(const struct operate_status *s, bool korean);

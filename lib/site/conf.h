@@ -31,8 +31,9 @@ enum conf_role {
 	ROLE_GATEWAY = 1,
 	ROLE_RESERVATION = 2,
 	ROLE_OPERATOR = 4,
-	ROLE_REFUND = 8
-}; /* bits */
+	ROLE_REFUND = 8,
+	ROLE_VIEWER = 16 /* sees what an operator sees, and changes nothing */
+};			 /* bits */
 enum conf_mode { MODE_SECRET_KEY, MODE_ADMIN_KEY, MODE_USER_TOKEN };
 enum conf_unbookable { UNBOOKABLE_KEEP, UNBOOKABLE_REFUND };
 enum conf_queue_log { QUEUE_LOG_DISK, QUEUE_LOG_MONGODB };
@@ -91,6 +92,12 @@ struct conf {
 	char prefix[CONF_PATH_CAP]; /* "" or "/pay": removed from the path */
 	int64_t deadline_ms;	    /* deadline = ms, 5000..30000; default 13000 */
 	int64_t drain_ms; /* drain = seconds, 0..300; how long a master says that it ends */
+	/* [console] */
+	bool console; /* serve = no | yes */
+	char console_dir[CONF_PATH_CAP];
+	/* who may use it; empty: whom the web server lets through */
+	char console_addresses[CONF_ADDRESSES_MAX][ADDRESS_CAP];
+	size_t n_console_addresses;
 	/* [queue] */
 	char queue_socket[CONF_PATH_CAP];
 	char queue_dir[CONF_PATH_CAP];

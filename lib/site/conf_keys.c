@@ -163,7 +163,8 @@ each_item(const char *value, bool (*add)(void *ctx, const char *item, char why[C
 	return true;
 }
 
-static const char *const role_words[] = { "gateway", "reservation", "operator", "refund", NULL };
+static const char *const role_words[] = { "gateway", "reservation", "operator", "refund", "viewer",
+	NULL };
 
 static bool
 add_role(void *ctx, const char *item, char why[CONF_WHY_CAP])
@@ -322,6 +323,12 @@ static const struct conf_key keys[] = {
 	    LIST(conf, trusted_proxies, n_trusted_proxies, proxy_item) },
 	{ "fcgi", "deadline",        set_int,    AT(conf, deadline_ms), 5000, 30000, 1, "13000" },
 	{ "fcgi", "drain",           set_int,    AT(conf, drain_ms), 0, 300, 1000, "0" },
+
+	{ "console", "serve",        set_bool,   AT(conf, console), .preset = "no" },
+	{ "console", "dir",          set_path,   AT(conf, console_dir),
+	    .preset = PKGDATADIR "/console" },
+	{ "console", "addresses",    set_list,
+	    LIST(conf, console_addresses, n_console_addresses, address_item) },
 
 	{ "queue", "socket",             set_path, AT(conf, queue_socket), .required = true },
 	{ "queue", "socket_group",   set_text,   AT(conf, queue_group) },

@@ -76,6 +76,7 @@ find_merchant(struct conf *c, const char *name, char why[CONF_WHY_CAP])
 static const struct record records[] = {
 	{ "site", 0, find_site, true },
 	{ "fcgi", 0, find_site, true },
+	{ "console", 0, find_site, true },
 	{ "queue", 0, find_site, true },
 	{ "store", 0, find_site, true },
 	{ "courier", 0, find_site, true },

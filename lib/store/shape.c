@@ -149,6 +149,7 @@ static const struct column meta_columns[] = {
 	MAY(COLUMN_INT, "version", meta, version),
 	MAY(COLUMN_STR, "queue_id", meta, queue_id),
 	MAY(COLUMN_STR, "reason", meta, reason),
+	MAY(COLUMN_STR, "who", meta, who),
 };
 
 /*

@@ -59,6 +59,7 @@ struct meta {	      /* what a database holds once */
 	int64_t version;	     /* schema */
 	char queue_id[QUEUE_ID_CAP]; /* queue */
 	char reason[REASON_CAP];     /* queue: why it was adopted */
+	char who[WHO_CAP];	     /* queue: and by whom */
 };
 
 enum { SCHEMA_VERSION = 1 };

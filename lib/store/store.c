@@ -127,7 +127,7 @@ store_claim_get(struct store *s, struct store_claim *out, int64_t deadline_boot_
 
 bool
 store_claim_adopt(struct store *s, const struct store_claim *old, const char *queue_id,
-    const char *reason, int64_t deadline_boot_ms, struct error *err)
+    const char *reason, const char *who, int64_t deadline_boot_ms, struct error *err)
 {
 	struct meta claim = claim_of(old->number + 1);
 	enum store_put how;
@@ -137,6 +137,8 @@ store_claim_adopt(struct store *s, const struct store_claim *old, const char *qu
 	strcpy(claim.queue_id, queue_id);
 	if (reason != NULL)
 		snprintf(claim.reason, sizeof(claim.reason), "%s", reason);
+	if (who != NULL)
+		snprintf(claim.who, sizeof(claim.who), "%s", who);
 	return put(s, &shape_meta, &claim, &how, deadline_boot_ms, err) &&
 	    (how == STORE_OURS ||
 		error_set(err, ERR_CONFLICT, "another queue was adopted at the same time"));
@@ -149,7 +151,7 @@ store_claim_queue(struct store *s, const char *queue_id, struct store_claim *out
 	if (!store_claim_get(s, out, deadline_boot_ms, err))
 		return false;
 	if (out->number == 0) {
-		if (!store_claim_adopt(s, out, queue_id, NULL, deadline_boot_ms, err) &&
+		if (!store_claim_adopt(s, out, queue_id, NULL, NULL, deadline_boot_ms, err) &&
 		    err->code != ERR_CONFLICT)
 			return false;
 		if (!store_claim_get(s, out, deadline_boot_ms, err))

@@ -50,10 +50,10 @@ bool store_claim_queue(struct store *s, const char *queue_id, struct store_claim
     int64_t deadline_boot_ms, struct error *err);
 bool store_claim_get(struct store *s, struct store_claim *out, int64_t deadline_boot_ms,
     struct error *err);
-/* This queue in the place of the one that *old names (as store_claim_get gave it). reason: kept
- * with it, NULL: none. ERR_CONFLICT: somebody else was first. */
+/* This queue in the place of the one that *old names (as store_claim_get gave it). reason and who:
+ * kept with it, NULL: none. ERR_CONFLICT: somebody else was first. */
 bool store_claim_adopt(struct store *s, const struct store_claim *old, const char *queue_id,
-    const char *reason, int64_t deadline_boot_ms, struct error *err);
+    const char *reason, const char *who, int64_t deadline_boot_ms, struct error *err);
 bool store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err); /* a majority write
 										*/
 

@@ -556,11 +556,11 @@ a_site_has_one_queue(void **state)
 	assert_non_null(strstr(err.msg, "11111111111111111111111111111111"));
 	assert_non_null(strstr(err.msg, "22222222222222222222222222222222"));
 	DO(store_claim_adopt(s, &claim, "22222222222222222222222222222222", "its journal was lost",
-	    in(SOON), &err));
+	    "alice", in(SOON), &err));
 	DO(store_claim_adopt(s, &claim, "22222222222222222222222222222222", "its journal was lost",
-	    in(SOON), &err)); /* a repeat */
-	assert_false(
-	    store_claim_adopt(s, &claim, "33333333333333333333333333333333", NULL, in(SOON), &err));
+	    "alice", in(SOON), &err)); /* a repeat */
+	assert_false(store_claim_adopt(s, &claim, "33333333333333333333333333333333", NULL, NULL,
+	    in(SOON), &err));
 	assert_int_equal(err.code, ERR_CONFLICT);
 	DO(store_claim_queue(s, "22222222222222222222222222222222", &claim, in(SOON), &err));
 	assert_int_equal(claim.number, 2);

@@ -40,6 +40,8 @@ def check_message(message):
 
 def template_of(path):
     """The longest path of the document with which this one ends: what stands before it is the prefix."""
+    if "/console/" in path and "/console/api/" not in path:
+        return "/console/{file}"
     for template in sorted(DOC["paths"], key=len, reverse=True):
         if re.search(
             re.sub(r"\{\w+\}", "[^/]+", re.escape(template).replace(r"\{", "{").replace(r"\}", "}"))
@@ -76,6 +78,9 @@ def check(method, path, status, media, raw):
         f"{method} {template} answered {status}, which is not in openapi.json"
     )
     seen.add((template, method, status))
+    if "content" not in DOC["paths"][template][method]["responses"][str(status)]:
+        assert raw in (b"", None), (path, status, raw)
+        return
     media = media.split(";")[0]
     v = validator(template, method, str(status), media)
     if media.endswith("json") and raw is not None:

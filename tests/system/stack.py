@@ -120,7 +120,7 @@ class Stack:
         self.patience = 30  # how often the reservation service tries a removal, twice a second
         self.tokens = {
             name: secrets.token_urlsafe(24)
-            for name in ("gateway", "reservation", "operator", "refund", "other")
+            for name in ("gateway", "reservation", "operator", "viewer", "refund", "other")
         }
         self.queue_socket, self.fcgi_socket = (
             str(self.dir / "queue.sock"),
@@ -171,6 +171,7 @@ class Stack:
             "gateway": ("gateway", "TC0ONETIME"),
             "reservation": ("reservation", both),
             "operator": ("operator", both),
+            "viewer": ("viewer", both),
             "refund": ("refund", both),
             "other": ("gateway", "TCSUBSCRIP"),
         }
@@ -194,6 +195,7 @@ class Stack:
                 "metrics_dir": self.dir / "metrics",
             },
             "fcgi": {"socket": self.fcgi_socket, "workers": self.workers, "prefix": self.prefix},
+            "console": {"serve": "yes", "dir": TOP / "console"},
             "queue": {"socket": self.queue_socket, "dir": self.dir / "queue"},
             "store": store,
             "deliver reservation": {

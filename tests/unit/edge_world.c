@@ -4,6 +4,7 @@
 
 #include <openssl/sha.h>
 
+#include "fcgi/console.h"
 #include "flow/answer.h"
 #include "flow/site.h"
 #include "provider/kakaopay/kakaopay.h"
@@ -227,6 +228,36 @@ flow_cid_is_one_of(const char *cid, const char *const *cids, size_t n_cids)
 	return false;
 }
 
+/* What the console shows and does stands on all layers: tests/system/test_console.py. Here it only
+ * notes that it was asked. */
+#define CONSOLE(name) \
+	void handle_console_##name(struct call *c) \
+	{ \
+		snprintf(stub.called, sizeof(stub.called), "console " #name); \
+		reply_begin(c->reply, 200); \
+		buf_add_char(&c->reply->body, '}'); \
+	}
+CONSOLE(me)
+CONSOLE(status)
+CONSOLE(waiting)
+CONSOLE(holds)
+CONSOLE(hold)
+CONSOLE(payments)
+CONSOLE(payment)
+CONSOLE(order)
+CONSOLE(refunds)
+CONSOLE(deliveries)
+CONSOLE(delivery)
+CONSOLE(settlement)
+CONSOLE(reconcile)
+CONSOLE(settle)
+CONSOLE(refund)
+CONSOLE(release)
+CONSOLE(retry)
+CONSOLE(retry_all)
+CONSOLE(test)
+CONSOLE(adopt)
+
 /* edge_init is the worker's; the tests fill struct edge themselves. */
 struct store *
 store_open_mongo(const char *uri, const char *database, struct error *err)
@@ -299,6 +330,7 @@ set_up(void **state)
 	add_caller("gateway", ROLE_GATEWAY, "TC0ONETIME", "g-token");
 	add_caller("reservation", ROLE_RESERVATION, "TC0ONETIME", "r-token");
 	add_caller("operator", ROLE_OPERATOR, "TC0ONETIME", "o-token");
+	add_caller("viewer", ROLE_VIEWER, "TC0ONETIME", "v-token");
 	edge.conf = &conf;
 	edge.flow = (struct flow){ .conf = &conf, .program = "fcgi" };
 	stub.prepare = stub.hello = stub.claim = stub.ping = stub.list = true;

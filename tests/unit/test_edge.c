@@ -86,8 +86,17 @@ a_path_in_whatever_way_it_is_split(void **state)
 		{ "/pay", "/pay", "/payments/", NULL, NULL },
 		{ "/pay", "/pay", "/payments/T1/x", NULL, NULL },
 		{ "/pay", "/pay",
-		    "/payments/ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt",
+		    "/payments/ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt"
+		    "ttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttttt"
+		    "ttttttttttttttttttttttttttttttt",
 		    NULL, NULL },
+		{ "/pay", "/pay", "/console/", NULL, "console" },
+		{ "/pay", "/pay/console", "", NULL, "console" },
+		{ "/pay", "/pay", "/console/js/app.js", NULL, "console" },
+		{ "/pay", "/pay", "/console/api/me", NULL, "console_me" },
+		{ "/pay", "/pay", "/console/api/payments/T1", NULL, "console_payment" },
+		{ "/pay", "/pay", "/console/api/", NULL, NULL },
+		{ "/pay", "/pay", "/console/api/no", NULL, NULL },
 		{ "/pay", "/pay", "/payready", NULL, NULL },
 		{ "/pay", "/pay", "/payReady/", NULL, NULL },
 		{ "/pay", "/pay", "", "/pay", NULL },
@@ -117,6 +126,7 @@ a_path_in_whatever_way_it_is_split(void **state)
 static void
 the_roles_of_each_route(void **state)
 {
+	enum { LOOKS = ROLE_OPERATOR | ROLE_VIEWER };
 	static const struct {
 		const char *method, *path;
 		unsigned roles;
@@ -127,15 +137,37 @@ the_roles_of_each_route(void **state)
 		{ "POST", "/approvePayment", ROLE_GATEWAY },
 		{ "POST", "/removePaymentInQueue", ROLE_GATEWAY | ROLE_RESERVATION },
 		{ "POST", "/cancelPayment", ROLE_REFUND | ROLE_OPERATOR },
-		{ "GET", "/orders", ROLE_GATEWAY | ROLE_OPERATOR },
-		{ "GET", "/payments", ROLE_GATEWAY | ROLE_OPERATOR },
-		{ "GET", "/payments/", ROLE_GATEWAY | ROLE_OPERATOR },
-		{ "GET", "/refunds", ROLE_GATEWAY | ROLE_OPERATOR },
-		{ "GET", "/queue", ROLE_GATEWAY | ROLE_OPERATOR },
-		{ "GET", "/metrics", ROLE_OPERATOR },
+		{ "GET", "/orders", ROLE_GATEWAY | LOOKS },
+		{ "GET", "/payments", ROLE_GATEWAY | LOOKS },
+		{ "GET", "/payments/", ROLE_GATEWAY | LOOKS },
+		{ "GET", "/refunds", ROLE_GATEWAY | LOOKS },
+		{ "GET", "/queue", ROLE_GATEWAY | LOOKS },
+		{ "GET", "/metrics", LOOKS },
 		{ "GET", "/openapi.json", 0 },
 		{ "GET", "/livez", 0 },
-		{ "GET", "/readyz", ROLE_OPERATOR },
+		{ "GET", "/readyz", LOOKS },
+		{ "GET", "/console/api/me", LOOKS },
+		{ "GET", "/console/api/status", LOOKS },
+		{ "GET", "/console/api/waiting", LOOKS },
+		{ "GET", "/console/api/holds", LOOKS },
+		{ "GET", "/console/api/holds/", LOOKS },
+		{ "GET", "/console/api/payments", LOOKS },
+		{ "GET", "/console/api/payments/", LOOKS },
+		{ "GET", "/console/api/orders", LOOKS },
+		{ "GET", "/console/api/refunds", LOOKS },
+		{ "GET", "/console/api/deliveries", LOOKS },
+		{ "GET", "/console/api/deliveries/", LOOKS },
+		{ "GET", "/console/api/settlement", LOOKS },
+		{ "GET", "/console/api/reconcile", LOOKS },
+		{ "POST", "/console/api/settle", ROLE_OPERATOR },
+		{ "POST", "/console/api/refund", ROLE_OPERATOR },
+		{ "POST", "/console/api/release", ROLE_OPERATOR },
+		{ "POST", "/console/api/retry", ROLE_OPERATOR },
+		{ "POST", "/console/api/retryAll", ROLE_OPERATOR },
+		{ "POST", "/console/api/test", ROLE_OPERATOR },
+		{ "POST", "/console/api/adopt", ROLE_OPERATOR },
+		{ "GET", "/console", 0 },
+		{ "GET", "/console/", 0 },
 	};
 	size_t n = 0;
 
@@ -594,6 +626,123 @@ metrics_are_open_to_the_clients_address_not_the_proxys(void **state)
 	assert_int_equal(ask(rq), 401);
 }
 
+static void
+the_console_is_there_only_where_it_is_served(void **state)
+{
+	(void)state;
+	expect_problem(ask(get("/console/api/me", NULL, "Bearer o-token")), 404, "no-route");
+	expect_problem(ask(get("/console/", NULL, NULL)), 404, "no-route");
+	conf.console = true;
+	assert_int_equal(ask(get("/console/api/me", NULL, "Bearer o-token")), 200);
+	assert_string_equal(stub.called, "console me");
+}
+
+static void
+who_may_do_what_in_the_console(void **state)
+{
+	static const struct {
+		const char *method, *authorization;
+		int status;
+		const char *code;
+	} rows[] = {
+		{ "GET", NULL, 401, "unauthenticated" },
+		{ "GET", "Bearer nobody", 401, "unauthenticated" },
+		{ "GET", "Bearer g-token", 403, "forbidden" },
+		{ "GET", "Bearer r-token", 403, "forbidden" },
+		{ "GET", "Bearer v-token", 200, NULL },
+		{ "GET", "Bearer o-token", 200, NULL },
+		{ "POST", NULL, 401, "unauthenticated" },
+		{ "POST", "Bearer g-token", 403, "forbidden" },
+		{ "POST", "Bearer v-token", 403, "forbidden" },
+		{ "POST", "Bearer o-token", 200, NULL },
+	};
+
+	(void)state;
+	conf.console = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (size_t k = 0; route_at(k) != NULL; k++) {
+			const struct route *r = route_at(k);
+			struct http_request rq = get(r->path, NULL, rows[i].authorization);
+			char path[60];
+			int got;
+
+			if (strncmp(r->path, "/console/api/", 13) != 0 ||
+			    strcmp(r->method, rows[i].method) != 0)
+				continue;
+			snprintf(path, sizeof(path), "%s%s", r->path,
+			    r->path[strlen(r->path) - 1] == '/' ? "T1" : "");
+			rq.path_info = path;
+			rq.method = r->method;
+			rq.content_type = "application/json";
+			stub.called[0] = '\0';
+			got = ask(rq);
+			if (rows[i].code != NULL)
+				expect_problem(got, rows[i].status, rows[i].code);
+			else if (got != 200 || stub.called[0] == '\0')
+				fail_msg("%s %s: %d", r->method, path, got);
+		}
+}
+
+static void
+another_site_cannot_use_the_console(void **state)
+{
+	static const struct {
+		const char *fetch_site, *origin, *host;
+		bool refused;
+	} rows[] = {
+		{ NULL, NULL, NULL, false }, /* a program */
+		{ "", "", "a.example", false },
+		{ "same-origin", "https://a.example", "a.example", false },
+		{ "same-origin", "https://a.example", "inside:8080", false }, /* a proxy */
+		{ "same-site", "https://b.a.example", "a.example", true },
+		{ "cross-site", "https://evil.example", "a.example", true },
+		{ "none", NULL, "a.example", true },
+		{ NULL, "http://a.example:8080", "a.example:8080", false },
+		{ NULL, "http://A.example", "a.EXAMPLE", false },
+		{ NULL, "http://a.example:8080", "a.example", true },
+		{ NULL, "http://evil.example", "a.example", true },
+		{ NULL, "null", "a.example", true },
+		{ NULL, "http://a.example", NULL, true },
+	};
+
+	(void)state;
+	conf.console = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (int act = 0; act < 2; act++) {
+			struct http_request rq = act ? post("/console/api/test", "{}")
+						     : get("/console/api/me", NULL, NULL);
+			int got;
+
+			rq.authorization = "Bearer o-token";
+			rq.fetch_site = rows[i].fetch_site;
+			rq.origin = rows[i].origin;
+			rq.host = rows[i].host;
+			got = ask(rq);
+			if (rows[i].refused)
+				expect_problem(got, 403, "cross-origin");
+			else if (got != 200)
+				fail_msg("row %zu: %d", i, got);
+		}
+}
+
+static void
+only_its_addresses_reach_the_console(void **state)
+{
+	struct http_request rq = get("/console/api/me", NULL, "Bearer o-token");
+
+	(void)state;
+	conf.console = true;
+	snprintf(conf.console_addresses[conf.n_console_addresses++], ADDRESS_CAP, "10.0.0.1");
+	rq.remote_addr = "10.0.0.1";
+	assert_int_equal(ask(rq), 200);
+	rq.remote_addr = "10.0.0.2";
+	expect_problem(ask(rq), 403, "forbidden");
+	rq.path_info = "/console/";
+	expect_problem(ask(rq), 403, "forbidden");
+	rq.path_info = "/livez";
+	assert_int_equal(ask(rq), 200);
+}
+
 /* Everything that a request may hold in confidence, through every route; then the log is read. */
 static void
 no_secret_of_a_request_reaches_the_log(void **state)
@@ -637,6 +786,10 @@ main(void)
 		TEST(the_gate_closes_where_the_queue_turns_out_to_be_another_one),
 		TEST(health_says_what_is_missing),
 		TEST(a_machine_that_leaves_is_not_ready_and_serves),
+		TEST(the_console_is_there_only_where_it_is_served),
+		TEST(who_may_do_what_in_the_console),
+		TEST(another_site_cannot_use_the_console),
+		TEST(only_its_addresses_reach_the_console),
 		TEST(no_secret_of_a_request_reaches_the_log),
 		TEST(the_address_of_a_client),
 		TEST(who_was_not_let_in_is_told_with_its_address),

@@ -95,6 +95,10 @@ the_table_row_by_row(void **state)
 		{ PROBLEM_REFUND_EXCEEDS, 409, "refund-exceeds", true, false },
 		{ PROBLEM_REFUND_MISMATCH, 409, "refund-mismatch", true, false },
 		{ PROBLEM_REFUND_DECLINED, 402, "refund-declined", true, false },
+		{ PROBLEM_CROSS_ORIGIN, 403, "cross-origin", false, false },
+		{ PROBLEM_NOT_KNOWN, 404, "not-known", false, false },
+		{ PROBLEM_NOT_IN_THIS_STATE, 409, "not-in-this-state", false, false },
+		{ PROBLEM_REFUND_REPEATED, 409, "refund-repeated", false, false },
 	};
 
 	(void)state;

@@ -84,6 +84,10 @@ export class RefundInProgressError extends ProblemError {}
 export class RefundExceedsError extends ProblemError {}
 export class RefundMismatchError extends ProblemError {}
 export class RefundDeclinedError extends ProblemError {}
+export class CrossOriginError extends ProblemError {}
+export class NotKnownError extends ProblemError {}
+export class NotInThisStateError extends ProblemError {}
+export class RefundRepeatedError extends ProblemError {}
 
 /** A code that is missing here, or one that no longer exists, does not compile. */
 const classes: Record<ProblemCode, typeof ProblemError> = {
@@ -119,6 +123,10 @@ const classes: Record<ProblemCode, typeof ProblemError> = {
   'refund-exceeds': RefundExceedsError,
   'refund-mismatch': RefundMismatchError,
   'refund-declined': RefundDeclinedError,
+  'cross-origin': CrossOriginError,
+  'not-known': NotKnownError,
+  'not-in-this-state': NotInThisStateError,
+  'refund-repeated': RefundRepeatedError,
 };
 
 /** The error of this problem, of its code's class. A code of a newer roompay is a ProblemError. */
