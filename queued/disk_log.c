@@ -188,7 +188,10 @@ tend(struct commit_log *l, struct now now, int64_t *next_boot_ms, struct error *
 
 	*next_boot_ms = make_room(d, now);
 	end_snapshot(d);
-	return start_snapshot(d, now, err);
+	if (!journal_prepare(d->journal))
+		return start_snapshot(d, now, err);
+	*next_boot_ms = now.boot_ms; /* the next piece, after whoever waits */
+	return true;
 }
 
 /* ---- looking */

@@ -405,6 +405,68 @@ a_full_disk_is_noticed_before_the_last_segment_is_full(void **state)
 	assert_true(reopen(f));
 }
 
+/* Makes the segment after the spare as the daemon does, a piece in each turn. */
+static void
+prepare(struct fixture *f)
+{
+	while (journal_left(f->j) > SEGMENT / 3)
+		add_synced(f, "0123456789");
+	while (journal_prepare(f->j))
+		;
+}
+
+static void
+use_up_the_segment(struct fixture *f)
+{
+	size_t left;
+
+	do {
+		left = journal_left(f->j);
+		add_synced(f, "0123456789");
+	} while (journal_left(f->j) <= left);
+}
+
+static void
+the_segment_after_the_spare_is_made_before_it_is_needed(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(reopen(f));
+	assert_true(journal_make_spare(f->j, &f->err));
+	assert_false(journal_prepare(f->j)); /* much too early */
+	use_up_the_segment(f);
+	assert_false(journal_has_spare(f->j)); /* nothing was prepared */
+	assert_true(journal_make_spare(f->j, &f->err));
+	prepare(f);
+	use_up_the_segment(f);
+	assert_true(journal_has_spare(f->j));
+	prepare(f);
+	assert_true(reopen(f)); /* what was prepared is forgotten, the spare is not */
+	assert_true(journal_has_spare(f->j));
+}
+
+static void
+a_disk_without_room_for_the_segment_after_the_spare(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(reopen(f));
+	assert_true(journal_make_spare(f->j, &f->err));
+	disk.is_full = true;
+	prepare(f);
+	assert_true(journal_has_spare(f->j));
+	assert_false(journal_failed(f->j));
+	disk.is_full = false;
+	assert_false(journal_prepare(f->j)); /* not tried with each turn */
+	use_up_the_segment(f);
+	assert_false(journal_has_spare(f->j));
+	assert_true(journal_make_spare(f->j, &f->err));
+	prepare(f);
+	use_up_the_segment(f);
+	assert_true(journal_has_spare(f->j));
+	assert_true(reopen(f));
+}
+
 int
 main(void)
 {
@@ -425,6 +487,8 @@ main(void)
 		IN_DIR(after_a_failed_sync_every_call_fails_and_no_sync_is_retried),
 		IN_DIR(after_a_failed_write_every_call_fails),
 		IN_DIR(a_full_disk_is_noticed_before_the_last_segment_is_full),
+		IN_DIR(the_segment_after_the_spare_is_made_before_it_is_needed),
+		IN_DIR(a_disk_without_room_for_the_segment_after_the_spare),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

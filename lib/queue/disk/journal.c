@@ -24,6 +24,14 @@ journal_make_spare(struct journal *j, struct error *err)
 }
 
 bool
+journal_prepare(struct journal *j)
+{
+	bool soon = j->offset > j->segment_size / 2 || journal_wants_snapshot(j);
+
+	return soon && journal_file_prepare(j);
+}
+
+bool
 journal_sync(struct journal *j, struct error *err)
 {
 	char name[JOURNAL_NAME_CAP];
@@ -278,6 +286,7 @@ journal_close(struct journal **j)
 {
 	if (*j == NULL)
 		return;
+	journal_file_forget_next(*j);
 	if ((*j)->fd >= 0)
 		close((*j)->fd);
 	if ((*j)->lock >= 0)

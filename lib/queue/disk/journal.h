@@ -71,6 +71,10 @@ size_t journal_left(const struct journal *j);
 /* Makes the spare if there is none. False: the disk is full or broken. Nothing is lost; try again
  * later. */
 bool journal_make_spare(struct journal *j, struct error *err);
+/* Makes the segment after the spare, too, a piece with each call, so that nobody waits for a whole
+ * one when the spare is used up. It begins when half of the segment in use is full, or a snapshot
+ * is wanted. False: nothing is left to do; it is made, or the disk has no room for it. */
+bool journal_prepare(struct journal *j);
 
 /*
  * Compaction, in three steps, so that the second one may run in a forked child:

@@ -8,6 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Bytes that are written and synced in one turn of the daemon: half a millisecond or so. */
+enum { NEXT_PIECE = 256 * 1024 };
+
 bool
 journal_fault(struct journal *j, struct error *err, const char *what, const char *name)
 {
@@ -67,28 +70,74 @@ journal_write_zeros(struct journal *j, int fd, size_t from, size_t to)
 
 /* ---- the next segment */
 
+void
+journal_file_forget_next(struct journal *j)
+{
+	if (j->next.fd >= 0)
+		close(j->next.fd);
+	j->next.fd = -1;
+	j->next.made = 0;
+}
+
+static bool
+open_next(struct journal *j, struct error *err)
+{
+	if (j->next.fd >= 0)
+		return true;
+	j->next.made = 0;
+	j->next.fd =
+	    j->io->openat(j->dir, "spare.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	return j->next.fd >= 0 || journal_fault(j, err, "create", "spare.tmp");
+}
+
+/* Real zeros, not only reserved blocks: so a sync of records has to write nothing else. */
+static bool
+make_next(struct journal *j, size_t to, struct error *err)
+{
+	if (!open_next(j, err))
+		return false;
+	if (j->next.made < to &&
+	    (!journal_write_zeros(j, j->next.fd, j->next.made, to) ||
+		j->io->fdatasync(j->next.fd) != 0)) {
+		journal_fault(j, err, "write", "spare.tmp");
+		journal_file_forget_next(j);
+		j->io->unlink(j->dir, "spare.tmp");
+		return false;
+	}
+	j->next.made = to;
+	return true;
+}
+
+/* It is whole and synced. The name survives a power failure when the directory was synced. */
+static bool
+name_spare(struct journal *j, struct error *err)
+{
+	journal_file_forget_next(j);
+	if (j->io->rename(j->dir, "spare.tmp", "spare") == 0)
+		return true;
+	journal_fault(j, err, "rename", "spare.tmp");
+	j->io->unlink(j->dir, "spare.tmp");
+	return false;
+}
+
 bool
 journal_file_spare(struct journal *j, struct error *err)
 {
-	int fd;
-	bool done;
+	if (!j->has_spare)
+		j->has_spare = make_next(j, j->segment_size, err) && name_spare(j, err) &&
+		    journal_sync_dir(j, err);
+	return j->has_spare;
+}
 
-	if (j->has_spare)
-		return true;
-	fd = j->io->openat(j->dir, "spare.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return journal_fault(j, err, "create", "spare.tmp");
-	/* real zeros, not only reserved blocks: so a sync of records has to write nothing else */
-	done = journal_write_zeros(j, fd, 0, j->segment_size) && j->io->fdatasync(fd) == 0;
-	done = done || journal_fault(j, err, "write", "spare.tmp");
-	close(fd);
-	if (done && j->io->rename(j->dir, "spare.tmp", "spare") != 0)
-		done = journal_fault(j, err, "rename", "spare.tmp");
-	done = done && journal_sync_dir(j, err);
-	if (!done)
-		j->io->unlink(j->dir, "spare.tmp");
-	j->has_spare = done;
-	return done;
+bool
+journal_file_prepare(struct journal *j)
+{
+	size_t to = j->next.made + NEXT_PIECE;
+
+	if (!j->has_spare || j->next.is_hopeless || j->next.made == j->segment_size)
+		return false;
+	j->next.is_hopeless = !make_next(j, to < j->segment_size ? to : j->segment_size, NULL);
+	return !j->next.is_hopeless && j->next.made < j->segment_size;
 }
 
 bool
@@ -125,5 +174,8 @@ journal_begin_segment(struct journal *j, struct now now, struct error *err)
 	j->fd = fd;
 	j->header = h;
 	j->offset = JOURNAL_HEADER;
+	j->next.is_hopeless = false;
+	if (j->next.made == j->segment_size)
+		j->has_spare = name_spare(j, NULL);
 	return journal_sync_dir(j, err);
 }

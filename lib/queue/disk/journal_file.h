@@ -30,6 +30,11 @@ struct journal {
 	size_t offset;	/* where the pending bytes will be written */
 	struct buf pending;
 	bool has_spare, failed;
+	struct {		  /* the spare after the spare: spare.tmp */
+		int fd;		  /* -1: nothing of it is made */
+		size_t made;	  /* bytes, synced */
+		bool is_hopeless; /* it could not be made; not tried again for this segment */
+	} next;
 	char queue_id[QUEUE_ID_CAP];
 	char boot_id[40]; /* of this boot */
 };
@@ -47,6 +52,9 @@ bool journal_write_zeros(struct journal *j, int fd, size_t from, size_t to);
 bool journal_sync_dir(struct journal *j, struct error *err);
 /* Makes the spare, the next segment, where there is none. */
 bool journal_file_spare(struct journal *j, struct error *err);
+/* Makes one more piece of the spare after the spare. False: there is nothing left to do. */
+bool journal_file_prepare(struct journal *j);
+void journal_file_forget_next(struct journal *j);
 /* The spare (made if need be) becomes the segment after the one in use. It gets its header before
  * its name. */
 bool journal_begin_segment(struct journal *j, struct now now, struct error *err);

@@ -448,7 +448,7 @@ journal_open(const char *dir, const struct journal_options *options,
 	*out = NULL;
 	if (j == NULL)
 		return error_set(err, ERR_INTERNAL, "out of memory");
-	j->dir = j->lock = j->fd = -1;
+	j->dir = j->lock = j->fd = j->next.fd = -1;
 	j->io = options->io;
 	j->segment_size = options->segment_size == 0 ? SEGMENT_SIZE : options->segment_size;
 	snprintf(j->boot_id, sizeof(j->boot_id), "%s", options->boot_id);
