@@ -230,6 +230,8 @@ What to try next, in another terminal ({when}):
   curl -s "$BASE/queue?roomId=64f1c0ffee0123456789abcd" -H "Authorization: Bearer $OPERATOR"
   curl -s $BASE/readyz -H "Authorization: Bearer $OPERATOR"
   curl -s $SIM/control/captures
+
+  the operator's console, with the token of OPERATOR: {console}
 """
 
 STAND_IN = """the reservation service of dev/up has removed the hold by itself; the same again gets
@@ -256,7 +258,11 @@ def say_what_next(stack, site, site_url):
     body = json.dumps(booking_for(site, site_url), ensure_ascii=False)
     when = "with dev/up alone: this run is over" if stack.options.once else "tokens are of this run"
     removal = OWN if stack.options.reservation_url else STAND_IN
-    print(NEXT.format(when=when, exports=exports, body=body, removal=removal), end="")
+    console = f"{stack.base_url}/console/"
+    print(
+        NEXT.format(when=when, exports=exports, body=body, removal=removal, console=console),
+        end="",
+    )
     if not stack.options.once:
         print(FILES.format(ctl=stack.build / "ctl/roompayctl", dir=stack.dir))
 
