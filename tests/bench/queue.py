@@ -104,7 +104,7 @@ def load(build, server, clients, seconds):
         str(seconds),
     ]
     out = subprocess.run(argv, capture_output=True, text=True, check=True)
-    n, took, p50, p99, refused = out.stdout.split()[1:]
+    n, took, p50, p99, refused = out.stdout.split()[1:6]
     assert int(refused) == 0, out.stderr
     return {"rate": int(n) / float(took), "p50": int(p50), "p99": int(p99)}
 

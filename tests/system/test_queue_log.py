@@ -1,11 +1,20 @@
-"""The queue on a log in MongoDB: the conformance tests of the queue, on a real replica set."""
+"""The queue on a log in MongoDB: the conformance tests of the queue, on a real replica set; and two
+machines, each with web server, workers, daemon and courier, on one log."""
 
+import itertools
 import os
 import pathlib
+import random
+import signal
 import subprocess
+import threading
+import time
 
 import pytest
+from booking_site import Site, at_once, eventually, new_id
 from conftest import BUILD
+from ports import free_port
+from stack import Stack, StackError, children
 from store_server import choose, store_server
 
 BUILD = pathlib.Path(BUILD).resolve()
@@ -16,11 +25,16 @@ PROGRAMS = ("test_queue", "test_queue_connection", "test_queue_restart", "test_q
 
 
 @pytest.fixture(scope="module")
-def log_uri(tmp_path_factory):
+def log_server(tmp_path_factory):
     server = store_server(BUILD, tmp_path_factory.mktemp("log"))
     server.start()
-    yield server.uri
+    yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def log_uri(log_server):
+    return log_server.uri
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -40,3 +54,167 @@ def test_conformance(program, log_uri):
     failed = [line for line in done.stdout.splitlines() if line.startswith("not ok")]
     assert done.returncode == 0 and not failed, done.stdout + done.stderr
     assert "\nok 1 - " in done.stdout or done.stdout.startswith("ok 1 - ")
+
+
+class World(Stack):
+    """What the machines of a site share: simulator, receivers, database."""
+
+    ORDER = ("sim",)
+
+
+class Machine(Stack):
+    ORDER = ("queued", "workers", "web", "courier")
+
+
+@pytest.fixture
+def machines(log_uri):
+    """Two machines with a daemon each, on one log."""
+    conf = {"queue": {"log": "mongodb"}}
+    with World(BUILD, mongo_uri=log_uri) as world:
+        made = [
+            Machine(BUILD, workers=6, conf=conf, mongo_uri=log_uri, world=world) for _ in range(2)
+        ]
+        with made[0] as one, made[1] as two:
+            yield one, two
+
+
+def wait_until_ready(site):
+    eventually(lambda: site.get("/readyz").status == 200, 20)
+
+
+def test_two_machines_are_one_queue(machines):
+    one, two = (Site(m) for m in machines)
+    wait_until_ready(one)
+    wait_until_ready(two)
+    for i in range(10):
+        room = new_id()
+        tries = at_once(
+            [lambda s=s, r=room: s.ready(user=f"u-{s.base}-{i}", room=r) for s in (one, two)]
+        )
+        assert sorted(a.status for a in tries) == [200, 409], tries
+        assert next(a for a in tries if a.status == 409).code == "slot-held"
+    body, opened = one.opened(user="u-both")
+    token = one.sim.pay(opened.body["tid"])
+    room = body["reservationInfo"]["roomId"]
+    done = two.approve("u-both", room, token)
+    assert done.status == 200 and done.body["charged"] is True, done
+    again = one.approve("u-both", room, token)
+    assert again.status == 200 and again.replayed, again
+    assert len(one.sim.captures(body["paymentInfo"]["partner_order_id"])) == 1
+
+
+class Buyers:
+    """They pay for few times of few rooms, through one machine, until they are told to stop."""
+
+    ROOMS, STARTS = [f"{i:024x}" for i in range(1, 60)], range(8, 20, 2)
+
+    def __init__(self, site, name):
+        self.site, self.name = site, name
+        self.wanted, self.paid_at = {}, []  # order -> room and start
+        self.ends = False
+        self.threads = [threading.Thread(target=self.buy, args=(i,)) for i in range(3)]
+        for t in self.threads:
+            t.start()
+
+    def buy(self, i):
+        n = 0
+        while not self.ends:
+            n += 1
+            order, user = f"o-{self.name}-{i}-{n}", f"u-{self.name}-{i}-{n}"
+            room, start = random.choice(self.ROOMS), random.choice(self.STARTS)
+            self.wanted[order] = (room, start)
+            try:
+                a = self.site.ready(
+                    user=user, room=room, order=order, start=(start,), end=(start + 2,)
+                )
+                if a.status == 200:
+                    token = self.site.sim.pay(a.body["tid"])
+                    if self.site.approve(user, room, token).status == 200:
+                        self.paid_at.append(time.monotonic())
+            except OSError:
+                pass
+
+    def stop(self):
+        self.ends = True
+        for t in self.threads:
+            t.join()
+
+
+def test_a_daemon_is_killed_and_the_other_machine_goes_on(machines):
+    sites = [Site(m) for m in machines]
+    for s in sites:
+        wait_until_ready(s)
+    buyers = [Buyers(s, f"{i}") for i, s in enumerate(sites)]
+    time.sleep(2)
+    machines[0].kill("queued")
+    killed_at = time.monotonic()
+    time.sleep(3)
+    machines[0].start("queued")
+    began_at = time.monotonic()
+    time.sleep(2)
+    for b in buyers:
+        b.stop()
+    others = [t for t in buyers[1].paid_at if killed_at < t < began_at]
+    gaps = [b - a for a, b in itertools.pairwise([killed_at, *others, began_at])]
+    assert max(gaps) < 1.5, gaps
+    eventually(lambda: sites[0].paid(user="u-last")[2].status == 200)
+    captured = [c["partner_order_id"] for c in sites[0].sim.captures()]
+    assert len(captured) == len(set(captured)) > 20
+    wanted = buyers[0].wanted | buyers[1].wanted
+    times = [wanted[o] for o in captured if o in wanted]
+    assert len(times) == len(set(times)), "one time was sold twice"
+    eventually(lambda: {p["partner_order_id"] for p in sites[1].payments()} == set(captured), 20)
+
+
+def test_a_standalone_server_is_refused_with_what_to_do(tmp_path):
+    port = free_port()
+    (tmp_path / "db").mkdir()
+    server = subprocess.Popen(
+        [
+            choose(BUILD)[1],
+            "--dbpath",
+            tmp_path / "db",
+            "--port",
+            str(port),
+            "--bind_ip",
+            "127.0.0.1",
+        ],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        machine = Machine(
+            BUILD, conf={"queue": {"log": "mongodb"}}, mongo_uri=f"mongodb://127.0.0.1:{port}/"
+        )
+        with pytest.raises(StackError) as told:
+            machine.start("queued")
+        machine.__exit__(None, None, None)
+        assert "ended with 3" in str(told.value) and "--replSet" in str(told.value), told.value
+    finally:
+        server.kill()
+        server.wait()
+
+
+def test_the_helper_is_killed_and_the_daemon_ends_and_comes_back(machines):
+    one = machines[0]
+    helper = children(one.processes["queued"].pid)
+    assert len(helper) == 1
+    os.kill(helper[0], signal.SIGKILL)
+    assert one.processes["queued"].wait(5) == 4
+    assert "roompay-queue-log has ended" in one.log_tail("queued")
+    one.start("queued")
+    wait_until_ready(Site(one))
+
+
+def test_a_database_that_stands_still_is_away_and_comes_back(machines, log_server):
+    site = Site(machines[0])
+    wait_until_ready(site)
+    log_server.members[0].suspend()
+    try:
+        time.sleep(2)
+        a = site.ready()
+        assert a.status == 503, a
+        assert "log_away" in machines[0].log_tail("queued")
+    finally:
+        log_server.members[0].resume()
+    eventually(lambda: site.ready().status == 200, 15)
+    assert "log_well" in machines[0].log_tail("queued")
