@@ -5,10 +5,9 @@
 #include <string.h>
 
 enum {
-	LATELY_US = 300000,	/* whoever appended since then may want to again */
+	LATELY_US = 300000,	/* whoever won no number for so long is not in the line */
 	APPEND_FIRST_US = 2000, /* before any was measured */
-	SLOT_MIN_US = 200,
-	SLOT_MAX_US = 3000,
+	APPEND_MAX_US = 20000,
 };
 
 void
@@ -24,44 +23,36 @@ log_turn_note(struct log_turn *t, uint64_t by, int64_t now_us)
 {
 	unsigned at = 0;
 
-	while (at < t->n && t->winner[at].by != by)
+	while (at < t->n && t->line[at].by != by)
 		at++;
-	if (at == t->n && t->n < TURN_MAX)
+	if (at < t->n)
+		t->n = at + 1; /* those before it in the line were passed over */
+	else if (t->n < TURN_MAX)
 		t->n++;
-	if (at == TURN_MAX)
-		at--;
-	memmove(t->winner + 1, t->winner, at * sizeof(t->winner[0]));
-	t->winner[0].by = by;
-	t->winner[0].won_us = now_us;
+	else
+		at = TURN_MAX - 1;
+	memmove(t->line + 1, t->line, at * sizeof(t->line[0]));
+	t->line[0].by = by;
+	t->line[0].won_us = now_us;
 }
 
 void
 log_turn_took(struct log_turn *t, int64_t us)
 {
-	t->append_us += (us - t->append_us) / 8;
+	t->append_us += ((us < APPEND_MAX_US ? us : APPEND_MAX_US) - t->append_us) / 8;
 }
 
 int64_t
 log_turn_when(const struct log_turn *t, int64_t now_us)
 {
-	int64_t slot_us = t->append_us / 2, before_us = 0;
-	unsigned others = 0, since_me = 0;
-	bool seen_me = false;
+	unsigned n = t->n, at = 0;
 
-	for (unsigned i = 0; i < t->n && t->winner[i].won_us + LATELY_US > now_us; i++) {
-		if (t->winner[i].by == t->me) {
-			seen_me = true;
-			continue;
-		}
-		others++;
-		since_me += !seen_me;
-	}
-	if (!seen_me || others == 0)
-		return now_us;
-	if (slot_us < SLOT_MIN_US)
-		slot_us = SLOT_MIN_US;
-	if (slot_us > SLOT_MAX_US)
-		slot_us = SLOT_MAX_US;
-	before_us = (int64_t)(others - since_me) * slot_us;
-	return t->winner[0].won_us + before_us;
+	while (n > 0 && t->line[n - 1].won_us + LATELY_US < now_us)
+		n--;
+	while (at < n && t->line[at].by != t->me)
+		at++;
+	if (at + 1 >= n)
+		return now_us; /* the first of the line, or not in it */
+	/* the first has its time; then one after another */
+	return t->line[0].won_us + t->append_us * 3 / 2 + (n - at - 2) * t->append_us / 2;
 }

@@ -315,6 +315,7 @@ mongo_add_counts(const struct commit_log *l, struct buf *counts)
 		{ "log_heard_ms", (clock_boot_us() - m->heard_us) / 1000 },
 		{ "log_clock_ms", m->clock_diff_ms < 0 ? -m->clock_diff_ms : m->clock_diff_ms },
 		{ "log_appends", (int64_t)m->counts.appends },
+		{ "log_append_us", (int64_t)m->counts.append_us },
 		{ "log_records", (int64_t)m->counts.records },
 		{ "log_lost", (int64_t)m->counts.lost },
 		{ "log_repeats", (int64_t)m->counts.repeats },

@@ -138,9 +138,12 @@ mongo_each_record(const struct log_frame *f, commit_follow *fn, void *ctx, struc
 static enum commit_result
 won(struct mongo_log *m)
 {
+	uint64_t took_us = (uint64_t)(clock_boot_us() - m->sent_us);
+
 	m->counts.appends++;
 	m->counts.records += m->n_staged;
-	log_turn_took(&m->turn, clock_boot_us() - m->sent_us);
+	m->counts.append_us += took_us;
+	log_turn_took(&m->turn, (int64_t)took_us);
 	mongo_advance(m, m->n + 1, m->pending_nonce, m->turn.me);
 	end_batch(m);
 	return COMMIT_DONE;
@@ -162,7 +165,7 @@ take_record(struct mongo_log *m, const struct log_frame *f, commit_follow *follo
 	mongo_advance(m, f->n, f->nonce, f->by);
 	if (was == MONGO_IDLE)
 		return COMMIT_PENDING;
-	m->counts.lost += was != MONGO_BARRIER;
+	m->counts.lost += was == MONGO_SENT;
 	end_batch(m);
 	return COMMIT_LOST;
 }

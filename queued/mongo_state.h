@@ -24,7 +24,7 @@ enum mongo_pending {
 };
 
 struct mongo_counts {
-	uint64_t appends, records, lost, repeats, followed, barriers, reconnects;
+	uint64_t appends, append_us, records, lost, repeats, followed, barriers, reconnects;
 };
 
 struct mongo_log {

@@ -132,9 +132,11 @@ def say(what, r, more=""):
 
 def rounds_of(servers):
     all_counts = [counts(s.socket) for s in servers]
-    total = {k: sum(c[k] for c in all_counts) for k in ("log_appends", "log_records", "log_lost")}
-    return (
-        f"batch {total['log_records'] / max(total['log_appends'], 1):.1f}, "
+    names = ("log_appends", "log_records", "log_lost", "log_append_us")
+    total = {k: sum(c[k] for c in all_counts) for k in names}
+    append_us = total["log_append_us"] / max(total["log_appends"], 1)
+    return append_us, (
+        f"append {append_us:.0f} us, batch {total['log_records'] / max(total['log_appends'], 1):.1f}, "
         f"lost {total['log_lost'] / max(total['log_appends'], 1):.2f} for each won"
     )
 
@@ -154,11 +156,12 @@ def measure(args, build, uri):
         say("64 clients, 1 daemon", r, f"{r['rate'] / bare['rate']:.1f} times bare")
     with daemons(build, args.dir, args.daemons, uri, "three") as three:
         r = load(build, three, 64, args.seconds)
-        times = f"{r['rate'] / bare['rate']:.1f} times bare; {rounds_of(three)}"
+        times = f"{r['rate'] / bare['rate']:.1f} times bare; {rounds_of(three)[1]}"
         say(f"64 clients, {args.daemons} daemons", r, times)
     with daemons(build, args.dir, args.many, uri, "many") as many:
         r = load(build, many, 4 * args.many, args.seconds)
-        slow = f"slowest in 1000: {r['p999'] / bare['p50']:.1f} appends; {rounds_of(many)}"
+        append_us, rounds = rounds_of(many)
+        slow = f"slowest in 1000: {r['p999'] / append_us:.1f} appends; {rounds}"
         say(f"{4 * args.many} clients, {args.many} daemons", r, slow)
     hot_room(args, build, uri)
 

@@ -1,0 +1,99 @@
+/* Whose turn it is to append to a shared log. */
+#include "config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "queued/log_turn.h"
+
+enum { APPEND_US = 2000 };
+
+static void
+alone_nobody_waits(void **state)
+{
+	struct log_turn t;
+
+	(void)state;
+	log_turn_init(&t, 1);
+	assert_int_equal(log_turn_when(&t, 5000), 5000);
+	log_turn_note(&t, 1, 5000);
+	assert_int_equal(log_turn_when(&t, 5001), 5001);
+}
+
+static void
+the_last_winner_waits_for_the_others(void **state)
+{
+	struct log_turn t;
+
+	(void)state;
+	log_turn_init(&t, 1);
+	log_turn_note(&t, 2, 1000);
+	log_turn_note(&t, 3, 2000);
+	assert_int_equal(log_turn_when(&t, 2001), 2001); /* not in the line */
+	log_turn_note(&t, 1, 3000);
+	/* 2 is the first, then 3, then we */
+	assert_int_equal(log_turn_when(&t, 3001), 3000 + APPEND_US * 3 / 2 + APPEND_US / 2);
+	log_turn_note(&t, 2, 4000);
+	assert_int_equal(log_turn_when(&t, 4001), 4000 + APPEND_US * 3 / 2);
+	log_turn_note(&t, 3, 5000);
+	assert_int_equal(log_turn_when(&t, 5001), 5001); /* our turn */
+}
+
+static void
+who_is_passed_over_leaves_the_line(void **state)
+{
+	struct log_turn t;
+
+	(void)state;
+	log_turn_init(&t, 1);
+	log_turn_note(&t, 2, 1000);
+	log_turn_note(&t, 3, 2000);
+	log_turn_note(&t, 1, 3000);
+	log_turn_note(&t, 3, 9000); /* 2 had nothing */
+	assert_int_equal(log_turn_when(&t, 9001), 9001);
+}
+
+static void
+who_won_nothing_lately_is_not_waited_for(void **state)
+{
+	struct log_turn t;
+
+	(void)state;
+	log_turn_init(&t, 1);
+	log_turn_note(&t, 2, 1000);
+	log_turn_note(&t, 1, 2000);
+	assert_in_range(log_turn_when(&t, 2001), 2002, 20000);
+	assert_int_equal(log_turn_when(&t, 500000), 500000);
+}
+
+static void
+more_daemons_than_fit_are_no_harm(void **state)
+{
+	struct log_turn t;
+
+	(void)state;
+	log_turn_init(&t, 1);
+	for (uint64_t by = 1; by <= 3 * TURN_MAX; by++)
+		log_turn_note(&t, by, (int64_t)by);
+	assert_int_equal(t.n, TURN_MAX);
+	assert_int_equal(t.line[0].by, 3 * TURN_MAX);
+	assert_int_equal(log_turn_when(&t, 500), 500);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(alone_nobody_waits),
+		cmocka_unit_test(the_last_winner_waits_for_the_others),
+		cmocka_unit_test(who_is_passed_over_leaves_the_line),
+		cmocka_unit_test(who_won_nothing_lately_is_not_waited_for),
+		cmocka_unit_test(more_daemons_than_fit_are_no_harm),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
