@@ -5,9 +5,12 @@
 #include <string.h>
 
 enum {
-	LATELY_US = 300000,	/* whoever won no number for so long is not in the line */
+	LATELY_US = 3000000, /* whoever won no number for so long is not in the line */
+	MEMBER_US = 60000000,
 	APPEND_FIRST_US = 2000, /* before any was measured */
-	APPEND_MAX_US = 20000,
+	APPEND_MAX_US = 300000,
+	REST_EVERY = 4, /* numbers that we won alone */
+	REST_MIN_US = 500,
 };
 
 void
@@ -18,11 +21,28 @@ log_turn_init(struct log_turn *t, uint64_t me)
 	t->append_us = APPEND_FIRST_US;
 }
 
+static void
+note_member(struct log_turn *t, uint64_t by, int64_t now_us)
+{
+	unsigned at = 0, oldest = 0;
+
+	for (; at < t->n_members && t->member[at].by != by; at++)
+		if (t->member[at].won_us < t->member[oldest].won_us)
+			oldest = at;
+	if (at == TURN_MAX)
+		at = oldest;
+	else if (at == t->n_members)
+		t->n_members++;
+	t->member[at] = (struct turn){ .by = by, .won_us = now_us };
+}
+
 void
 log_turn_note(struct log_turn *t, uint64_t by, int64_t now_us)
 {
 	unsigned at = 0;
 
+	note_member(t, by, now_us);
+	t->alone = by == t->me ? t->alone + 1 : 0;
 	while (at < t->n && t->line[at].by != by)
 		at++;
 	if (at < t->n)
@@ -51,8 +71,20 @@ log_turn_when(const struct log_turn *t, int64_t now_us)
 		n--;
 	while (at < n && t->line[at].by != t->me)
 		at++;
-	if (at + 1 >= n)
-		return now_us; /* the first of the line, or not in it */
-	/* the first has its time; then one after another */
-	return t->line[0].won_us + t->append_us * 3 / 2 + (n - at - 2) * t->append_us / 2;
+	if (at < n && at + 1 < n) /* each before us has its time */
+		return t->line[0].won_us + (n - at - 1) * t->append_us * 3 / 2;
+	if (at == 0 && n == 1 && t->alone % REST_EVERY == 0)
+		return t->line[0].won_us +
+		    (t->append_us / 2 > REST_MIN_US ? t->append_us / 2 : REST_MIN_US);
+	return now_us; /* the first of the line, or not in it */
+}
+
+int64_t
+log_turn_members(const struct log_turn *t, int64_t now_us)
+{
+	int64_t n = 1;
+
+	for (unsigned i = 0; i < t->n_members; i++)
+		n += t->member[i].by != t->me && t->member[i].won_us + MEMBER_US > now_us;
+	return n;
 }

@@ -5,6 +5,9 @@
  * goes to its end. The first of the line appends at once; the others wait until it has, or could
  * have. Who is passed over had nothing to append, and leaves the line. Alone, nobody waits, and who
  * is not in the line does not wait either.
+ *
+ * A daemon that has never won is in nobody's line, and the last winner knows of its number before
+ * all others. So a daemon that wins alone rests for a moment now and then.
  */
 #pragma once
 
@@ -19,7 +22,10 @@ struct log_turn {
 		int64_t won_us;
 	} line[TURN_MAX]; /* from its end: the last winner is the first here */
 	unsigned n;
-	int64_t append_us; /* how long one takes, smoothed */
+	int64_t append_us;	      /* how long one takes, smoothed */
+	unsigned alone;		      /* numbers in a row that we won */
+	struct turn member[TURN_MAX]; /* whoever won a number, in no order */
+	unsigned n_members;
 };
 
 void log_turn_init(struct log_turn *t, uint64_t me);
@@ -29,3 +35,5 @@ void log_turn_note(struct log_turn *t, uint64_t by, int64_t now_us);
 void log_turn_took(struct log_turn *t, int64_t us);
 /* When to append, not before. May be in the past. */
 int64_t log_turn_when(const struct log_turn *t, int64_t now_us);
+/* How many daemons won a number within the last minute, this one always counted. */
+int64_t log_turn_members(const struct log_turn *t, int64_t now_us);

@@ -323,6 +323,7 @@ mongo_add_counts(const struct commit_log *l, struct buf *counts)
 		{ "log_barriers", (int64_t)m->counts.barriers },
 		{ "log_reconnects", (int64_t)m->counts.reconnects },
 		{ "log_snapshot", (int64_t)m->floor },
+		{ "members", log_turn_members(&m->turn, clock_boot_us()) },
 	};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)

@@ -13,7 +13,7 @@ enum {
 	POLL_US = 20000,  /* without change streams */
 	AWAIT_MS = 200,	  /* how long the server waits for news */
 	CLOCK_EVERY_MS = 2000,
-	FLOOR_EVERY_MS = 10000,
+	FLOOR_EVERY_MS = 5000,
 };
 
 struct reader {
@@ -60,7 +60,8 @@ look_at_floor(struct reader *r)
 
 	if (clock_boot_ms() < r->next_floor_ms)
 		return true;
-	if (log_look_at_floor(r->state, &r->db, &floor, &r->err) != DB_DONE)
+	if (log_look_at_floor(r->state, &r->db, &floor, &r->err) != DB_DONE ||
+	    !log_check_site(r->state, &r->db, "majority", &r->err))
 		return false;
 	r->next_floor_ms = clock_boot_ms() + r->floor_every_ms;
 	return true;

@@ -276,6 +276,67 @@ is_missing(uint64_t n, uint64_t nonce, uint64_t there, const struct floor *floor
 	    (n != 0 && n == floor->n && floor->nonce != nonce);
 }
 
+/* The first machine that knows tells all others, so that none of them goes on with the older log.
+ */
+static void
+write_fence(struct state *s, struct db *d, uint64_t n)
+{
+	bson_t *doc = BCON_NEW("_id", BCON_UTF8("queue_log_fence"), "queue",
+	    BCON_UTF8(s->site.queue), "n", BCON_INT64((int64_t)n), "host", BCON_UTF8(s->host), "at",
+	    BCON_DATE_TIME(clock_wall_ms()));
+	struct error err;
+	bson_t reply;
+
+	db_run(d, log_insert("meta", doc), &reply, &err);
+	bson_destroy(&reply);
+	bson_destroy(doc);
+}
+
+struct site_check {
+	const struct state *state;
+	bool is_another, is_fenced;
+};
+
+static bool
+take_meta(void *ctx, const bson_t *doc)
+{
+	struct site_check *c = ctx;
+	bson_iter_t id, queue;
+	bool is_ours;
+
+	if (!bson_iter_init_find(&id, doc, "_id") || !BSON_ITER_HOLDS_UTF8(&id) ||
+	    !bson_iter_init_find(&queue, doc, "queue") || !BSON_ITER_HOLDS_UTF8(&queue))
+		return true;
+	is_ours = strcmp(bson_iter_utf8(&queue, NULL), c->state->site.queue) == 0;
+	if (strcmp(bson_iter_utf8(&id, NULL), "queue_log") == 0)
+		c->is_another = !is_ours;
+	else
+		c->is_fenced = is_ours;
+	return true;
+}
+
+bool
+log_check_site(struct state *s, struct db *d, const char *level, struct error *err)
+{
+	struct site_check c = { .state = s };
+	bson_t *filter = BCON_NEW("_id", "{", "$in", "[", BCON_UTF8("queue_log"),
+	    BCON_UTF8("queue_log_fence"), "]", "}");
+	bson_t *command = db_find("meta", filter, level), reply;
+	bool ok = db_run(d, command, &reply, err) == DB_DONE;
+
+	bson_destroy(filter);
+	if (ok)
+		db_each(&reply, take_meta, &c);
+	bson_destroy(&reply);
+	if (ok && c.is_another)
+		state_stop(s, LOG_REFUSED, "the site has another log now");
+	else if (ok && c.is_fenced)
+		state_stop(s, LOG_BEHIND, "another machine has read more than the log has");
+	else
+		return ok;
+	return error_set(err, ERR_CONFLICT, "not this site's log any more");
+}
+
 bool
 log_verify(struct state *s, struct db *d, struct error *err)
 {
@@ -297,10 +358,13 @@ log_verify(struct state *s, struct db *d, struct error *err)
 	    log_look_at_floor(s, d, &floor, err) != DB_DONE)
 		return false;
 	if (n > 0 && is_missing(n, nonce, there, &floor)) {
+		write_fence(s, d, n);
 		state_stop(s, LOG_BEHIND,
 		    "the log in the database lacks what this machine has read");
 		return error_set(err, ERR_CONFLICT, "log-behind");
 	}
+	if (!log_check_site(s, d, "majority", err))
+		return false;
 	d->verified = true;
 	return true;
 }

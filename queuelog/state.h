@@ -72,7 +72,11 @@ bool log_read_next(struct state *s, struct db *d, bool *empty, struct error *err
 /* Gives the daemon one document of the log. False: a gap. */
 bool log_deliver_document(struct state *s, const bson_t *doc);
 
-/* An insert that a majority has to have. It is destroyed. */
+/* Is this still the site's log, and has no machine fenced it? Stops everything if not. False: that,
+ * or not known now. level: of the read. */
+bool log_check_site(struct state *s, struct db *d, const char *level, struct error *err);
+
+/* An insert that a majority has to have. */
 bson_t *log_insert(const char *collection, const bson_t *doc);
 
 #define LOG_RECORDS "queue_log"

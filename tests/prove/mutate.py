@@ -28,6 +28,8 @@ LINEAR = "linear"  # tests/prove/linear.py against the mutant's daemon
 STORE_SERVER = "tests/conform/test_store_server"  # on a mongod of its own
 SYSTEM = "system:"  # a selection of tests/system, for what only whole programs show
 
+SHARED_LOG = SYSTEM + "test_queue_log.py::"
+
 # name, file, what stands there, what stands there instead, the test that must fail
 MUTANTS = [
     (
@@ -71,6 +73,41 @@ MUTANTS = [
         " && !must_be_current(v, a->code)",
         "",
         COMMIT,
+    ),
+    (
+        "who stood still does not go on over a hole in the log",
+        "queuelog/state.c",
+        "\tif (floor.n < n)\n\t\treturn true;\n\tstate_stop(",
+        "\treturn true;\n\tstate_stop(",
+        SHARED_LOG + "test_old_numbers_are_deleted_and_who_stood_still_starts_again",
+    ),
+    (
+        "a log that lacks what this machine remembers is a fence",
+        "queuelog/state.c",
+        "\tif (n > 0 && is_missing(n, nonce, there, &floor)) {",
+        "\tif (n > 0 && is_missing(n, nonce, there, &floor) && false) {",
+        SHARED_LOG + "test_an_older_database_is_a_fence_on_every_machine",
+    ),
+    (
+        "the fence of one machine is a fence for all",
+        "queuelog/state.c",
+        "\t\tc->is_fenced = is_ours;",
+        "\t\tc->is_fenced = false;",
+        SHARED_LOG + "test_an_older_database_is_a_fence_on_every_machine",
+    ),
+    (
+        "a wrong clock decides nothing",
+        "queued/mongo_health.c",
+        '\tif (m->clock_off)\n\t\treturn "clock-off";\n',
+        "",
+        SHARED_LOG + "test_a_machine_with_a_wrong_clock_serves_nothing",
+    ),
+    (
+        "a number of another machine is not ours",
+        "queued/mongo_log.c",
+        "\tif (was == MONGO_SENT && f->nonce == m->pending_nonce)",
+        "\tif (was == MONGO_SENT)",
+        SHARED_LOG + "test_two_machines_are_one_queue",
     ),
     (
         "a tid is part of what a record touches",

@@ -5,11 +5,14 @@ import itertools
 import os
 import pathlib
 import random
+import re
 import signal
+import socket
 import subprocess
 import threading
 import time
 
+import pymongo
 import pytest
 from booking_site import Site, at_once, eventually, new_id
 from conftest import BUILD
@@ -218,3 +221,137 @@ def test_a_database_that_stands_still_is_away_and_comes_back(machines, log_serve
         log_server.members[0].resume()
     eventually(lambda: site.ready().status == 200, 15)
     assert "log_well" in machines[0].log_tail("queued")
+
+
+class Daemon:
+    """roompay-queued alone, on the log of a database of its own or of another daemon's."""
+
+    def __init__(self, log_uri, database, keys="", env=None):
+        self.machine = Machine(
+            BUILD,
+            conf={
+                "queue": {"log": "mongodb", "max_calls_ready": 1000, **dict(keys)},
+                "store": {"database": database},
+            },
+            mongo_uri=log_uri,
+        )
+        self.machine.preload["queued"] = env or {}
+        self.machine.start("queued")
+
+    def ask(self, line):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(5)
+            s.connect(self.machine.queue_socket)
+            s.sendall(b"t " + line.encode() + b"\n")
+            return s.makefile("rb").readline().decode().removeprefix("t ").strip()
+
+    def hold(self, user, room=1):
+        boot = int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000)
+        return self.ask(
+            f"hold cid=TC0ONETIME order=o-{user} user={user} room={room:024x} set=600-720 "
+            f"fingerprint=ab attempt={{}} ttl_ms=600000 call_ms=60000 deadline={boot + 3000}"
+        )
+
+    def count(self, name):
+        return int(re.search(rf"\b{name}:(\d+)", self.ask("stats"))[1])
+
+    @property
+    def process(self):
+        return self.machine.processes["queued"]
+
+    def signal(self, number):
+        """To the daemon and its helper."""
+        for pid in [*children(self.process.pid), self.process.pid]:
+            os.kill(pid, number)
+
+    def close(self):
+        if "queued" in self.machine.processes and self.process.poll() is None:
+            self.signal(signal.SIGCONT)
+            self.machine.kill("queued")
+        self.machine.__exit__(None, None, None)
+
+
+@pytest.fixture
+def daemons(log_uri):
+    made, database = [], "roompay_log_" + new_id()
+
+    def make(*keys, **env):
+        made.append(Daemon(log_uri, database, keys, env))
+        return made[-1]
+
+    make.log = pymongo.MongoClient(log_uri)[database]
+    yield make
+    for d in made:
+        d.close()
+
+
+def test_old_numbers_are_deleted_and_who_stood_still_starts_again(daemons):
+    short = (("log_keep", 10), ("log_snapshot_every", 10))
+    one, two = daemons(*short), daemons(*short)
+    assert one.ask("admit adopted=0 token=0") == "ok"
+    assert one.hold("first").startswith("ok ")
+    eventually(lambda: two.count("log_number") == one.count("log_number"))
+    two.signal(signal.SIGSTOP)
+    stood_at = one.count("log_number")
+    for i in range(30):
+        assert one.hold(f"u{i}", room=2 + i).startswith("ok ")
+
+    eventually(lambda: not daemons.log.queue_log.count_documents({"n": {"$lte": stood_at + 1}}), 40)
+    snapshot = daemons.log.queue_snapshots.find_one(sort=[("_id", -1)])
+    left = {d["n"] for d in daemons.log.queue_log.find()}
+    # nothing is deleted that no snapshot has
+    assert left >= set(range(snapshot["n"] + 1, one.count("log_number") + 1))
+    three = daemons(*short)
+    assert three.count("log_number") == one.count("log_number")
+    assert three.hold("late").startswith("slot-held ")
+    assert three.hold("new", room=99).startswith("ok ")
+    # its next number was used and deleted: it must not go on from where it stood
+    two.signal(signal.SIGCONT)
+    assert two.process.wait(20) == 4
+    assert "stood still" in two.machine.log_tail("queued")
+    two.machine.start("queued")
+    eventually(lambda: two.count("log_number") == one.count("log_number"))
+    assert two.hold("late").startswith("slot-held ")
+
+
+def test_an_older_database_is_a_fence_on_every_machine(daemons):
+    one, two = daemons(), daemons()
+    assert one.ask("admit adopted=0 token=0") == "ok"
+    assert one.hold("u1").startswith("ok ")
+    eventually(lambda: two.count("log_number") == one.count("log_number"))
+    for d in (one, two):
+        d.machine.kill("queued")
+    last = daemons.log.queue_log.find_one(sort=[("_id", -1)])
+    daemons.log.queue_log.delete_one({"_id": last["_id"]})
+    one.machine.start("queued")
+    assert "fence=log-behind" in one.ask("hello")
+    assert one.hold("u2", room=2).startswith("unavailable ")
+    os.unlink(two.machine.dir / "queue" / "log-mark")  # it remembers nothing, and hears of it
+    two.machine.start("queued")
+    eventually(lambda: "fence=log-behind" in two.ask("hello"))
+    assert two.hold("u2", room=2).startswith("unavailable ")
+    for d in (one, two):
+        d.machine.kill("queued")
+    daemons.log.queue_log.insert_one(last)  # the newest copy is back
+    daemons.log.meta.delete_one({"_id": "queue_log_fence"})
+    one.machine.start("queued")
+    assert one.hold("u2", room=2).startswith("ok ")
+
+
+def test_a_machine_with_a_wrong_clock_serves_nothing(daemons, tmp_path):
+    off = tmp_path / "off"
+    off.write_text("500")
+    preload = {"LD_PRELOAD": str(BUILD / "tests/prove/clock_off.so"), "CLOCK_OFF": str(off)}
+    right, wrong = daemons(), daemons(**preload)
+    assert right.ask("admit adopted=0 token=0") == "ok"
+    eventually(lambda: wrong.count("log_number") == right.count("log_number"))
+    assert wrong.hold("half").startswith("ok ")  # half a second is nothing
+    assert right.hold("other").startswith("slot-held ")
+    off.write_text("2000")
+    eventually(lambda: "fence=clock-off" in wrong.ask("hello"))
+    assert wrong.hold("u2", room=2).startswith("unavailable ")
+    assert right.hold("u2", room=2).startswith("ok ")
+    off.write_text("0")
+    eventually(lambda: "fence=" not in wrong.ask("hello"))
+    assert wrong.hold("u3", room=3).startswith("ok ")
+    assert "timedatectl" in wrong.machine.log_tail("queued")

@@ -36,7 +36,7 @@ the_last_winner_waits_for_the_others(void **state)
 	assert_int_equal(log_turn_when(&t, 2001), 2001); /* not in the line */
 	log_turn_note(&t, 1, 3000);
 	/* 2 is the first, then 3, then we */
-	assert_int_equal(log_turn_when(&t, 3001), 3000 + APPEND_US * 3 / 2 + APPEND_US / 2);
+	assert_int_equal(log_turn_when(&t, 3001), 3000 + 2 * APPEND_US * 3 / 2);
 	log_turn_note(&t, 2, 4000);
 	assert_int_equal(log_turn_when(&t, 4001), 4000 + APPEND_US * 3 / 2);
 	log_turn_note(&t, 3, 5000);
@@ -67,7 +67,41 @@ who_won_nothing_lately_is_not_waited_for(void **state)
 	log_turn_note(&t, 2, 1000);
 	log_turn_note(&t, 1, 2000);
 	assert_in_range(log_turn_when(&t, 2001), 2002, 20000);
-	assert_int_equal(log_turn_when(&t, 500000), 500000);
+	assert_int_equal(log_turn_when(&t, 5000000), 5000000);
+}
+
+static void
+who_wins_alone_rests_now_and_then(void **state)
+{
+	struct log_turn t;
+	unsigned rests = 0;
+
+	(void)state;
+	log_turn_init(&t, 1);
+	for (int64_t us = 0; us < 8 * 3000; us += 3000) {
+		log_turn_note(&t, 1, us);
+		if (log_turn_when(&t, us) > us) {
+			assert_int_equal(log_turn_when(&t, us), us + APPEND_US / 2);
+			rests++;
+		}
+	}
+	assert_int_equal(rests, 2);
+}
+
+static void
+members_are_those_of_the_last_minute(void **state)
+{
+	struct log_turn t;
+
+	(void)state;
+	log_turn_init(&t, 1);
+	assert_int_equal(log_turn_members(&t, 0), 1);
+	log_turn_note(&t, 2, 1000);
+	log_turn_note(&t, 3, 2000);
+	log_turn_note(&t, 1, 3000);
+	log_turn_note(&t, 2, 30000000);
+	assert_int_equal(log_turn_members(&t, 30000001), 3);
+	assert_int_equal(log_turn_members(&t, 61000000), 2);
 }
 
 static void
@@ -92,6 +126,8 @@ main(void)
 		cmocka_unit_test(the_last_winner_waits_for_the_others),
 		cmocka_unit_test(who_is_passed_over_leaves_the_line),
 		cmocka_unit_test(who_won_nothing_lately_is_not_waited_for),
+		cmocka_unit_test(who_wins_alone_rests_now_and_then),
+		cmocka_unit_test(members_are_those_of_the_last_minute),
 		cmocka_unit_test(more_daemons_than_fit_are_no_harm),
 	};
 
