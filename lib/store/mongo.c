@@ -215,6 +215,14 @@ mongo_add_words(bson_t *to, const char *member, const char *const *words, size_t
 	bson_append_document_end(to, &in);
 }
 
+/* Then a payment of another program is told, too, if it lacks its date. */
+static bool
+is_all_of_an_order(const struct shape *sh, const struct store_history *h)
+{
+	return sh == &shape_payment && h->partner_order_id[0] != '\0' && h->from_ms == 0 &&
+	    h->to_ms == 0 && h->after.tid[0] == '\0';
+}
+
 /* `at`: the name of approved_at in this shape. A range of dates finds dates alone: no event without
  * a payment. */
 static void
@@ -238,8 +246,9 @@ history_filter(const struct shape *sh, const char *at, const struct store_histor
 	mongo_add_words(filter, "cid", h->cids, h->n_cids);
 	if (h->after.tid[0] != '\0' && h->after.approved_at_ms < last_ms)
 		last_ms = h->after.approved_at_ms;
-	BCON_APPEND(filter, at, "{", "$gte", BCON_DATE_TIME(h->from_ms), "$lte",
-	    BCON_DATE_TIME(last_ms), "}");
+	if (!is_all_of_an_order(sh, h))
+		BCON_APPEND(filter, at, "{", "$gte", BCON_DATE_TIME(h->from_ms), "$lte",
+		    BCON_DATE_TIME(last_ms), "}");
 	if (h->after.tid[0] != '\0')
 		BCON_APPEND(filter, "$or", "[", "{", at, "{", "$lt",
 		    BCON_DATE_TIME(h->after.approved_at_ms), "}", "}", "{", at,

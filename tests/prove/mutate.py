@@ -525,6 +525,13 @@ MUTANTS = [
         SYSTEM + "test_import.py",
     ),
     (
+        "and one without a date, too",
+        "lib/store/mongo.c",
+        "return sh == &shape_payment && h->partner_order_id[0]",
+        "return false && h->partner_order_id[0]",
+        SYSTEM + "test_import.py",
+    ),
+    (
         "a right date is not shifted",
         "lib/operate/import.c",
         "steps == 0 ? IMPORT_RIGHT : IMPORT_LATE",

@@ -129,6 +129,25 @@ def test_one_of_them(site):
     assert site.order("nobody-" + new_id()).body["charged"] is False
 
 
+@pytest.mark.parametrize("dates", [{}, {"approved_at": None}, {"approved_at": "2024-03-05"}])
+def test_one_without_its_date(site, dates):
+    """No list by time has it. Whoever asks about its order hears that it was charged."""
+    doc = {**mongoose(without=["approved_at", "created_at"]), **dates}
+    site.db.payments.insert_one(doc)
+    try:
+        a = site.order(doc["partner_order_id"])
+        assert (a.body["charged"], a.body["attempts"][0]["tid"]) == (True, doc["tid"]), a
+        a = site.get("/payments/" + doc["tid"])
+        assert (a.status, a.body["charged"], a.body["state"]) == (200, True, "approved"), a
+        a = site.get("/payments?partner_order_id=" + doc["partner_order_id"])
+        assert [p["tid"] for p in a.body["payments"]] == [doc["tid"]], a
+        lacks = ctl(site, "import", "check", code=None)["lacks"]
+        assert ("approved_at" in lacks) == (dates.get("approved_at") is None)
+        assert site.get("/payments?limit=100").status == 200
+    finally:
+        site.db.payments.delete_one({"_id": doc["_id"]})
+
+
 def test_a_refund_of_one_is_refused(site):
     """The ledger does not know what was given back of it already."""
     a = site.refund(SHAPES["as usual"]["tid"])
