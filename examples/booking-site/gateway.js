@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import express from 'express';
 import {
   HoldExpiredError, NoHoldError, OrderAlreadyPaidError, PaymentDeclinedError, ProblemError, Roompay,
-  RoompayError, SlotHeldError, SlotSoldError, TokenRefusedError, TooManyHoldsError, verifyWebhook,
+  RoompayError, SlotHeldError, SlotSoldError, TooManyHoldsError, verifyWebhook,
 } from '@roompay/client';
 
 const CID = 'TC0ONETIME';
-const OPEN = ['paying', 'checking'];          // no end is known yet
+const OPEN = ['paying', 'checking'];              // no end is known yet
+const UNPAID = [...OPEN, 'failed', 'cancelled'];  // a capture that is found late is a capture
 
 export function gatewayService({ Order }, env) {
   const roompay = new Roompay({ base: env.BASE, token: env.GATEWAY });
@@ -49,12 +50,12 @@ export function gatewayService({ Order }, env) {
       const { userId, roomId } = order;
       const a = await roompay.approvePayment({ pg_token, userId, roomId });
       if (a.charged === 'unknown') await move(order.id, OPEN, { state: 'checking' });
-      else await move(order.id, OPEN, { state: a.state === 'review' ? 'review' : 'paid' });
+      else await move(order.id, UNPAID, { state: a.state === 'review' ? 'review' : 'paid' });
     } catch (e) {
       if (!(e instanceof RoompayError)) throw e;
       if (e instanceof PaymentDeclinedError || e instanceof HoldExpiredError)
         await move(order.id, OPEN, { state: 'failed' });
-      else if (e instanceof TokenRefusedError || e instanceof NoHoldError) await look(order);
+      else if (e instanceof NoHoldError || e.charged === false) await look(order);  // pay again
       else await move(order.id, OPEN, { state: 'checking' });
     }
   }
@@ -67,18 +68,18 @@ export function gatewayService({ Order }, env) {
       await move(order.id, ['paying'], { state: 'cancelled' });
     } catch (e) {
       if (!(e instanceof RoompayError)) throw e;
-      const paid = e instanceof OrderAlreadyPaidError;        // in another tab
-      await move(order.id, OPEN, { state: paid ? 'paid' : 'checking' });
+      if (e instanceof OrderAlreadyPaidError) await move(order.id, UNPAID, { state: 'paid' });
+      else if (e.charged !== false) await move(order.id, OPEN, { state: 'checking' });
     }
   }
 
   /** A closed tab, a crash, a message that is late: asks what became of the order. */
   async function look(order) {
     const now = await roompay.getOrder({ cid: CID, partner_order_id: order.id }).catch(() => null);
-    if (now === null) return;
+    if (now === null) return;                     // no answer: the next look may get one
     if (now.next === 'start-again') await move(order.id, OPEN, { state: 'failed' });
-    else if (now.state === 'review') await move(order.id, OPEN, { state: 'review' });
-    else if (now.charged === true) await move(order.id, OPEN, { state: 'paid' });
+    else if (now.state === 'review') await move(order.id, UNPAID, { state: 'review' });
+    else if (now.charged === true) await move(order.id, UNPAID, { state: 'paid' });
   }
 
   /** Everything goes back. The refundId is stored first, so that a repeat is the same refund. */
@@ -98,15 +99,14 @@ export function gatewayService({ Order }, env) {
     }
   }
 
+  const PAID = [...UNPAID, 'paid', 'review'];     // with what the page does not know yet
   const handlers = {
-    'queue.removed': (d) =>
-      move(d.partner_order_id, [...OPEN, 'paid'], { state: 'booked', tid: d.tid }),
-    'payment.resolved': (d) => {
-      const state = !d.charged ? 'failed' : d.state === 'review' ? 'review' : 'paid';
-      return move(d.partner_order_id, OPEN, { state, tid: d.tid });
-    },
+    'queue.removed': (d) => move(d.partner_order_id, PAID, { state: 'booked', tid: d.tid }),
+    'payment.resolved': ({ partner_order_id: id, tid, charged, state }) => charged
+      ? move(id, UNPAID, { state: state === 'review' ? 'review' : 'paid', tid })
+      : move(id, [...OPEN, 'review'], { state: 'failed' }),
     'payment.refunded': (d) => d.state === 'refunded'
-      && move(d.partner_order_id, [...OPEN, 'paid', 'booked', 'refunding'], { state: 'refunded' }),
+      && move(d.partner_order_id, [...PAID, 'booked', 'refunding'], { state: 'refunded' }),
   };
 
   const hook = express.Router();

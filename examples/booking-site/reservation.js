@@ -9,6 +9,7 @@ export function reservationService({ Reservation }, env) {
   const routes = express.Router();
 
   async function add({ tid, userId, roomId, reservationInfo: { day, startTime, endTime } }) {
+    if (day.length !== 1) return false;                // this site sells one interval at a time
     const times = { userId, roomId, day: day[0] % 7, start: startTime[0], end: endTime[0] };
     const { start, end } = times, overlaps = { start: { $lt: end }, end: { $gt: start } };
     const others = { _id: { $ne: tid }, roomId, day: times.day, ...overlaps };

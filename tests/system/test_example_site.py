@@ -195,26 +195,42 @@ def test_without_node_dev_up_says_what_to_install(tmp_path):
     )
 
 
-def test_a_time_that_the_calendar_cannot_take_is_refused(env, day):
-    def message(tid, start, end):
-        info = {"day": [int(day)], "startTime": [start], "endTime": [end], "roomId": ROOM}
-        data = {"userId": "u", "roomId": ROOM, "tid": tid, "reservationInfo": info, "payment": {}}
-        body = json.dumps({"type": "payment.approved", "timestamp": "t", "data": data}).encode()
-        stamp, key = str(int(time.time())), base64.b64decode(env["RESERVATION_WEBHOOK"][6:])
-        signed = hmac.digest(key, f"m.{stamp}.".encode() + body, "sha256")
-        headers = {
-            "webhook-id": "m",
-            "webhook-timestamp": stamp,
-            "webhook-signature": "v1," + base64.b64encode(signed).decode(),
-        }
-        return http_call(
-            "POST",
-            env["URL"] + "/hooks/reservation",
-            body,
-            {"Content-Type": "application/json", **headers},
-        ).status
+def message(env, to, kind, data):
+    """The answer of one of the site's services to a message of roompay's."""
+    body = json.dumps({"type": kind, "timestamp": "t", "data": data}).encode()
+    stamp, key = str(int(time.time())), base64.b64decode(env[to.upper() + "_WEBHOOK"][6:])
+    signed = hmac.digest(key, f"m.{stamp}.".encode() + body, "sha256")
+    headers = {
+        "Content-Type": "application/json",
+        "webhook-id": "m",
+        "webhook-timestamp": stamp,
+        "webhook-signature": "v1," + base64.b64encode(signed).decode(),
+    }
+    return http_call("POST", f"{env['URL']}/hooks/{to}", body, headers).status
 
-    assert message("T1", 12, 13) == 204
-    assert message("T1", 12, 13) == 204  # the same again is the same reservation
-    assert message("T2", 12, 14) == 409
-    assert message("T3", 13, 14) == 204
+
+def test_a_time_that_the_calendar_cannot_take_is_refused(env, day):
+    def approved(tid, start, end, days=(int(day),)):
+        info = {"day": days, "startTime": [start], "endTime": [end], "roomId": ROOM}
+        data = {"userId": "u", "roomId": ROOM, "tid": tid, "reservationInfo": info, "payment": {}}
+        return message(env, "reservation", "payment.approved", data)
+
+    assert approved("T1", 12, 13) == 204
+    assert approved("T1", 12, 13) == 204  # the same again is the same reservation
+    assert approved("T2", 12, 14) == 409
+    assert approved("T3", 13, 14) == 204
+    assert approved("T4", 20, 21, (1, 2)) == 409  # it has no place for two intervals
+
+
+def test_a_late_capture_corrects_what_the_page_has_said(env, day):
+    user = Browser(env["URL"])
+    user.book(f"{day}-18")
+    assert "You stopped paying" in user.press("cancel").text
+    data = {"partner_order_id": user.url.rsplit("/", 1)[1], "tid": "T9", "state": "review"}
+    assert message(env, "gateway", "payment.resolved", {**data, "charged": True}) == 204
+    assert "Somebody of ours has a look" in user.open(user.url).text
+    assert message(env, "gateway", "queue.removed", data) == 204
+    assert "Booked" in user.open(user.url).text
+    assert message(env, "gateway", "payment.refunded", {**data, "state": "refunded"}) == 204
+    assert message(env, "gateway", "queue.removed", data) == 204  # overtaken by the refund
+    assert "Refunded" in user.open(user.url).text
