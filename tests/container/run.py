@@ -167,6 +167,11 @@ def buys(day_hours):
     return user.press("pay").says("Booked")
 
 
+def operators_token():
+    env = podman("exec", PREFIX + "site", "cat", "/etc/booking-site/env")
+    return re.search("OPERATOR='(.*)'", env)[1]
+
+
 def is_shut(url, status):
     a = http_call("GET", url)
     assert a.status == status, a
@@ -179,6 +184,10 @@ def use(services):
         is_shut(SITE + "/hooks/gateway", 403)
         is_shut(KAKAOPAY + "/control/captures", 403)
         is_shut(ROOMPAY + "/readyz", 401)
+        operator = {"Authorization": "Bearer " + operators_token()}
+        assert http_call("GET", ROOMPAY + "/console/").status == 200
+        seen = http_call("GET", ROOMPAY + "/console/api/payments", headers=operator)
+        assert seen.status == 200 and len(seen.body["payments"]) == 1, seen
     print("== rights and secrets")
     is_confined(services)
     has_no_secret(services)
