@@ -10,7 +10,6 @@ enum {
 	APPEND_FIRST_US = 2000, /* before any was measured */
 	APPEND_MAX_US = 300000,
 	REST_EVERY = 4, /* numbers that we won alone */
-	REST_MIN_US = 500,
 };
 
 void
@@ -74,8 +73,7 @@ log_turn_when(const struct log_turn *t, int64_t now_us)
 	if (at < n && at + 1 < n) /* each before us has its time */
 		return t->line[0].won_us + (n - at - 1) * t->append_us * 3 / 2;
 	if (at == 0 && n == 1 && t->alone % REST_EVERY == 0)
-		return t->line[0].won_us +
-		    (t->append_us / 2 > REST_MIN_US ? t->append_us / 2 : REST_MIN_US);
+		return t->line[0].won_us + t->append_us;
 	return now_us; /* the first of the line, or not in it */
 }
 

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { READ_AT_ONCE = 500 };
 enum { FRESH_PARTS = 6 }; /* a look at the snapshot counts for a sixth of keep_s */
 
 void
@@ -433,7 +434,8 @@ struct reading {
 	struct state *state;
 	struct db *db;
 	struct error *err;
-	bool any, failed;
+	int64_t n;
+	bool failed;
 };
 
 static bool
@@ -442,7 +444,7 @@ take_document(void *ctx, const bson_t *doc)
 	struct reading *r = ctx;
 	uint64_t n = 0;
 
-	r->any = true;
+	r->n++;
 	get_number(doc, "n", &n);
 	if (!log_is_genuine(r->state, r->db, n, r->err)) {
 		r->failed = true;
@@ -456,6 +458,36 @@ take_document(void *ctx, const bson_t *doc)
 	return true;
 }
 
+static bool
+take_number(void *ctx, const bson_t *doc)
+{
+	get_number(doc, "n", ctx);
+	return false;
+}
+
+/* How far there is to go. */
+static void
+tell_last(struct state *s, struct db *d)
+{
+	struct log_frame f = { .kind = LOG_SEEN };
+	bson_t *filter = above(s, state_last(s)), *command;
+	bson_t *sort = BCON_NEW("_id", BCON_INT32(-1)), *only = BCON_NEW("n", BCON_INT32(1)), reply;
+	struct error err;
+
+	command = db_find(LOG_RECORDS, filter, "majority");
+	BSON_APPEND_DOCUMENT(command, "sort", sort);
+	BSON_APPEND_DOCUMENT(command, "projection", only);
+	BSON_APPEND_INT32(command, "limit", 1);
+	bson_destroy(only);
+	bson_destroy(sort);
+	bson_destroy(filter);
+	if (db_run(d, command, &reply, &err) == DB_DONE)
+		db_each(&reply, take_number, &f.n);
+	bson_destroy(&reply);
+	if (f.n > 0)
+		state_tell(s, &f);
+}
+
 bool
 log_read_next(struct state *s, struct db *d, bool *empty, struct error *err)
 {
@@ -466,15 +498,17 @@ log_read_next(struct state *s, struct db *d, bool *empty, struct error *err)
 
 	command = db_find(LOG_RECORDS, filter, "majority");
 	BSON_APPEND_DOCUMENT(command, "sort", sort);
-	BSON_APPEND_INT32(command, "limit", 500);
-	BSON_APPEND_INT32(command, "batchSize", 500);
+	BSON_APPEND_INT32(command, "limit", READ_AT_ONCE);
+	BSON_APPEND_INT32(command, "batchSize", READ_AT_ONCE);
 	bson_destroy(sort);
 	bson_destroy(filter);
 	end = db_run(d, command, &reply, err);
 	if (end == DB_DONE)
 		db_each(&reply, take_document, &r);
 	bson_destroy(&reply);
-	*empty = !r.any;
+	if (r.n == READ_AT_ONCE && !r.failed)
+		tell_last(s, d);
+	*empty = r.n == 0;
 	return end == DB_DONE && !r.failed;
 }
 

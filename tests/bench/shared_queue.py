@@ -20,8 +20,8 @@ import sys
 import tempfile
 import time
 
-TOP = pathlib.Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TOP / "prove"), str(TOP / "system")]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "prove"))
 import pymongo
 from linear import CONF
 from mongo_set import MongoSet
@@ -199,9 +199,11 @@ def main():
         f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}; "
         f"a set of three members on this host; {args.seconds:g} s each"
     )
-    with tempfile.TemporaryDirectory(prefix="bench-set-", dir=args.dir) as dir:
-        with MongoSet(mongod, dir, members=3) as s:
-            measure(args, build, s.uri)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-set-", dir=args.dir) as dir,
+        MongoSet(mongod, dir, members=3) as s,
+    ):
+        measure(args, build, s.uri)
 
 
 if __name__ == "__main__":

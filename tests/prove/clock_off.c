@@ -1,6 +1,5 @@
 /* Preloaded into a program under test: its wall clock is wrong by as many milliseconds as the file
  * $CLOCK_OFF says. */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

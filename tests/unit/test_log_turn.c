@@ -81,7 +81,7 @@ who_wins_alone_rests_now_and_then(void **state)
 	for (int64_t us = 0; us < 8 * 3000; us += 3000) {
 		log_turn_note(&t, 1, us);
 		if (log_turn_when(&t, us) > us) {
-			assert_int_equal(log_turn_when(&t, us), us + APPEND_US / 2);
+			assert_int_equal(log_turn_when(&t, us), us + APPEND_US);
 			rests++;
 		}
 	}
