@@ -79,12 +79,12 @@ db_close(struct db *d)
 }
 
 static mongoc_client_t *
-client_new(const mongoc_uri_t *site, struct error *err)
+client_new(const mongoc_uri_t *site, int32_t socket_ms, struct error *err)
 {
 	mongoc_uri_t *uri = mongoc_uri_copy(site);
 	mongoc_client_t *client = NULL;
 
-	if (mongo_uri_set_times(uri, SELECT_MS, CONNECT_MS, SOCKET_MS) &&
+	if (mongo_uri_set_times(uri, SELECT_MS, CONNECT_MS, socket_ms) &&
 	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_HEARTBEATFREQUENCYMS, NEVER_MS) &&
 	    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETCHECKINTERVALMS, NEVER_MS))
 		client = mongoc_client_new_from_uri(uri);
@@ -112,7 +112,7 @@ db_connect(struct db *d, struct error *err)
 	enum db_end end;
 
 	db_close(d);
-	d->client = client_new(d->site->uri, err);
+	d->client = client_new(d->site->uri, d->socket_ms == 0 ? SOCKET_MS : d->socket_ms, err);
 	if (d->client == NULL)
 		return false;
 	d->verified = false;

@@ -23,6 +23,7 @@ struct db_site {
 
 struct db {
 	const struct db_site *site;
+	int32_t socket_ms; /* how long an answer may take; 0: as long as a majority may need */
 	mongoc_client_t *client; /* NULL: not connected */
 	int64_t connection;	 /* its number at the server; 0: it is being made */
 	bool strayed;		 /* a command went over another one */

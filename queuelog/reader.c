@@ -11,6 +11,7 @@
 enum {
 	PAUSE_US = 50000, /* before a new connection */
 	POLL_US = 20000,  /* without change streams */
+	SOCKET_MS = 1500, /* then a server that stands still is given up */
 	AWAIT_MS = 200,	  /* how long the server waits for news */
 	CLOCK_EVERY_MS = 2000,
 	FLOOR_EVERY_MS = 5000,
@@ -234,6 +235,7 @@ reader_start(struct state *s)
 		return false;
 	r->state = s;
 	r->db.site = &s->site;
+	r->db.socket_ms = SOCKET_MS;
 	r->floor_every_ms = FLOOR_EVERY_MS;
 	if (s->keep_s * 1000 / 20 < FLOOR_EVERY_MS)
 		r->floor_every_ms = s->keep_s * 1000 / 20;

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { READ_AT_ONCE = 500 };
+enum { READ_AT_ONCE = 200 };
 enum { FRESH_PARTS = 6 }; /* a look at the snapshot counts for a sixth of keep_s */
 
 void
