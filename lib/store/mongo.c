@@ -14,6 +14,7 @@
 #include "store/mongo_deed.h"
 #include "store/mongo_doc.h"
 #include "store/mongo_foreign.h"
+#include "store/mongo_index.h"
 #include "store/mongo_link.h"
 #include "store/mongo_many.h"
 #include "store/mongo_together.h"
@@ -477,51 +478,6 @@ mongo_remove(struct store *s, const struct shape *sh, const char *id_text, int64
 
 /* --- the rest */
 
-static const struct index {
-	const char *collection, *name;
-	struct {
-		const char *member;
-		int order;
-	} keys[4];
-	bool unique;
-} indexes[] = {
-	/* of every query that is not by _id: tests/system/test_queries.py */
-	{ "payments", "tid", { { "tid", 1 } }, true },
-	{ "payments", "aid", { { "aid", 1 } }, false },
-	{ "payments", "user", { { "userId", 1 }, { "approved_at", -1 }, { "tid", -1 } }, false },
-	{ "payments", "order_approved",
-	    { { "partner_order_id", 1 }, { "approved_at", -1 }, { "tid", -1 } }, false },
-	{ "payments", "approved", { { "approved_at", -1 }, { "tid", -1 } }, false },
-	{ "ledger", "room", { { "roomId", 1 }, { "payment.approved_at", -1 }, { "tid", -1 } },
-	    false },
-	{ "ledger", "kind", { { "kind", 1 }, { "at", -1 }, { "tid", -1 } }, false }, /* refunds by
-											day */
-	{ "ledger", "at", { { "at", 1 } }, false }, /* a new queue is told of the last weeks */
-	{ "open", "at", { { "at", 1 } }, false },   /* the courier polls both, the oldest first; */
-	{ "outbox", "at", { { "at", 1 } }, false }, /* they grow while KakaoPay or a receiver is
-						       away */
-};
-
-static void
-index_command(const struct index *ix, bson_t *command)
-{
-	bson_t list, one, keys;
-
-	bson_append_utf8(command, "createIndexes", -1, ix->collection, -1);
-	bson_append_array_begin(command, "indexes", -1, &list);
-	bson_append_document_begin(&list, "0", -1, &one);
-	bson_append_document_begin(&one, "key", -1, &keys);
-	for (size_t i = 0; i < sizeof(ix->keys) / sizeof(ix->keys[0]) && ix->keys[i].member != NULL;
-	     i++)
-		bson_append_int32(&keys, ix->keys[i].member, -1, ix->keys[i].order);
-	bson_append_document_end(&one, &keys);
-	bson_append_utf8(&one, "name", -1, ix->name, -1);
-	if (ix->unique)
-		bson_append_bool(&one, "unique", -1, true);
-	bson_append_document_end(&list, &one);
-	bson_append_array_end(command, &list);
-}
-
 static bool
 mongo_foreign_list(struct store *s, size_t limit, struct store_foreign_page *page,
     struct error *err)
@@ -541,40 +497,10 @@ mongo_set_aside(struct store *s, const struct store_foreign *of, struct error *e
 	return mongo_foreign_set_aside(mongo_link_of(s), of, err);
 }
 
-/* Why the index on tid cannot be made, if that is why. The error is a line: it names the first few.
- */
-static bool
-twice(struct mongo_link *l, struct error *err)
-{
-	struct buf tids = BUF_INIT;
-	bool some = mongo_foreign_twice(l, &tids);
-
-	if (some)
-		error_set(err, ERR_UNAVAILABLE,
-		    "payments has more than one document with the tid %s: no payment is "
-		    "taken until each tid stands once. See roompayctl import check",
-		    buf_str(&tids));
-	buf_clear(&tids);
-	return some;
-}
-
 static bool
 mongo_make_indexes(struct store *s, int64_t deadline_boot_ms, struct error *err)
 {
-	for (size_t i = 0; i < sizeof(indexes) / sizeof(indexes[0]); i++) {
-		bson_t command = BSON_INITIALIZER;
-		bool ok;
-
-		index_command(&indexes[i], &command);
-		ok = mongo_link_command_until(mongo_link_of(s), &command, deadline_boot_ms, err);
-		bson_destroy(&command);
-		if (!ok && indexes[i].unique && twice(mongo_link_of(s), err))
-			return false;
-		if (!ok)
-			return error_wrap(err, "index %s of %s", indexes[i].name,
-			    indexes[i].collection);
-	}
-	return true;
+	return mongo_index_make(mongo_link_of(s), deadline_boot_ms, err);
 }
 
 static bool

@@ -292,6 +292,37 @@ def test_setting_up(site, tmp_path):
     assert done.returncode == 2 and f"{bad}:2: " in done.stderr
 
 
+def test_a_database_of_an_earlier_version_gets_its_indexes_while_all_is_at_work(site):
+    """Earlier versions had both over the whole ledger. All is found before, by the old ones, and
+    after; programs of then ask what programs of now ask."""
+    if any(n.startswith("ferretdb") for n in site.db.command("buildInfo")):
+        pytest.skip("it has no index over a part of a collection")
+    was = {
+        "room": [("roomId", 1), ("payment.approved_at", -1), ("tid", -1)],
+        "kind": [("kind", 1), ("at", -1), ("tid", -1)],
+    }
+    site.db.ledger.drop_index("room_paid")
+    site.db.ledger.drop_index("refunded")
+    for name, keys in was.items():
+        site.db.ledger.create_index(keys, name=name)
+    body, _, paid = site.paid(user="u-" + new_id())
+    room, tid = body["reservationInfo"]["roomId"], paid.body["payment"]["tid"]
+    assert site.refund(tid, amount=1000).status == 200
+
+    def found():
+        listed = json.loads(ctl(site, "payment", "list", "--room", room, "--json"))
+        refunds = json.loads(ctl(site, "refund", "list", "--json"))
+        return tid in json.dumps(listed) and tid in json.dumps(refunds)
+
+    assert found()
+    for _ in range(2):
+        ctl(site, "migrate")
+        names = set(site.db.ledger.index_information())
+        assert {"room_paid", "refunded"} <= names and not names & set(was), names
+        assert found()
+    assert site.paid(user="u-" + new_id())[2].status == 200
+
+
 @pytest.mark.parametrize(
     "argv",
     [
