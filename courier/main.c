@@ -30,6 +30,9 @@
 #include "store/store.h"
 
 enum { EXIT_USAGE = 2, WATCH_MS = 1000, AGAIN_MS = 500, GRACE_MS = 5000 };
+/* A round costs four commands of the store, for one message as for many. Where messages come in
+ * crowds the next round waits for more of them. */
+enum { CROWD = 4, PACE_MS = 20 };
 
 struct courier {
 	uv_loop_t loop;
@@ -46,9 +49,11 @@ struct courier {
 	struct task *ended; /* posts that ended while a round was running */
 	enum round_look asked;
 	bool working, look, stopping, closed;
-	atomic_bool stop;     /* the loop to the watcher */
-	atomic_bool verified; /* the sweeper to both */
-	uv_mutex_t mutex;     /* over queue_id */
+	size_t handled;	       /* messages of the last round: written down or claimed */
+	int64_t began_boot_ms; /* the last round */
+	atomic_bool stop;      /* the loop to the watcher */
+	atomic_bool verified;  /* the sweeper to both */
+	uv_mutex_t mutex;      /* over queue_id */
 	char queue_id[QUEUE_ID_CAP];
 };
 
@@ -133,17 +138,32 @@ run_round(uv_work_t *work)
 }
 
 static void on_round(uv_work_t *work, int status);
+static void on_timer(uv_timer_t *timer);
+
+static bool
+waits_for_more(struct courier *c)
+{
+	int64_t left_ms = c->began_boot_ms + PACE_MS - clock_boot_ms();
+
+	if (c->stopping || c->handled < CROWD || left_ms <= 0 || left_ms > PACE_MS)
+		return false;
+	uv_timer_start(&c->timer, on_timer, (uint64_t)left_ms, 0);
+	return true;
+}
 
 static void
 begin_round(struct courier *c)
 {
 	struct task *t;
 
-	if (c->working || c->closed)
+	if (c->working || c->closed || waits_for_more(c))
 		return;
+	c->handled = 0;
+	c->began_boot_ms = clock_boot_ms();
 	while ((t = c->ended) != NULL) {
 		c->ended = t->next;
 		round_finish(c->round, t);
+		c->handled++;
 	}
 	round_allow(c->round, atomic_load(&c->verified));
 	c->asked = c->stopping ? ROUND_WRITE_ENDS : c->look ? ROUND_LOOK : ROUND_LOOK_WHEN_DUE;
@@ -183,7 +203,7 @@ on_round(uv_work_t *work, int status)
 	struct task *t;
 
 	(void)status;
-	while ((t = round_take(c->round)) != NULL)
+	for (; (t = round_take(c->round)) != NULL; c->handled++)
 		poster_start(c->poster, t); /* also after SIGTERM: they are claimed */
 	c->working = false;
 	go_on(c);
