@@ -73,7 +73,7 @@ export const words = {
     story: {
       title: '결제', money: '고객의 돈', todo: '할 일', facts: '결제 정보', timeline: '일어난 일',
       deliveries: '메시지', attempts: '이 주문의 다른 시도', actions: '처리', hold: '잡힌 시간',
-      none: '아직 일어난 일이 없습니다.', noDeliveries: '보낸 메시지가 없습니다.', by: '프로그램', who: '요청', why: '까닭',
+      none: '아직 일어난 일이 없습니다.', noDeliveries: '보낸 메시지가 없습니다.', by: '프로그램', who: '요청', why: '사유',
       tid: '결제 번호', cid: '가맹점', order: '주문 번호', user: '사용자', room: '방', item: '상품', method: '결제 수단',
       opened: '결제 시작', approved: '승인', amount: '금액', taxFree: '비과세', vat: '부가세', point: '포인트',
       discount: '할인', refunded: '환불한 금액', left: '남은 금액', until: '유효 시간', shell: '명령행에서 처리하기',
@@ -110,7 +110,7 @@ export const words = {
       future: '아직 오지 않은 날입니다.', files: '내려받기',
     },
     act: {
-      reason: '까닭', reasonHint: '원장에 이름과 함께 남습니다. 100자까지.', preview: '미리 보기', run: '실행',
+      reason: '사유', reasonHint: '원장에 이름과 함께 남습니다. 100자까지.', preview: '미리 보기', run: '실행',
       running: '처리 중…',
       would: '실행하면', done: '처리했습니다', sure: '내용을 확인한 다음 실행하세요.', again: '같은 요청 다시 보내기', close: '닫기',
       lost: '답을 받지 못했습니다. 처리되었을 수도, 아닐 수도 있습니다. 같은 요청을 다시 보내도 두 번 처리되지 않습니다.',

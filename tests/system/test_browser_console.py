@@ -275,6 +275,12 @@ def test_an_unknown_payment_is_settled(operator, desk, late, unknown):
     press(user, "한국어")
     wait.get_by_role("link").click()
     press(user, "결과 확정")
+    user.page.locator("[name=as]").select_option("declined")  # KakaoPay knows better
+    user.page.locator("[name=reason]").fill("잘못 본 콘솔")
+    press(user, "미리 보기")
+    expect(user.page.locator("dialog .answer.bad")).to_be_visible()
+    expect(user.page.get_by_role("button", name="실행", exact=True)).to_be_hidden()
+    user.page.locator("[name=as]").select_option("")
     dialog = preview(user, "손님 전화, 20분 지남")
     expect(dialog).to_contain_text("결과 모름 → 결제됨")
     user.check("console-settle")
@@ -287,16 +293,22 @@ def test_an_unknown_payment_is_settled(operator, desk, late, unknown):
     assert len(desk.sim.captures(order)) == 1 == len(desk.payments(order))
 
 
-def test_a_decision_against_kakaopay_is_refused(operator, desk, unknown):
-    tid, order = unknown
-    user = operator(view=f"payment/{tid}")
+def test_a_review_ends_by_a_persons_decision(operator, desk):
+    desk.sim.fault("approve", "wrong-quantity")
+    body, _, a = desk.paid(order="o-" + new_id())
+    assert a.body["state"] == "review", a
+    tid, order = a.body["payment"]["tid"], body["paymentInfo"]["partner_order_id"]
+    user = operator()
+    user.page.locator(".waits li", has_text=order).get_by_role("link").click()
+    expect(user.page.locator(".sum-up")).to_contain_text("확인 필요")
     press(user, "결과 확정")
-    user.page.locator("[name=as]").select_option("declined")
-    user.page.locator("[name=reason]").fill("잘못 본 콘솔")
-    press(user, "미리 보기")
-    expect(user.page.locator("dialog .answer.bad")).to_be_visible()
-    expect(user.page.get_by_role("button", name="실행", exact=True)).to_be_hidden()
-    assert events(desk, order)[-1]["kind"] == "unknown"
+    dialog = preview(user, "콘솔에서 확인함", **{"as": "approved"})
+    expect(dialog).to_contain_text("확인 필요 → 결제됨")
+    press(user, "실행")
+    press(user, "닫기")
+    expect(user.page.locator(".sum-up")).to_contain_text("결제됨")
+    assert events(desk, order)[2]["kind"] == "approved", events(desk, order)
+    eventually(lambda: is_told(desk, tid))
 
 
 def test_a_message_is_sent_again(operator, desk, late):

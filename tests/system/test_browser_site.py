@@ -86,7 +86,7 @@ def says(user, words):
 
 def test_a_purchase_on_a_desk(person, shop, times):
     user, time = person(lang="ko"), times()
-    user.check("site-1-calendar")
+    user.shoot("site-1-calendar")
     choose(user, time, hours=2)
     expect(user.page.locator("#chosen")).to_contain_text("11,000원")
     user.check("site-2-chosen")
@@ -101,12 +101,12 @@ def test_a_purchase_on_a_desk(person, shop, times):
     user.check("site-5-mine")
     user.page.goto(shop.url)
     shows(user, time, "mine")
-    user.check("site-6-calendar-after")
+    user.shoot("site-6-calendar-after")
 
 
 def test_a_purchase_on_a_phone_in_the_dark(person, shop, times):
     user, time = person(lang="en", phone=True, scheme="dark"), times()
-    user.check("site-1-calendar")
+    user.shoot("site-1-calendar")
     choose(user, time)
     user.check("site-2-chosen")
     user.page.locator("#pay").tap()
@@ -144,7 +144,7 @@ def test_who_cancels_on_kakaopays_page_gives_the_time_back(person, shop, times):
     user, other, time = person(lang="ko"), person(lang="en"), times()
     go_to_kakaopay(user, time)
     shows(other, time, "held")
-    other.check("site-7-held-by-another")
+    other.shoot("site-7-held-by-another")
     user.page.locator("button.cancel").click()
     says(user, "결제를 그만두셨습니다")
     user.check("site-8-cancelled")
@@ -310,7 +310,7 @@ def test_both_languages_and_somebody_elses_order(person, shop, times):
     user.page.get_by_role("button", name="English").click()
     expect(user.page.locator("html")).to_have_attribute("lang", "en")
     expect(user.page.locator(".lead")).to_have_text("Tap a free time and pay with KakaoPay.")
-    user.check("site-15-in-english")
+    user.shoot("site-15-in-english")
     go_to_kakaopay(user, times())
     pay(user)
     says(user, "Booked")
