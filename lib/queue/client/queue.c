@@ -428,7 +428,13 @@ bool
 queue_poke(struct queue *q, int64_t deadline_boot_ms, struct error *err)
 {
 	begin(q, VERB_POKE);
-	return ask_ok(q, false, deadline_boot_ms, err);
+	if (q->transport->tell == NULL)
+		return ask_ok(q, false, deadline_boot_ms, err);
+	buf_reset(&q->line);
+	proto_format(&q->m, &q->line);
+	if (q->line.bad)
+		return error_set(err, ERR_INTERNAL, "out of memory");
+	return q->transport->tell(q->transport, &q->line, deadline_boot_ms, err);
 }
 
 /* The daemon counts pokes from 0 at its start, so every count other than the last one is news. */

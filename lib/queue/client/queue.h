@@ -87,7 +87,8 @@ bool queue_inquire(struct queue *q, uint64_t id, int64_t deadline_boot_ms, bool 
     struct error *err);
 
 /* Something was put into the outbox: wakes whoever watches, so that the courier's first try follows
- * within 100 ms. *poked: there was a poke since the last call. */
+ * within 100 ms. Does not wait for the daemon: true says that it was sent. *poked: there was a poke
+ * since the last call. */
 bool queue_poke(struct queue *q, int64_t deadline_boot_ms, struct error *err);
 bool queue_watch(struct queue *q, int64_t wait_ms, bool *poked, struct error *err);
 

@@ -21,6 +21,10 @@ struct transport {
 	void (*reset)(struct transport *t);
 	void (*free)(struct transport **t);
 	char expected[QUEUE_ID_CAP]; /* the queue's id; "": any */
+	/* Sends a request line whose answer nobody wants; the next exchange passes over it. NULL:
+	 * this transport has no such way. */
+	bool (*tell)(struct transport *t, const struct buf *line, int64_t deadline_boot_ms,
+	    struct error *err);
 };
 
 /* A queue over this transport, which it owns from now on. NULL for NULL, or no memory. */

@@ -36,6 +36,7 @@ struct client {
 	int fd;		       /* -1: not connected */
 	char id[QUEUE_ID_CAP]; /* of the queue at the other end */
 	struct buf in;	       /* received, after the last line that was read */
+	int unwanted;	       /* answers that are still to come and nobody waits for */
 };
 
 static void
@@ -44,6 +45,7 @@ hang_up(struct client *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
+	c->unwanted = 0;
 	buf_reset(&c->in);
 }
 
@@ -231,17 +233,46 @@ is_wait(const struct buf *line, const char *tag)
 	    memcmp(line->data + n, " wait", 5) == 0;
 }
 
+/* The daemon answers in the order of the requests of a connection. */
+static bool
+pass_over(struct client *c, struct buf *line, int64_t until_boot_ms, struct error *err)
+{
+	for (; c->unwanted > 0; c->unwanted--) {
+		if (!read_line(c, line, until_boot_ms, err))
+			return false;
+		buf_reset(line);
+	}
+	return true;
+}
+
+static int64_t
+not_silent_until(int64_t deadline_boot_ms)
+{
+	int64_t until_boot_ms = clock_boot_ms() + SILENCE_MS;
+
+	return until_boot_ms < deadline_boot_ms ? until_boot_ms : deadline_boot_ms;
+}
+
+static bool
+tell(struct transport *t, const struct buf *line, int64_t deadline_boot_ms, struct error *err)
+{
+	struct client *c = (struct client *)(void *)t;
+
+	if (!send_request(c, line, not_silent_until(deadline_boot_ms), err))
+		return false;
+	c->unwanted++;
+	return true;
+}
+
 static bool
 exchange(struct transport *t, const char *tag, const struct buf *line, bool waits,
     int64_t deadline_boot_ms, struct buf *answer, struct error *err)
 {
 	struct client *c = (struct client *)(void *)t;
-	int64_t until = clock_boot_ms() + SILENCE_MS,
-		end = deadline_boot_ms + (waits ? GRACE_MS : 0);
+	int64_t end = deadline_boot_ms + (waits ? GRACE_MS : 0), until = not_silent_until(end);
 
-	if (until > end)
-		until = end;
-	if (!send_request(c, line, until, err) || !read_line(c, answer, until, err))
+	if (!send_request(c, line, until, err) || !pass_over(c, answer, until, err) ||
+	    !read_line(c, answer, until, err))
 		return false;
 	if (waits && is_wait(answer, tag)) {
 		buf_reset(answer);
@@ -283,6 +314,7 @@ client_new(const char *path)
 		return NULL;
 	}
 	c->transport.exchange = exchange;
+	c->transport.tell = tell;
 	c->transport.reset = reset;
 	c->transport.free = client_free;
 	c->fd = -1;
