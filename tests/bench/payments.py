@@ -163,18 +163,9 @@ def report(args, told, rows, single):
     print(f"{'one payment at a time, p50, ms':56} {single['p50_ms']:8.1f}")
 
 
-def main():
-    p = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    p.add_argument("build")
-    p.add_argument("--seconds", type=int, default=10)
-    p.add_argument("--clients", type=int, default=32)
-    p.add_argument("--workers", type=int, default=40)
-    p.add_argument("--members", type=int, default=1, help="of the replica set")
-    p.add_argument("--provider-ms", type=int, default=0)
-    p.add_argument("--alone", action="store_true")
-    args = p.parse_args()
+def measured(args):
+    """What report prints: .store names the database, .rows are ours and the peer's, .single is one
+    payment at a time."""
     with tempfile.TemporaryDirectory(prefix="roompay-bench-") as dir:
         folder = node_site.install(HERE / "payments", pathlib.Path(dir) / "payments")
         hook = free_port()
@@ -190,17 +181,30 @@ def main():
             sim = booking_site.Simulator(stack.sim_url)
             for call in ("ready", "approve"):
                 sim.latency(call, args.provider_ms)
-            ours = of_roompay(stack, folder, hook, args, store.members)
-            for name in (
-                "courier",
-                "web",
-                "workers",
-                "queued",
-            ):  # they poll: the peer has the machine for itself
+            rows = [of_roompay(stack, folder, hook, args, store.members)]
+            # they poll: the peer has the machine for itself
+            for name in ("courier", "web", "workers", "queued"):
                 stack.stop(name)
-            rows = [ours] if args.alone else [ours, of_peer(stack, folder, args, store.members)]
-            report(args, version(store.uri), rows, single)
-    return 1 if ours["unheard"] else 0
+            if not args.alone:
+                rows.append(of_peer(stack, folder, args, store.members))
+            return argparse.Namespace(store=version(store.uri), rows=rows, single=single)
+
+
+def main():
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    p.add_argument("build")
+    p.add_argument("--seconds", type=int, default=10)
+    p.add_argument("--clients", type=int, default=32)
+    p.add_argument("--workers", type=int, default=40)
+    p.add_argument("--members", type=int, default=1, help="of the replica set")
+    p.add_argument("--provider-ms", type=int, default=0)
+    p.add_argument("--alone", action="store_true")
+    args = p.parse_args()
+    told = measured(args)
+    report(args, told.store, told.rows, told.single)
+    return 1 if told.rows[0]["unheard"] else 0
 
 
 if __name__ == "__main__":

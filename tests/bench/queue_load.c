@@ -1,5 +1,5 @@
 /*
- * A load of durable holds for tests/bench/queue.py. Each connection sends one request and waits for
+ * A load of durable holds for tests/bench/holds.py. Each connection sends one request and waits for
  * its answer. Three protocols carry the same payload.
  *
  *	queue_load roompay|redis|beanstalkd|hot SOCKET CLIENTS SECONDS

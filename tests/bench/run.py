@@ -108,6 +108,29 @@ def measured(name, pids, run):
     return row
 
 
+def refused(build, seconds, workers=8, clients=16, rounds=3):
+    """The null application and a refused payReady in turns: the median of each."""
+    found = {"null": [], "ours": []}
+    with Stack(build, workers=workers, null_app=True) as stack:
+        site = Site(stack)
+        room = new_id()
+        site.opened(user="holder", room=room)
+        body, token = Site.booking(user="other", room=room), stack.tokens["gateway"]
+        kinds = {
+            "null": (stack.null_pids(), stack.null_url),
+            "ours": (stack.worker_pids(), site.base),
+        }
+        for _ in range(rounds):
+            for name, (pids, base) in kinds.items():
+                row = measured(
+                    name,
+                    pids,
+                    lambda base=base: wrk(base + "/payReady", body, token, 409, seconds, clients),
+                )
+                found[name].append(row)
+    return {k: sorted(v, key=lambda r: r["rate"])[rounds // 2] for k, v in found.items()}
+
+
 def main():
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

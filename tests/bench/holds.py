@@ -4,7 +4,7 @@ overlap check as a Lua script) and beanstalkd (-f0, which checks nothing). Each 
 and its files on the same disk. Then the restart with 100,000 live holds, and the memory that each
 takes. Redis and beanstalkd are left out if they are not installed.
 
-    tests/bench/queue.py BUILD_DIR [--seconds 5] [--rounds 3] [--dir DIR]
+    tests/bench/holds.py BUILD_DIR [--seconds 5] [--rounds 3] [--dir DIR]
 """
 
 import argparse
@@ -109,21 +109,23 @@ def load(build, server, clients, seconds):
     return {"rate": int(n) / float(took), "p50": int(p50), "p99": int(p99)}
 
 
-def rates(args, build, names):
+def rounds_of(build, top, names, clients, seconds, rounds):
     """Servers take turns, so that a noisy moment of the machine affects all of them."""
-    rows = {}
-    for clients in (1, 16, 64):
-        for _ in range(args.rounds):
-            for name in names:
-                with Server(name, args.dir, build) as s:
-                    rows.setdefault((clients, name), []).append(
-                        load(build, s, clients, args.seconds)
-                    )
+    rows = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:
+            with Server(name, top, build) as s:
+                rows[name].append(load(build, s, clients, seconds))
+    return rows
+
+
+def rates(args, build, names):
     print(f"{'clients':>7} {'':11} {'holds/s':>9} {'p50 us':>8} {'p99 us':>8}   roompay is")
     for clients in (1, 16, 64):
-        ours = statistics.median(r["rate"] for r in rows[clients, "roompay"])
+        rows = rounds_of(build, args.dir, names, clients, args.seconds, args.rounds)
+        ours = statistics.median(r["rate"] for r in rows["roompay"])
         for name in names:
-            found = rows[clients, name]
+            found = rows[name]
             rate = statistics.median(r["rate"] for r in found)
             p50, p99 = (statistics.median(r[p] for r in found) for p in ("p50", "p99"))
             times = "" if name == "roompay" else f"   {ours / rate:.2f} times as fast"
