@@ -315,7 +315,7 @@ static const struct conf_key keys[] = {
 	{ "site", "metrics_dir",     set_path,   AT(conf, metrics_dir) },
 
 	{ "fcgi", "socket",          set_path,   AT(conf, fcgi_socket) },
-	{ "fcgi", "workers",         set_int,    AT(conf, workers), 1, 1000, 1, "8" },
+	{ "fcgi", "workers",         set_int,    AT(conf, workers), 1, 1000, 1, "40" },
 	{ "fcgi", "prefix",          set_prefix, AT(conf, prefix) },
 	{ "fcgi", "metrics_addresses", set_list,
 	    LIST(conf, metrics_addresses, n_metrics_addresses, address_item) },

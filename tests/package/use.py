@@ -249,14 +249,14 @@ def reload_and_restart(s):
     m = s.machine
     main = s.state("roompay.service", "MainPID")
     good = (m.tree / CONF.lstrip("/")).read_text()
-    s.conf(lambda t: t.replace("workers = 8", "workers = many"))
+    s.conf(lambda t: t.replace("workers = 40", "workers = many"))
     m.run("roompayctl", "config", "check", code=2)
     s.by_the_guide("systemctl reload roompay")
     wait_for(
         lambda: "reload_refused" in m.journal("-u", "roompay"), 10, "the wrong file was not refused"
     )
     s.pay("Apache")
-    s.conf(lambda t: good.replace("workers = 8", "workers = 3"))
+    s.conf(lambda t: good.replace("workers = 40", "workers = 3"))
     s.by_the_guide("systemctl reload roompay")
     s.by_the_guide("systemctl restart roompay-queued")
     wait_for(lambda: "event=reloaded workers=3" in m.journal("-u", "roompay"), 10, "not reloaded")

@@ -91,9 +91,9 @@ defaults_are_the_documented_ones(void **state)
 	(void)state;
 	assert_true(try(GOOD, CONF_FOR_FCGI, &c, out, sizeof(out)));
 	assert_int_equal(c.deadline_ms, 13000);
-	assert_int_equal(c.workers, 8);
-	assert_int_equal(c.max_calls_ready, 4);
-	assert_int_equal(c.max_calls, 6);
+	assert_int_equal(c.workers, 40);
+	assert_int_equal(c.max_calls_ready, 36);
+	assert_int_equal(c.max_calls, 38);
 	assert_int_equal(c.guard_ms, 60000);
 	assert_int_equal(c.max_holds_per_user, 3);
 	assert_int_equal(c.merchants[0].hold_ttl_ms, 600000);
