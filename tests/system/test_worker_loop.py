@@ -180,7 +180,10 @@ def test_a_refused_pay_ready_takes_no_system_call_more_than_these(site, lone, tm
     calls = re.findall(r"^(?!getrandom|restart_syscall)([a-z_0-9]+)\(", told.read_text(), re.M)
     turns = " ".join(calls).replace("epoll_wait epoll_wait", "epoll_wait").split(" close")
     turns = [t.strip() + " close" for t in turns[1:-1]]  # the first is seen from its middle
-    assert len(turns) >= 15 and set(turns) == {TURN}, collections.Counter(turns)
+    # where the worker was faster than its peer, a timer guards the read
+    in_time = [t.replace(" setitimer read setitimer ", " read ") for t in turns]
+    assert len(turns) >= 15 and set(in_time) == {TURN}, collections.Counter(turns)
+    assert turns.count(TURN) > len(turns) / 2, collections.Counter(turns)
 
 
 def test_a_body_over_the_limit_is_not_read(lone):
