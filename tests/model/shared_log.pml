@@ -6,7 +6,8 @@
  * that is stopped at any point for as long as one likes (another process simply runs), crashes and
  * restarts, snapshots and the deletion of old records, an older database put back.
  *
- * The steps of a daemon carry the names of the functions that do them (queued/shared_log.h).
+ * The steps of a daemon carry the names of the functions that do them (queuelog/state.h, writer.c,
+ * reader.c, keeper.c; queued/mongo_log.c). Daemon and helper are one process here.
  *
  * Each guard can be taken out with -DNO_<guard>. tests/model/check.sh shows that Spin then finds a
  * violation; with all guards in place it finds none.
@@ -16,7 +17,7 @@
  *   NO_INDEPENDENT     a batch holds two commands that depend on each other
  *   NO_NONCE           a duplicate counts as ours, whoever wrote it
  *   NO_HOUR            records are deleted as soon as a snapshot has them
- *   NO_CLUSTER_TIME    an acknowledgement counts, however old the last look at the log's end is
+ *   NO_CLUSTER_TIME    an acknowledgement counts, however old the last look at the newest snapshot is
  *   NO_FLOOR_AT_END    "the next number is missing" counts as the log's end without a look at the
  *                      newest snapshot
  *   NO_BARRIER         a final "no" is said from the table alone
@@ -68,8 +69,8 @@
 /* --- the database */
 byte log[LAST + 2];		/* what a majority has */
 byte pend[LAST + 2];		/* what the primary has and no majority yet */
-bit aged[LAST + 2];		/* written more than an hour ago, by the cluster's time */
 byte floor_n, floor_owner, floor_last;	/* the newest snapshot: the state after this number, and its record */
+byte floor_old;			/* the newest that was there an hour ago, by the cluster's time */
 
 /* --- what really happened; no program sees this */
 byte hist[LAST + 2];		/* the record that a number stands for */
@@ -83,8 +84,8 @@ byte last[DAEMONS];		/* the record at k; 0: k is 0 */
 byte state[DAEMONS];
 byte mine[DAEMONS];		/* the append in hand */
 byte count[DAEMONS];
-bit fresh[DAEMONS];		/* the last look at the log's end is younger than an hour */
-bit look[DAEMONS];		/* a look at the end, or an acknowledgement, that is not yet judged: as young */
+bit fresh[DAEMONS];		/* the last look at a snapshot that was not ahead is younger than an hour */
+bit look[DAEMONS];		/* a look at the end that is not yet judged: as young */
 bit verify[DAEMONS];		/* the connection is new */
 byte disk_k[DAEMONS], disk_last[DAEMONS];
 
@@ -101,7 +102,7 @@ byte hours = HOURS, failovers = FAILOVERS, crashes = CRASHES, restores = RESTORE
 #define SEEN(n)	log[n]
 #endif
 
-/* Was k + 1 used before, and deleted? Only asked where the last look at the end is old. */
+/* log_is_genuine: was k + 1 used before, and deleted? Only asked where the last look is old. */
 #ifdef NO_CLUSTER_TIME
 #define IN_A_HOLE(i)	false
 #else
@@ -187,10 +188,8 @@ inline log_won(i) {
 	:: IN_A_HOLE(i) -> log_resume(i); mine[i] = 0
 	:: else ->
 		log_apply(i, mine[i]);
-		fresh[i] = fresh[i] || look[i];	/* as old as the acknowledgement, not as its arrival */
 		mine[i] = 0
 	fi;
-	look[i] = 0;
 	reply[i] = NONE;
 	sent[i] = 0;
 	state[i] = IDLE
@@ -206,7 +205,7 @@ inline log_won(i) {
 #ifdef NO_FLOOR_AT_END
 #define BARRIER(i)	(!verify[i] && log[k[i] + 1] == 0 && pend[k[i] + 1] == 0)
 #else
-#define BARRIER(i)	(!verify[i] && log[k[i] + 1] == 0 && pend[k[i] + 1] == 0 && floor_n <= k[i])
+#define BARRIER(i)	(!verify[i] && log[k[i] + 1] == 0 && pend[k[i] + 1] == 0 && (fresh[i] || floor_n <= k[i]))
 #endif
 #endif
 
@@ -223,6 +222,9 @@ end:	do
 		fi;
 		v = 0 }
 
+	/* log_look_at_floor: nothing above k was deleted, and nothing will be for an hour */
+	:: atomic { state[i] != STOPPED && !fresh[i] && !verify[i] && floor_n <= k[i] -> fresh[i] = 1 }
+
 	/* log_observe_end: two reads, and anything may happen between them */
 	:: atomic { state[i] == IDLE && (!fresh[i] || verify[i]) && SEEN(k[i] + 1) == 0 -> look[i] = 1 };
 		atomic { if
@@ -237,7 +239,7 @@ end:	do
 		look[i] = 0 }
 
 	/* log_stage and log_send: decided on the table as it is */
-	:: atomic { state[i] == IDLE && fresh[i] && !verify[i] && count[i] < SEQ && k[i] < LAST ->
+	:: atomic { state[i] == IDLE && !verify[i] && count[i] < SEQ && k[i] < LAST ->
 		if
 		:: owner[i] == 0 -> mine[i] = VALUE(i, count[i], GRANT_1)
 		:: owner[i] == 0 -> mine[i] = VALUE(i, count[i], GRANT_2)
@@ -260,8 +262,7 @@ end:	do
 		log_reconnected(i);
 		if
 		:: state[i] == STOPPED -> mine[i] = 0
-		:: state[i] == WAITING && floor_n > k[i] -> log_resume(i); mine[i] = 0; state[i] = IDLE
-		:: state[i] == WAITING && floor_n <= k[i] -> reply[i] = NONE; look[i] = 0; log_send(i)
+		:: state[i] == WAITING -> reply[i] = NONE; log_send(i)
 		fi }
 
 	/* log_settle: the end of the append is known */
@@ -285,7 +286,7 @@ end:	do
 	:: atomic { state[i] == IDLE && owner[i] != 1 && BARRIER(i) -> assert(owner_at[true_n] != 1) }
 
 	/* log_snapshot */
-	:: atomic { state[i] == IDLE && k[i] > floor_n && fresh[i] && !verify[i] ->
+	:: atomic { state[i] == IDLE && k[i] > floor_n && !verify[i] ->
 		floor_n = k[i];
 		floor_owner = owner[i];
 		floor_last = last[i] }
@@ -326,7 +327,6 @@ inline db_arrive(j) {
 inline db_commit(n) {
 	log[n] = pend[n];
 	pend[n] = 0;
-	aged[n] = 0;
 	if
 	:: n == true_n + 1 ->
 		assert(FITS(owner_at[true_n], log[n]));	/* two live holds never overlap */
@@ -338,14 +338,14 @@ inline db_commit(n) {
 	fi;
 	j = (log[n] - 1) / (4 * SEQ);
 	if
-	:: mine[j] == log[n] && reply[j] == NONE -> reply[j] = ACK; look[j] = 1
+	:: mine[j] == log[n] && reply[j] == NONE -> reply[j] = ACK
 	:: true -> skip				/* the answer is lost */
 	fi;
 	j = 0
 }
 
 proctype Database() {
-	byte n, j;
+	byte j;
 
 end:	do
 	:: atomic { sent[0] != 0 -> db_arrive(0) }
@@ -393,24 +393,19 @@ end:	do
 	/* an hour goes by on the cluster's clock */
 	:: d_step { hours > 0 ->
 		hours--;
-		n = 1;
-		do
-		:: n <= LAST -> aged[n] = (log[n] != 0); n++
-		:: else -> break
-		od;
+		floor_old = floor_n;
 		j = 0;
 		do
 		:: j < DAEMONS -> fresh[j] = 0; look[j] = 0; j++
 		:: else -> break
 		od;
-		n = 0;
 		j = 0 }
 
-	/* log_delete: some daemon deletes what a snapshot has and what is older than an hour */
+	/* log_delete: some daemon deletes what a snapshot has had for an hour */
 #ifdef NO_HOUR
 #define OLD(n)	1
 #else
-#define OLD(n)	aged[n]
+#define OLD(n)	((n) <= floor_old)
 #endif
 	:: d_step { floor_n >= 1 && log[1] != 0 && OLD(1) -> log[1] = 0 }
 #if LAST > 1
