@@ -32,7 +32,6 @@ read_slot(int fd, unsigned slot, struct log_mark *out)
 		&end, &crc) != 4 ||
 	    crc32c(0, line, (size_t)end) != crc)
 		return false;
-	/* another log's mark is older: a machine changes to a new log, never back */
 	if (out->queue[0] != '\0' && strcmp(out->queue, queue) == 0 && n <= out->n)
 		return true;
 	memcpy(out->queue, queue, sizeof(queue));
@@ -65,8 +64,8 @@ log_mark_open(struct log_mark *m, const char *dir, struct error *err)
 	return true;
 }
 
-void
-log_mark_set(struct log_mark *m, const char *queue, uint64_t n, uint64_t nonce)
+static void
+write_slot(struct log_mark *m, const char *queue, uint64_t n, uint64_t nonce)
 {
 	char line[SLOT_BYTES + 1];
 	int len = snprintf(line, sizeof(line), "%s %" PRIu64 " %016" PRIx64, queue, n, nonce);
@@ -77,6 +76,15 @@ log_mark_set(struct log_mark *m, const char *queue, uint64_t n, uint64_t nonce)
 	line[SLOT_BYTES - 1] = '\n';
 	m->failed = pwrite(m->fd, line, SLOT_BYTES, (off_t)m->slot * SLOT_BYTES) != SLOT_BYTES;
 	m->slot = (m->slot + 1) % SLOTS;
+}
+
+void
+log_mark_set(struct log_mark *m, const char *queue, uint64_t n, uint64_t nonce)
+{
+	write_slot(m, queue, n, nonce);
+	/* a mark of a log that was given up must not be taken for the newer one */
+	if (m->queue[0] != '\0' && strcmp(m->queue, queue) != 0)
+		write_slot(m, queue, n, nonce);
 	m->n = n;
 	m->nonce = nonce;
 	snprintf(m->queue, sizeof(m->queue), "%s", queue);
