@@ -355,3 +355,17 @@ def test_a_machine_with_a_wrong_clock_serves_nothing(daemons, tmp_path):
     eventually(lambda: "fence=" not in wrong.ask("hello"))
     assert wrong.hold("u3", room=3).startswith("ok ")
     assert "timedatectl" in wrong.machine.log_tail("queued")
+
+
+def test_a_final_no_is_never_said_from_an_old_table(daemons):
+    """The other machine's helper stands still while something is granted, and is asked at once."""
+    one, two = daemons(), daemons()
+    assert one.ask("admit adopted=0 token=0") == "ok"
+    for i in range(20):
+        (helper,) = children(two.process.pid)
+        os.kill(helper, signal.SIGSTOP)
+        found = re.search(r"id=(\d+)", one.hold(f"u{i}", room=1 + i))
+        assert one.ask(f"ready id={found[1]} tid=T{i} answer={{}}").startswith("ok ")
+        os.kill(helper, signal.SIGCONT)
+        assert two.ask(f"find-tid tid=T{i}").startswith("ok "), i
+    assert two.count("log_barriers") >= 1
