@@ -144,11 +144,15 @@ stage(struct commands *c, const struct buf *record)
 }
 
 /* A final no, and what a site shows of an order, must not come from a table that is behind. A
- * refusal that invites a retry may: the retry gets a newer answer. */
+ * refusal that invites a retry may: the retry gets a newer answer. A look that finds a hold at its
+ * end is a final no: by an older table it has expired, and another machine knows that it is paid.
+ */
 static bool
-must_be_current(const struct verb *v, enum hold_answer_code code)
+must_be_current(const struct verb *v, const struct hold_answer *a)
 {
-	switch (code) {
+	switch (a->code) {
+	case HA_OK:
+		return v->current || (a->hold.id != 0 && !hold_state_is_live(a->hold.state));
 	case HA_NO_HOLD:
 	case HA_EXPIRED:
 	case HA_FENCED:
@@ -173,7 +177,7 @@ decide(struct commands *c, struct work *w, struct now now)
 	over = !rule_decide(c, &w->rq, now, a) || rule_ends_early(c, &w->rq, a, now);
 	if (!over)
 		rule_format(&w->rq, a, &w->said);
-	if (!over && a->record.len == 0 && !must_be_current(v, a->code)) {
+	if (!over && a->record.len == 0 && !must_be_current(v, a)) {
 		rule_carry_out(c, &w->rq, a, &w->said);
 		over = true;
 	}

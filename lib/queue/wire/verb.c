@@ -206,7 +206,7 @@ static const struct verb verbs[] = {
 	},
 	[VERB_FAIL] = {
 		.name = "fail", .needs = B(ID) | B(PAID), .may = B(FAILURE),
-		.decide = decide_fail, .ends = CALL_READY, .failed = true,
+		.decide = decide_fail, .ends = CALL_READY, .failed = true, .current = true,
 	},
 	[VERB_FIND] = {
 		.name = "find", .needs = B(WHAT) | B(USER) | B(ROOM), .decide = decide_find,
