@@ -22,6 +22,9 @@ import urllib.parse
 
 GUARD_MS = 1000
 ANSWER_S = 30
+FOREVER = 2**63 - 1
+IN_DOUBT = "not known in time"  # of `unavailable`: only then it may have acted
+AWAY_PAUSE_S = 0.1
 CONF = """[site]
 replay_key_file = /nonexistent
 redirect_hosts = study.test
@@ -108,24 +111,31 @@ class Client:
 
 
 class Daemon:
-    def __init__(self, program):
+    def __init__(self, program, admit=True):
         self.program = program
         self.tmp = tempfile.TemporaryDirectory(prefix="roompay-linear-")
         self.path = self.tmp.name + "/queue.sock"
         conf = CONF.format(dir=self.tmp.name, hash="1".zfill(64)).replace(
             "sold_guard = 0", f"sold_guard = {GUARD_MS // 1000}"
         )
-        pathlib.Path(self.tmp.name, "roompay.conf").write_text(conf)
+        pathlib.Path(self.tmp.name, "roompay.conf").write_text(self.settings(conf))
         self.start()
-        assert Client(self.path).ask("admit", adopted=0, token=0)[0] == "ok"
+        assert not admit or Client(self.path).ask("admit", adopted=0, token=0)[0] == "ok"
+
+    def settings(self, text):
+        return text
+
+    def command(self):
+        return [self.program, "-c", self.tmp.name + "/roompay.conf"]
 
     def start(self):
         with open(self.tmp.name + "/log", "ab") as log:
             self.process = subprocess.Popen(
-                [self.program, "-c", self.tmp.name + "/roompay.conf"],
+                self.command(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,
             )
         for _ in range(500):
             if self.process.poll() is not None:
@@ -161,9 +171,10 @@ class Daemon:
 class Round:
     """One history: what its clients share."""
 
-    def __init__(self, name, path, rooms, is_long):
-        self.name, self.path, self.is_long = name, path, is_long
+    def __init__(self, name, paths, rooms, is_long):
+        self.name, self.paths, self.is_long = name, paths, is_long
         self.rooms = [f"{name}-{i}" for i in range(rooms)]
+        self.is_shared = len(paths) > 1
         self.calls, self.holds, self.lock = [], [], threading.Lock()
 
     def write(self, out):
@@ -174,9 +185,9 @@ class Round:
 class Guest:
     """One client of a round: it opens, pays, gives up and looks, in rooms that it shares with the others."""
 
-    def __init__(self, rnd, number, seed):
-        self.round, self.number, self.rng = rnd, number, random.Random(seed)
-        self.client, self.opened = Client(rnd.path), 0
+    def __init__(self, rnd, number, seed, pace_s=0.004):
+        self.round, self.number, self.rng, self.pace_s = rnd, number, random.Random(seed), pace_s
+        self.client, self.opened = Client(rnd.paths[number % len(rnd.paths)]), 0
 
     def call(self, room, op, user, model, /, **args):
         """Asks, and writes it down: model is what the checker must know of it."""
@@ -189,7 +200,12 @@ class Guest:
         except CutOff:
             word, said = None, {}
         line["return"] = boot_ns()
-        if word is None:
+        if word == "unavailable" and said.get("message") != IN_DOUBT:
+            time.sleep(AWAY_PAUSE_S)  # it certainly did nothing: it was no call
+            return None, {}
+        if self.round.is_shared and word in (None, "unavailable"):
+            line.update({"cut": True, "return": FOREVER})  # its record may be on its way to the log
+        elif word is None:
             line["cut"] = True
         else:
             line.update(
@@ -201,7 +217,7 @@ class Guest:
 
     def live(self, until):
         while time.monotonic() < until:
-            time.sleep(self.rng.random() * 0.004)
+            time.sleep(self.rng.random() * self.pace_s)
             room, roll = self.rng.choice(self.round.rooms), self.rng.random()
             holds = self.round.holds
             if roll < 0.3 or not holds:
@@ -247,7 +263,7 @@ class Guest:
             call_ms=call,
             deadline=model["deadline"],
         )
-        if word is None:  # did it act? the answer tells its number, too
+        if word in (None, "unavailable"):  # did it act? the answer tells its number, too
             word, said = self.find(hold)
         if word == "ok":
             self.round.holds.append({**hold, "id": said["id"]})
@@ -338,7 +354,7 @@ def record(program, path, seed, numbers, rooms, clients):
     try:
         with open(path, "w") as out:
             for i in numbers:
-                rnd = Round(f"{seed}-{i}", daemon.path, rooms, i % 10 == 0)
+                rnd = Round(f"{seed}-{i}", [daemon.path], rooms, i % 10 == 0)
                 kills += play(daemon, rnd, f"{seed}/{i}", clients, 3 if rnd.is_long else 0.6)
                 daemon.assert_alive()
                 rnd.write(out)
@@ -347,7 +363,7 @@ def record(program, path, seed, numbers, rooms, clients):
     return kills
 
 
-def check(checker, path, seed, tries):
+def check(checker, path, seed, tries, *more):
     argv = [
         str(checker),
         "-guard-ms",
@@ -358,6 +374,7 @@ def check(checker, path, seed, tries):
         str(seed),
         "-plant",
         str(tries),
+        *more,
     ]
     with open(path, "rb") as histories:
         done = subprocess.run(argv, stdin=histories, capture_output=True)

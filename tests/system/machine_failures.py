@@ -13,7 +13,6 @@ import json
 import os
 import pathlib
 import random
-import shutil
 import sys
 import tempfile
 import threading
@@ -380,22 +379,7 @@ def run(
 
 def run_inside(build, *argv, timeout=900):
     """Runs this program in namespaces of its own; its result. Everything is gone afterwards."""
-    directory = tempfile.mkdtemp(prefix="roompay-bed-")
-    try:
-        p = net_bed.run_inside(
-            [sys.executable, "-B", __file__, build, "--inside", *argv],
-            directory,
-            stdout=-1,
-            text=True,
-        )
-        try:
-            out, _ = p.communicate(timeout=timeout)
-        finally:
-            p.kill()  # and with it all that it started
-        assert p.returncode == 0, f"machine_failures.py {argv}: {p.returncode}\n{out}"
-        return json.loads(out.splitlines()[-1])
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    return net_bed.result_of(__file__, build, *argv, timeout=timeout)
 
 
 if __name__ == "__main__":

@@ -134,6 +134,8 @@ class Balancer:
         self.host, self.dir, self.process = bed["lb"], pathlib.Path(dir), None
         self.url = f"http://{self.host.address}:{LB_PORT}"
         text = (TOP / "etc/haproxy.cfg").read_text()
+        text = text.replace("global\n", "global\n    log stdout format raw local0\n")
+        text = text.replace("defaults\n", "defaults\n    log global\n    option httplog\n")
         text = text.replace("bind :80", f"bind {self.host.address}:{LB_PORT}")
         text = text.replace("/pay/", prefix + "/")
         for m in machines:

@@ -9,12 +9,14 @@ The new process is the first of a process namespace. When it ends, however it en
 what it started and the namespaces are gone; so is its directory for files, which is kept in memory.
 """
 
+import json
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 NET = "127.77.0."
@@ -22,6 +24,7 @@ WORLD = 1  # the number of the bridge, where the process itself is
 NOWHERE = "02:77:00:00:00:ff"  # no host has it: what is sent there is lost without a word
 INSIDE = "ROOMPAY_BED"  # the directory for files; set where the namespaces are there
 UNSHARE = ["unshare", "--net", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"]
+KEEP = "ROOMPAY_KEEP"  # set: the directory stays, with all logs
 AS_ROOT = ["--user", "--map-root-user"]
 WITH_US = ["setpriv", "--pdeathsig", "KILL"]  # even when we are killed
 
@@ -53,7 +56,8 @@ def run_inside(argv, directory, **options):
     command = unshare()
     if command is None:
         raise BedError(why_not())
-    inner = 'mount -t tmpfs -o size=8g bed "$0" && cd "$0" && "$@"; exit $?'
+    in_memory = "" if KEEP in os.environ else 'mount -t tmpfs -o size=8g bed "$0" && '
+    inner = in_memory + 'cd "$0" && "$@"; exit $?'
     env = {**os.environ, "TMPDIR": str(directory), INSIDE: str(directory)}
     env.pop("MONGODB_URI", None)  # out of reach from there
     return subprocess.Popen(
@@ -62,6 +66,28 @@ def run_inside(argv, directory, **options):
         start_new_session=True,
         **options,
     )
+
+
+def result_of(program, *argv, timeout):
+    """The JSON that this Python program prints last, run with --inside in namespaces of its own.
+    Everything is gone afterwards."""
+    directory = tempfile.mkdtemp(prefix="roompay-bed-")
+    first, *rest = argv
+    p = run_inside(
+        [sys.executable, "-B", program, first, "--inside", *rest],
+        directory,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        out, _ = p.communicate(timeout=timeout)
+    finally:
+        p.kill()  # and with it all that it started
+        p.wait()
+        if KEEP not in os.environ:
+            shutil.rmtree(directory, ignore_errors=True)
+    assert p.returncode == 0, f"{program} {rest}: {p.returncode}\n{out}"
+    return json.loads(out.splitlines()[-1])
 
 
 def ip(commands, enter=()):

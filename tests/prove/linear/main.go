@@ -78,13 +78,16 @@ func (c *call) describe() string {
 
 // history is what happened in one room.
 type history struct {
-	name    string
-	calls   []*call
-	users   int
-	guardMs int64
+	name  string
+	calls []*call
+	users int
+	rules rules
+	level level
+	look  *call // the one look that is not left out
+	wrong *call // the look that nothing explains
 }
 
-func read(in io.Reader, guardMs int64) ([]*history, error) {
+func read(in io.Reader, rules rules) ([]*history, error) {
 	byRoom, out := map[string]*history{}, []*history(nil)
 	users := map[string]map[string]int{}
 	lines := bufio.NewScanner(in)
@@ -97,7 +100,7 @@ func read(in io.Reader, guardMs int64) ([]*history, error) {
 		name := c.History + "/" + c.Room
 		h := byRoom[name]
 		if h == nil {
-			h = &history{name: name, guardMs: guardMs}
+			h = &history{name: name, rules: rules}
 			byRoom[name], users[name] = h, map[string]int{}
 			out = append(out, h)
 		}
@@ -130,11 +133,11 @@ func (h *history) operations() []porcupine.Operation {
 	var ops []porcupine.Operation
 	var last int64
 	add := func(client int, c *call) {
-		ops = append(ops, porcupine.Operation{ClientId: client, Input: c, Call: c.Call, Return: c.Return})
+		ops = append(ops, porcupine.Operation{ClientId: client, Input: c, Call: h.begin(c), Return: c.Return})
 	}
 	clients := 0
 	for _, c := range h.calls {
-		if c.Cut && (c.Op == "list" || c.Op == "find") {
+		if h.isLeftOut(c) {
 			continue
 		}
 		add(c.Client, c)
@@ -146,7 +149,7 @@ func (h *history) operations() []porcupine.Operation {
 		}
 	}
 	for _, c := range h.calls {
-		for _, e := range timeOf(c, h.guardMs) {
+		for _, e := range h.rules.timeOf(c) {
 			if e.Call <= last {
 				add(clients, e)
 				clients++
@@ -160,7 +163,12 @@ const limit = 2 * time.Minute
 
 // check is true if an order explains the history.
 func (h *history) check() (bool, error) {
-	result := porcupine.CheckOperationsTimeout(h.model(), h.operations(), limit)
+	var result porcupine.CheckResult
+	if h.rules.staleMs == 0 {
+		result = porcupine.CheckOperationsTimeout(h.model(), h.operations(), limit)
+	} else {
+		result, h.wrong = h.checkShared()
+	}
 	if result == porcupine.Unknown {
 		return false, fmt.Errorf("%s: no answer within %v", h.name, limit)
 	}
@@ -170,6 +178,9 @@ func (h *history) check() (bool, error) {
 // explain draws a violation, and names the first answer that the longest order cannot explain and
 // the calls about the same user before it.
 func (h *history) explain(picture string) error {
+	if h.wrong != nil {
+		h.level, h.look = noLooks, h.wrong
+	}
 	model := h.model()
 	_, info := porcupine.CheckOperationsVerbose(model, h.operations(), limit)
 	if err := porcupine.VisualizePath(model, info, picture); err != nil {
@@ -188,7 +199,7 @@ func (h *history) explain(picture string) error {
 	}
 	var wrong *call
 	for _, c := range h.calls {
-		if !c.Cut && !explained[c] && (wrong == nil || c.Return < wrong.Return) {
+		if !c.Cut && !h.isLeftOut(c) && !explained[c] && (wrong == nil || c.Return < wrong.Return) {
 			wrong = c
 		}
 	}
@@ -212,8 +223,8 @@ type report struct {
 	Planted map[string]planted `json:"planted,omitempty"`
 }
 
-func run(in io.Reader, guardMs int64, picture string, tries int, seed int64) (*report, error) {
-	histories, err := read(in, guardMs)
+func run(in io.Reader, rules rules, picture string, tries int, seed int64) (*report, error) {
+	histories, err := read(in, rules)
 	if err != nil {
 		return nil, err
 	}
@@ -242,12 +253,16 @@ func run(in io.Reader, guardMs int64, picture string, tries int, seed int64) (*r
 }
 
 func main() {
-	guardMs := flag.Int64("guard-ms", 1000, "the daemon's sold guard")
+	rules := alone
+	flag.Int64Var(&rules.guardMs, "guard-ms", alone.guardMs, "the daemon's sold guard")
+	flag.Int64Var(&rules.graceMs, "grace-ms", alone.graceMs, "what the daemon adds to deadlines")
+	flag.Int64Var(&rules.skewMs, "skew-ms", 0, "two machines see an end so long apart")
+	flag.Int64Var(&rules.staleMs, "stale-ms", 0, "how old what invites a retry may be")
 	tries := flag.Int("plant", 0, "violations of each kind to plant")
 	seed := flag.Int64("seed", 1, "for the choice of what is planted")
 	picture := flag.String("picture", "violation.html", "where a violation is drawn")
 	flag.Parse()
-	r, err := run(os.Stdin, *guardMs, *picture, *tries, *seed)
+	r, err := run(os.Stdin, rules, *picture, *tries, *seed)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "linear:", err)
 		os.Exit(1)

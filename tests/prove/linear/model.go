@@ -99,14 +99,18 @@ func hash(a interface{}) uint64 {
 }
 
 // next returns the rooms that may be there after the call. A call that was cut off may have acted
-// or not; every other call has one effect, and its answer must be the rule's.
+// or not (one that may act for ever stands at the end where it did not); every other call has one
+// effect, and its answer must be the rule's.
 func next(r room, c *call) []interface{} {
 	if c.Cut {
-		out := []interface{}{r}
-		if after, _, ok := act(r, c); ok {
-			out = append(out, after)
+		after, _, ok := act(r, c)
+		switch {
+		case !ok:
+			return []interface{}{r}
+		case c.Return == forever:
+			return []interface{}{after}
 		}
-		return out
+		return []interface{}{r, after}
 	}
 	after, want, ok := act(r, c)
 	if ok && want.is(c) {

@@ -115,21 +115,47 @@ func TestModel(t *testing.T) {
 		"given back with a number, it counts":    {false, tried(6, "restored", 1)},
 		"a paid hold is paid again":              {false, append(sold()[:4], isApproving(9, 10, "a", 4, 8, 500))},
 	} {
-		t.Run(name, func(t *testing.T) {
-			var text strings.Builder
-			for _, l := range tt.lines {
-				if err := json.NewEncoder(&text).Encode(l); err != nil {
-					t.Fatal(err)
-				}
-			}
-			histories, err := read(strings.NewReader(text.String()), 1000)
-			if err != nil {
-				t.Fatal(err)
-			}
-			legal, err := histories[0].check()
-			if err != nil || legal != tt.legal {
-				t.Errorf("legal: %v, %v; want %v", legal, err, tt.legal)
-			}
-		})
+		t.Run(name, func(t *testing.T) { expect(t, alone, tt.lines, tt.legal) })
+	}
+}
+
+func expect(t *testing.T, rules rules, lines []line, want bool) {
+	var text strings.Builder
+	for _, l := range lines {
+		if err := json.NewEncoder(&text).Encode(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	histories, err := read(strings.NewReader(text.String()), rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	legal, err := histories[0].check()
+	if err != nil || legal != want {
+		t.Errorf("legal: %v, %v; want %v", legal, err, want)
+	}
+}
+
+// Several daemons on one log: what invites a retry may come from a table of 100 ms ago, the rest
+// may not.
+func TestModelOfASharedLog(t *testing.T) {
+	shared := rules{guardMs: 1000, graceMs: 4000, skewMs: 5, staleMs: 100}
+	refused := func(from, to int64) line {
+		return asks(from, to, "b", 0, 60, said("slot-held").and(line{"conflicts": "0-60"}))
+	}
+	givenUp := []line{isHeld(1, 2, "a", 0, 60),
+		at(3, 4, "remove", "a", said("ok").and(line{"by": "gateway", "state": "held"}))}
+
+	for name, tt := range map[string]struct {
+		legal bool
+		lines []line
+	}{
+		"refused by a table of before":      {true, append(givenUp, refused(50, 51))},
+		"refused by a table that is older":  {false, append(givenUp, refused(200, 201))},
+		"granted by a table of before":      {false, []line{isHeld(1, 2, "a", 0, 60), isHeld(50, 51, "b", 30, 90)}},
+		"shown as it was":                   {true, append(givenUp, isFound(50, 51, "a", "held"))},
+		"a final no from a table of before": {false, []line{isHeld(1, 2, "a", 0, 60), at(50, 51, "find", "a", said("no-hold"))}},
+	} {
+		t.Run(name, func(t *testing.T) { expect(t, shared, tt.lines, tt.legal) })
 	}
 }

@@ -37,6 +37,7 @@ func plant(histories []*history, tries int, seed int64) (map[string]planted, err
 	for kind, find := range kinds {
 		var lies []lie
 		for _, h := range histories {
+			h.level = noLooks // what is certain does not rest on an old table
 			for _, c := range h.calls {
 				if said, ok := find(h, c); ok && !c.Cut {
 					lies = append(lies, lie{h, c, said})
@@ -50,9 +51,9 @@ func plant(histories []*history, tries int, seed int64) (map[string]planted, err
 		p := planted{Tries: len(lies)}
 		for _, l := range lies {
 			was := *l.c
-			*l.c = l.said
+			*l.c, l.h.look = l.said, l.c
 			ok, err := l.h.check()
-			*l.c = was
+			*l.c, l.h.look = was, nil
 			if err != nil {
 				return nil, err
 			}
@@ -96,34 +97,34 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// isHeldFor: the grant was told before c, its time is not over when c ends, and nobody has asked to
-// end it.
-func (h *history) isHeldFor(grant, c *call) bool {
+// isHeldFor: the grant was told before `from`, its time is not over when c ends, and nobody has asked
+// to end it.
+func (h *history) isHeldFor(grant, c *call, from int64) bool {
 	soonest := grant.Call/ms + grant.TTLMs
-	if grant.CallMs+graceMs < grant.TTLMs {
-		soonest = grant.Call/ms + grant.CallMs + graceMs
+	if grant.CallMs+h.rules.graceMs < grant.TTLMs {
+		soonest = grant.Call/ms + grant.CallMs + h.rules.graceMs
 	}
-	return grant.Op == "hold" && grant.Said == "ok" && grant.Return < c.Call && (soonest-1)*ms > c.Return &&
+	return grant.Op == "hold" && grant.Said == "ok" && grant.Return < from && (soonest-1-h.rules.skewMs)*ms > c.Return &&
 		!h.touched(grant.User, c.Return, "fail", "outcome", "remove")
 }
 
 func meets(c, d *call) bool { return c.Start < d.End && d.Start < c.End }
 
 // granted is c with the answer of a grant.
-func granted(c *call) call {
+func (h *history) granted(c *call) call {
 	said := *c
-	said.Said, said.State, said.Conflicts, said.Expires = "ok", "held", "", c.Return/ms+c.CallMs+graceMs
+	said.Said, said.State, said.Conflicts, said.Expires = "ok", "held", "", c.Return/ms+c.CallMs+h.rules.graceMs
 	return said
 }
 
 func holdOverHeld(h *history, c *call) (call, bool) {
-	return granted(c), c.Op == "hold" && c.Said == "slot-held" &&
-		h.find(func(d *call) bool { return meets(c, d) && h.isHeldFor(d, c) }) != nil
+	return h.granted(c), c.Op == "hold" && c.Said == "slot-held" &&
+		h.find(func(d *call) bool { return meets(c, d) && h.isHeldFor(d, c, c.Call) }) != nil
 }
 
 func holdOverSold(h *history, c *call) (call, bool) {
-	return granted(c), c.Op == "hold" && c.Said == "slot-sold" && h.find(func(d *call) bool {
-		if d.Op != "remove" || d.By != "reservation" || d.Said != "ok" || d.Return >= c.Call || d.Call+(h.guardMs-1)*ms <= c.Return {
+	return h.granted(c), c.Op == "hold" && c.Said == "slot-sold" && h.find(func(d *call) bool {
+		if d.Op != "remove" || d.By != "reservation" || d.Said != "ok" || d.Return >= c.Call || d.Call+(h.rules.guardMs-1-h.rules.skewMs)*ms <= c.Return {
 			return false
 		}
 		grant := h.grantOf(d)
@@ -138,7 +139,7 @@ func notListed(h *history, c *call) (call, bool) {
 	}
 	shown := strings.Split(c.Held, ",")
 	for i, one := range shown {
-		grant := h.find(func(d *call) bool { return strings.HasPrefix(one, d.set()+":") && h.isHeldFor(d, c) })
+		grant := h.find(func(d *call) bool { return strings.HasPrefix(one, d.set()+":") && h.isHeldFor(d, c, h.begin(c)) })
 		if grant != nil {
 			said.Held = strings.Join(append(append([]string(nil), shown[:i]...), shown[i+1:]...), ",")
 			return said, true
@@ -151,7 +152,7 @@ func readyTooLong(h *history, c *call) (call, bool) {
 	said := *c
 	said.State = "ready"
 	grant := h.grantOf(c)
-	return said, c.Op == "find" && c.State == "expired" && grant != nil && (grant.Return/ms+grant.TTLMs+1)*ms < c.Call
+	return said, c.Op == "find" && c.State == "expired" && grant != nil && (grant.Return/ms+grant.TTLMs+1+h.rules.skewMs)*ms < h.begin(c)
 }
 
 // The first one was granted before, its deadline is not over, and no outcome was told.
@@ -164,7 +165,7 @@ func twoApproves(h *history, c *call) (call, bool) {
 	}
 	said.Said, said.State, said.Token = "ok", "approving", highest+1000
 	return said, c.Op == "approve" && c.Said == "payment-in-progress" && h.find(func(d *call) bool {
-		return d.Op == "approve" && d.User == c.User && d.Said == "ok" && d.Return < c.Call && (d.Deadline+graceMs-1)*ms > c.Return
+		return d.Op == "approve" && d.User == c.User && d.Said == "ok" && d.Return < c.Call && (d.Deadline+h.rules.graceMs-1-h.rules.skewMs)*ms > c.Return
 	}) != nil && !h.touched(c.User, c.Return, "outcome")
 }
 
@@ -181,7 +182,7 @@ func forgotten(h *history, c *call) (call, bool) {
 	said := *c
 	said.State = "approving"
 	return said, c.Op == "find" && c.State == "approved" && h.find(func(d *call) bool {
-		return d.Op == "outcome" && d.User == c.User && d.Said == "ok" && d.State == "approved" && d.Return < c.Call
+		return d.Op == "outcome" && d.User == c.User && d.Said == "ok" && d.State == "approved" && d.Return < h.begin(c)
 	}) != nil
 }
 
@@ -189,6 +190,6 @@ func comesBack(h *history, c *call) (call, bool) {
 	said := *c
 	said.State = "ready"
 	return said, c.Op == "find" && c.State == "removed" && h.find(func(d *call) bool {
-		return d.Op == "remove" && d.User == c.User && d.Said == "ok" && d.Return < c.Call
+		return d.Op == "remove" && d.User == c.User && d.Said == "ok" && d.Return < h.begin(c)
 	}) != nil
 }
