@@ -2,17 +2,22 @@
 more (machine_failures.py). `make check-machines` runs the large form; SEED=N repeats a run."""
 
 import os
+import pathlib
 import shutil
 
 import machine_failures
+import machine_guide
 import net_bed
 import pytest
 from conftest import BUILD
+from stack import TOP
 from store_server import choose
 
 SEED = os.environ.get("SEED", "1")
 SIZE = os.environ.get("ROOMPAY_MACHINES", "small")
-LOG = "disk"
+LOG = "mongodb"
+CHECKER = pathlib.Path(BUILD, "linear-check")
+HISTORIES = {"small": 20, "large": 200}[SIZE]
 CASES = machine_failures.SIZES[SIZE]["cases"] or [name for name, _ in machine_failures.CASES]
 
 
@@ -57,3 +62,21 @@ def test_no_answer_was_untrue_and_no_holds_met(result):
 def test_the_judge_finds_one_journal_on_three_machines():
     result = machine_failures.run_inside(BUILD, "--copied", "--seed", SEED, "--log", "disk")
     assert any("at the same time" in sentence for sentence in result["wrong"]), result
+
+
+def test_the_guide_leads_from_one_machine_to_three_under_load():
+    result = machine_guide.run_inside(BUILD, "--seed", SEED)
+    row = result["cases"][0]
+    assert row["captures"] == row["documents"] == row["deliveries"] > 40, row
+    assert result["wrong"] == [] and row["pause_s"] < 30, result
+
+
+@pytest.mark.skipif(not CHECKER.exists(), reason="no checker: dev/build checker, which needs Go")
+def test_histories_of_all_machines_have_an_order():
+    result = net_bed.result_of(
+        TOP / "tests/prove/linear_machines.py",
+        *(BUILD, "--histories", str(HISTORIES), "--seed", SEED, "--plant", "3"),
+        timeout=1800,
+    )
+    assert result["histories"] == HISTORIES and result["calls"] > HISTORIES * 100, result
+    assert sum(result["planted"].values()) > 10, result
