@@ -15,8 +15,22 @@ import xml.etree.ElementTree as ET
 TESTS = pathlib.Path(__file__).resolve().parents[1] / "tests/system"
 PYTEST = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q")
 # Mostly waits. Together they take about as long as all others.
-WAITING = """adopt courier ctl_json edges faults fence gave_up messages_by_hand metrics outages
-    refund repeats settle traps""".split()
+WAITING = (
+    "adopt",
+    "courier",
+    "ctl_json",
+    "edges",
+    "faults",
+    "fence",
+    "gave_up",
+    "messages_by_hand",
+    "metrics",
+    "outages",
+    "refund",
+    "repeats",
+    "settle",
+    "traps",
+)
 
 
 def files(waiting):

@@ -212,11 +212,10 @@ metrics_close(void)
 static char *
 add_label(char *to, const char *name, const char *value)
 {
-	size_t name_len = strlen(name), len = strnlen(value, VALUE_MAX);
+	size_t len = strnlen(value, VALUE_MAX);
 
-	assert(name_len <= NAME_MAX_LEN);
-	memcpy(to, name, name_len);
-	to += name_len;
+	assert(strlen(name) <= NAME_MAX_LEN);
+	to = stpcpy(to, name);
 	*to++ = '=';
 	*to++ = '"';
 	memcpy(to, value, len);
