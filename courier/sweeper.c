@@ -93,6 +93,14 @@ adopt(struct sweeper *s, int64_t up_ms, struct error *err)
 		log_event(LOG_LEVEL_WARN, "adopting_failed", KV_ERR(err));
 }
 
+/* Whether database and queue belong together is not known now. It was once, so it still is. */
+static bool
+is_away(enum site_fence f)
+{
+	return f == SITE_STORE_AWAY || f == SITE_QUEUE_AWAY || f == SITE_LOG_AWAY ||
+	    f == SITE_CLOCK_OFF;
+}
+
 static bool
 open_site(struct sweeper *s, struct error *err)
 {
@@ -104,16 +112,15 @@ open_site(struct sweeper *s, struct error *err)
 	open = site_open(s->flow.store, s->flow.queue, &site, clock_boot_ms() + SITE_MS, err);
 	s->flow.gate = site_fence_result(site.fence);
 	note_fence(s, site.fence, site.hello.id, err);
-	s->known =
-	    open || (s->known && (site.fence == SITE_STORE_AWAY || site.fence == SITE_QUEUE_AWAY));
+	s->known = open || (s->known && is_away(site.fence));
 	if (open)
 		s->verified(s->ctx, true, site.hello.id);
-	else if (site.fence != SITE_STORE_AWAY && site.fence != SITE_QUEUE_AWAY)
+	else if (!is_away(site.fence))
 		s->verified(s->ctx, false, "");
 	if (site.fence == SITE_ADOPTING)
 		adopt(s, site.hello.up_ms, err);
-	return open || (s->known && site.fence == SITE_QUEUE_AWAY); /* the ledger alone, then: the
-								       queue hears of it later */
+	/* the ledger alone, then: the queue hears of it later */
+	return open || (s->known && is_away(site.fence) && site.fence != SITE_STORE_AWAY);
 }
 
 static void

@@ -69,6 +69,12 @@ print_queue(const struct operate_status *s)
 		printf(tr("           %" PRId64 " machines share it\n",
 			   "              서버 %" PRId64 "대가 함께 씀\n"),
 		    s->members);
+	if (s->has_log)
+		printf(tr("           number %" PRId64 " of the log, %" PRId64
+			  " behind; heard %s ago, clock %" PRId64 " ms off\n",
+			   "              공유 기록 %" PRId64 "번까지, %" PRId64
+			   "개 남음; %s 전에 들음, 시계 차이 %" PRId64 " ms\n"),
+		    s->log_number, s->log_behind, how_long(s->log_heard_ms), s->log_clock_ms);
 	if (s->store && s->claim.number > 0 &&
 	    (!s->queue || strcmp(s->claim.queue_id, s->hello.id) != 0))
 		printf("%s%s\n", tr("site's own ", "사이트의 큐   "), s->claim.queue_id);

@@ -19,6 +19,13 @@ count_of(struct json_object *counts, const char *name)
 }
 
 static void
+add_seconds(struct buf *b, const char *name, const char *help, int64_t ms)
+{
+	buf_printf(b, "# HELP %s %s\n# TYPE %s gauge\n%s %lld.%03lld\n", name, help, name, name,
+	    (long long)(ms / 1000), (long long)(ms % 1000));
+}
+
+static void
 add_metric(struct buf *b, const char *name, const char *type, const char *help, int64_t value)
 {
 	buf_printf(b, "# HELP %s %s\n# TYPE %s %s\n%s %lld\n", name, help, name, type, name,
@@ -48,8 +55,8 @@ add_syncs(struct buf *b, struct json_object *counts)
 			bounds[i++] = (double)us / 1e6;
 	}
 	metrics_print_histogram(b, "roompay_journal_sync_seconds",
-	    "Time that a sync of the queue's journal took.", bounds, n, i,
-	    (double)count_of(counts, "sync_us") / 1e6);
+	    "Time that a sync of the queue's journal took, or an append to the shared log.", bounds,
+	    n, i, (double)count_of(counts, "sync_us") / 1e6);
 }
 
 static void
@@ -66,6 +73,17 @@ add_queue(struct buf *b, struct json_object *counts)
 		{ "refused_slot", "roompay_queue_conflicts_total", "counter", "Holds refused because another had the time." },
 		{ "journal_records", "roompay_journal_records_total", "counter", "Records ever written to the queue's journal." },
 		{ "journal_segments", "roompay_journal_segments", "gauge", "Files of the journal." },
+		{ "members", "roompay_log_machines", "gauge", "Machines that write to the shared log; 0: the journal is on disk." },
+		{ "log_number", "roompay_log_number", "gauge", "Number of the shared log up to which this machine has applied it." },
+		{ "log_behind", "roompay_log_behind", "gauge", "Numbers of the shared log that this machine knows of and has not applied." },
+		{ "log_snapshot", "roompay_log_snapshot", "gauge", "Number of the newest snapshot of the shared log." },
+		{ "log_appends", "roompay_log_appends_total", "counter", "Batches that this machine has written to the shared log." },
+		{ "log_records", "roompay_log_records_total", "counter", "Records in these batches." },
+		{ "log_lost", "roompay_log_lost_total", "counter", "Batches that were decided again, because another machine wrote first." },
+		{ "log_repeats", "roompay_log_repeats_total", "counter", "Batches that were sent again, because their end was not known." },
+		{ "log_followed", "roompay_log_followed_total", "counter", "Batches of other machines that were applied." },
+		{ "log_barriers", "roompay_log_barriers_total", "counter", "Looks at the end of the log before a final no." },
+		{ "log_reconnects", "roompay_log_reconnects_total", "counter", "Connections to the database that were made anew." },
 	};
 	/* clang-format on */
 
@@ -76,6 +94,12 @@ add_queue(struct buf *b, struct json_object *counts)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		add_metric(b, rows[i].name, rows[i].type, rows[i].help,
 		    count_of(counts, rows[i].count));
+	add_seconds(b, "roompay_log_heard_seconds",
+	    "Since this machine heard of the shared log's database.",
+	    count_of(counts, "log_heard_ms"));
+	add_seconds(b, "roompay_log_clock_seconds",
+	    "How far this machine's clock is from the database's.",
+	    count_of(counts, "log_clock_ms"));
 	add_syncs(b, counts);
 }
 

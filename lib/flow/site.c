@@ -19,6 +19,12 @@ static const struct {
 	    FR_NOT_READY },
 	[SITE_OLD_DATABASE] = { "the database is older than the queue: roompayctl restore",
 	    FR_NOT_READY },
+	[SITE_LOG_AWAY] = { "this machine has not heard of the database for a second, and decides nothing until it does: see to MongoDB",
+	    FR_QUEUE_UNAVAILABLE },
+	[SITE_CLOCK_OFF] = { "this machine's clock and the database's differ by more than a second, and it decides nothing: set the clock",
+	    FR_QUEUE_UNAVAILABLE },
+	[SITE_OLD_LOG] = { "the database is older than what this machine has read of the queue's log: put the newest copy back, or roompayctl restore",
+	    FR_NOT_READY },
 };
 static_assert(sizeof(fences) / sizeof(fences[0]) == SITE__MAX, "a row for each fence");
 
@@ -32,6 +38,24 @@ enum flow_result
 site_fence_result(enum site_fence f)
 {
 	return fences[f].result;
+}
+
+enum site_fence
+site_fence_of_word(const char *word)
+{
+	static const struct {
+		const char *word;
+		enum site_fence fence;
+	} words[] = {
+		{ "log-away", SITE_LOG_AWAY },
+		{ "clock-off", SITE_CLOCK_OFF },
+		{ "log-behind", SITE_OLD_LOG },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(word, words[i].word) == 0)
+			return words[i].fence;
+	return SITE_OPEN;
 }
 
 static bool
@@ -85,10 +109,15 @@ bool
 site_open(struct store *s, struct queue *q, struct site *out, int64_t deadline_boot_ms,
     struct error *err)
 {
+	enum site_fence f;
+
 	memset(out, 0, sizeof(*out));
 	queue_expect(q, "");
 	if (!queue_hello(q, &out->hello, deadline_boot_ms, err))
 		return away(out, SITE_QUEUE_AWAY, err, "greet the queue");
+	/* before the claim, which an older database may have not, or not the newest one */
+	if ((f = site_fence_of_word(out->hello.fence)) != SITE_OPEN)
+		return fenced(out, f, err);
 	if (!store_prepare(s, deadline_boot_ms, err))
 		return away(out, SITE_STORE_AWAY, err, "prepare the store");
 	if (!store_claim_queue(s, out->hello.id, &out->claim, deadline_boot_ms, err))

@@ -20,8 +20,15 @@ enum site_fence {
 			  knowledge to it */
 	SITE_OLD_DATABASE, /* the ledger lacks events that the queue knows: an older backup was
 			      restored */
+	/* Of a log that several machines share. The daemon of this machine serves nothing. */
+	SITE_LOG_AWAY,	/* it has not heard of the database for a second */
+	SITE_CLOCK_OFF, /* its clock is not the database's */
+	SITE_OLD_LOG,	/* the log is older than what this machine has read: an older backup was
+			   restored */
 	SITE__MAX
 };
+/* What a word of the daemon's greeting means for the whole site; SITE_OPEN: nothing. */
+enum site_fence site_fence_of_word(const char *word);
 /* The reason in a sentence, with the step that lifts it: for readyz, status and the log. */
 const char *site_fence_text(enum site_fence f);
 enum flow_result site_fence_result(enum site_fence f); /* what is answered instead of asking the

@@ -67,6 +67,15 @@ add_counts(struct buf *b, const struct operate_status *s)
 		add_holds(b, s->holds);
 	if (s->members > 0)
 		json_add_int_member(b, "members", s->members);
+	if (s->has_log) {
+		json_add_member(b, "log");
+		buf_add_char(b, '{');
+		json_add_int_member(b, "number", s->log_number);
+		json_add_int_member(b, "behind", s->log_behind);
+		json_add_int_member(b, "heardMs", s->log_heard_ms);
+		json_add_int_member(b, "clockMs", s->log_clock_ms);
+		buf_add_char(b, '}');
+	}
 }
 
 void

@@ -47,12 +47,15 @@ fenced(struct operate_status *s, enum site_fence f)
 static enum operate_site
 judge(struct flow *f, struct operate_status *s)
 {
+	enum site_fence told;
 	bool old;
 
 	if (!s->store)
 		return fenced(s, SITE_STORE_AWAY);
 	if (!s->queue)
 		return fenced(s, SITE_QUEUE_AWAY);
+	if ((told = site_fence_of_word(s->hello.fence)) != SITE_OPEN)
+		return fenced(s, told);
 	if (s->claim.number == 0)
 		return OPERATE_FIRST_QUEUE;
 	if (strcmp(s->claim.queue_id, s->hello.id) != 0)
@@ -102,6 +105,17 @@ count_in(const char *json, const char *name)
 }
 
 static void
+count_log(struct operate_status *s, const char *json)
+{
+	s->members = count_in(json, "members");
+	s->has_log = strstr(json, "\"log_number\":") != NULL;
+	s->log_number = count_in(json, "log_number");
+	s->log_behind = count_in(json, "log_behind");
+	s->log_heard_ms = count_in(json, "log_heard_ms");
+	s->log_clock_ms = count_in(json, "log_clock_ms");
+}
+
+static void
 count_holds(struct flow *f, struct operate_status *s)
 {
 	struct buf json = BUF_INIT;
@@ -110,7 +124,8 @@ count_holds(struct flow *f, struct operate_status *s)
 	s->has_holds = queue_stats(f->queue, &json, deadline(), &ignored);
 	for (int i = 0; s->has_holds && i < HOLD__MAX; i++)
 		s->holds[i] = count_in(buf_str(&json), hold_state_name((enum hold_state)i));
-	s->members = s->has_holds ? count_in(buf_str(&json), "members") : 0;
+	if (s->has_holds)
+		count_log(s, buf_str(&json));
 	buf_clear(&json);
 }
 
@@ -142,6 +157,13 @@ fence_text(enum site_fence f, bool korean)
 		[SITE_ADOPTING] =
 		    "받아들인 큐에 roompay-courier가 원장의 내용을 알려 주는 중입니다. 기다리세요",
 		[SITE_OLD_DATABASE] = "데이터베이스가 큐보다 오래되었습니다: roompayctl restore",
+		[SITE_LOG_AWAY] =
+		    "이 서버는 1초 넘게 데이터베이스의 소식을 듣지 못해 아무것도 정하지 않습니다. MongoDB를 확인하세요",
+		[SITE_CLOCK_OFF] =
+		    "이 서버의 시계가 데이터베이스와 1초 넘게 달라 아무것도 정하지 않습니다. 시계를 맞추세요",
+		[SITE_OLD_LOG] =
+		    "데이터베이스가 이 서버가 읽은 큐의 기록보다 오래되었습니다. 가장 새 백업을 되돌려 놓거나 "
+		    "roompayctl restore",
 	};
 
 	return korean ? words[f] : site_fence_text(f);

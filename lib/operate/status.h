@@ -33,7 +33,10 @@ struct operate_status {
 					 removed */
 	bool has_holds;
 	int64_t holds[HOLD__MAX];
-	int64_t members; /* daemons that share the queue's log; 0: it is not shared */
+	int64_t members; /* machines that write to the queue's log; 0: it is not shared */
+	/* Of a shared log: how this machine stands to it. */
+	bool has_log;
+	int64_t log_number, log_behind, log_heard_ms, log_clock_ms;
 };
 void operate_status(struct flow *f, struct operate_status *out);
 /* May payments be taken, and if not, what to do? A sentence. */

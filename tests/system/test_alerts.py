@@ -35,6 +35,13 @@ QUIET = {
     'roompay_provider_seconds_bucket{call="approve",le="+Inf"}': f"0+100x{MINUTES}",
     'roompay_journal_sync_seconds_bucket{le="0.25"}': f"0+100x{MINUTES}",
     'roompay_journal_sync_seconds_bucket{le="+Inf"}': f"0+100x{MINUTES}",
+    "roompay_log_heard_seconds": f"0.1x{MINUTES}",
+    "roompay_log_clock_seconds": f"0.02x{MINUTES}",
+    "roompay_log_behind": f"3x{MINUTES}",
+    "roompay_log_number": f"0+600x{MINUTES}",
+    "roompay_log_snapshot": f"0+600x{MINUTES}",
+    "roompay_log_appends_total": f"0+600x{MINUTES}",
+    "roompay_log_lost_total": f"0+1200x{MINUTES}",
 }
 
 
@@ -119,6 +126,17 @@ FIRES = {
         {},
     ),
     "RoompayNoRoom": (born("journal_no_room"), 0, 20, {"event": "journal_no_room"}),
+    "RoompayLogAway": ({"roompay_log_heard_seconds": then(0.1, 6)}, 2, -1, {}),
+    "RoompayClockOff": ({"roompay_log_clock_seconds": then(0.02, 0.6)}, 6, 2, {}),
+    "RoompayLogBehind": (born("log_behind"), 0, 20, {"event": "log_behind"}),
+    "RoompayLogLag": ({"roompay_log_behind": then(3, 2000)}, 3, -1, {}),
+    "RoompayLogContention": ({"roompay_log_lost_total": f"0+24000x{MINUTES}"}, 0, None, {}),
+    "RoompayLogGrows": (
+        {"roompay_log_snapshot": then(0, 0), "roompay_log_number": f"0+3000x{MINUTES}"},
+        0,
+        None,
+        {},
+    ),
     "RoompayWorkerStuck": (born("worker_stuck"), 0, 20, {"event": "worker_stuck"}),
 }
 # A reboot: counters begin anew, and the first thing that they count is trouble.

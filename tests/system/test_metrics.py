@@ -260,7 +260,7 @@ def test_rules_dashboard_and_guide_speak_of_what_exists(site):
         assert sorted(re.findall(r"^### (Roompay\w+)$", text, re.M)) == sorted(rules), guide
     events = set(
         re.findall(
-            r"log_event\(LOG_LEVEL_ERROR, \"(\w+)\"|alert\(.*?\"(\w+)\"|(?:once|complain)\(\w+, \"(\w+)\"|\] = \"(\w+)\"|\.event = \"(\w+)\"",
+            r"log_event\(LOG_LEVEL_ERROR, \"(\w+)\"|alert\(.*?\"(\w+)\"|(?:once|complain)\(\w+, \"(\w+)\"|\] = \"(\w+)\"|\{ \"log-\w+\", \"(\w+)\"|\.event = \"(\w+)\"",
             "".join(
                 p.read_text()
                 for d in ("lib", "fcgi", "courier", "queued")
