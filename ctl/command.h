@@ -47,6 +47,7 @@ const char *ctl_option(size_t i, bool *flag);
 
 enum ctl_exit ctl_status(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_queue_adopt(const struct options *o, const struct conf *conf);
+enum ctl_exit ctl_queue_renew(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_holds_list(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_holds_show(const struct options *o, const struct conf *conf);
 enum ctl_exit ctl_holds_release(const struct options *o, const struct conf *conf);

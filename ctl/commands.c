@@ -43,6 +43,9 @@ static const struct command commands[] = {
 	{ "queue adopt", "", "", {
 		"take the queue that runs in the place of one whose journal was lost",
 		"저널을 잃은 큐 대신 지금 도는 큐를 받아들이기" }, CTL_CHANGES, ctl_queue_adopt },
+	{ "queue renew", "", "", {
+		"begin a new log, where an older database was put back (log = mongodb)",
+		"옛 데이터베이스를 되돌린 뒤 새 공유 기록 시작하기 (log = mongodb)" }, CTL_CHANGES, ctl_queue_renew },
 	{ "restore", "", "", {
 		"after an older database was put back: write what is missing again",
 		"옛 데이터베이스를 되돌린 뒤: 빠진 것을 다시 쓰기" }, CTL_CHANGES, ctl_restore },

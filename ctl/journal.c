@@ -1,5 +1,6 @@
 /* journal check, journal dump: the queue's journal, read by the daemon's own reader. It works on a
- * copy, so that nothing is cut or removed, and a daemon may be running. */
+ * copy, so that nothing is cut or removed, and a daemon may be running. A log in MongoDB is read
+ * there. */
 #include "config.h"
 
 #include <dirent.h>
@@ -18,10 +19,18 @@
 #include "booking/hold_table.h"
 #include "ctl/command.h"
 #include "ctl/lang.h"
+#include "flow/flow.h"
 #include "json/write.h"
 #include "queue/disk/journal.h"
 
 enum { COPY_CHUNK = 65536, TRIES = 5, PATH_CAP = 4096 };
+
+/* What was read. */
+struct origin {
+	const char *queue;
+	int64_t torn_bytes;
+	const struct store_queue_log *log; /* NULL: a directory */
+};
 
 struct reading {
 	struct hold_table *table;
@@ -280,17 +289,21 @@ replay(void *ctx, const void *record, size_t len, struct error *err)
 }
 
 static bool
-print_summary_json(const struct journal *j, const struct journal_report *report, struct reading *r)
+print_summary_json(const struct origin *of, struct reading *r)
 {
 	struct hold_stats stats;
 	struct buf b = BUF_INIT;
 
 	hold_table_stats(r->table, &stats);
 	buf_add_char(&b, '{');
-	json_add_str_member(&b, "queue", journal_queue_id(j));
+	json_add_str_member(&b, "queue", of->queue);
 	json_add_int_member(&b, "records", r->records);
 	json_add_int_member(&b, "changes", r->changes);
-	json_add_int_member(&b, "tornBytes", report->torn_bytes);
+	json_add_int_member(&b, "tornBytes", of->torn_bytes);
+	if (of->log != NULL) {
+		json_add_int_member(&b, "number", of->log->last);
+		json_add_int_member(&b, "snapshot", of->log->snapshot);
+	}
 	json_add_member(&b, "holds");
 	buf_add_char(&b, '{');
 	for (int s = 0; s < HOLD__MAX; s++)
@@ -309,15 +322,19 @@ print_summary_json(const struct journal *j, const struct journal_report *report,
 }
 
 static bool
-print_summary(const struct journal *j, const struct journal_report *report, const struct reading *r)
+print_summary(const struct origin *of, const struct reading *r)
 {
 	struct hold_stats stats;
 
 	hold_table_stats(r->table, &stats);
 	printf(tr("queue     %s\nrecords   %" PRId64 " (%" PRId64 " changes)\n",
 		   "큐        %s\n기록      %" PRId64 " (바뀐 것 %" PRId64 ")\n"),
-	    journal_queue_id(j), r->records, r->changes);
-	if (report->torn_bytes > 0)
+	    of->queue, r->records, r->changes);
+	if (of->log != NULL)
+		printf(tr("number    %" PRId64 " of the log in MongoDB; snapshot %" PRId64 "\n",
+			   "번호      MongoDB의 공유 기록 %" PRId64 "번까지; 스냅샷 %" PRId64 "\n"),
+		    of->log->last, of->log->snapshot);
+	if (of->torn_bytes > 0)
 		printf(
 		    tr("torn end  %" PRId64
 		       " bytes: the daemon cuts them at its next start and keeps them aside; nothing "
@@ -325,7 +342,7 @@ print_summary(const struct journal *j, const struct journal_report *report, cons
 			"끊긴 끝   %" PRId64
 			"바이트: 데몬이 다음에 시작할 때 잘라 따로 둡니다. 답한 "
 			"것은 여기에 없습니다\n"),
-		    report->torn_bytes);
+		    of->torn_bytes);
 	fputs(tr("holds     ", "잡은 것   "), stdout);
 	for (int s = 0; s < HOLD__MAX; s++)
 		if (stats.by_state[s] > 0)
@@ -337,6 +354,13 @@ print_summary(const struct journal *j, const struct journal_report *report, cons
 }
 
 /* ---- the commands */
+
+static bool
+print(const struct origin *of, struct reading *r, struct error *err)
+{
+	return (r->json ? print_summary_json(of, r) : print_summary(of, r)) ||
+	    error_set(err, ERR_INTERNAL, "out of memory, or standard output is gone");
+}
 
 static bool
 read_copy(const char *copy, struct reading *r, struct error *err)
@@ -353,9 +377,39 @@ read_copy(const char *copy, struct reading *r, struct error *err)
 	ok = !report.is_new ||
 	    error_set(err, ERR_NOT_FOUND, tr("no journal is there", "저널이 없습니다"));
 	ok = ok &&
-	    ((r->json ? print_summary_json(j, &report, r) : print_summary(j, &report, r)) ||
-		error_set(err, ERR_INTERNAL, "out of memory, or standard output is gone"));
+	    print(&(struct origin){ .queue = journal_queue_id(j), .torn_bytes = report.torn_bytes },
+		r, err);
 	journal_close(&j);
+	return ok;
+}
+
+/* A compaction may take a file away while it is copied: then anew. */
+static bool
+read_directory(const char *dir, struct reading *r, struct error *err)
+{
+	char copy[PATH_CAP];
+	bool ok = false;
+
+	for (int i = 0;
+	     i < TRIES && !(ok = make_copy(dir, copy, err)) && err->code == ERR_NOT_FOUND; i++)
+		;
+	if (!ok)
+		return false;
+	ok = read_copy(copy, r, err);
+	remove_copy(copy);
+	return ok;
+}
+
+static bool
+read_shared_log(const struct conf *conf, struct reading *r, struct error *err)
+{
+	struct flow f = { 0 };
+	struct store_queue_log log;
+	bool ok = ctl_open(&f, conf, CTL_STORE, err) &&
+	    store_queue_log_read(f.store, &log, replay, r, err) &&
+	    print(&(struct origin){ .queue = log.queue_id, .log = &log }, r, err);
+
+	ctl_close(&f);
 	return ok;
 }
 
@@ -369,25 +423,20 @@ read_journal(const struct options *o, const struct conf *conf, bool dump)
 		.removed_answer_ms = 600000,
 		.gone_memory_ms = 86400000,
 		.order_memory_ms = 35LL * 86400000 };
-	const char *dir = o->n_args > 0 ? o->args[0] : conf->queue_dir;
 	struct reading r = { .dump = dump, .json = o->json };
-	char copy[PATH_CAP];
 	struct error err;
-	bool ok = false;
+	bool ok;
 
 	error_clear(&err);
-	/* A compaction may take a file away while it is copied: then anew. */
-	for (int i = 0;
-	     i < TRIES && !(ok = make_copy(dir, copy, &err)) && err.code == ERR_NOT_FOUND; i++)
-		;
-	if (!ok)
-		return ctl_complain("journal", &err);
 	r.table = hold_table_new(&limits);
-	ok = r.table != NULL ? read_copy(copy, &r, &err)
-			     : error_set(&err, ERR_INTERNAL, "out of memory");
+	if (r.table == NULL)
+		ok = error_set(&err, ERR_INTERNAL, "out of memory");
+	else if (o->n_args == 0 && conf->queue_log == QUEUE_LOG_MONGODB)
+		ok = read_shared_log(conf, &r, &err);
+	else
+		ok = read_directory(o->n_args > 0 ? o->args[0] : conf->queue_dir, &r, &err);
 	hold_table_free(&r.table);
 	buf_clear(&r.list);
-	remove_copy(copy);
 	return ok ? CTL_OK : ctl_complain("journal", &err);
 }
 

@@ -13,6 +13,8 @@
 #include "store/shape.h"
 
 struct store;
+struct store_queue_log;
+
 struct store_backend {
 	/* Inserts rec under its id; an equal one that is there is STORE_OURS. Errors as store.h
 	 * says. */
@@ -64,6 +66,13 @@ struct store_backend {
 	    struct error *err);
 	bool (
 	    *foreign_set_aside)(struct store *s, const struct store_foreign *of, struct error *err);
+	/* As store_queue_log_... of store.h. NULL: there is none. */
+	bool (*queue_log_find)(struct store *s, char *queue_id, struct error *err);
+	bool (*queue_log_renew)(struct store *s, const char *old_id, const char *new_id,
+	    const char *reason, struct error *err);
+	bool (*queue_log)(struct store *s, struct store_queue_log *out,
+	    bool (*each)(void *ctx, const void *record, size_t len, struct error *err), void *ctx,
+	    struct error *err);
 	bool (*make_indexes)(struct store *s, int64_t deadline_boot_ms, struct error *err);
 	bool (*ping)(struct store *s, int64_t deadline_boot_ms, struct error *err);
 	void (*free)(struct store *s);

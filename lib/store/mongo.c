@@ -15,6 +15,7 @@
 #include "store/mongo_doc.h"
 #include "store/mongo_foreign.h"
 #include "store/mongo_index.h"
+#include "store/mongo_queue_log.h"
 #include "store/mongo_link.h"
 #include "store/mongo_many.h"
 #include "store/mongo_together.h"
@@ -486,6 +487,27 @@ mongo_foreign_list(struct store *s, size_t limit, struct store_foreign_page *pag
 }
 
 static bool
+mongo_queue_log(struct store *s, struct store_queue_log *out,
+    bool (*each)(void *ctx, const void *record, size_t len, struct error *err), void *ctx,
+    struct error *err)
+{
+	return mongo_queue_log_read(mongo_link_of(s), out, each, ctx, err);
+}
+
+static bool
+mongo_find_log(struct store *s, char *queue_id, struct error *err)
+{
+	return mongo_queue_log_find(mongo_link_of(s), queue_id, err);
+}
+
+static bool
+mongo_renew_log(struct store *s, const char *old_id, const char *new_id, const char *reason,
+    struct error *err)
+{
+	return mongo_queue_log_renew(mongo_link_of(s), old_id, new_id, reason, err);
+}
+
+static bool
 mongo_shift(struct store *s, const struct store_foreign *of, int64_t by_ms, struct error *err)
 {
 	return mongo_foreign_shift(mongo_link_of(s), of, by_ms, err);
@@ -544,6 +566,9 @@ store_open_mongo(const char *uri, const char *database, struct error *err)
 		.remove = mongo_remove,
 		.list = mongo_list,
 		.history = mongo_history,
+		.queue_log = mongo_queue_log,
+		.queue_log_find = mongo_find_log,
+		.queue_log_renew = mongo_renew_log,
 		.foreign_page = mongo_foreign_list,
 		.foreign_shift = mongo_shift,
 		.foreign_set_aside = mongo_set_aside,

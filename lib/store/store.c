@@ -563,6 +563,31 @@ store_foreign_member(unsigned bit)
 }
 
 bool
+store_queue_log_read(struct store *s, struct store_queue_log *out,
+    bool (*each)(void *ctx, const void *record, size_t len, struct error *err), void *ctx,
+    struct error *err)
+{
+	if (s->does->queue_log == NULL)
+		return error_set(err, ERR_NOT_FOUND, "this store keeps no log");
+	return s->does->queue_log(s, out, each, ctx, err) || error_wrap(err, "queue_log");
+}
+
+bool
+store_queue_log_find(struct store *s, char queue_id[QUEUE_ID_CAP], struct error *err)
+{
+	if (s->does->queue_log_find == NULL)
+		return error_set(err, ERR_NOT_FOUND, "this store keeps no log");
+	return s->does->queue_log_find(s, queue_id, err) || error_wrap(err, "meta");
+}
+
+bool
+store_queue_log_renew(struct store *s, const char *old_id, const char *new_id, const char *reason,
+    struct error *err)
+{
+	return s->does->queue_log_renew(s, old_id, new_id, reason, err) || error_wrap(err, "meta");
+}
+
+bool
 store_foreign_next(struct store *s, struct store_foreign_page *page, struct error *err)
 {
 	enum { PAGE = 500 };

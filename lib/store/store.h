@@ -115,6 +115,27 @@ bool store_foreign_set_aside(struct store *s, const struct store_foreign *of,
 bool store_foreign_note(struct store *s, const char *reason, int64_t deadline_boot_ms,
     struct error *err);
 
+/*
+ * The queue's log, where the daemons of several machines share it (doc/scale-out.md): the records
+ * of its newest snapshot and all that come after it, in order, as they make the table. Changes
+ * nothing. ERR_NOT_FOUND: the site has none. ERR_INTERNAL: it is damaged, or `each` has failed.
+ */
+struct store_queue_log {
+	char queue_id[QUEUE_ID_CAP];
+	int64_t snapshot;  /* its number; 0: there is none */
+	int64_t last;	   /* number */
+	int64_t documents; /* above the snapshot */
+};
+bool store_queue_log_read(struct store *s, struct store_queue_log *out,
+    bool (*each)(void *ctx, const void *record, size_t len, struct error *err), void *ctx,
+    struct error *err);
+/* Which log it is. ERR_NOT_FOUND: the site has none. */
+bool store_queue_log_find(struct store *s, char queue_id[QUEUE_ID_CAP], struct error *err);
+/* A new log, empty, in the place of this one. The daemons of the old one notice it and end. err:
+ * ERR_CONFLICT: old_id is not the site's log any more. */
+bool store_queue_log_renew(struct store *s, const char *old_id, const char *new_id,
+    const char *reason, struct error *err);
+
 bool store_work_put(struct store *s, const struct store_work *o, int64_t deadline_boot_ms,
     struct error *err);
 /* A crash of the server, or another primary, may bring it back: then whoever looks at it deletes it

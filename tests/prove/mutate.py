@@ -581,6 +581,22 @@ MUTANTS = [
         SYSTEM + "test_fence.py::test_an_older_backup_of_the_database_charges_nobody_again",
     ),
     (
+        "shared log in use is not given up",
+        "ctl/renew.c",
+        '\tif (s->queue && strcmp(s->hello.fence, "log-behind") != 0)',
+        "\tif (false)",
+        SYSTEM + "test_shared_log_tools.py"
+        "::test_an_older_database_put_back_is_restored_from_any_machine",
+    ),
+    (
+        "shared log behind the machine's memory",
+        "lib/flow/site.c",
+        '\t\t{ "log-behind", SITE_OLD_LOG },',
+        "",
+        SYSTEM + "test_shared_log_tools.py"
+        "::test_an_older_database_put_back_is_restored_from_any_machine",
+    ),
+    (
         "green deposit within the total",
         "fcgi/request_ready.c",
         "\tif (p->green_deposit > p->total_amount)",

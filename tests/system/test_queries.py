@@ -135,6 +135,7 @@ def every_command(site, done, tids):
         "import check": [()],
         "restore": [why],
         "queue adopt": [why],
+        "queue renew": [why],
     }
     without_store = {"journal check", "journal dump", "config check", "token new", "completion"}
     listed = set(re.findall(r"^  ([a-z]+(?: [a-z]+)?) ", ctl("--help"), re.MULTILINE))
