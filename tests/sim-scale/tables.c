@@ -231,6 +231,42 @@ table_lost(const struct costs *costs, uint64_t seed)
 	lost_row(9, 80000, costs, seed);
 }
 
+/* ---- all on the host that was measured: to hold against the real thing (tests/bench) */
+
+enum { COMMAND_US = 60 }; /* processor time of a command in daemon, pipe and client */
+
+static void
+host_row(int machines, int visitors, const struct costs *costs, uint64_t seed)
+{
+	struct plan p;
+	struct result r;
+
+	plan_begin(&p, machines, 1);
+	p.own_tables = true;
+	p.visitors = (visitors + machines - 1) / machines;
+	p.place = (struct mongo_place){ .regions = 1,
+		.cores = 2,
+		.one_host = true,
+		.cpu_command = COMMAND_US };
+	run(&p, costs, seed, &r);
+	printf("| %d | %d | %.0f | %.1f | %.1f | %.1f | %.2f |\n", machines, visitors,
+	    rate(&r, r.granted), times_quantile_ms(&r.hold, .5), times_quantile_ms(&r.hold, .99),
+	    r.won == 0 ? 0 : (double)r.records / (double)r.won,
+	    r.won == 0 ? 0 : (double)r.lost / (double)r.won);
+}
+
+static void
+table_host(const struct costs *costs, uint64_t seed)
+{
+	printf(
+	    "| machines | clients in all | holds/s | p50 ms | p99 ms | holds in a batch | lost for each won |\n"
+	    "| --- | --- | --- | --- | --- | --- | --- |\n");
+	host_row(1, 1, costs, seed);
+	host_row(1, 64, costs, seed);
+	host_row(3, 64, costs, seed);
+	host_row(10, 40, costs, seed);
+}
+
 /* ---- memory of a table: every machine has it */
 
 static const struct hold_limits limits = {
@@ -327,13 +363,14 @@ table_memory(const struct costs *costs, uint64_t seed)
 
 /* ---- all */
 
-const char *const tables_names[] = { "load", "visits", "regions", "hot", "lost", "memory", NULL };
+const char *const tables_names[] = { "load", "visits", "regions", "hot", "lost", "host", "memory",
+	NULL };
 
 bool
 tables_print(const char *name, const struct costs *costs, uint64_t seed)
 {
 	static void (*const tables[])(const struct costs *costs, uint64_t seed) = { table_load,
-		table_visits, table_regions, table_hot, table_lost, table_memory };
+		table_visits, table_regions, table_hot, table_lost, table_host, table_memory };
 
 	for (size_t i = 0; tables_names[i] != NULL; i++) {
 		if (strcmp(name, tables_names[i]) != 0)

@@ -10,6 +10,6 @@
 struct plan;
 void plan_begin(struct plan *p, int machines, int logs);
 
-/* name: "load", "visits", "regions", "hot", "lost", "memory". False: there is none. */
+/* name: "load", "visits", "regions", "hot", "lost", "host", "memory". False: there is none. */
 bool tables_print(const char *name, const struct costs *costs, uint64_t seed);
 extern const char *const tables_names[]; /* ends with NULL */
