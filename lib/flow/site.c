@@ -116,8 +116,10 @@ site_open(struct store *s, struct queue *q, struct site *out, int64_t deadline_b
 	if (!queue_hello(q, &out->hello, deadline_boot_ms, err))
 		return away(out, SITE_QUEUE_AWAY, err, "greet the queue");
 	/* before the claim, which an older database may have not, or not the newest one */
-	if ((f = site_fence_of_word(out->hello.fence)) != SITE_OPEN)
+	if ((f = site_fence_of_word(out->hello.fence)) != SITE_OPEN) {
+		queue_expect(q, out->hello.id); /* who was bound to it stays so */
 		return fenced(out, f, err);
+	}
 	if (!store_prepare(s, deadline_boot_ms, err))
 		return away(out, SITE_STORE_AWAY, err, "prepare the store");
 	if (!store_claim_queue(s, out->hello.id, &out->claim, deadline_boot_ms, err))
