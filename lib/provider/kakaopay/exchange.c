@@ -79,11 +79,13 @@ add_header(struct curl_slist *list, const char *name, const char *value)
 {
 	char line[HEADER_MAX];
 	struct curl_slist *longer = NULL;
-	int n = snprintf(line, sizeof(line), "%s: %s", name, value);
+	int n;
 
+	line[0] = '\0';
+	n = snprintf(line, sizeof(line), "%s: %s", name, value);
 	if (n > 0 && (size_t)n < sizeof(line))
 		longer = curl_slist_append(list, line);
-	secret_wipe(line, sizeof(line));
+	secret_wipe(line, strlen(line));
 	return longer;
 }
 

@@ -178,6 +178,7 @@ send_request(struct call *c, struct error *err)
 		.deadline_boot_ms = c->deadline_boot_ms };
 	bool ran = false;
 
+	authorization[0] = '\0';
 	if (c->k->body.bad)
 		error_set(err, ERR_INPUT, "the request is longer than %d bytes", MESSAGE_BODY_MAX);
 	else if (format_authorization(c, authorization, err)) {
@@ -186,8 +187,10 @@ send_request(struct call *c, struct error *err)
 		ran = c->guarded ? run_guarded(c, &rq, err)
 				 : exchange_run(c->k->exchange, &rq, &c->k->reply, err);
 	}
-	secret_wipe(authorization, sizeof(authorization));
-	secret_wipe(c->k->body.data, c->k->body.cap);
+	/* What was written of them: both were clean before, and the whole body would be 64 KiB.
+	 * Behind the end of a body that is too long there may be more. */
+	secret_wipe(authorization, strlen(authorization));
+	secret_wipe(c->k->body.data, c->k->body.bad ? c->k->body.cap : c->k->body.len);
 	return ran;
 }
 
