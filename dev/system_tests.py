@@ -25,6 +25,7 @@ WAITING = (
     "gave_up",
     "messages_by_hand",
     "metrics",
+    "original_gateway",
     "outages",
     "refund",
     "repeats",
