@@ -103,10 +103,11 @@ hook('/hooks/reservation', env.RESERVATION_WEBHOOK, async (type, data) => {
 hook('/hooks/gateway', env.GATEWAY_WEBHOOK, async (type, data) => {
   const order = orders.get(data.partner_order_id);
   if (!order) return 204;
-  // Messages may overtake each other: a refund that came first stays.
-  if (type === 'queue.removed' && ['paying', 'checking', 'paid'].includes(order.state))
-    order.state = 'booked';
-  if (type === 'payment.resolved' && ['paying', 'checking'].includes(order.state))
+  // Messages may overtake each other: a refund that came first stays. A capture that is found late
+  // corrects what the page has said.
+  const refunded = ['refunded', 'part_refunded'].includes(order.state);
+  if (type === 'queue.removed' && !refunded) order.state = 'booked';
+  if (type === 'payment.resolved' && !refunded && order.state !== 'booked')
     order.state = data.charged ? 'paid' : 'failed';
   if (type === 'payment.refunded') order.state = data.state;
   return 204;

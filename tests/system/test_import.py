@@ -148,6 +148,17 @@ def test_one_without_its_date(site, dates):
         site.db.payments.delete_one({"_id": doc["_id"]})
 
 
+def test_the_console_finds_them(site):
+    """By tid, order and user; and tells one's story."""
+    doc = SHAPES["as usual"]
+    for search in ("tid", "partner_order_id", "userId"):
+        a = site.get(f"/console/api/payments?{search}={doc[search]}")
+        assert [p["tid"] for p in a.body["payments"]] == [doc["tid"]], (search, a)
+    for name, doc in SHAPES.items():
+        a = site.get("/console/api/payments/" + doc["tid"])
+        assert a.status == 200, (name, a)
+
+
 def test_a_refund_of_one_is_refused(site):
     """The ledger does not know what was given back of it already."""
     a = site.refund(SHAPES["as usual"]["tid"])

@@ -236,6 +236,18 @@ def test_a_purchase_in_packets(stage):
     assert gone[0]["headers"]["nextQuery"] == "cancelReservation"
 
 
+def test_the_shape_of_the_readme(stage):
+    """`userInfo` and `day` instead of `userId` and `days`; a token of KakaoPay's that nobody needs."""
+    user, room, order = "u-" + new_id(), new_id(), "o-" + new_id()
+    params = wanted(user, room, order=order)
+    params["userInfo"] = {"userId": params.pop("userId"), "kakaoAccessToken": "a-token"}
+    params["reservationInfo"]["day"] = params["reservationInfo"].pop("days")
+    method, body = stage.gateway.ask("inspectQueue", **params)
+    assert (method, body["status"]) == ("REPLY", 200), body
+    method, body = approve(stage, user, room, stage.sim.pay(tid_of(stage, order)))
+    assert (method, body["reservationInfo"]) == ("REPLY", params["reservationInfo"])
+
+
 def test_a_reload_after_the_adapter_was_started_again(stage):
     user, room = "u-" + new_id(), new_id()
     _, tid = opened(stage, user, room)
