@@ -89,6 +89,7 @@ class Front:
         self.dir = stack.dir / re.sub(r"\W+", "-", name)
         self.dir.mkdir()
         self.port, self.app, self.web, self.spawned = free_port(), None, None, []
+        self.outside = False
         self.socket = str(self.dir / "fcgi.sock")
         self.log_path = self.dir / "log"
         self._let_web_user_in()
@@ -117,6 +118,8 @@ class Front:
 
     def _sample(self):
         text = (TOP / "etc" / self.sample).read_text()
+        if self.outside:  # of the networks that may use the console
+            text = re.sub(r"127(\\?\.)", r"203\1", text)
         for ours, here in (
             ("/run/roompay/fcgi.sock", self.socket),
             ("/usr/libexec/roompay.fcgi", str(self.program)),
@@ -217,9 +220,9 @@ class Front:
             argv = [program("lighttpd"), "-D", "-f", conf]
         elif self.sample.startswith("apache"):
             modules = (
-                ("mpm_event", "authz_core", "fcgid")
+                ("mpm_event", "authz_core", "authz_host", "fcgid")
                 if self.name == "mod_fcgid"
-                else ("mpm_event", "authz_core", "proxy", "proxy_fcgi")
+                else ("mpm_event", "authz_core", "authz_host", "proxy", "proxy_fcgi")
             )
             user = f"User {WEB_USER}\nGroup {WEB_USER}\n" if os.geteuid() == 0 else ""
             fcgid = (

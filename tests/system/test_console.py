@@ -403,6 +403,21 @@ def test_a_day_is_settled_and_reconciled_in_pieces(site):
         assert get(site, "settlement?" + bad).status == 422, bad
 
 
+def test_a_slow_kakaopay_makes_more_pieces_not_longer_ones(site):
+    site.sim.latency("order", 1200)
+    try:
+        done, cursor, pieces, seen = 0, "", 0, []
+        while cursor is not None and pieces < 4:
+            a = get(site, f"reconcile?day={TODAY}{cursor}")
+            assert a.status == 200 and a.seconds < 6, a
+            seen.append(sum(a.body["counts"].values()))
+            done, pieces = a.body["done"], pieces + 1
+            cursor = a.body["next"] and "&cursor=" + a.body["next"]
+    finally:
+        site.sim.latency("order", 0)
+    assert pieces > 1 and sum(seen) == done and all(n <= 4 for n in seen), (seen, done)
+
+
 # --- actions
 
 

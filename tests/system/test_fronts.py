@@ -160,6 +160,48 @@ def test_the_address_of_the_client_and_no_ranges(front):
     assert (part.status, part.raw) == (200, whole.raw) and "content-range" not in part.headers, part
 
 
+def test_the_console(front):
+    """Pages, sign-in and an action, without further settings; from inside alone."""
+    site, base = front.site, front.site.base
+    page = http_call("GET", base + "/console/")
+    assert page.status == 200 and page.headers["content-type"].startswith("text/html"), page
+    assert "default-src 'self'" in page.headers["content-security-policy"], page
+    again = http_call("GET", base + "/console/", None, {"If-None-Match": page.headers["etag"]})
+    assert (again.status, again.raw) == (304, b""), again
+    door = http_call("GET", base + "/console")
+    assert door.status == 308 and door.headers["location"].endswith(PREFIX + "/console/"), door
+    script = http_call("GET", base + "/console/app.js")
+    assert script.headers["content-type"].startswith("text/javascript"), script
+    assert http_call("GET", base + "/console/no.js").code == "no-route"
+    own = f"http://127.0.0.1:{front.port}"
+    for path, caller, origin, status in (
+        ("/me", "viewer", own, 200),
+        ("/me", None, own, 401),
+        ("/me", "viewer", "http://evil.example", 403),
+        ("/payments?limit=1", "viewer", own, 200),
+    ):
+        a = site.ask("/console/api" + path, None, caller, "GET", Origin=origin)
+        assert a.status == status, (path, a)
+    for caller, site_says, status in (
+        ("operator", "same-origin", 200),
+        ("operator", "cross-site", 403),
+        ("viewer", "same-origin", 403),
+    ):
+        a = site.ask("/console/api/test", {"peer": "gateway"}, caller, Sec_Fetch_Site=site_says)
+        assert a.status == status, a
+    front.stop_web()
+    front.outside = True
+    front.start_web()
+    try:
+        for path in ("/console", "/console/", "/console/app.js", "/console/api/me"):
+            assert http_call("GET", base + path).status == 403, path
+        assert site.get("/livez").status == 200
+    finally:
+        front.stop_web()
+        front.outside = False
+        front.start_web()
+
+
 @pytest.mark.parametrize(("coding", "status"), [("gzip", 415), ("br", 415), ("identity", 422)])
 def test_content_encoding(front, coding, status):
     a = front.site.ask(

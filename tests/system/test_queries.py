@@ -93,6 +93,43 @@ def other_reads(site, done, tids):
         assert site.order(body["paymentInfo"]["partner_order_id"]).status == 200
 
 
+def the_console(site, done, tids):
+    """Every read of its API, with every filter, and what its actions look up."""
+    order, room = done[0]["paymentInfo"]["partner_order_id"], done[0]["reservationInfo"]["roomId"]
+    filters = ("", "userId=a", "partner_order_id=" + order, "roomId=" + room, "day=" + DAY)
+    lists = [f"{name}?limit=1&{f}" for name in ("payments", "refunds") for f in filters]
+    for path in (
+        "status",
+        "waiting",
+        "holds?limit=1",
+        "payments?state=refunded",
+        "payments?tid=" + tids[0],
+        "payments/" + tids[0],
+        f"orders?cid=TC0ONETIME&partner_order_id={order}",
+        "deliveries?limit=1",
+        "deliveries?state=failing",
+        "deliveries/payment.approved." + tids[0],
+        "settlement?day=" + DAY,
+        "reconcile?day=" + DAY,
+        *lists,
+    ):
+        a = site.get("/console/api/" + path, "viewer")
+        assert a.status == 200, (path, a)
+        if "next" in a.body and a.body["next"] is not None:
+            more = ("&" if "?" in path else "?") + "cursor=" + a.body["next"]
+            assert site.get("/console/api/" + path + more, "viewer").status == 200, path
+    for action, body in (
+        ("settle", {"tid": tids[2]}),
+        ("refund", {"tid": tids[2], "dryRun": True}),
+        ("release", {"tid": tids[2]}),
+        ("retry", {"id": "payment.approved." + tids[2]}),
+        ("retryAll", {}),
+        ("adopt", {}),
+    ):
+        a = site.ask("/console/api/" + action, {"reason": "test", **body}, "operator")
+        assert a.status in (200, 404, 409), (action, a)
+
+
 def every_command(site, done, tids):
     """of roompayctl: whatever its help lists."""
     ctl, order = site.stack.ctl, done[2]["paymentInfo"]["partner_order_id"]
@@ -178,6 +215,7 @@ def test_each_query_of_each_program_has_its_index(site):
     done, tids = payments_and_refunds(site)
     history(site, done)
     other_reads(site, done, tids)
+    the_console(site, done, tids)
     every_command(site, done, tids)
     a_lost_journal(site)
     forms = {}
