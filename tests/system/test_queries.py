@@ -96,8 +96,9 @@ def other_reads(site, done, tids):
 def the_console(site, done, tids):
     """Every read of its API, with every filter, and what its actions look up."""
     order, room = done[0]["paymentInfo"]["partner_order_id"], done[0]["reservationInfo"]["roomId"]
-    filters = ("", "userId=a", "partner_order_id=" + order, "roomId=" + room, "day=" + DAY)
+    filters = ("", "userId=a", "partner_order_id=" + order, "day=" + DAY)
     lists = [f"{name}?limit=1&{f}" for name in ("payments", "refunds") for f in filters]
+    lists.append("payments?limit=1&roomId=" + room)
     for path in (
         "status",
         "waiting",
@@ -115,7 +116,7 @@ def the_console(site, done, tids):
     ):
         a = site.get("/console/api/" + path, "viewer")
         assert a.status == 200, (path, a)
-        if "next" in a.body and a.body["next"] is not None:
+        if a.body.get("next") is not None and "attempts" not in a.body:
             more = ("&" if "?" in path else "?") + "cursor=" + a.body["next"]
             assert site.get("/console/api/" + path + more, "viewer").status == 200, path
     for action, body in (

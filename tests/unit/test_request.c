@@ -15,6 +15,7 @@
 #include <openssl/sha.h>
 
 #include "fcgi/caller.h"
+#include "fcgi/console_request.h"
 #include "fcgi/request.h"
 #include "fcgi/schedule.h"
 #include "fcgi/url.h"
@@ -850,6 +851,86 @@ a_caller_is_known_by_either_of_its_tokens(void **state)
 	}
 }
 
+#define DAY "day=2026-03-05&cursor="
+
+static void
+a_cursor_of_the_console_leads_back(void **state)
+{
+	struct operate_settlement_mark s = { .cid = 3,
+		.refunds = true,
+		.after = { .approved_at_ms = 1772668800123, .tid = "T9z" } };
+	struct operate_reconcile_mark r = { .part = RECONCILE_EVENTS,
+		.done = 17,
+		.all = 40,
+		.after = { .approved_at_ms = 1772668800123, .tid = "T9z" },
+		.at_ms = 1772668800456,
+		.passed = 2 };
+	struct field_errors errors = { 0 };
+	struct buf q = BUF_INIT;
+	struct console_owed owed;
+	struct console_holds holds;
+	struct console_day day;
+
+	(void)state;
+	buf_add_str(&q, DAY);
+	console_settlement_cursor(&s, &q);
+	assert_int_equal(console_read_settlement(buf_str(&q), &day, &errors), REQUEST_OK);
+	assert_int_equal(day.settlement.cid, 3);
+	assert_true(day.settlement.refunds);
+	assert_int_equal(day.settlement.after.approved_at_ms, 1772668800123);
+	assert_string_equal(day.settlement.after.tid, "T9z");
+	buf_reset(&q);
+	buf_add_str(&q, DAY);
+	console_reconcile_cursor(&r, &q);
+	assert_int_equal(console_read_reconcile(buf_str(&q), &day, &errors), REQUEST_OK);
+	assert_memory_equal(&day.reconcile.after, &r.after, sizeof(r.after));
+	assert_int_equal(day.reconcile.part, r.part);
+	assert_int_equal(day.reconcile.done, r.done);
+	assert_int_equal(day.reconcile.all, r.all);
+	assert_int_equal(day.reconcile.at_ms, r.at_ms);
+	assert_int_equal(day.reconcile.passed, r.passed);
+	assert_int_equal(day.from_ms, 1772636400000); /* midnight in Korea */
+	assert_int_equal(day.to_ms - day.from_ms, 24 * 3600 * 1000);
+	buf_reset(&q);
+	buf_add_str(&q, "cursor=");
+	console_owed_cursor(1772668800123, 5, &q);
+	assert_int_equal(console_read_owed(buf_str(&q), &owed, &errors), REQUEST_OK);
+	assert_int_equal(owed.o.at_ms, 1772668800123);
+	assert_int_equal(owed.o.passed, 5);
+	buf_reset(&q);
+	buf_add_str(&q, "cursor=");
+	console_holds_cursor(987654321, &q);
+	assert_int_equal(console_read_holds(buf_str(&q), &holds, &errors), REQUEST_OK);
+	assert_int_equal(holds.after, 987654321);
+	buf_clear(&q);
+	field_errors_clear(&errors);
+}
+
+static void
+a_cursor_that_was_tampered_with_is_refused(void **state)
+{
+	static const char *const rows[] = { "x", ".", "..", "-1.0", "1.0x", "1.0.0", "1.ffffff",
+		"1.", "fffffffffffffffff.0", "1%00.0", "1.0.%2e", "3.0.0.0.0.0.", "2.0.0.0.0.0",
+		"2.0.0.0.0.0.T!", "ff.0.0.", "0.2.0.", "0.0.0.ttttttttttttttttttttt" };
+	struct field_errors errors = { 0 };
+	struct console_owed owed;
+	struct console_day day;
+	char q[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(q, sizeof(q), "cursor=%s", rows[i]);
+		if (console_read_owed(q, &owed, &errors) == REQUEST_OK)
+			fail_msg("messages: %s", rows[i]);
+		snprintf(q, sizeof(q), DAY "%s", rows[i]);
+		if (console_read_settlement(q, &day, &errors) == REQUEST_OK)
+			fail_msg("settlement: %s", rows[i]);
+		if (console_read_reconcile(q, &day, &errors) == REQUEST_OK)
+			fail_msg("reconcile: %s", rows[i]);
+	}
+	field_errors_clear(&errors);
+}
+
 int
 main(void)
 {
@@ -871,6 +952,8 @@ main(void)
 		cmocka_unit_test(the_query_string_of_orders),
 		cmocka_unit_test(the_query_string_of_queue),
 		cmocka_unit_test(a_caller_is_known_by_either_of_its_tokens),
+		cmocka_unit_test(a_cursor_of_the_console_leads_back),
+		cmocka_unit_test(a_cursor_that_was_tampered_with_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
