@@ -233,8 +233,7 @@ handle_console_release(struct call *c)
 	if (!read_act(c, CONSOLE_RELEASE, &act) || !site_is_open(c))
 		return;
 	if (!queue_find_tid(c->e->flow.queue, act.tid, c->flow_call.deadline_boot_ms, &qa, &err)) {
-		call_explain(c, err.msg);
-		call_problem(c, PROBLEM_QUEUE_UNAVAILABLE);
+		console_queue_failed(c, &err);
 	} else if (qa.code != HA_OK) {
 		call_problem(c, PROBLEM_NOT_KNOWN);
 	} else if (console_is_of(c, qa.hold.cid)) {
@@ -335,33 +334,38 @@ tell_report(struct call *c, const struct console_act *act,
 	buf_clear(&next);
 }
 
-void
-handle_console_retry_all(struct call *c)
+static void
+retry_all(struct call *c, struct console_act *act)
 {
 	struct operate_resend_report report = { 0 };
 	struct failures failures = { .n = 0 };
 	const char *cids[CONF_CIDS_MAX];
-	struct console_act act;
-	struct error err = { 0 };
-	bool ended;
-
-	if (!read_act(c, CONSOLE_RETRY_ALL, &act))
-		return;
-	struct operate_resend how = { .reason = act.reason,
-		.dry_run = act.dry_run,
-		.since_ms = act.since_ms,
-		.peer = act.peer[0] != '\0' ? act.peer : NULL,
+	struct operate_resend how = { .reason = act->reason,
+		.dry_run = act->dry_run,
+		.since_ms = act->since_ms,
+		.peer = act->peer[0] != '\0' ? act->peer : NULL,
 		.n_cids = caller_cids(c->caller, cids),
 		.cids = console_sees_all(c) ? NULL : cids,
 		.tell = note_failure,
 		.ctx = &failures };
+	struct error err = { 0 };
+	bool ended;
 
 	if (operate_resend_step(&c->e->flow, &c->flow_call, &how,
-		clock_boot_ms() + CONSOLE_PIECE_MS, &act.mark, &report, &ended, &err))
-		tell_report(c, &act, &report, &failures);
+		clock_boot_ms() + CONSOLE_PIECE_MS, &act->mark, &report, &ended, &err))
+		tell_report(c, act, &report, &failures);
 	else
 		console_failed(c, &err);
 	buf_clear(&failures.json);
+}
+
+void
+handle_console_retry_all(struct call *c)
+{
+	struct console_act act;
+
+	if (read_act(c, CONSOLE_RETRY_ALL, &act))
+		retry_all(c, &act);
 }
 
 void
@@ -393,11 +397,16 @@ handle_console_adopt(struct call *c)
 
 	if (!read_act(c, CONSOLE_ADOPT, &act))
 		return;
-	if (!operate_adopt(&c->e->flow, &c->flow_call, act.reason, act.dry_run, &s, &how, &err))
-		console_failed(c, &err);
-	else if (how == ADOPT_NOT_NEW)
+	console_look(c, &s);
+	if (!operate_adopt(&c->e->flow, &c->flow_call, act.reason, act.dry_run, &s, &how, &err)) {
+		if (err.code == ERR_CONFLICT)
+			refuse(c, err.msg);
+		else
+			console_failed(c, &err);
+	} else if (how == ADOPT_NOT_NEW) {
 		refuse(c, operate_adopt_text(how, console_is_korean(c)));
-	else
+	} else {
 		operate_json_adopted(begin_answer(c, 200), &s, how == ADOPT_DONE, act.dry_run,
 		    operate_adopt_text(how, console_is_korean(c)));
+	}
 }

@@ -61,8 +61,8 @@ console_failed(struct call *c, const struct error *err)
 	case ERR_NOT_FOUND:
 		call_problem(c, PROBLEM_NOT_KNOWN);
 		break;
-	case ERR_CONFLICT:
-		call_problem(c, PROBLEM_NOT_IN_THIS_STATE);
+	case ERR_CONFLICT: /* another queue than this site's */
+		call_problem(c, PROBLEM_NOT_READY);
 		break;
 	case ERR_UNAVAILABLE:
 	case ERR_UNCERTAIN:
@@ -72,6 +72,28 @@ console_failed(struct call *c, const struct error *err)
 		call_problem(c, PROBLEM_INTERNAL_ERROR);
 		break;
 	}
+}
+
+void
+console_queue_failed(struct call *c, const struct error *err)
+{
+	call_explain(c, err->msg);
+	call_problem(c, err->code == ERR_CONFLICT ? PROBLEM_NOT_READY : PROBLEM_QUEUE_UNAVAILABLE);
+}
+
+/* A queue that is another one is not asked, and so is "away". Who looks wants to hear of it; and
+ * the gate closes, as it would with the next payment. */
+void
+console_look(struct call *c, struct operate_status *s)
+{
+	struct flow *f = &c->e->flow;
+
+	operate_status(f, s);
+	if (s->queue || s->queue_err.code != ERR_CONFLICT)
+		return;
+	gate_note(&c->e->gate, f, FR_NOT_READY);
+	queue_expect(f->queue, "");
+	operate_status(f, s);
 }
 
 struct flow

@@ -220,8 +220,7 @@ list_holds(struct call *c, struct console_holds *rq, const char *const *cids, si
 	}
 	if (!ok) {
 		reply_reset_body(c->reply);
-		call_explain(c, err.msg);
-		call_problem(c, PROBLEM_QUEUE_UNAVAILABLE);
+		console_queue_failed(c, &err);
 		return;
 	}
 	if (!end)

@@ -46,7 +46,7 @@ handle_console_status(struct call *c)
 {
 	static struct operate_status s;
 
-	operate_status(&c->e->flow, &s);
+	console_look(c, &s);
 	begin_value(c);
 	operate_json_status(&c->reply->body, &s, console_is_korean(c));
 }
@@ -63,8 +63,7 @@ handle_console_hold(struct call *c)
 		call_problem(c, PROBLEM_NOT_KNOWN);
 	} else if (!queue_find_tid(c->e->flow.queue, c->param, c->flow_call.deadline_boot_ms, &qa,
 		       &err)) {
-		call_explain(c, err.msg);
-		call_problem(c, PROBLEM_QUEUE_UNAVAILABLE);
+		console_queue_failed(c, &err);
 	} else if (qa.code != HA_OK) {
 		call_problem(c, PROBLEM_NOT_KNOWN);
 	} else if (console_is_of(c, qa.hold.cid)) {

@@ -85,13 +85,23 @@ def test_a_journal_deleted_under_load(site):
         assert "queue adopt" in site.stack.ctl("status", code=1)
         site.stack.ctl("queue", "adopt", code=2)  # no reason
         assert "dry run" in site.stack.ctl("queue", "adopt", "--dry-run")
-        assert "adopted" in site.stack.ctl("queue", "adopt", "--reason", "the disk died")
+        status = site.get("/console/api/status", "viewer", Accept_Language="en").body
+        assert status["ready"] is False and "queue adopt" in status["detail"], status
+        assert status["siteQueue"] != status["runningQueue"]
+        release = {"tid": opened.body["tid"], "reason": "x"}
+        assert site.ask("/console/api/release", release, "operator").code == "not-ready"
+        adopt = {"reason": "the disk died", "dryRun": True}
+        plan = site.ask("/console/api/adopt", adopt, "operator")
+        assert plan.body["adopted"] is False and plan.body["dryRun"] is True, plan
+        done = site.ask("/console/api/adopt", {**adopt, "dryRun": False}, "operator")
+        assert done.status == 200 and done.body["adopted"] is True, done
         assert site.get("/readyz").status == 503
         eventually(lambda: ready_again(site), 40, 0.2)
         before = len(load.paid)
         eventually(lambda: len(load.paid) > before + 10, 30)
     paid = list(load.paid)
-    assert site.db.meta.find_one({"_id": "queue#2"})["reason"] == "the disk died"
+    claim = site.db.meta.find_one({"_id": "queue#2"})
+    assert (claim["reason"], claim["who"]) == ("the disk died", "operator")
     for _user, room, order, tid in paid:
         assert len(site.sim.captures(order)) == 1
         assert site.ready(user="thief", room=room).code == "slot-held", (order, tid)
