@@ -260,6 +260,7 @@ def test_another_merchants_payment_is_not_there(site):
         ("settle", {"tid": tid}, "not-known"),
         ("release", {"tid": tid}, "not-known"),
         ("refund", {"tid": tid, "refundId": "r"}, "no-payment"),
+        ("refund", {"tid": tid, "dryRun": True}, "no-payment"),
         ("retry", {"id": "queue.removed." + tid}, "not-known"),
         ("retry", {"id": "payment.approved." + tid, "again": True}, "not-known"),
     ):
