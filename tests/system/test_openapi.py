@@ -191,8 +191,6 @@ def test_a_machine_that_knows_the_document_finds_nothing(site, caller, phases, t
             "Authorization: Bearer " + site.stack.tokens[caller],
             "--checks",
             "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,ignored_auth",
-            "--exclude-path",
-            "/console",  # it is followed to where it leads
             "--phases",
             phases,
             "--max-examples",
