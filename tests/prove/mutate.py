@@ -70,8 +70,15 @@ MUTANTS = [
     (
         "a final no comes from no old table",
         "queued/batch.c",
-        " && !must_be_current(v, a->code)",
+        " && !must_be_current(v, a)",
         "",
+        COMMIT,
+    ),
+    (
+        "nor does a look at a hold that is over",
+        "queued/batch.c",
+        "(a->hold.id != 0 && !hold_state_is_live(a->hold.state))",
+        "false",
         COMMIT,
     ),
     (

@@ -279,10 +279,18 @@ a_final_no_needs_an_up_to_date_table(void **state)
 	turn(s, b);
 	expect(b, 0, "1 no-hold");
 	assert_int_equal(b->f.barriers, 1);
-	ask(s, b, 0, "1 find-tid tid=Ta"); /* a hold that exists needs no barrier */
+	ask(s, b, 0, "1 find-tid tid=Ta"); /* a hold that lives needs no barrier */
 	turn(s, b);
 	expect(b, 0, "1 ok ");
 	assert_int_equal(b->f.barriers, 1);
+	ask(s, a, 0, "1 remove id=1 by=gateway n=0");
+	turn(s, a);
+	expect(a, 0, "1 ok id=1 ");
+	ask(s, a, 0, "1 find-tid tid=Ta"); /* one that is over does */
+	a->f.barriers = 0;
+	turn(s, a);
+	expect(a, 0, "1 ok id=1 state=removed ");
+	assert_int_equal(a->f.barriers, 1);
 	site_close(s);
 }
 
