@@ -16,6 +16,8 @@ import chaos  # noqa: E402
 import kill_points  # noqa: E402
 import linear  # noqa: E402
 import mutate  # noqa: E402
+import machine_failures  # noqa: E402
+import net_bed  # noqa: E402
 import set_failures  # noqa: E402
 from store_server import choose  # noqa: E402
 
@@ -31,6 +33,7 @@ FULL = {
     "histories": 1000,
     "primary_stride": 1,
     "set": set_failures.LONG,
+    "machines": True,
 }
 SMALL = {
     "states": 20000,
@@ -43,6 +46,7 @@ SMALL = {
     "histories": 20,
     "primary_stride": 9,
     "set": set_failures.SHORT,
+    "machines": False,
 }
 
 
@@ -98,6 +102,29 @@ def with_set(build, run):
     return run(mongod) if engine == "mongod" else None
 
 
+def three_machines(build, wanted, seed):
+    """None: no namespaces, no mongod or no haproxy here. tests/system/test_machines.py is the small
+    form."""
+    if machine_failures.why_not(build):
+        return None
+    seed = str(seed)
+    failures = machine_failures.run_inside(
+        build, "--size", "prove", "--seed", seed, timeout=2 * machine_failures.CHAOS_LIMIT_S
+    )
+    put_back = machine_failures.run_inside(build, "--put-back", "--seed", seed)
+    assert not failures["wrong"] and not put_back["wrong"], (failures["wrong"], put_back["wrong"])
+    return {
+        "failures": failures["cases"],
+        "put_back": put_back["cases"][0],
+        "captures": sum(r["captures"] for r in failures["cases"]),
+        "histories": net_bed.result_of(
+            TOP / "tests/prove/linear_machines.py",
+            *(build, "--histories", str(wanted), "--seed", seed),
+            timeout=3600,
+        ),
+    }
+
+
 def prove(build, size, seed):
     began, result = time.time(), {}
     steps = [
@@ -138,6 +165,11 @@ def prove(build, size, seed):
             lambda: chaos.run(
                 build, seed=seed, payments=size["payments"], pause_s=size["pause"], say=say
             ),
+        ),
+        (
+            "three machines",
+            "machines",
+            lambda: three_machines(build, size["histories"], seed) if size["machines"] else None,
         ),
         ("mutation gate", "mutants", lambda: mutate.run(TOP, build, size["mutants"], say)),
     ]
@@ -218,6 +250,17 @@ for. "No payment": nobody was told 200 by approvePayment. "Beyond": how much lon
 the 200. {rolled} documents of the lone primary were rolled back; nobody had been told anything about them that was not true afterwards."""
 
 
+def machines_report(r):
+    if r is None:
+        return "Not shown: no network namespaces, no mongod or no haproxy here."
+    h, rows = r["histories"], machine_failures.rows({"cases": r["failures"]})
+    return f"""{table([head for head, _, _ in machine_failures.COLUMNS], rows)}
+
+{r["captures"]:,} captures, as many documents and deliveries, and no two users had a hold on the same time of a room. An older copy of the database was put back under running machines: all
+of them told it, and nobody was charged until the newest copy was there again. {h["histories"]:,} histories of three machines ({h["calls"]:,} calls, {h["cut_off"]:,} of them without an answer),
+under {sum(h["failures"].values())} failures: an order was found for each, and each of {sum(h["planted"].values())} planted violations was found. Seed {h["seed"]}."""
+
+
 def report(r):
     kill, chaos_, crash, lin, mut = r["kill"], r["chaos"], r["crash"], r["linear"], r["mutants"]
     by_victim = {}
@@ -292,6 +335,13 @@ syncs of a file), counted inside of it. Then everything is started again; half o
 it loses the other two, and clients still reach it.
 
 {set_report(r["set"])}
+
+## Three machines
+
+`tests/system/machine_failures.py` and `tests/prove/linear_machines.py`. Three machines with everything, each in a network namespace, a replica set of three in three more, a load balancer
+before them. "Errors told": answers that made a user come again.
+
+{machines_report(r["machines"])}
 
 ## Chaos
 

@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import sys
 import tempfile
 import threading
@@ -28,6 +29,13 @@ from stack import StackError
 from store_server import choose
 
 HOT_ROOMS = 3
+CHAOS = "one after another"
+CHAOS_LIMIT_S = 2400
+SLOW_CASES = (
+    "machine frozen until the log was compacted",
+    "clock half a second off",
+    "clock two seconds off",
+)
 SMALL = {
     "settings": QUICK,
     "away_s": 3,
@@ -37,8 +45,15 @@ SMALL = {
     "deadline_ms": 6000,
     "cases": ("machine stopped in order", "machine killed", "primary killed"),
 }
-LARGE = {**SMALL, "away_s": 5, "stopped_s": 15, "cases": None}
-SIZES = {"small": SMALL, "large": LARGE}
+LARGE = {
+    **SMALL,
+    "away_s": 5,
+    "stopped_s": 15,
+    "cases": None,
+    "queue": {"log_keep": 30, "log_snapshot_every": 20},
+}
+PROVE = {**LARGE, "stopped_s": 6, "per_s": 24, "captures": 10000}
+SIZES = {"small": SMALL, "large": LARGE, "prove": PROVE}
 
 
 class Grants:
@@ -190,7 +205,7 @@ class MachineFailures(Failures):
     def site_of_machines(self, **more):
         conf = {
             "fcgi": {"deadline": self.size["deadline_ms"], "drain": 4},
-            "queue": {"sold_guard": 0, "max_holds_per_user": 1000},
+            "queue": {"sold_guard": 0, "max_holds_per_user": 1000, **self.size.get("queue", {})},
         }
         with Machines(
             self.build, self.mongod, self.dir, self.log, conf, self.size["settings"], **more
@@ -221,8 +236,24 @@ class MachineFailures(Failures):
                 for name, case in CASES:
                     if wanted is None or name in wanted:
                         self.measure(name, case)
+                self.fail_at_random()
                 self.load.drain()
             self.judge()
+
+    def fail_at_random(self):
+        """One failure after another, until so many have paid."""
+        wanted, done = self.size.get("captures", 0), collections.Counter()
+        self.load.case, end = CHAOS, time.monotonic() + CHAOS_LIMIT_S
+        while len(self.load.paid) < wanted:
+            assert time.monotonic() < end, f"{len(self.load.paid)} of {wanted} payments in time"
+            name, case = self.rng.choice([c for c in CASES if c[0] not in SLOW_CASES])
+            case(self)
+            self.settled()
+            done[name] += 1
+            self.say(f"{len(self.load.paid)} of {wanted} paid, {sum(done.values())} failures")
+        if wanted:
+            zero = {member: 0 for _, member, form in COLUMNS if form != "{}"}
+            self.rows.append({**zero, "case": CHAOS, "failures": dict(done)})
 
     def judge(self):
         super().judge()
@@ -282,6 +313,41 @@ class MachineFailures(Failures):
         finally:
             m.resume_all()
 
+    def log_numbers(self):
+        """The first and the last number that the log has."""
+        log = self.site.db.queue_log
+        found = (log.find_one({}, {"_id": 1}, sort=[("_id", way)]) for way in (1, -1))
+        return [int(d["_id"].split(":")[1]) for d in found]
+
+    def freeze_past_compaction(self):
+        """Until the log has deleted what this machine did not read, and more."""
+        m = self.victim()
+        stood_at = self.log_numbers()[1]
+        m.suspend_all()
+        try:
+            eventually(lambda: self.log_numbers()[0] > stood_at + 1, 180, 1)
+        finally:
+            m.resume_all()
+        eventually(m.is_ready, 30, 0.2)
+        return {"stood_at": stood_at, "log_begins_at": self.log_numbers()[0]}
+
+    def clock_half_a_second_off(self):
+        self.run_with_clock_off(self.victim(), 500, True)
+
+    def clock_two_seconds_off(self):
+        """This machine serves nothing; the others do."""
+        self.run_with_clock_off(self.victim(), 2000, False)
+
+    def run_with_clock_off(self, m, ms, serves):
+        m.set_clock_off(ms)
+        try:
+            eventually(lambda: m.is_ready() == serves, 20, 0.2)
+            time.sleep(self.size["away_s"])
+            assert m.is_ready() == serves, f"{m.name} with a clock {ms} ms off"
+        finally:
+            m.set_clock_off(0)
+        eventually(m.is_ready, 20, 0.2)
+
     def cut_off_machine(self):
         m = self.victim()
         self.all.cut_off(m)
@@ -314,6 +380,9 @@ CASES = [
     ("machine killed", MachineFailures.kill_machine),
     ("machine without power", MachineFailures.lose_machine),
     ("machine frozen", MachineFailures.freeze_machine),
+    ("machine frozen until the log was compacted", MachineFailures.freeze_past_compaction),
+    ("clock half a second off", MachineFailures.clock_half_a_second_off),
+    ("clock two seconds off", MachineFailures.clock_two_seconds_off),
     ("machine cut off from the database", MachineFailures.cut_off_machine),
     ("machine with slow packets", MachineFailures.slow_machine),
     ("programs killed", MachineFailures.kill_programs),
@@ -329,6 +398,9 @@ ALLOWED_S = {  # beyond MongoDB's own pause; 2 s where nothing stands here
     "machine killed": 1.0,
     "machine without power": 1.0,
     "machine frozen": 1.0,
+    "machine frozen until the log was compacted": 1.0,
+    "clock half a second off": 1.0,
+    "clock two seconds off": 1.0,
     "machine cut off from the database": 1.0,
     "machine with slow packets": 1.0,
     "primary stopped": 3.0,
@@ -368,6 +440,78 @@ class Copied(MachineFailures):
             self.load.wrong = [("end", s) for s in self.grants.overlaps()]
 
 
+class PutBack(MachineFailures):
+    """An older copy of the database is put back under running machines: they notice, and nobody is
+    charged until the newest copy is there again."""
+
+    def copy(self, name):
+        for m in self.set.members:
+            shutil.copytree(m.path, self.copies / name / m.path.name)
+
+    def put_back(self, name):
+        for m in self.set.members:
+            m.kill()
+        for m in self.set.members:
+            shutil.rmtree(m.path)
+            shutil.copytree(self.copies / name / m.path.name, m.path)
+        self.set.start(60)
+
+    def copy_now(self, name):
+        self.set.stop()
+        self.copy(name)
+        self.set.start(60)
+
+    def wait_for_payments(self, n):
+        before = len(self.load.paid)
+        eventually(lambda: len(self.load.paid) >= before + n, 60, 0.1)
+
+    def run_all(self, names):
+        self.copies = pathlib.Path(self.dir) / "copies"
+        with self.site_of_machines():
+            self.all.wait_until_ready()
+            with Crowd(self.site, self.size["per_s"], self.seed, self.grants) as self.load:
+                self.load.case = "put back"
+                self.wait_for_payments(10)
+                self.copy_now("older")
+                self.wait_for_payments(20)
+                self.set.stop()
+                self.copy("newest")
+                self.put_back("older")
+                row = self.look_at_fences()
+                self.put_back("newest")
+                for m in self.machines:  # a fence stays until the daemon looks again
+                    m.stop("queued")
+                    m.start("queued")
+                for m in self.machines:
+                    eventually(m.is_ready, 60, 0.2)
+                self.wait_for_payments(10)
+                self.load.drain()
+            self.rows = [{"case": "put back", **row}]
+            self.judge()
+
+    def look_at_fences(self):
+        time.sleep(3)
+        captured = len(self.site.sim.captures())
+        ready = []
+        for _ in range(20):
+            ready += [m.name for m in self.machines if m.is_ready()]
+            time.sleep(0.2)
+        said = [m.log_tail("queued", 1000).count("log_behind") for m in self.machines]
+        more = len(self.site.sim.captures()) - captured
+        if ready or more:
+            self.load.wrong.append(("put back", f"ready: {ready}, {more} captures"))
+        return {"told_log_behind": said}
+
+
+def why_not(build):
+    """Why there can be no machines here; None: there can."""
+    if choose(build)[0] != "mongod":
+        return "no mongod: no replica set"
+    if shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin") is None:
+        return "haproxy is not installed"
+    return net_bed.why_not()
+
+
 def run(
     build, size, seed=1, log="mongodb", names=None, say=lambda line: None, kind=MachineFailures
 ):
@@ -389,7 +533,9 @@ if __name__ == "__main__":
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--log", default="mongodb")
     p.add_argument("--case", action="append")
+    p.add_argument("--captures", type=int, help="at least so many payments, under random failures")
     p.add_argument("--copied", action="store_true", help="one journal on three machines")
+    p.add_argument("--put-back", action="store_true", help="an older database")
     p.add_argument("--inside", action="store_true", help="the namespaces are there already")
     a = p.parse_args()
     if not a.inside:
@@ -397,11 +543,11 @@ if __name__ == "__main__":
     else:
         r = run(
             a.build.resolve(),
-            SIZES[a.size],
+            {**SIZES[a.size], **({"captures": a.captures} if a.captures else {})},
             a.seed,
             a.log,
             a.case,
             lambda line: print(line, file=sys.stderr, flush=True),
-            Copied if a.copied else MachineFailures,
+            Copied if a.copied else PutBack if a.put_back else MachineFailures,
         )
     print(json.dumps(r))

@@ -9,6 +9,7 @@ import re
 import shutil
 import signal
 import subprocess
+import threading
 import time
 
 from booking_site import http_call
@@ -80,6 +81,28 @@ class Machine(Stack):
             **more,
         )
         self.leaves_database = True
+        self.told_to_end = set(self.ORDER)
+
+    # -- what systemd does: Restart=on-failure
+
+    def start(self, name):
+        super().start(name)
+        self.told_to_end.discard(name)
+
+    def stop(self, name):
+        self.told_to_end.add(name)
+        super().stop(name)
+
+    def kill(self, name):
+        self.told_to_end.add(name)
+        super().kill(name)
+
+    def restart_what_ended(self):
+        for name, p in list(self.processes.items()):
+            if name not in self.told_to_end and p.poll() is not None:
+                self.start(name)
+
+    # -- the whole machine
 
     def _signal_all(self, number):
         """A master and its workers are one group, so none of them can start another meanwhile."""
@@ -88,6 +111,7 @@ class Machine(Stack):
                 os.killpg(p.pid, number)
 
     def kill_all(self):
+        self.told_to_end.update(self.ORDER)
         self._signal_all(signal.SIGKILL)
         for p in self.processes.values():
             p.wait(10)
@@ -107,6 +131,20 @@ class Machine(Stack):
         for name in ("web", "courier", "queued"):
             if name in self.ORDER:
                 self.stop(name)
+
+    def set_clock_off(self, ms):
+        """So wrong is the wall clock of its programs from now on."""
+        off = self.dir / "clock-off"
+        off.write_text(f"{ms}\n")
+        preload = {
+            "LD_PRELOAD": str(self.build / "tests/prove/clock_off.so"),
+            "CLOCK_OFF": str(off),
+        }
+        if not self.preload:
+            self.preload = dict.fromkeys(self.ORDER, preload)
+            for name in self.ORDER:
+                self.stop(name)
+            self.start_all()
 
     def use_queue_of(self, other):
         """No daemon of its own: namespaces share the socket, which is a file."""
@@ -175,7 +213,15 @@ class Machines:
         self.conf = {section: dict(keys) for section, keys in (conf or {}).items()}
         self.bed = Bed(["lb", *DBS, *NAMES])
         self.set = self.world = self.balancer = None
-        self.machines = []
+        self.machines, self.ended = [], threading.Event()
+
+    def _restart_what_ended(self):
+        while not self.ended.wait(0.3):
+            for m in self.machines:
+                try:
+                    m.restart_what_ended()
+                except StackError as e:
+                    self.trouble.append(f"{m.name}: {e}")
 
     def _make(self):
         self.bed.__enter__()
@@ -205,6 +251,8 @@ class Machines:
             for m in self.machines[: self.started]:
                 m.start_all()
             self.balancer.start()
+            self.trouble = []  # what could not be started again
+            threading.Thread(target=self._restart_what_ended, daemon=True).start()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -225,6 +273,7 @@ class Machines:
 
     def __exit__(self, *exc):
         """The kernel ends what is left, with the namespaces."""
+        self.ended.set()
         for m in self.machines:
             m.kill_all()
         if self.balancer is not None:

@@ -3,7 +3,6 @@ more (machine_failures.py). `make check-machines` runs the large form; SEED=N re
 
 import os
 import pathlib
-import shutil
 
 import machine_failures
 import machine_guide
@@ -11,7 +10,6 @@ import net_bed
 import pytest
 from conftest import BUILD
 from stack import TOP
-from store_server import choose
 
 SEED = os.environ.get("SEED", "1")
 SIZE = os.environ.get("ROOMPAY_MACHINES", "small")
@@ -21,17 +19,9 @@ HISTORIES = {"small": 20, "large": 200}[SIZE]
 CASES = machine_failures.SIZES[SIZE]["cases"] or [name for name, _ in machine_failures.CASES]
 
 
-def why_not():
-    if choose(BUILD)[0] != "mongod":
-        return "no mongod: no replica set"
-    if shutil.which("haproxy", path=os.environ["PATH"] + ":/usr/sbin") is None:
-        return "haproxy is not installed"
-    return net_bed.why_not()
-
-
 @pytest.fixture(scope="module", autouse=True)
 def bed():
-    reason = why_not()
+    reason = machine_failures.why_not(BUILD)
     if reason:
         pytest.skip(f"left out: {reason}")
 
@@ -80,3 +70,11 @@ def test_histories_of_all_machines_have_an_order():
     )
     assert result["histories"] == HISTORIES and result["calls"] > HISTORIES * 100, result
     assert sum(result["planted"].values()) > 10, result
+
+
+@pytest.mark.skipif(SIZE == "small", reason="two minutes: make check-machines")
+def test_an_older_database_is_put_back_under_running_machines():
+    result = machine_failures.run_inside(BUILD, "--put-back", "--seed", SEED)
+    row = result["cases"][0]
+    assert row["captures"] == row["documents"] == row["deliveries"] > 0, row
+    assert result["wrong"] == [] and min(row["told_log_behind"]) > 0, result
