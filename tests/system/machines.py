@@ -13,9 +13,9 @@ import threading
 import time
 
 from booking_site import http_call
+from failing_set import FailingSet
 from mongo_set import MongoSet
 from net_bed import Bed
-from pymongo.errors import PyMongoError
 from stack import TOP, Stack, StackError, wait_for
 
 NAMES = ("one", "two", "three")  # as in the sample of the balancer
@@ -51,12 +51,8 @@ class DbSet(MongoSet):
     def start_member(self, i):
         self.members[i].start()
 
-    def step_down(self, i, seconds=10):
-        with self.members[i].client() as c:
-            try:
-                c.admin.command("replSetStepDown", seconds)
-            except PyMongoError:
-                pass  # some versions close the connection before they answer
+    step_down = FailingSet.step_down
+    rolled_back = FailingSet.rolled_back
 
 
 class World(Stack):
