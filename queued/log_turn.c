@@ -58,7 +58,19 @@ log_turn_note(struct log_turn *t, uint64_t by, int64_t now_us)
 void
 log_turn_took(struct log_turn *t, int64_t us)
 {
-	t->append_us += ((us < APPEND_MAX_US ? us : APPEND_MAX_US) - t->append_us) / 8;
+	int64_t more_us = (us < APPEND_MAX_US ? us : APPEND_MAX_US) - t->append_us;
+
+	t->append_us += more_us / 8;
+	t->differ_us += ((more_us < 0 ? -more_us : more_us) - t->differ_us) / 4;
+}
+
+/* What somebody before us in the line may need. Where appends differ much, more than the usual. */
+static int64_t
+slot_us(const struct log_turn *t)
+{
+	int64_t usual_us = t->append_us * 3 / 2, slow_us = t->append_us + 2 * t->differ_us;
+
+	return usual_us > slow_us ? usual_us : slow_us;
 }
 
 int64_t
@@ -71,7 +83,7 @@ log_turn_when(const struct log_turn *t, int64_t now_us)
 	while (at < n && t->line[at].by != t->me)
 		at++;
 	if (at < n && at + 1 < n) /* each before us has its time */
-		return t->line[0].won_us + (n - at - 1) * t->append_us * 3 / 2;
+		return t->line[0].won_us + (n - at - 1) * slot_us(t);
 	if (at == 0 && n == 1 && t->alone % REST_EVERY == 0)
 		return t->line[0].won_us + t->append_us;
 	return now_us; /* the first of the line, or not in it */

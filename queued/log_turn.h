@@ -23,6 +23,7 @@ struct log_turn {
 	} line[TURN_MAX]; /* from its end: the last winner is the first here */
 	unsigned n;
 	int64_t append_us;	      /* how long one takes, smoothed */
+	int64_t differ_us;	      /* and how far one differs from that */
 	unsigned alone;		      /* numbers in a row that we won */
 	struct turn member[TURN_MAX]; /* whoever won a number, in no order */
 	unsigned n_members;

@@ -159,6 +159,7 @@ def measure(args, build, uri):
         times = f"{r['rate'] / bare['rate']:.1f} times bare; {rounds_of(three)[1]}"
         say(f"64 clients, {args.daemons} daemons", r, times)
     with daemons(build, args.dir, args.many, uri, "many") as many:
+        load(build, many, 4 * args.many, 1)  # who was never heard of has no place in the line yet
         r = load(build, many, 4 * args.many, args.seconds)
         append_us, rounds = rounds_of(many)
         slow = f"slowest in 1000: {r['p999'] / append_us:.1f} appends; {rounds}"

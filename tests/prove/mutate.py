@@ -110,13 +110,6 @@ MUTANTS = [
         SHARED_LOG + "test_a_machine_with_a_wrong_clock_serves_nothing",
     ),
     (
-        "a final no asks the database",
-        "queuelog/writer.c",
-        "\tif (found)\n\t\treturn state_wait_for(",
-        "\tif (false)\n\t\treturn state_wait_for(",
-        SHARED_LOG + "test_a_final_no_is_never_said_from_an_old_table",
-    ),
-    (
         "a number of another machine is not ours",
         "queued/mongo_log.c",
         "\tif (was == MONGO_SENT && f->nonce == m->pending_nonce)",

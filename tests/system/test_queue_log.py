@@ -85,6 +85,11 @@ def wait_until_ready(site):
     eventually(lambda: site.get("/readyz").status == 200, 20)
 
 
+def order_lines(machine):
+    files = sorted((machine.dir / "queue").glob("orders-*"))
+    return [line for f in files for line in f.read_text().splitlines() if line]
+
+
 def test_two_machines_are_one_queue(machines):
     one, two = (Site(m) for m in machines)
     wait_until_ready(one)
@@ -104,6 +109,15 @@ def test_two_machines_are_one_queue(machines):
     again = one.approve("u-both", room, token)
     assert again.status == 200 and again.replayed, again
     assert len(one.sim.captures(body["paymentInfo"]["partner_order_id"])) == 1
+    # each machine's own disk has what became of the order, whoever decided it
+    for m in machines:
+        eventually(
+            lambda m=m: (
+                {"approving", "approved"}
+                <= {line.split()[1] for line in order_lines(m) if opened.body["tid"] in line}
+            )
+        )
+        assert any(" approving " in line and " key=" in line for line in order_lines(m))
 
 
 class Buyers:

@@ -89,6 +89,23 @@ who_wins_alone_rests_now_and_then(void **state)
 }
 
 static void
+where_appends_differ_much_the_others_get_more_time(void **state)
+{
+	struct log_turn t;
+
+	(void)state;
+	log_turn_init(&t, 1);
+	log_turn_note(&t, 2, 1000);
+	log_turn_note(&t, 1, 2000);
+	for (int i = 0; i < 100; i++)
+		log_turn_took(&t, 4000);
+	assert_in_range(log_turn_when(&t, 2001), 2000 + 5500, 2000 + 6500);
+	for (int i = 0; i < 100; i++)
+		log_turn_took(&t, i % 2 == 0 ? 1000 : 7000);
+	assert_in_range(log_turn_when(&t, 2001), 2000 + 9000, 2000 + 11000);
+}
+
+static void
 members_are_those_of_the_last_minute(void **state)
 {
 	struct log_turn t;
@@ -127,6 +144,7 @@ main(void)
 		cmocka_unit_test(who_is_passed_over_leaves_the_line),
 		cmocka_unit_test(who_won_nothing_lately_is_not_waited_for),
 		cmocka_unit_test(who_wins_alone_rests_now_and_then),
+		cmocka_unit_test(where_appends_differ_much_the_others_get_more_time),
 		cmocka_unit_test(members_are_those_of_the_last_minute),
 		cmocka_unit_test(more_daemons_than_fit_are_no_harm),
 	};
