@@ -44,9 +44,10 @@ type call struct {
 	Conflicts string `json:"conflicts"`
 	Held      string `json:"held"`
 
-	user int // number of the user in this room
-	seq  int // number of the call in this room, from 1
-	by   int // of an event of time: the call that began it
+	user int          // number of the user in this room
+	seq  int          // number of the call in this room, from 1
+	by   int          // of an event of time: the call that began it
+	over map[int]bool // of a look at an old table: users whose time may be over by this machine's clock
 }
 
 func (c *call) set() string { return fmt.Sprintf("%d-%d", c.Start, c.End) }

@@ -113,7 +113,7 @@ func next(r room, c *call) []interface{} {
 		return []interface{}{r, after}
 	}
 	after, want, ok := act(r, c)
-	if ok && want.is(c) {
+	if ok && (want.is(c) || isOldLook(r, c)) {
 		return []interface{}{after}
 	}
 	if c.Said == "payment-in-progress" && c.hadNoTime() {

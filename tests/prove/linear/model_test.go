@@ -146,10 +146,16 @@ func TestModelOfASharedLog(t *testing.T) {
 	givenUp := []line{isHeld(1, 2, "a", 0, 60),
 		at(3, 4, "remove", "a", said("ok").and(line{"by": "gateway", "state": "held"}))}
 
+	short := line{"ttl_ms": 100, "said": "ok", "state": "held", "expires": 64010}
+	two := []line{asks(10, 11, "a", 0, 60, short), isReady(12, 13, "a"), isHeld(50, 51, "b", 60, 90)}
+	showsNothing := func(from int64) line { return at(from, from+1, "list", "", said("ok")) }
+
 	for name, tt := range map[string]struct {
 		legal bool
 		lines []line
 	}{
+		"an old table by a newer clock":     {true, append(two, showsNothing(115))},
+		"an old table hides a hold":         {false, append(two, showsNothing(160))},
 		"refused by a table of before":      {true, append(givenUp, refused(50, 51))},
 		"refused by a table that is older":  {false, append(givenUp, refused(200, 201))},
 		"granted by a table of before":      {false, []line{isHeld(1, 2, "a", 0, 60), isHeld(50, 51, "b", 30, 90)}},

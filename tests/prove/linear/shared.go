@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -113,14 +115,59 @@ func (h *history) checkLooks(info porcupine.LinearizationInfo) (porcupine.CheckR
 		if c.Cut || !h.isLook(c) || h.isExplained(c, states) {
 			continue
 		}
-		h.look = c
+		h.look, c.over = c, h.overBefore(c.Return)
+		if h.isExplained(c, states) {
+			h.look, c.over = nil, nil
+			continue
+		}
 		result := porcupine.CheckOperationsTimeout(h.model(), h.operations(), limit)
-		h.look = nil
+		h.look, c.over = nil, nil
 		if result != porcupine.Ok {
 			return result, c
 		}
 	}
 	return porcupine.Ok, nil
+}
+
+// overBefore: whose hold may have ended by time until then.
+func (h *history) overBefore(until int64) map[int]bool {
+	over := map[int]bool{}
+	for _, c := range h.calls {
+		for _, e := range h.rules.timeOf(c) {
+			if e.Call <= until {
+				over[c.user] = true
+			}
+		}
+	}
+	return over
+}
+
+// isOldLook: an old table, seen by the clock of now. A hold whose time is over is not shown and is
+// in nobody's way, though the table has no record of its end.
+func isOldLook(r room, c *call) bool {
+	if c.over == nil {
+		return false
+	}
+	shown := strings.Split(c.Held, ",")
+	hits := 0
+	for user, h := range r.holds {
+		if !h.guards() {
+			continue
+		}
+		item := fmt.Sprintf("%d-%d:%s", h.start, h.end, h.st)
+		switch {
+		case c.Op == "hold" && h.meets(c.Start, c.End):
+			hits++
+		case c.Op == "list" && h.st.isLive() && contains(shown, item):
+			hits++
+		case c.Op == "list" && h.st.isLive() && !c.over[user]:
+			return false
+		}
+	}
+	if c.Op == "list" {
+		return hits == len(shown) || (c.Held == "" && hits == 0)
+	}
+	return c.Op == "hold" && strings.HasPrefix(c.Said, "slot-") && hits > 0
 }
 
 // a state that was there at some moment between from and to
