@@ -53,7 +53,8 @@ add_headers(struct reply *r)
 {
 	static const char *const headers[][2] = {
 		{ "Content-Security-Policy",
-		    "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'" },
+		    "default-src 'self'; base-uri 'none'; form-action 'none'; "
+		    "frame-ancestors 'none'; object-src 'none'" },
 		{ "Referrer-Policy", "no-referrer" },
 		{ "Cross-Origin-Opener-Policy", "same-origin" },
 		{ "Cross-Origin-Resource-Policy", "same-origin" },

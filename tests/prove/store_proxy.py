@@ -89,8 +89,10 @@ class StoreProxy:
         collection = command[name]
         return name == "insert" and (
             collection in MAY_WAIT
-            or (collection == "ledger"
-            and all(d["kind"] in MAY_WAIT_EVENTS for d in command["documents"]))
+            or (
+                collection == "ledger"
+                and all(d["kind"] in MAY_WAIT_EVENTS for d in command["documents"])
+            )
         )
 
     def _check(self, name, command, waiting):

@@ -1,4 +1,5 @@
-"""The operator's console: its pages, and the API that it and programs use. tests/system/ctl_json.py holds what roompayctl says to the same schemas."""
+"""The operator's console: its pages, and the API that it and programs use. What roompayctl says is
+held against the same schemas (ctl_json.py)."""
 
 import csv
 import hashlib
