@@ -100,8 +100,8 @@ create(struct mongo_link *l, const struct index *ix, bool whole, int64_t deadlin
 static void
 drop_whole(struct mongo_link *l, const struct index *ix, int64_t deadline_boot_ms)
 {
-	bson_t *command = BCON_NEW("dropIndexes", BCON_UTF8(ix->collection), "index",
-	    BCON_UTF8(ix->whole));
+	bson_t *command =
+	    BCON_NEW("dropIndexes", BCON_UTF8(ix->collection), "index", BCON_UTF8(ix->whole));
 	struct error err;
 
 	(void)mongo_link_command_until(l, command, deadline_boot_ms, &err);
