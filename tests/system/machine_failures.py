@@ -266,6 +266,12 @@ class MachineFailures(Failures):
         for row in self.rows:
             told = self.load.told[row["case"]]
             row["told"] = dict(told.most_common())
+            # not roompay's own: a web server or the balancer had nobody to ask
+            row["lost"] = sum(
+                n
+                for what, n in told.items()
+                if what == "no answer" or what in ("502", "503", "504")
+            )
             row["errors"] = sum(
                 n for what, n in told.items() if what[:3] not in ("200", "202", "409")
             )
