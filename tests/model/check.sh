@@ -48,7 +48,7 @@ none "two daemons, a lost primary, an older database put back" -DLAST=2 -DRESTOR
 if [ "$size" = full ]; then
 	none "two daemons, a crash, a lost primary, an hour that goes by" -DLAST=2
 	none "two daemons, three numbers, a lost primary, an hour" -DLAST=3 -DCRASHES=0
-	none "three daemons, one append each, an hour that goes by" -DDAEMONS=3 -DSEQ=1 -DLAST=2 -DCRASHES=0 -DFAILOVERS=0
+	none "three daemons, one append each" -DDAEMONS=3 -DSEQ=1 -DLAST=2 -DCRASHES=0 -DFAILOVERS=0 -DHOURS=0
 fi
 for guard in MAJORITY_READ DECIDE_AGAIN INDEPENDENT NONCE HOUR CLUSTER_TIME FLOOR_AT_END BARRIER; do
 	found $guard -DLAST=2 -DCRASHES=0
