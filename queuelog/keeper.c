@@ -359,6 +359,9 @@ keeper_load(struct state *s, struct db *d, struct error *err)
 
 	if (!find_newest(s, d, &l, err))
 		return false;
+	/* without it, a snapshot that another machine writes during the join looks as if this
+	 * machine had stood still */
+	state_note_floor(s, &(struct floor){ .n = l.n, .nonce = l.nonce, .optime = d->optime });
 	for (int64_t i = 0; l.n > 0 && i < l.parts; i++) {
 		char id[DB_ID_CAP + 40];
 		bson_t *filter, reply;

@@ -70,17 +70,42 @@ look_at_floor(struct reader *r)
 
 /* ---- reading until there is nothing more */
 
-/* k + 1 is missing, and then the newest snapshot is not ahead of k: in this order (FLOOR_AT_END).
+static bool
+read_on(struct reader *r)
+{
+	bool empty = false;
+
+	while (!empty) {
+		if (!log_read_next(r->state, &r->db, &empty, &r->err))
+			return false;
+		tell_heard(r);
+	}
+	r->since = r->db.optime;
+	return true;
+}
+
+/*
+ * k + 1 is missing, and then the newest snapshot is not ahead of k: in this order (FLOOR_AT_END).
+ * If it is ahead, others may have gone on between the two looks. So it reads once more: if k + 1 is
+ * still missing, it was deleted.
  */
 static bool
 log_observe_end(struct reader *r)
 {
-	uint64_t last = state_last(r->state);
+	uint64_t last = state_last(r->state), behind;
 	struct floor floor;
 
-	if (log_look_at_floor(r->state, &r->db, &floor, &r->err) != DB_DONE)
-		return false;
-	if (floor.n > last) {
+	for (;;) {
+		if (log_look_at_floor(r->state, &r->db, &floor, &r->err) != DB_DONE)
+			return false;
+		if (floor.n <= last)
+			break;
+		behind = last;
+		if (!read_on(r))
+			return false;
+		last = state_last(r->state);
+		if (last != behind)
+			continue;
 		state_stop(r->state, LOG_HOLE, "the log was compacted while this machine joined");
 		return false;
 	}
@@ -92,15 +117,8 @@ log_observe_end(struct reader *r)
 static bool
 catch_up(struct reader *r)
 {
-	bool empty = false;
-
-	while (!empty) {
-		if (!log_read_next(r->state, &r->db, &empty, &r->err))
-			return false;
-		tell_heard(r);
-	}
-	r->since = r->db.optime;
-	return compare_clocks(r) && (r->told_end || log_observe_end(r)) && look_at_floor(r);
+	return read_on(r) && compare_clocks(r) && (r->told_end || log_observe_end(r)) &&
+	    look_at_floor(r);
 }
 
 /* ---- the change stream */

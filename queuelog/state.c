@@ -119,6 +119,15 @@ state_begin(struct state *s, uint64_t n, uint64_t nonce)
 	pthread_mutex_unlock(&s->lock);
 }
 
+void
+state_note_floor(struct state *s, const struct floor *look)
+{
+	pthread_mutex_lock(&s->lock);
+	if (look->optime > s->floor.optime)
+		s->floor = *look;
+	pthread_mutex_unlock(&s->lock);
+}
+
 uint64_t
 state_last(struct state *s)
 {

@@ -44,6 +44,8 @@ bool state_deliver(struct state *s, const struct log_frame *record);
 void state_ack(struct state *s, uint64_t n, uint64_t nonce);
 /* The log begins at n: a snapshot was loaded. */
 void state_begin(struct state *s, uint64_t n, uint64_t nonce);
+/* The snapshot that the log begins with was the newest at this time: a look that counts. */
+void state_note_floor(struct state *s, const struct floor *look);
 uint64_t state_last(struct state *s);
 /* True: record n was given to the daemon within so long. */
 bool state_wait_for(struct state *s, uint64_t n, int64_t wait_us);

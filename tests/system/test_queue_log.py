@@ -328,6 +328,32 @@ def test_old_numbers_are_deleted_and_who_stood_still_starts_again(daemons):
     assert two.hold("late").startswith("slot-held ")
 
 
+def test_a_machine_joins_while_another_one_writes(daemons):
+    one, two = (daemons(("log_snapshot_every", 10)) for _ in range(2))
+    assert one.ask("admit adopted=0 token=0") == "ok"
+    stop = threading.Event()
+
+    def write(writer):
+        for i in range(5000):
+            if stop.is_set():
+                break
+            assert one.hold(f"w{writer}-{i}", room=1000 * (1 + writer) + i % 1000)
+
+    writers = [threading.Thread(target=write, args=(n,)) for n in range(4)]
+    for t in writers:
+        t.start()
+    try:
+        for _ in range(6):
+            two.machine.kill("queued")
+            before = one.count("log_number")
+            two.machine.start("queued")  # raises if it ends
+            assert two.count("log_number") >= before
+    finally:
+        stop.set()
+        for t in writers:
+            t.join()
+
+
 def test_an_older_database_is_a_fence_on_every_machine(daemons):
     one, two = daemons(), daemons()
     assert one.ask("admit adopted=0 token=0") == "ok"
