@@ -82,7 +82,12 @@ class Machine(Stack):
     # -- what systemd does: Restart=on-failure
 
     def start(self, name):
-        super().start(name)
+        try:
+            super().start(name)
+        except StackError as e:
+            if "the log was compacted meanwhile" not in str(e):
+                raise
+            super().start(name)  # Restart=always: it begins again from the newest snapshot
         self.told_to_end.discard(name)
 
     def stop(self, name):
