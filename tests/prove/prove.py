@@ -15,8 +15,8 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent)]
 import chaos  # noqa: E402
 import kill_points  # noqa: E402
 import linear  # noqa: E402
-import mutate  # noqa: E402
 import machine_failures  # noqa: E402
+import mutate  # noqa: E402
 import net_bed  # noqa: E402
 import set_failures  # noqa: E402
 from store_server import choose  # noqa: E402
