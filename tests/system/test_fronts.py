@@ -63,8 +63,8 @@ BAD_BODIES = {
 PATHS = {  # case: method, path, caller, status
     "livez": ("GET", "/livez", None, 200),
     "readyz": ("GET", "/readyz", "operator", 200),
-    "no token": ("GET", "/readyz", None, 401),
-    "another role": ("GET", "/readyz", "gateway", 403),
+    "no token": ("GET", "/queue", None, 401),
+    "another role": ("GET", "/queue", "reservation", 403),
     "no route": ("GET", "/nothing", "gateway", 404),
     "below a route": ("GET", "/livez/more", "gateway", 404),
     "the prefix alone": ("GET", "/", "gateway", 404),
@@ -106,7 +106,7 @@ def test_path(front, case):
         ("/livez", None, 200),
         ("/openapi.json", None, 200),
         ("/readyz", "operator", 200),
-        ("/readyz", None, 401),
+        ("/queue", None, 401),
         ("/nothing", None, 404),
     ],
 )
@@ -223,7 +223,7 @@ def test_token(front, case):
         "another scheme": "Basic " + token,
         "a token that is cut": "Bearer " + token[:-1],
     }[case]
-    a = http_call("GET", front.site.base + "/readyz", None, {"Authorization": header})
+    a = http_call("GET", front.site.base + "/queue", None, {"Authorization": header})
     assert a.status == 401 and a.headers["www-authenticate"].startswith("Bearer"), a
 
 
