@@ -349,7 +349,7 @@ static const struct conf_key keys[] = {
 	{ "store", "uri_file", set_secret_path, AT(conf, store_uri_file) },
 	{ "store", "database", set_text, AT(conf, database), .preset = "roompay" },
 
-	{ "courier", "parallel", set_int,  AT(conf, courier_parallel), 1, 256, 1, "16" },
+	{ "courier", "parallel", set_int,  AT(conf, courier_parallel), 1, 256, 1, "64" },
 	{ "courier", "queue",    set_bool, AT(conf, courier_queue), .preset = "yes" },
 
 	{ "deliver", "url",      set_url,  AT(conf_peer, url),
