@@ -178,20 +178,9 @@ take_head(void *ctx, const bson_t *doc)
 static bool
 find_old(struct keeper *k, struct heads *h)
 {
-	char from[DB_ID_CAP], to[DB_ID_CAP];
-	bson_t *filter, *command, *sort, reply;
-	bool ok;
+	bson_t *command = log_find_above(k->state, LOG_SNAPSHOTS, 0, -1, 100), reply;
+	bool ok = db_run(&k->db, command, &reply, &k->err) == DB_DONE;
 
-	db_id(&k->state->site, 0, from);
-	db_id(&k->state->site, UINT64_C(9999999999999999), to);
-	filter = BCON_NEW("_id", "{", "$gt", BCON_UTF8(from), "$lte", BCON_UTF8(to), "}");
-	command = db_find(LOG_SNAPSHOTS, filter, "majority");
-	sort = BCON_NEW("_id", BCON_INT32(-1));
-	BSON_APPEND_DOCUMENT(command, "sort", sort);
-	BSON_APPEND_INT32(command, "limit", 100);
-	bson_destroy(sort);
-	bson_destroy(filter);
-	ok = db_run(&k->db, command, &reply, &k->err) == DB_DONE;
 	h->keep_s = (uint64_t)k->state->keep_s;
 	h->now_s = k->db.optime >> 32;
 	if (ok)
@@ -216,43 +205,6 @@ delete_range(struct keeper *k, const char *collection, const char *from, const c
 	return ok;
 }
 
-static bool
-take_first(void *ctx, const bson_t *doc)
-{
-	bson_iter_t it;
-
-	if (bson_iter_init_find(&it, doc, "n"))
-		*(uint64_t *)ctx = (uint64_t)bson_iter_as_int64(&it);
-	return false;
-}
-
-/* The lowest number that is there. */
-static bool
-find_first(struct keeper *k, uint64_t *n)
-{
-	char from[DB_ID_CAP];
-	bson_t *filter, *command, *sort, *only, reply;
-	bool ok;
-
-	db_id(&k->state->site, 0, from);
-	filter = BCON_NEW("_id", "{", "$gt", BCON_UTF8(from), "}");
-	command = db_find(LOG_RECORDS, filter, "majority");
-	sort = BCON_NEW("_id", BCON_INT32(1));
-	only = BCON_NEW("n", BCON_INT32(1));
-	BSON_APPEND_DOCUMENT(command, "sort", sort);
-	BSON_APPEND_DOCUMENT(command, "projection", only);
-	BSON_APPEND_INT32(command, "limit", 1);
-	bson_destroy(only);
-	bson_destroy(sort);
-	bson_destroy(filter);
-	*n = 0;
-	ok = db_run(&k->db, command, &reply, &k->err) == DB_DONE;
-	if (ok)
-		db_each(&reply, take_first, n);
-	bson_destroy(&reply);
-	return ok && *n > 0;
-}
-
 /* Records in order, so that what is left has no gap; then older snapshots, heads first. */
 static void
 log_delete(struct keeper *k)
@@ -262,7 +214,8 @@ log_delete(struct keeper *k)
 	uint64_t first;
 	int64_t n, total = 0;
 
-	if (!log_verify(k->state, &k->db, &k->err) || !find_old(k, &h) || !find_first(k, &first))
+	if (!log_verify(k->state, &k->db, &k->err) || !find_old(k, &h) ||
+	    !log_find_number(k->state, &k->db, 0, 1, &first, &k->err) || first == 0)
 		return;
 	for (; first <= h.old_enough; first += DELETE_AT_ONCE) {
 		uint64_t last = first + DELETE_AT_ONCE - 1;
@@ -312,20 +265,9 @@ take_newest(void *ctx, const bson_t *doc)
 static bool
 find_newest(struct state *s, struct db *d, struct load *l, struct error *err)
 {
-	char from[DB_ID_CAP], to[DB_ID_CAP];
-	bson_t *filter, *command, *sort, reply;
-	bool ok;
+	bson_t reply;
+	bool ok = db_run(d, log_find_above(s, LOG_SNAPSHOTS, 0, -1, 1), &reply, err) == DB_DONE;
 
-	db_id(&s->site, 0, from);
-	db_id(&s->site, UINT64_C(9999999999999999), to);
-	filter = BCON_NEW("_id", "{", "$gt", BCON_UTF8(from), "$lte", BCON_UTF8(to), "}");
-	command = db_find(LOG_SNAPSHOTS, filter, "majority");
-	sort = BCON_NEW("_id", BCON_INT32(-1));
-	BSON_APPEND_DOCUMENT(command, "sort", sort);
-	BSON_APPEND_INT32(command, "limit", 1);
-	bson_destroy(sort);
-	bson_destroy(filter);
-	ok = db_run(d, command, &reply, err) == DB_DONE;
 	if (ok)
 		db_each(&reply, take_newest, l);
 	bson_destroy(&reply);

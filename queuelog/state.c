@@ -205,30 +205,32 @@ take_floor(void *ctx, const bson_t *doc)
 	return false;
 }
 
-/* Documents whose _id is of this queue and above number n. */
-static bson_t *
-above(const struct state *s, uint64_t n)
+bson_t *
+log_find_above(const struct state *s, const char *collection, uint64_t n, int order, int limit)
 {
 	char from[DB_ID_CAP], to[DB_ID_CAP];
+	bson_t *filter, *sort, *command;
 
 	db_id(&s->site, n, from);
 	db_id(&s->site, UINT64_C(9999999999999999), to);
-	return BCON_NEW("_id", "{", "$gt", BCON_UTF8(from), "$lte", BCON_UTF8(to), "}");
+	filter = BCON_NEW("_id", "{", "$gt", BCON_UTF8(from), "$lte", BCON_UTF8(to), "}");
+	sort = BCON_NEW("_id", BCON_INT32(order));
+	command = db_find(collection, filter, "majority");
+	BSON_APPEND_DOCUMENT(command, "sort", sort);
+	BSON_APPEND_INT32(command, "limit", limit);
+	bson_destroy(sort);
+	bson_destroy(filter);
+	return command;
 }
 
 enum db_end
 log_look_at_floor(struct state *s, struct db *d, struct floor *out, struct error *err)
 {
-	bson_t *filter = above(s, 0), *command = db_find(LOG_SNAPSHOTS, filter, "majority");
-	bson_t *sort = BCON_NEW("_id", BCON_INT32(-1)), reply;
 	enum db_end end;
+	bson_t reply;
 
-	BSON_APPEND_DOCUMENT(command, "sort", sort);
-	BSON_APPEND_INT32(command, "limit", 1);
-	bson_destroy(sort);
-	bson_destroy(filter);
 	*out = (struct floor){ 0 };
-	end = db_run(d, command, &reply, err);
+	end = db_run(d, log_find_above(s, LOG_SNAPSHOTS, 0, -1, 1), &reply, err);
 	if (end == DB_DONE) {
 		db_each(&reply, take_floor, out);
 		out->optime = d->optime;
@@ -474,26 +476,32 @@ take_number(void *ctx, const bson_t *doc)
 	return false;
 }
 
+bool
+log_find_number(const struct state *s, struct db *d, uint64_t n, int order, uint64_t *found,
+    struct error *err)
+{
+	bson_t *command = log_find_above(s, LOG_RECORDS, n, order, 1);
+	bson_t *only = BCON_NEW("n", BCON_INT32(1)), reply;
+	bool ok;
+
+	BSON_APPEND_DOCUMENT(command, "projection", only);
+	bson_destroy(only);
+	*found = 0;
+	ok = db_run(d, command, &reply, err) == DB_DONE;
+	if (ok)
+		db_each(&reply, take_number, found);
+	bson_destroy(&reply);
+	return ok;
+}
+
 /* How far there is to go. */
 static void
 tell_last(struct state *s, struct db *d)
 {
 	struct log_frame f = { .kind = LOG_SEEN };
-	bson_t *filter = above(s, state_last(s)), *command;
-	bson_t *sort = BCON_NEW("_id", BCON_INT32(-1)), *only = BCON_NEW("n", BCON_INT32(1)), reply;
 	struct error err;
 
-	command = db_find(LOG_RECORDS, filter, "majority");
-	BSON_APPEND_DOCUMENT(command, "sort", sort);
-	BSON_APPEND_DOCUMENT(command, "projection", only);
-	BSON_APPEND_INT32(command, "limit", 1);
-	bson_destroy(only);
-	bson_destroy(sort);
-	bson_destroy(filter);
-	if (db_run(d, command, &reply, &err) == DB_DONE)
-		db_each(&reply, take_number, &f.n);
-	bson_destroy(&reply);
-	if (f.n > 0)
+	if (log_find_number(s, d, state_last(s), -1, &f.n, &err) && f.n > 0)
 		state_tell(s, &f);
 }
 
@@ -501,16 +509,11 @@ bool
 log_read_next(struct state *s, struct db *d, bool *empty, struct error *err)
 {
 	struct reading r = { .state = s, .db = d, .err = err };
-	bson_t *filter = above(s, state_last(s)), *command;
-	bson_t *sort = BCON_NEW("_id", BCON_INT32(1)), reply;
+	bson_t *command = log_find_above(s, LOG_RECORDS, state_last(s), 1, READ_AT_ONCE);
 	enum db_end end;
+	bson_t reply;
 
-	command = db_find(LOG_RECORDS, filter, "majority");
-	BSON_APPEND_DOCUMENT(command, "sort", sort);
-	BSON_APPEND_INT32(command, "limit", READ_AT_ONCE);
 	BSON_APPEND_INT32(command, "batchSize", READ_AT_ONCE);
-	bson_destroy(sort);
-	bson_destroy(filter);
 	end = db_run(d, command, &reply, err);
 	if (end == DB_DONE)
 		db_each(&reply, take_document, &r);

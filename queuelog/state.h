@@ -78,6 +78,13 @@ bool log_deliver_document(struct state *s, const bson_t *doc);
  * or not known now. level: of the read. */
 bool log_check_site(struct state *s, struct db *d, const char *level, struct error *err);
 
+/* Finds what stands in `collection` above number n, of a majority: the lowest numbers first (order
+ * 1) or the highest (-1). */
+bson_t *log_find_above(const struct state *s, const char *collection, uint64_t n, int order,
+    int limit);
+/* The lowest (order 1) or highest (-1) number above n that the log has; 0: there is none. */
+bool log_find_number(const struct state *s, struct db *d, uint64_t n, int order, uint64_t *found,
+    struct error *err);
 /* An insert that a majority has to have. */
 bson_t *log_insert(const char *collection, const bson_t *doc);
 
