@@ -200,13 +200,6 @@ print_change(const struct change *c)
 	putchar('\n');
 }
 
-static void
-add_text(struct buf *b, const char *name, const char *text)
-{
-	if (text != NULL && text[0] != '\0')
-		json_add_str_member(b, name, text);
-}
-
 /* The same for programs, by the API's names. */
 static void
 add_change(struct buf *b, const struct change *c)
@@ -217,14 +210,14 @@ add_change(struct buf *b, const struct change *c)
 	json_add_str_member(b, "kind", kind_words[c->kind]);
 	if (c->id != 0)
 		json_add_int_member(b, "id", (int64_t)c->id);
-	add_text(b, "cid", c->cid);
-	add_text(b, "partner_order_id", c->order);
-	add_text(b, "userId", c->user);
-	add_text(b, "roomId", c->room);
-	add_text(b, "tid", c->tid);
+	json_add_str_member_if(b, "cid", c->cid);
+	json_add_str_member_if(b, "partner_order_id", c->order);
+	json_add_str_member_if(b, "userId", c->user);
+	json_add_str_member_if(b, "roomId", c->room);
+	json_add_str_member_if(b, "tid", c->tid);
 	if (c->kind == CHANGE_HOLD) {
 		interval_set_format(&c->set, &set);
-		add_text(b, "intervals", buf_str(&set));
+		json_add_str_member_if(b, "intervals", buf_str(&set));
 		buf_clear(&set);
 	}
 	if (c->kind == CHANGE_HOLD || c->kind == CHANGE_LIFE) {

@@ -2,6 +2,7 @@
 
 #include "fcgi/csv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -37,6 +38,15 @@ add_kst(struct buf *b, int64_t wall_ms)
 	buf_printf(b, ",\"%s\"", text);
 }
 
+static void
+add_numbers(struct buf *b, const int64_t *numbers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf_add_char(b, ',');
+		buf_add_int(b, numbers[i]);
+	}
+}
+
 /* The query of this page with the cursor of the next one. */
 static void
 add_link(struct buf *b, const char *prefix, const struct csv_page *page)
@@ -50,6 +60,21 @@ add_link(struct buf *b, const char *prefix, const struct csv_page *page)
 		if (strncmp(p, "cursor=", 7) != 0 && memchr(p, '>', strcspn(p, "&")) == NULL)
 			buf_printf(b, "%.*s&", (int)strcspn(p, "&"), p);
 	buf_printf(b, "cursor=%s>; rel=\"next\"\r\n", page->next);
+}
+
+/* name: of the file, without .csv. columns: the first line, without its end. */
+static void
+begin(struct reply *r, const struct reply_to *to, const struct csv_page *page, const char *name,
+    const char *columns)
+{
+	char disposition[64];
+
+	r->status = 200;
+	snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s.csv\"", name);
+	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
+	reply_add_header(r, "Content-Disposition", disposition);
+	add_link(&r->headers, to->conf->prefix, page);
+	buf_printf(&r->body, "\xef\xbb\xbf%s\r\n", columns); /* the byte order mark first */
 }
 
 static void
@@ -67,10 +92,7 @@ add_row(struct buf *b, const struct payment *p, const struct payment_life *life)
 	add_cell(b, p->cid);
 	add_cell(b, p->aid);
 	add_cell(b, p->item_name);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		buf_add_char(b, ',');
-		buf_add_int(b, numbers[i]);
-	}
+	add_numbers(b, numbers, sizeof(numbers) / sizeof(numbers[0]));
 	add_cell(b, p->payment_method_type);
 	add_cell(b, attempt_state_name(life->state));
 	buf_add_char(b, ',');
@@ -88,14 +110,9 @@ csv_payments(struct reply *r, const struct reply_to *to, const struct csv_page *
 {
 	struct buf *b = &r->body;
 
-	r->status = 200;
-	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
-	reply_add_header(r, "Content-Disposition", "attachment; filename=\"payments.csv\"");
-	add_link(&r->headers, to->conf->prefix, page);
-	buf_add_str(b,
-	    "\xef\xbb\xbf" /* the byte order mark */
+	begin(r, to, page, "payments",
 	    "tid,approved_at (KST),created_at (KST),userId,partner_order_id,partner_user_id,cid,aid,item_name,"
-	    "quantity,total,tax_free,vat,point,discount,payment_method_type,state,refunded,refunded_at (KST)\r\n");
+	    "quantity,total,tax_free,vat,point,discount,payment_method_type,state,refunded,refunded_at (KST)");
 	for (size_t i = 0; i < n; i++)
 		add_row(b, &list[i], &lives[i]);
 }
@@ -109,10 +126,7 @@ add_refund(struct buf *b, const struct ledger_event *e)
 	add_cell(b, e->tid);
 	add_kst(b, e->at_ms);
 	add_cell(b, e->refund.id[0] != '@' ? e->refund.id : "");
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		buf_add_char(b, ',');
-		buf_add_int(b, numbers[i]);
-	}
+	add_numbers(b, numbers, sizeof(numbers) / sizeof(numbers[0]));
 	add_cell(b, attempt_state_name(e->kind == LK_REFUNDED ? AS_REFUNDED : AS_PART_REFUNDED));
 	add_cell(b, e->user_id);
 	add_cell(b, e->partner_order_id);
@@ -127,14 +141,9 @@ csv_refunds(struct reply *r, const struct reply_to *to, const struct csv_page *p
 {
 	struct buf *b = &r->body;
 
-	r->status = 200;
-	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
-	reply_add_header(r, "Content-Disposition", "attachment; filename=\"refunds.csv\"");
-	add_link(&r->headers, to->conf->prefix, page);
-	buf_add_str(b,
-	    "\xef\xbb\xbf"
+	begin(r, to, page, "refunds",
 	    "tid,refunded_at (KST),refundId,amount,tax_free,vat,canceled,state,userId,partner_order_id,roomId,"
-	    "cid\r\n");
+	    "cid");
 	for (size_t i = 0; i < n; i++)
 		add_refund(b, &list[i]);
 }
@@ -145,22 +154,13 @@ csv_takings(struct reply *r, const struct reply_to *to, const struct csv_page *p
 {
 	struct buf *b = &r->body;
 
-	r->status = 200;
-	reply_add_header(r, "Content-Type", "text/csv; charset=utf-8; header=present");
-	reply_add_header(r, "Content-Disposition", "attachment; filename=\"settlement.csv\"");
-	add_link(&r->headers, to->conf->prefix, page);
-	buf_add_str(b,
-	    "\xef\xbb\xbf"
-	    "cid,captures,captured,refunds,refunded,net\r\n");
+	begin(r, to, page, "settlement", "cid,captures,captured,refunds,refunded,net");
 	for (size_t i = 0; i < n; i++) {
 		const int64_t numbers[] = { list[i].captures, list[i].captured, list[i].refunds,
 			list[i].refunded, list[i].captured - list[i].refunded };
 
 		add_cell(b, list[i].cid);
-		for (size_t k = 0; k < sizeof(numbers) / sizeof(numbers[0]); k++) {
-			buf_add_char(b, ',');
-			buf_add_int(b, numbers[k]);
-		}
+		add_numbers(b, numbers, sizeof(numbers) / sizeof(numbers[0]));
 		buf_add_str(b, "\r\n");
 	}
 }

@@ -380,23 +380,16 @@ add_life(struct buf *b, const char *state, enum flow_charged charged, int64_t re
 }
 
 static void
-add_time_if(struct buf *b, const char *name, int64_t wall_ms)
-{
-	if (wall_ms != 0)
-		json_add_time_member(b, name, wall_ms);
-}
-
-static void
 add_attempt(struct buf *b, const struct flow_order_attempt *t)
 {
 	add_life(b, t->state, t->charged, t->refunded, t->next);
 	json_add_str_member(b, "userId", t->user_id);
 	if (t->room_id[0] != '\0') /* not known of a payment from before roompay */
 		json_add_str_member(b, "roomId", t->room_id);
-	add_time_if(b, "beganAt", t->began_ms);
-	add_time_if(b, "changedAt", t->changed_ms);
-	add_time_if(b, "approvedAt", t->approved_ms);
-	add_time_if(b, "expiresAt", t->expires_ms);
+	json_add_time_member_if(b, "beganAt", t->began_ms);
+	json_add_time_member_if(b, "changedAt", t->changed_ms);
+	json_add_time_member_if(b, "approvedAt", t->approved_ms);
+	json_add_time_member_if(b, "expiresAt", t->expires_ms);
 }
 
 void

@@ -31,13 +31,6 @@ static_assert(sizeof(event_names) / sizeof(event_names[0]) == CHANGE__MAX,
 /* -- writing */
 
 static void
-add_text(struct buf *b, const char *name, const char *text)
-{
-	if (text != NULL && text[0] != '\0')
-		json_add_str_member(b, name, text);
-}
-
-static void
 add_amount(struct buf *b, const struct amount *a)
 {
 	json_add_member(b, "amount");
@@ -60,11 +53,11 @@ add_order(struct buf *b, const struct order *o)
 	json_add_str_member(b, "partner_order_id", o->partner_order_id);
 	json_add_str_member(b, "partner_user_id", o->partner_user_id);
 	json_add_str_member(b, "item_name", o->item_name);
-	add_text(b, "item_code", o->item_code);
+	json_add_str_member_if(b, "item_code", o->item_code);
 	json_add_str_member(b, "approval_url", o->approval_url);
 	json_add_str_member(b, "cancel_url", o->cancel_url);
 	json_add_str_member(b, "fail_url", o->fail_url);
-	add_text(b, "method", o->method);
+	json_add_str_member_if(b, "method", o->method);
 	json_add_int_member(b, "quantity", o->quantity);
 	json_add_int_member(b, "install_month", o->install_month);
 	json_add_int_member(b, "at_ms", o->created_ms);
@@ -76,7 +69,7 @@ static void
 add_movement(struct buf *b, const struct change *c)
 {
 	json_add_str_member(b, "aid", c->aid);
-	add_text(b, "sid", c->sid);
+	json_add_str_member_if(b, "sid", c->sid);
 	if (c->payload != NULL)
 		json_add_str_member(b, "payload", c->payload);
 	json_add_int_member(b, "at_ms", c->at_ms);

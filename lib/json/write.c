@@ -76,6 +76,20 @@ json_add_time_member(struct buf *b, const char *name, int64_t wall_ms)
 }
 
 void
+json_add_str_member_if(struct buf *b, const char *name, const char *s)
+{
+	if (s != NULL && s[0] != '\0')
+		json_add_str_member(b, name, s);
+}
+
+void
+json_add_time_member_if(struct buf *b, const char *name, int64_t wall_ms)
+{
+	if (wall_ms != 0)
+		json_add_time_member(b, name, wall_ms);
+}
+
+void
 json_add_raw_member(struct buf *b, const char *name, const char *json)
 {
 	json_add_member(b, name);

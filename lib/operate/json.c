@@ -11,20 +11,6 @@
 #include "operate/explain.h"
 
 static void
-add_str_if(struct buf *b, const char *name, const char *text)
-{
-	if (text != NULL && text[0] != '\0')
-		json_add_str_member(b, name, text);
-}
-
-static void
-add_time_if(struct buf *b, const char *name, int64_t wall_ms)
-{
-	if (wall_ms != 0)
-		json_add_time_member(b, name, wall_ms);
-}
-
-static void
 add_charged(struct buf *b, enum flow_charged charged)
 {
 	if (charged == FC_UNKNOWN)
@@ -54,7 +40,7 @@ add_counts(struct buf *b, const struct operate_status *s)
 		[OPERATE_COURIER_AWAY] = "away" };
 
 	json_add_str_member(b, "courier", words[s->courier]);
-	add_time_if(b, "courierLookedAt", s->courier_looked_ms);
+	json_add_time_member_if(b, "courierLookedAt", s->courier_looked_ms);
 	if (s->has_owed) {
 		json_add_int_member(b, "messagesOwed", s->owed);
 		if (s->owed > 0)
@@ -92,7 +78,7 @@ operate_json_status(struct buf *b, const struct operate_status *s, bool korean)
 	if (s->queue) {
 		json_add_str_member(b, "runningQueue", s->hello.id);
 		json_add_time_member(b, "runningSince", clock_wall_ms() - s->hello.up_ms);
-		add_str_if(b, "fence", s->hello.fence);
+		json_add_str_member_if(b, "fence", s->hello.fence);
 	}
 	add_counts(b, s);
 	buf_add_char(b, '}');
@@ -144,7 +130,7 @@ operate_json_hold(struct buf *b, const struct queue_hold *h, const struct conf *
 	struct now now = clock_now();
 
 	buf_add_char(b, '{');
-	add_str_if(b, "tid", h->tid);
+	json_add_str_member_if(b, "tid", h->tid);
 	json_add_str_member(b, "state", hold_state_name(h->state));
 	json_add_str_member(b, "roomId", h->room);
 	json_add_str_member(b, "userId", h->user);
@@ -194,8 +180,8 @@ add_provider(struct buf *b, const struct provider_answer *p)
 		json_add_int_member(b, "http", p->http);
 	if (p->code != 0)
 		json_add_int_member(b, "code", p->code);
-	add_str_if(b, "message", p->message);
-	add_str_if(b, "method_code", p->method_code);
+	json_add_str_member_if(b, "message", p->message);
+	json_add_str_member_if(b, "method_code", p->method_code);
 	buf_add_char(b, '}');
 }
 
@@ -208,13 +194,13 @@ operate_json_event(struct buf *b, const struct ledger_event *e, bool korean)
 	json_add_time_member(b, "at", e->at_ms);
 	json_add_str_member(b, "kind", ledger_kind_name(e->kind));
 	json_add_str_member(b, "happened", explain_event(e->kind, korean));
-	add_str_if(b, "tid", e->tid);
-	add_str_if(b, "userId", e->user_id);
-	add_str_if(b, "roomId", e->room_id);
-	add_str_if(b, "by", e->by);
-	add_str_if(b, "who", e->who);
-	add_str_if(b, "request_id", e->request_id);
-	add_str_if(b, "reason", e->reason);
+	json_add_str_member_if(b, "tid", e->tid);
+	json_add_str_member_if(b, "userId", e->user_id);
+	json_add_str_member_if(b, "roomId", e->room_id);
+	json_add_str_member_if(b, "by", e->by);
+	json_add_str_member_if(b, "who", e->who);
+	json_add_str_member_if(b, "request_id", e->request_id);
+	json_add_str_member_if(b, "reason", e->reason);
 	if (e->has_payment) {
 		json_add_member(b, "payment");
 		payment_format(&e->payment, b);
@@ -263,19 +249,19 @@ operate_json_explained(struct buf *b, const struct flow_order_attempt *t, int64_
 	const struct explanation *e = explain_state(t->state, korean);
 
 	buf_add_char(b, '{');
-	add_str_if(b, "tid", t->tid);
+	json_add_str_member_if(b, "tid", t->tid);
 	json_add_str_member(b, "state", t->state);
 	add_charged(b, t->charged);
 	json_add_int_member(b, "refunded", t->refunded);
 	json_add_str_member(b, "next", flow_next_name(t->next));
-	add_str_if(b, "userId", t->user_id);
-	add_str_if(b, "roomId", t->room_id);
-	add_time_if(b, "beganAt", t->began_ms);
-	add_time_if(b, "changedAt", t->changed_ms);
-	add_str_if(b, "by", t->by);
-	add_str_if(b, "who", t->who);
-	add_time_if(b, "approvedAt", t->approved_ms);
-	add_time_if(b, "expiresAt", t->expires_ms);
+	json_add_str_member_if(b, "userId", t->user_id);
+	json_add_str_member_if(b, "roomId", t->room_id);
+	json_add_time_member_if(b, "beganAt", t->began_ms);
+	json_add_time_member_if(b, "changedAt", t->changed_ms);
+	json_add_str_member_if(b, "by", t->by);
+	json_add_str_member_if(b, "who", t->who);
+	json_add_time_member_if(b, "approvedAt", t->approved_ms);
+	json_add_time_member_if(b, "expiresAt", t->expires_ms);
 	add_words(b, t, e, total, korean);
 	add_commands(b, e, t->tid);
 	buf_add_char(b, '}');
@@ -291,14 +277,14 @@ operate_json_waiting(struct buf *b, const struct operate_waiting *w, bool korean
 	json_add_str_member(b, "cid", w->of.cid);
 	json_add_str_member(b, "partner_order_id", w->of.order);
 	json_add_str_member(b, "userId", w->of.user);
-	add_str_if(b, "roomId", w->of.room);
+	json_add_str_member_if(b, "roomId", w->of.room);
 	json_add_str_member(b, "state", t.state);
 	add_charged(b, t.charged);
 	json_add_time_member(b, "since", w->since_ms);
 	if (w->total >= 0)
 		json_add_int_member(b, "total", w->total);
 	json_add_int_member(b, "refunded", w->refunded);
-	add_str_if(b, "reason", w->reason);
+	json_add_str_member_if(b, "reason", w->reason);
 	add_words(b, &t, explain_state(t.state, korean), w->total, korean);
 	buf_add_char(b, '}');
 }
@@ -311,7 +297,7 @@ operate_json_settled(struct buf *b, const char *cid, const char *order, const ch
 	json_add_str_member(b, "tid", tid);
 	json_add_str_member(b, "cid", cid);
 	json_add_str_member(b, "partner_order_id", order);
-	add_str_if(b, "kakaopay", s->kakaopay);
+	json_add_str_member_if(b, "kakaopay", s->kakaopay);
 	json_add_str_member(b, "before", attempt_state_name(s->before));
 	json_add_str_member(b, "state", attempt_state_name(s->after));
 	json_add_bool_member(b, "dryRun", dry_run);
@@ -335,7 +321,7 @@ operate_json_refund_plan(struct buf *b, const struct flow_refund_request *rq,
 	buf_add_char(b, '{');
 	json_add_bool_member(b, "refunded", false);
 	json_add_str_member(b, "tid", p->payment.tid);
-	add_str_if(b, "refundId", rq->refund_id);
+	json_add_str_member_if(b, "refundId", rq->refund_id);
 	json_add_bool_member(b, "dryRun", true);
 	json_add_str_member(b, "state", attempt_state_name(p->state));
 	json_add_int_member(b, "total", p->payment.amount.total);
@@ -403,13 +389,13 @@ operate_json_difference(struct buf *b, const struct operate_compared *c, bool ko
 	json_add_str_member(b, "tid", c->tid);
 	json_add_str_member(b, "cid", c->cid);
 	json_add_str_member(b, "partner_order_id", c->order);
-	add_str_if(b, "status", c->status);
+	json_add_str_member_if(b, "status", c->status);
 	if (c->has_payment)
 		json_add_int_member(b, "total", c->total);
 	json_add_int_member(b, "refunded", c->refunded);
 	if (c->has_canceled)
 		json_add_int_member(b, "canceled", c->canceled);
-	add_str_if(b, "advice", difference_advice(c->difference, korean));
+	json_add_str_member_if(b, "advice", difference_advice(c->difference, korean));
 	buf_add_char(b, '}');
 }
 
@@ -420,13 +406,13 @@ add_message(struct buf *b, const struct store_message *m)
 {
 	json_add_str_member(b, "id", m->id);
 	json_add_str_member(b, "type", m->type);
-	add_str_if(b, "tid", m->tid);
+	json_add_str_member_if(b, "tid", m->tid);
 	json_add_str_member(b, "peer", m->peer);
 	json_add_str_member(b, "state", operate_message_state(m));
 	json_add_time_member(b, "owedSince", m->at_ms);
 	json_add_int_member(b, "tries", m->tries);
-	add_time_if(b, "lastTryAt", m->last_try_ms);
-	add_time_if(b, "nextTryAt", operate_message_next_ms(m));
+	json_add_time_member_if(b, "lastTryAt", m->last_try_ms);
+	json_add_time_member_if(b, "nextTryAt", operate_message_next_ms(m));
 }
 
 void
@@ -446,8 +432,8 @@ add_try(struct buf *b, const struct store_try *t)
 	json_add_str_member(b, "end", operate_try_end(t));
 	if (t->status != 0)
 		json_add_int_member(b, "status", t->status);
-	add_time_if(b, "notBefore", t->not_before_ms);
-	add_str_if(b, "error", t->error);
+	json_add_time_member_if(b, "notBefore", t->not_before_ms);
+	json_add_str_member_if(b, "error", t->error);
 	buf_add_char(b, '}');
 }
 
@@ -494,7 +480,7 @@ operate_json_test(struct buf *b, const char *peer, const struct operate_test *t)
 	if (t->ended && t->try.status != 0)
 		json_add_int_member(b, "status", t->try.status);
 	if (t->ended)
-		add_str_if(b, "error", t->try.error);
+		json_add_str_member_if(b, "error", t->try.error);
 	json_add_int_member(b, "ms", t->took_ms);
 	buf_add_char(b, '}');
 }
