@@ -9,7 +9,8 @@ beanstalkd.
 
 Parts: payments, set, refused, hold. A part whose tools are missing is left out, and the table says
 so: payments and set need node and npm (18 or newer), refused needs wrk, hold needs redis-server
-(beanstalkd is a second peer, if it is there). It takes two minutes. Absolute figures are those of
+(beanstalkd is a second peer, if it is there). `make bench` installs all of them first, when it is
+root. It takes two minutes. Absolute figures are those of
 this machine; only ratios within one run can be compared with those of another."""
 
 import argparse
@@ -119,7 +120,7 @@ def of_holds(t, args):
         t.row(f"  {name}: a second", mid[name]["rate"], digits=0)
         t.row(f"  {name}: p99, us", mid[name]["p99"], digits=0)
     if "beanstalkd" not in names:
-        t.say("against beanstalkd", "beanstalkd is not installed")
+        t.say("against beanstalkd", "not installed; as root: dev/install bench")
 
 
 PARTS = {
@@ -150,7 +151,7 @@ def main():
         tools, measure = PARTS[name]
         if missing(*tools):
             t.head(name)
-            t.say("not measured", "not installed: " + ", ".join(missing(*tools)))
+            t.say("not measured", f"not installed: {', '.join(missing(*tools))}; as root: dev/install bench")
             continue
         try:
             measure(t, args)
