@@ -151,7 +151,10 @@ def main():
         tools, measure = PARTS[name]
         if missing(*tools):
             t.head(name)
-            t.say("not measured", f"not installed: {', '.join(missing(*tools))}; as root: dev/install bench")
+            t.say(
+                "not measured",
+                f"not installed: {', '.join(missing(*tools))}; as root: dev/install bench",
+            )
             continue
         try:
             measure(t, args)
