@@ -194,7 +194,7 @@ decide(struct commands *c, struct work *w, struct now now)
 void
 batch_run(struct commands *c, const struct request *rq, struct now now)
 {
-	const char *away = c->log->away == NULL ? NULL : c->log->away(c->log);
+	const char *away = commands_away(c);
 	struct work *w = away == NULL && rq->peer->n_works < WORKS_MAX ? work_new(rq, now) : NULL;
 
 	if (away != NULL)

@@ -162,7 +162,7 @@ execute(struct commands *c, const struct request *rq, struct now now)
 	if (v->waits && left_ms > WAIT_MAX_MS)
 		say_message(c, rq->peer, rq->m->tag, "error", "deadline is too far away");
 	else if (v->decide == NULL)
-		look(c, rq);
+		look(c, rq, now);
 	else if (v->waits && left_ms <= 0)
 		/* its client has given up: nothing is granted */
 		say_in_progress(c, rq->peer, rq->m->tag, "");

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "queued/callers.h"
+#include "queued/rule.h"
 #include "queued/say.h"
 
 static void
@@ -17,15 +18,22 @@ hello(struct commands *c, const struct request *rq)
 	say(c, rq->peer, &said);
 }
 
+/* The same picture as the rules have: the table, seen by the clock of now. A shared log that is
+ * away may have gone on without us, for ever so long. */
 static void
-list(struct commands *c, const struct request *rq)
+list(struct commands *c, const struct request *rq, struct now now)
 {
+	const char *away = commands_away(c);
 	struct buf held = BUF_INIT;
 	struct proto_message said;
 	uint64_t next;
 
+	if (away != NULL) {
+		say_message(c, rq->peer, rq->m->tag, "unavailable", away);
+		return;
+	}
 	verb_list(c->table, proto_text(rq->m, ARG_ROOM), (uint64_t)proto_num(rq->m, ARG_AFTER),
-	    &held, &next);
+	    rule_time(c, now), &held, &next);
 	proto_begin(&said, rq->m->tag, "ok");
 	proto_set_text(&said, ARG_HELD, buf_str(&held));
 	if (next != 0)
@@ -85,16 +93,18 @@ watch(struct commands *c, const struct request *rq)
 }
 
 void
-look(struct commands *c, const struct request *rq)
+look(struct commands *c, const struct request *rq, struct now now)
 {
 	static void (*const looks[VERB__MAX])(struct commands * c, const struct request *rq) = {
 		[VERB_HELLO] = hello,
-		[VERB_LIST] = list,
 		[VERB_STATS] = stats,
 		[VERB_INQUIRE] = inquire,
 		[VERB_POKE] = poke,
 		[VERB_WATCH] = watch,
 	};
 
-	looks[rq->verb](c, rq);
+	if (rq->verb == VERB_LIST)
+		list(c, rq, now);
+	else
+		looks[rq->verb](c, rq);
 }

@@ -4,4 +4,4 @@
 #include "queued/state.h"
 
 /* Only for a verb without `decide`. */
-void look(struct commands *c, const struct request *rq);
+void look(struct commands *c, const struct request *rq, struct now now);

@@ -156,7 +156,8 @@ open_orders(const struct conf *conf, const struct hold_table *table, struct orde
 {
 	*orders =
 	    order_log_open(conf->queue_dir, &disk_system_io, order_memory_ms, clock_now(), err);
-	return *orders != NULL && hold_table_each(table, NULL, note_again, *orders);
+	return *orders != NULL &&
+	    hold_table_each(table, NULL, HOLD_AS_RECORDED, note_again, *orders);
 }
 
 static enum exit_code

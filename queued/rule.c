@@ -14,8 +14,8 @@ enum { CLOCKS_DIFFER_MS = 2000 };
 
 /* ---- the table's time, and this machine's */
 
-static struct now
-table_time(const struct commands *c, struct now now)
+struct now
+rule_time(const struct commands *c, struct now now)
 {
 	return c->log->time == NULL ? now : c->log->time(c->log, now);
 }
@@ -51,7 +51,7 @@ from_table_time(struct hold_view *h, int64_t by_ms)
 bool
 rule_decide(struct commands *c, const struct request *rq, struct now now, struct hold_answer *a)
 {
-	struct now there = table_time(c, now);
+	struct now there = rule_time(c, now);
 	int64_t by_ms = there.boot_ms - now.boot_ms;
 	bool shared = c->log->time != NULL;
 	struct hold_load load = c->load;
@@ -73,7 +73,7 @@ rule_decide(struct commands *c, const struct request *rq, struct now now, struct
 bool
 rule_expire(struct commands *c, struct now now, struct buf *record, int64_t *next_boot_ms)
 {
-	struct now there = table_time(c, now);
+	struct now there = rule_time(c, now);
 	struct error err;
 
 	if (!hold_table_expire(c->table, there, record, next_boot_ms, &err)) {

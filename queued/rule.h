@@ -3,6 +3,8 @@
 
 #include "queued/state.h"
 
+/* This machine's time, as the table has it. */
+struct now rule_time(const struct commands *c, struct now now);
 /* Changes nothing. False: it was answered with `error`. The caller clears *a. */
 bool rule_decide(struct commands *c, const struct request *rq, struct now now,
     struct hold_answer *a);

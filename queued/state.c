@@ -9,3 +9,9 @@ commands_fail(struct commands *c, const struct error *why)
 		c->why = *why;
 	c->failed = true;
 }
+
+const char *
+commands_away(const struct commands *c)
+{
+	return c->log->away == NULL ? NULL : c->log->away(c->log);
+}

@@ -98,3 +98,5 @@ struct commands {
 
 /* Nothing is decided any more. Of several failures the first is reported. */
 void commands_fail(struct commands *c, const struct error *why);
+/* Why nothing can be said of the holds now; NULL: it can. */
+const char *commands_away(const struct commands *c);

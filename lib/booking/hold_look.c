@@ -99,14 +99,14 @@ by_id(const void *a, const void *b)
 }
 
 static size_t
-collect_live(const struct week *w, const struct hold **out)
+collect_live(const struct week *w, int64_t now_ms, const struct hold **out)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < w->n; i++) {
 		const struct hold *h = w->slot[i].owner;
 
-		if (hold_state_is_live(h->life.state))
+		if (hold_state_is_live(hold_state_at(h, now_ms)))
 			out[n++] = h;
 	}
 	return n;
@@ -141,7 +141,7 @@ hold_table_time(const struct hold_table *t)
 }
 
 bool
-hold_table_each(const struct hold_table *t, const char *room,
+hold_table_each(const struct hold_table *t, const char *room, struct now now,
     bool (*fn)(void *ctx, const struct hold_view *h, const struct interval_set *set), void *ctx)
 {
 	const struct room *r = room == NULL ? NULL : hold_index_room(t, room);
@@ -151,7 +151,8 @@ hold_table_each(const struct hold_table *t, const char *room,
 
 	if (room == NULL) {
 		for (const struct hold *h = t->all; h != NULL && all; h = h->following)
-			all = !hold_state_is_live(h->life.state) || show_one(h, fn, ctx);
+			all = !hold_state_is_live(hold_state_at(h, now.boot_ms)) ||
+			    show_one(h, fn, ctx);
 		return all;
 	}
 	if (r == NULL || r->primary.n + r->replacing.n == 0)
@@ -159,8 +160,8 @@ hold_table_each(const struct hold_table *t, const char *room,
 	found = malloc((r->primary.n + r->replacing.n) * sizeof(found[0]));
 	if (found == NULL)
 		return false;
-	n = collect_live(&r->primary, found);
-	n += collect_live(&r->replacing, found + n);
+	n = collect_live(&r->primary, now.boot_ms, found);
+	n += collect_live(&r->replacing, now.boot_ms, found + n);
 	qsort(found, n, sizeof(found[0]), by_id);
 	for (size_t i = 0; i < n && all; i++)
 		if (i == 0 || found[i] != found[i - 1])

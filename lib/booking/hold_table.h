@@ -185,8 +185,10 @@ void hold_table_next(struct hold_table *t, uint64_t after, struct now now, struc
  * with a deadline that passed 2 s ago, unknown, or review. */
 void hold_table_overdue(struct hold_table *t, uint64_t after, struct now now,
     struct hold_answer *out);
-/* Every live hold of a room (NULL: of all rooms), in order of id. */
-bool hold_table_each(const struct hold_table *t, const char *room,
+/* Every hold of a room (NULL: of all rooms) that is live at this time, in order of id. A hold whose
+ * time is over is not, though no record says so yet; HOLD_AS_RECORDED: it is. */
+#define HOLD_AS_RECORDED ((struct now){ .boot_ms = INT64_MIN, .wall_ms = INT64_MIN })
+bool hold_table_each(const struct hold_table *t, const char *room, struct now now,
     bool (*fn)(void *ctx, const struct hold_view *h, const struct interval_set *set), void *ctx);
 /* A hold as it was last recorded. False: there is none with this id. */
 bool hold_table_show(const struct hold_table *t, uint64_t id, struct hold_view *out);

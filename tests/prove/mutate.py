@@ -82,6 +82,20 @@ MUTANTS = [
         COMMIT,
     ),
     (
+        "a list has no hold whose time is over",
+        "lib/booking/hold_look.c",
+        "hold_state_is_live(hold_state_at(h, now_ms))",
+        "hold_state_is_live(h->life.state)",
+        COMMIT,
+    ),
+    (
+        "who has lost the log lists nothing",
+        "queued/look.c",
+        "\tif (away != NULL) {",
+        "\tif (false) {",
+        COMMIT,
+    ),
+    (
         "who stood still does not go on over a hole in the log",
         "queuelog/state.c",
         "\tif (floor.n < n)\n\t\treturn true;\n\tstate_stop(",

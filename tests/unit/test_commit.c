@@ -436,6 +436,38 @@ expiring_is_retried_a_second_after_a_failed_commit(void **state)
 	site_close(s);
 }
 
+/* Two holds of one room that were never live at the same time: the record of the first one's end
+ * comes after the record of the second one. */
+static void
+a_list_is_seen_by_the_clock_of_now(void **state)
+{
+	SITE(SHARED);
+
+	open_hold(s, a, 0, "a");
+	turn(s, b);
+	world_pass(&s->w, 599999);
+	ask(s, a, 0, "1 list room=a");
+	turn(s, a);
+	expect(a, 0, "1 ok held=600-720:ready");
+	world_pass(&s->w, 1);
+	a->f.is_full = true; /* a writes nothing down */
+	b->f.delays = true;  /* b does not before it knows that its batch was kept */
+	ask_hold_of(s, b, 0, "u2", "a", "o2", "800-900");
+	turn(s, b);
+	ask(s, a, 0, "2 list room=a");
+	turn(s, a);
+	ask(s, a, 0, "3 list room=a");
+	turn(s, a);
+	assert_string_equal(hear(a, 0), "2 ok");
+	assert_string_equal(hear(a, 0), "3 ok held=800-900:held");
+	assert_int_equal(count_of(s, a, "expired"), 0);
+	b->f.delays = false;
+	turn(s, b);
+	assert_int_equal(count_of(s, b, "expired"), 1);
+	site_assert_agree(s);
+	site_close(s);
+}
+
 static void
 records_of_other_daemons_wake_waiters(void **state)
 {
@@ -481,7 +513,11 @@ a_full_log_refuses_new_holds_and_accepts_outcomes(void **state)
 static void
 nothing_is_decided_while_the_log_is_away(void **state)
 {
-	static const char *const rules[] = { "1 find-tid tid=Ta", "1 remove id=1 by=gateway n=0" };
+	static const char *const rules[] = {
+		"1 find-tid tid=Ta",
+		"1 remove id=1 by=gateway n=0",
+		"1 list room=a",
+	};
 	SITE(SHARED);
 
 	open_hold(s, a, 0, "a");
@@ -489,7 +525,7 @@ nothing_is_decided_while_the_log_is_away(void **state)
 	ask_hold(s, a, 1, "b");
 	turn(s, a);
 	a->f.is_away = true;
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		ask(s, a, 0, rules[i]);
 		turn(s, a);
 		expect(a, 0, "1 unavailable ");
@@ -545,6 +581,7 @@ main(void)
 		cmocka_unit_test(a_hold_expires_by_one_record_for_all_daemons),
 		cmocka_unit_test(expired_holds_share_a_batch_with_requests),
 		cmocka_unit_test(expiring_is_retried_a_second_after_a_failed_commit),
+		cmocka_unit_test(a_list_is_seen_by_the_clock_of_now),
 		cmocka_unit_test(records_of_other_daemons_wake_waiters),
 		cmocka_unit_test(a_full_log_refuses_new_holds_and_accepts_outcomes),
 		cmocka_unit_test(nothing_is_decided_while_the_log_is_away),

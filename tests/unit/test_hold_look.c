@@ -125,19 +125,19 @@ live_holds_are_listed_once_each_in_order_of_id(void **state)
 	c = world_opened(&w, "c", ROOM2, "o3", "0-60");
 	world_remove(&w, world_opened(&w, "d", ROOM1, "o4", "0-60"), false, 0);
 	d = world_held(&w, "b", ROOM1, "o2", "100-160,310-320");
-	assert_true(hold_table_each(w.t, ROOM1, list_one, &l));
+	assert_true(hold_table_each(w.t, ROOM1, w.now, list_one, &l));
 	assert_int_equal(l.n, 3);
 	assert_int_equal(l.id[0], a);
 	assert_int_equal(l.id[1], b);
 	assert_int_equal(l.id[2], d);
 	l.n = 0;
-	assert_true(hold_table_each(w.t, NULL, list_one, &l));
+	assert_true(hold_table_each(w.t, NULL, w.now, list_one, &l));
 	assert_int_equal(l.n, 4);
 	assert_int_equal(l.id[2], c);
 	l = (struct listed){ .stop = 2 };
-	assert_false(hold_table_each(w.t, NULL, list_one, &l));
+	assert_false(hold_table_each(w.t, NULL, w.now, list_one, &l));
 	assert_int_equal(l.n, 2);
-	assert_true(hold_table_each(w.t, "ffffffffffffffffffffffff", list_one, &l));
+	assert_true(hold_table_each(w.t, "ffffffffffffffffffffffff", w.now, list_one, &l));
 	world_close(&w);
 }
 

@@ -57,8 +57,8 @@ prod(struct world *w)
 	if (hold_table_expire(w->t, (struct now){ w->now.boot_ms + DAY, 0 }, &sink, &next, &err))
 		hold_table_apply(w->t, sink.data == NULL ? "" : sink.data, sink.len, NULL, &err);
 	buf_clear(&sink);
-	hold_table_each(w->t, NULL, see_one, &n);
-	hold_table_each(w->t, pair_rooms[0], see_one, &n);
+	hold_table_each(w->t, NULL, w->now, see_one, &n);
+	hold_table_each(w->t, pair_rooms[0], w->now, see_one, &n);
 	hold_table_rebase(w->t, false, (struct now){ 1, 1 });
 	buf_init(&sink, 0);
 	hold_table_snapshot(w->t, world_emit, &sink);

@@ -90,7 +90,7 @@ look(struct memory *m, enum verb_id id, const struct proto_message *rq, struct b
 		proto_set_text(&said, ARG_QUEUE, own_id);
 	} else if (id == VERB_LIST) {
 		verb_list(m->table, proto_text(rq, ARG_ROOM), (uint64_t)proto_num(rq, ARG_AFTER),
-		    &text, &next);
+		    m->clock(), &text, &next);
 		proto_set_text(&said, ARG_HELD, buf_str(&text));
 	} else if (id == VERB_STATS) {
 		verb_stats(m->table, &text);

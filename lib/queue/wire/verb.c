@@ -376,12 +376,12 @@ list_one(void *ctx, const struct hold_view *h, const struct interval_set *set)
 }
 
 void
-verb_list(const struct hold_table *t, const char *room, uint64_t after, struct buf *held,
-    uint64_t *next)
+verb_list(const struct hold_table *t, const char *room, uint64_t after, struct now now,
+    struct buf *held, uint64_t *next)
 {
 	struct page p = { .held = held, .after = after };
 
-	hold_table_each(t, room, list_one, &p);
+	hold_table_each(t, room, now, list_one, &p);
 	*next = p.more ? p.last : 0;
 }
 

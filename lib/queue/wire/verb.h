@@ -73,9 +73,9 @@ void verb_answer(struct proto_message *m, const char *tag, const struct hold_ans
 void verb_hello(struct proto_message *m, const char *tag, const struct hold_table *t,
     const char *fence);
 
-/* "600-720:ready,...": the live holds of a room with ids above `after`, in order of id, a page at a
- * time. *next: the last id of this page; 0: there is no other page. */
-void verb_list(const struct hold_table *t, const char *room, uint64_t after, struct buf *held,
-    uint64_t *next);
+/* "600-720:ready,...": the holds of a room that are live at this time, with ids above `after`, in
+ * order of id, a page at a time. *next: the last id of this page; 0: there is no other page. */
+void verb_list(const struct hold_table *t, const char *room, uint64_t after, struct now now,
+    struct buf *held, uint64_t *next);
 /* "held:1,ready:0,...". */
 void verb_stats(const struct hold_table *t, struct buf *counts);
