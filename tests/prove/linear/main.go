@@ -44,10 +44,12 @@ type call struct {
 	Conflicts string `json:"conflicts"`
 	Held      string `json:"held"`
 
-	user int          // number of the user in this room
-	seq  int          // number of the call in this room, from 1
-	by   int          // of an event of time: the call that began it
-	over map[int]bool // of a look at an old table: users whose time may be over by this machine's clock
+	user int // number of the user in this room
+	seq  int // number of the call in this room, from 1
+	by   int // of an event of time: the call that began it
+	// Of a look at an old table, by this machine's clock:
+	over  map[int]bool // users whose time may be over
+	ended []*call      // the events of time that certainly have been
 }
 
 func (c *call) set() string { return fmt.Sprintf("%d-%d", c.Start, c.End) }
@@ -180,7 +182,8 @@ func (h *history) check() (bool, error) {
 // the calls about the same user before it.
 func (h *history) explain(picture string) error {
 	if h.wrong != nil {
-		h.level, h.look = noLooks, h.wrong
+		h.level = noLooks
+		h.lookAt(h.wrong)
 	}
 	model := h.model()
 	_, info := porcupine.CheckOperationsVerbose(model, h.operations(), limit)

@@ -112,14 +112,23 @@ func next(r room, c *call) []interface{} {
 		}
 		return []interface{}{r, after}
 	}
-	after, want, ok := act(r, c)
-	if ok && (want.is(c) || isOldLook(r, c)) {
+	if c.over != nil {
+		if seen := r.seenLater(c.ended); explains(seen, c) || isOldLook(seen, c) {
+			return []interface{}{r}
+		}
+	} else if after, want, ok := act(r, c); ok && want.is(c) {
 		return []interface{}{after}
 	}
 	if c.Said == "payment-in-progress" && c.hadNoTime() {
 		return []interface{}{r} // the daemon read it, or gave up waiting, after its deadline
 	}
 	return nil
+}
+
+// explains: the rule says this in this room.
+func explains(r room, c *call) bool {
+	_, want, ok := act(r, c)
+	return ok && want.is(c)
 }
 
 // want is what the rule says that the answer must be.
@@ -175,7 +184,7 @@ func act(r room, c *call) (room, want, bool) {
 	case "remove":
 		return actRemove(r, c, h)
 	}
-	return actTime(r, c, h), want{words: []string{""}}, true
+	return r.with(c.user, byTime(c, h)), want{words: []string{""}}, true
 }
 
 func listed(r room) string {
@@ -429,7 +438,7 @@ func actRemove(r room, c *call, h hold) (room, want, bool) {
 
 // ---- time
 
-func actTime(r room, c *call, h hold) room {
+func byTime(c *call, h hold) hold {
 	switch c.Op {
 	case "ttl-over":
 		h.late = h.st != none
@@ -449,7 +458,7 @@ func actTime(r room, c *call, h hold) room {
 			h.guardedBy = 0
 		}
 	}
-	return r.with(c.user, h)
+	return h
 }
 
 const forever = math.MaxInt64

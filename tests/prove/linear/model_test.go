@@ -149,6 +149,10 @@ func TestModelOfASharedLog(t *testing.T) {
 	short := line{"ttl_ms": 100, "said": "ok", "state": "held", "expires": 64010}
 	two := []line{asks(10, 11, "a", 0, 60, short), isReady(12, 13, "a"), isHeld(50, 51, "b", 60, 90)}
 	showsNothing := func(from int64) line { return at(from, from+1, "list", "", said("ok")) }
+	endedBeforeB := []line{two[0], two[1], isHeld(130, 131, "b", 60, 90)}
+	shows := func(from int64, held string) line {
+		return at(from, from+1, "list", "", said("ok").and(line{"held": held}))
+	}
 
 	for name, tt := range map[string]struct {
 		legal bool
@@ -156,6 +160,10 @@ func TestModelOfASharedLog(t *testing.T) {
 	}{
 		"an old table by a newer clock":     {true, append(two, showsNothing(115))},
 		"an old table hides a hold":         {false, append(two, showsNothing(160))},
+		"an ended hold beside a later one":  {false, append(endedBeforeB, shows(160, "0-60:ready,60-90:held"))},
+		"only the later one":                {true, append(endedBeforeB, shows(160, "60-90:held"))},
+		"only the ended one":                {false, append(endedBeforeB, shows(160, "0-60:ready"))},
+		"neither, by a table of before":     {true, append(endedBeforeB, shows(160, ""))},
 		"refused by a table of before":      {true, append(givenUp, refused(50, 51))},
 		"refused by a table that is older":  {false, append(givenUp, refused(200, 201))},
 		"granted by a table of before":      {false, []line{isHeld(1, 2, "a", 0, 60), isHeld(50, 51, "b", 30, 90)}},

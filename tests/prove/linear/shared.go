@@ -112,21 +112,52 @@ func (h *history) checkShared() (porcupine.CheckResult, *call) {
 func (h *history) checkLooks(info porcupine.LinearizationInfo) (porcupine.CheckResult, *call) {
 	states := statesOf(h.model(), info)
 	for _, c := range h.calls {
-		if c.Cut || !h.isLook(c) || h.isExplained(c, states) {
+		if c.Cut || !h.isLook(c) {
 			continue
 		}
-		h.look, c.over = c, h.overBefore(c.Return)
-		if h.isExplained(c, states) {
-			h.look, c.over = nil, nil
-			continue
-		}
-		result := porcupine.CheckOperationsTimeout(h.model(), h.operations(), limit)
-		h.look, c.over = nil, nil
-		if result != porcupine.Ok {
+		if result := h.checkLook(c, states); result != porcupine.Ok {
 			return result, c
 		}
 	}
 	return porcupine.Ok, nil
+}
+
+// lookAt: this one may come from an old table, by the clock of its machine.
+func (h *history) lookAt(c *call) {
+	h.look, c.ended, c.over = c, h.endedBefore(c.Call), h.overBefore(c.Return)
+}
+
+func (h *history) checkLook(c *call, states []stateAt) porcupine.CheckResult {
+	h.lookAt(c)
+	defer func() { h.look, c.ended, c.over = nil, nil, nil }()
+	if h.isExplained(c, states) {
+		return porcupine.Ok
+	}
+	return porcupine.CheckOperationsTimeout(h.model(), h.operations(), limit)
+}
+
+// endedBefore: what certainly has ended by time then.
+func (h *history) endedBefore(from int64) []*call {
+	var ended []*call
+	for _, c := range h.calls {
+		for _, e := range h.rules.timeOf(c) {
+			if e.Return < from {
+				ended = append(ended, e)
+			}
+		}
+	}
+	return ended
+}
+
+// seenLater is an old table by the clock of a later moment.
+func (r room) seenLater(ended []*call) room {
+	for _, e := range ended {
+		was := r.holds[e.user]
+		if is := byTime(e, was); was.guards() && is != was {
+			r = r.with(e.user, is)
+		}
+	}
+	return r
 }
 
 // overBefore: whose hold may have ended by time until then.
