@@ -2,7 +2,6 @@
 
 #include "fcgi/edge.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -221,10 +220,11 @@ log_call(const struct call *c, const struct route *r)
 {
 	const char *route = r == NULL ? "-" : r->name, *code = c->reply->code;
 	int64_t ms = clock_boot_ms() - c->in->boot_ms;
-	char status[12];
+	char digits[16];
+	struct buf status = { .data = digits, .cap = sizeof(digits) };
 
-	snprintf(status, sizeof(status), "%d", c->reply->status);
-	metrics_count(METRIC_REQUESTS, route, status);
+	buf_add_int(&status, c->reply->status);
+	metrics_count(METRIC_REQUESTS, route, digits);
 	metrics_observe_ms(METRIC_REQUEST_SECONDS, route, ms);
 	if (code[0] != '\0')
 		metrics_count(METRIC_PROBLEMS, code, NULL);

@@ -300,46 +300,47 @@ has_hidden_but_lines(const char *text)
 	}
 }
 
-static void check_texts(const struct json_object *v, const char *at, struct field_errors *errors);
-
+/* No text at any depth, and no name, may mislead whoever reads it. at: the pointer of v; it comes
+ * back as it was. */
 static void
-check_text_below(const struct json_object *v, const char *at, const char *name,
-    struct field_errors *errors)
-{
-	struct buf below = BUF_INIT;
-
-	buf_add_str(&below, at);
-	field_pointer_add(&below, name);
-	errors->bad = errors->bad || below.bad;
-	check_texts(v, buf_str(&below), errors);
-	buf_clear(&below);
-}
-
-/* No text at any depth, and no name, may mislead whoever reads it. */
-static void
-check_texts(const struct json_object *v, const char *at, struct field_errors *errors)
+check_texts(const struct json_object *v, struct buf *at, struct field_errors *errors)
 {
 	struct json_object *value = (struct json_object *)(uintptr_t)v;
-	char index[24];
+	size_t len = at->len;
 
 	if (json_object_is_type(v, json_type_string) &&
 	    has_hidden_but_lines(json_object_get_string(value)) &&
-	    !field_errors_has(errors, at)) /* roomId has a rule of its own */
-		field_errors_add(errors, at, NULL, FIELD_CHARACTER);
+	    !field_errors_has(errors, buf_str(at))) /* roomId has a rule of its own */
+		field_errors_add(errors, buf_str(at), NULL, FIELD_CHARACTER);
 	if (json_object_is_type(v, json_type_array))
-		for (size_t i = 0; i < json_object_array_length(v); i++) {
-			snprintf(index, sizeof(index), "%zu", i);
-			check_text_below(item_of(v, i), at, index, errors);
+		for (size_t i = 0; i < json_object_array_length(v); i++, buf_cut(at, len)) {
+			buf_add_char(at, '/');
+			buf_add_int(at, (int64_t)i);
+			check_texts(item_of(v, i), at, errors);
 		}
 	if (!json_object_is_type(v, json_type_object))
 		return;
 	json_object_object_foreach(value, name, inner)
 	{
-		if (text_has_hidden(name))
-			field_errors_add(errors, at, name, FIELD_CHARACTER);
-		else
-			check_text_below(inner, at, name, errors);
+		if (text_has_hidden(name)) {
+			field_errors_add(errors, buf_str(at), name, FIELD_CHARACTER);
+			continue;
+		}
+		field_pointer_add(at, name);
+		check_texts(inner, at, errors);
+		buf_cut(at, len);
 	}
+}
+
+static void
+check_reservation_texts(const struct json_object *info, struct field_errors *errors)
+{
+	static struct buf at; /* its memory is kept */
+
+	buf_reset(&at);
+	buf_add_str(&at, "/reservationInfo");
+	check_texts(info, &at, errors);
+	errors->bad = errors->bad || at.bad;
 }
 
 /* The calendar gets the object as it was sent. */
@@ -417,7 +418,7 @@ request_read_ready(const struct conf *conf, const char *body, size_t len, struct
 	if (out->reservation_info != NULL) {
 		schedule_read(out->reservation_info, "/reservationInfo", conf, &out->rq.set,
 		    a->room_id, errors);
-		check_texts(out->reservation_info, "/reservationInfo", errors);
+		check_reservation_texts(out->reservation_info, errors);
 		keep_reservation_info(a, reservation, errors);
 	}
 	if (verdict_of_fields(errors) != REQUEST_OK)

@@ -3,7 +3,6 @@
 #include "fcgi/route.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "fcgi/console.h"
@@ -86,23 +85,36 @@ find_below(const char *prefix, const char *path, char param[CALL_PARAM_CAP])
 	return NULL;
 }
 
+/* Both as one path. False: too long for any route. */
+static bool
+join(const char *first, size_t first_len, const char *second, char path[PATH_MAX_LEN + 1])
+{
+	size_t second_len = strlen(second);
+
+	if (first_len > PATH_MAX_LEN || second_len > PATH_MAX_LEN - first_len)
+		return false;
+	memcpy(path, first, first_len);
+	memcpy(path + first_len, second, second_len + 1);
+	return true;
+}
+
 const struct route *
 route_find(const char *prefix, const char *script_name, const char *path_info,
     const char *request_uri, char param[CALL_PARAM_CAP])
 {
 	const struct route *r = NULL;
 	char path[PATH_MAX_LEN + 1];
-	int len;
 
 	param[0] = '\0';
-	len = snprintf(path, sizeof(path), "%s%s", script_name == NULL ? "" : script_name,
-	    path_info == NULL ? "" : path_info);
-	if (len >= 0 && len <= PATH_MAX_LEN)
+	if (script_name == NULL)
+		script_name = "";
+	if (join(script_name, strlen(script_name), path_info == NULL ? "" : path_info, path))
 		r = find_below(prefix, path, param);
 	if (r != NULL || request_uri == NULL)
 		return r;
-	len = snprintf(path, sizeof(path), "%.*s", (int)strcspn(request_uri, "?"), request_uri);
-	return len >= 0 && len <= PATH_MAX_LEN ? find_below(prefix, path, param) : NULL;
+	return join(request_uri, strcspn(request_uri, "?"), "", path)
+	    ? find_below(prefix, path, param)
+	    : NULL;
 }
 
 static bool

@@ -17,11 +17,10 @@ struct host {
 static bool
 is_printable(const char *url)
 {
-	for (; *url != '\0'; url++)
-		if ((unsigned char)*url <= ' ' || (unsigned char)*url >= 0x7f ||
-		    strchr("\\\"<>#", *url) != NULL)
+	for (const char *p = url; *p != '\0'; p++)
+		if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 0x7f)
 			return false;
-	return true;
+	return strpbrk(url, "\\\"<>#") == NULL;
 }
 
 static bool

@@ -59,5 +59,16 @@ buf_add_str(struct buf *b, const char *s)
 void buf_add_int(struct buf *b, int64_t n); /* decimal */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_drop_front(struct buf *b, size_t len);
+
+/* Keeps the first len bytes; nothing where there are not more. */
+static inline void
+buf_cut(struct buf *b, size_t len)
+{
+	if (len >= b->len)
+		return;
+	b->len = len;
+	b->data[len] = '\0';
+}
+
 const char *buf_str(const struct buf *b); /* "" when empty; borrowed */
 char *buf_take(struct buf *b); /* hands the string over (free), NULL if bad; b is empty after */

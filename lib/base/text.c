@@ -110,6 +110,8 @@ text_is_hidden(uint32_t c)
 {
 	if (c < 0x7f)
 		return c < 0x20;
+	if (c > 0x3164 && c < 0xfdd0) /* ideographs and Hangul syllables: none is in the table */
+		return false;
 	return c >= TEXT_NOT_UTF8 || (c & 0xfffe) == 0xfffe || is_in(c, hidden, COUNT(hidden));
 }
 

@@ -76,8 +76,13 @@ interval_set_equal(const struct interval_set *a, const struct interval_set *b)
 void
 interval_set_format(const struct interval_set *s, struct buf *out)
 {
-	for (size_t i = 0; i < s->n; i++)
-		buf_printf(out, "%s%d-%d", i == 0 ? "" : ",", s->iv[i].start, s->iv[i].end);
+	for (size_t i = 0; i < s->n; i++) {
+		if (i > 0)
+			buf_add_char(out, ',');
+		buf_add_int(out, s->iv[i].start);
+		buf_add_char(out, '-');
+		buf_add_int(out, s->iv[i].end);
+	}
 }
 
 /* A minute of the week as %d writes it: no sign, no space, no leading zero. */

@@ -210,17 +210,12 @@ static_assert(sizeof(struct attempt) + 512 <= ATTEMPT_MAX,
 static void
 format_attempt(const struct flow_ready_request *rq, struct buf *out)
 {
-	struct attempt a = rq->attempt;
-	struct buf set;
+	static struct buf set; /* its memory is kept */
 
-	buf_init(&set, sizeof(a.intervals) - 1);
+	buf_reset(&set);
 	interval_set_format(&rq->set, &set);
-	if (set.bad)
-		out->bad = true;
-	else
-		memcpy(a.intervals, buf_str(&set), set.len + 1);
-	attempt_format_short(&a, out);
-	buf_clear(&set);
+	attempt_format_short(&rq->attempt, buf_str(&set), out);
+	out->bad = out->bad || set.bad || set.len >= INTERVALS_CAP;
 }
 
 void
@@ -234,9 +229,9 @@ flow_ready(struct flow *f, const struct flow_call *c, const struct flow_ready_re
 		.room = rq->attempt.room_id,
 		.set = rq->set,
 		.fingerprint = rq->fingerprint };
+	static struct buf attempt = { .limit = ATTEMPT_MAX - 1 }; /* its memory is kept */
 	struct queue_answer qa;
 	struct error err;
-	struct buf attempt;
 
 	flow_answer_begin(out);
 	error_clear(&err);
@@ -244,13 +239,12 @@ flow_ready(struct flow *f, const struct flow_call *c, const struct flow_ready_re
 		flow_answer_set(out, f->gate, FC_UNKNOWN, FLOW_RETRY_MS);
 		return;
 	}
-	buf_init(&attempt, ATTEMPT_MAX - 1);
+	buf_reset(&attempt);
 	format_attempt(rq, &attempt);
 	if (m == NULL || attempt.bad) {
 		snprintf(out->detail, sizeof(out->detail),
 		    m == NULL ? "cid without a merchant" : "an attempt longer than %d bytes",
 		    ATTEMPT_MAX);
-		buf_clear(&attempt);
 		return;
 	}
 	hr.attempt = buf_str(&attempt);
@@ -264,5 +258,4 @@ flow_ready(struct flow *f, const struct flow_call *c, const struct flow_ready_re
 		answer_again(out, &qa.hold);
 	else if (qa.failure[0] == '\0' || !flow_read_kept_failure(qa.failure, out))
 		flow_answer_refusal(out, &qa, charged_by(&qa, &rq->attempt));
-	buf_clear(&attempt);
 }

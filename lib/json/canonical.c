@@ -58,9 +58,19 @@ add_array(struct buf *out, const struct json_object *v)
 }
 
 static void
-add_number(struct buf *out, struct json_object *v)
+add_integer(struct buf *out, int64_t n)
 {
-	/* as it was sent, if it is no integer */
+	char digits[24];
+	struct buf text = { .data = digits, .cap = sizeof(digits) };
+
+	buf_add_int(&text, n);
+	number_add_canonical(out, digits, text.len);
+}
+
+/* What is no integer was kept as it was sent. */
+static void
+add_double(struct buf *out, struct json_object *v)
+{
 	const char *text = json_object_to_json_string(v);
 
 	if (text == NULL)
@@ -83,8 +93,10 @@ json_add_canonical(struct buf *out, const struct json_object *v)
 		buf_add_str(out, json_object_get_boolean(v) ? "true" : "false");
 		break;
 	case json_type_int:
+		add_integer(out, json_object_get_int64(v));
+		break;
 	case json_type_double:
-		add_number(out, value);
+		add_double(out, value);
 		break;
 	case json_type_string:
 		json_add_string(out, json_object_get_string(value));

@@ -80,13 +80,14 @@ void
 field_pointer_add(struct buf *pointer, const char *member)
 {
 	buf_add_char(pointer, '/');
-	for (; *member != '\0'; member++) {
-		if (*member == '~')
-			buf_add_str(pointer, "~0");
-		else if (*member == '/')
-			buf_add_str(pointer, "~1");
-		else
-			buf_add_char(pointer, *member);
+	for (;; member++) {
+		size_t plain = strcspn(member, "~/");
+
+		buf_add(pointer, member, plain);
+		member += plain;
+		if (*member == '\0')
+			return;
+		buf_add_str(pointer, *member == '~' ? "~0" : "~1");
 	}
 }
 

@@ -209,11 +209,12 @@ scan_utf8(struct scan *s)
 	return true;
 }
 
-static bool
-is_plain(unsigned char c)
-{
-	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
+/* Bytes of a string that stand for themselves: ASCII without controls, " and \ */
+static const bool plain[256] = {
+	[' ' ... '!'] = true,
+	['#' ... '['] = true,
+	[']' ... 0x7f] = true,
+};
 
 /* *out points into the text, or, where the string has an escape, to its decoded form, which lasts
  * until the next string is read. */
@@ -226,10 +227,12 @@ scan_string(struct scan *s, struct strict_span *out)
 		return fault(s, "a string is missing");
 	buf_reset(&s->decoded);
 	for (from = s->p;;) {
+		const char *p = s->p;
 		unsigned char c;
 
-		while (s->p < s->end && is_plain((unsigned char)*s->p))
-			s->p++;
+		while (p < s->end && plain[(unsigned char)*p])
+			p++;
+		s->p = p;
 		if (s->p == s->end)
 			return fault(s, "a string does not end");
 		c = (unsigned char)*s->p;

@@ -7,6 +7,13 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+/* Bytes that are written as they are: ASCII that can be seen, without " and \ */
+static const bool plain[256] = {
+	[' ' ... '!'] = true,
+	['#' ... '['] = true,
+	[']' ... '~'] = true,
+};
+
 /* What a reader of the raw text would not see is escaped, too: JSON may pass a terminal before it
  * reaches a parser. */
 void
@@ -17,8 +24,7 @@ json_add_string(struct buf *b, const char *s)
 		const char *from = s;
 		uint32_t c;
 
-		while ((unsigned char)*s >= 0x20 && (unsigned char)*s < 0x7f && *s != '"' &&
-		    *s != '\\')
+		while (plain[(unsigned char)*s])
 			s++;
 		buf_add(b, from, (size_t)(s - from));
 		from = s;

@@ -28,7 +28,7 @@ static const struct field_rule rules[] = {
 };
 
 static void
-add_rest(const struct attempt *a, struct buf *out)
+add_rest(const struct attempt *a, const char *intervals, struct buf *out)
 {
 	json_add_str_member(out, "partner_user_id", a->partner_user_id);
 	json_add_str_member(out, "item_name", a->item_name);
@@ -37,8 +37,8 @@ add_rest(const struct attempt *a, struct buf *out)
 	json_add_int_member(out, "tax_free_amount", a->tax_free_amount);
 	if (a->vat_amount >= 0)
 		json_add_int_member(out, "vat_amount", a->vat_amount);
-	if (a->intervals[0] != '\0')
-		json_add_str_member(out, "intervals", a->intervals);
+	if (intervals[0] != '\0')
+		json_add_str_member(out, "intervals", intervals);
 	json_add_raw_member(out, "reservation_info",
 	    a->reservation_info[0] != '\0' ? a->reservation_info : "{}");
 	buf_add_char(out, '}');
@@ -52,14 +52,14 @@ attempt_format(const struct attempt *a, struct buf *out)
 	json_add_str_member(out, "partner_order_id", a->partner_order_id);
 	json_add_str_member(out, "user_id", a->user_id);
 	json_add_str_member(out, "room_id", a->room_id);
-	add_rest(a, out);
+	add_rest(a, a->intervals, out);
 }
 
 void
-attempt_format_short(const struct attempt *a, struct buf *out)
+attempt_format_short(const struct attempt *a, const char *intervals, struct buf *out)
 {
 	buf_add_char(out, '{');
-	add_rest(a, out);
+	add_rest(a, intervals, out);
 }
 
 /*

@@ -29,7 +29,7 @@ struct attempt {
  * anything else (our own writing). */
 void attempt_format(const struct attempt *a, struct buf *out);
 /* The same without cid, partner_order_id, user_id and room_id, for who keeps those beside it;
- * parsed they are "". */
-void attempt_format_short(const struct attempt *a, struct buf *out);
+ * parsed they are "". intervals: instead of the attempt's. */
+void attempt_format_short(const struct attempt *a, const char *intervals, struct buf *out);
 bool attempt_parse(const char *json, struct attempt *out, struct error *err)
     __attribute__((warn_unused_result));

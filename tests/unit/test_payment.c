@@ -195,7 +195,7 @@ the_short_form_leaves_out_what_the_queue_keeps(void **state)
 	struct buf b = BUF_INIT;
 
 	(void)state;
-	attempt_format_short(&a, &b);
+	attempt_format_short(&a, a.intervals, &b);
 	assert_true(attempt_parse(buf_str(&b), &back, NULL));
 	assert_string_equal(back.cid, "");
 	assert_string_equal(back.partner_order_id, "");
