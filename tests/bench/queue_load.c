@@ -2,10 +2,11 @@
  * A load of durable holds for tests/bench/holds.py. Each connection sends one request and waits for
  * its answer. Three protocols carry the same payload.
  *
- *	queue_load roompay|redis|beanstalkd|hot SOCKET CLIENTS SECONDS
+ *	queue_load roompay|redis|beanstalkd|hot SOCKET[,SOCKET...] CLIENTS SECONDS
  *	-> RESULT done seconds p50_us p99_us refused p999_us
  *
- * hot: roompay, with everybody after the same time of the same room.
+ * hot: roompay, with everybody after the same time of the same room. Clients take the sockets in
+ * turns.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -20,7 +21,13 @@
 
 /* roompay counts a granted hold as a call to KakaoPay, until its connection closes, and refuses
  * more than 1000. So its connections are made anew now and then, which costs roompay alone. */
-enum { CLIENTS_MAX = 1024, SAMPLES_MAX = 400000, LINE = 4096, HOLDS_A_CONNECTION = 10 };
+enum {
+	CLIENTS_MAX = 1024,
+	SERVERS_MAX = 64,
+	SAMPLES_MAX = 400000,
+	LINE = 4096,
+	HOLDS_A_CONNECTION = 10
+};
 
 #define FINGERPRINT "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define ATTEMPT \
@@ -47,7 +54,8 @@ struct client {
 
 static enum { ROOMPAY, REDIS, BEANSTALKD } protocol;
 static int is_hot;
-static const char *path;
+static const char *paths[SERVERS_MAX];
+static int n_paths;
 static double seconds;
 static char sha[64];
 static _Atomic int run_id;
@@ -69,8 +77,9 @@ fail(const char *what)
 }
 
 static int
-dial(void)
+dial(int client)
 {
+	const char *path = paths[client % n_paths];
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
@@ -156,7 +165,7 @@ work(void *arg)
 			break;
 		if (protocol == ROOMPAY && c->n % HOLDS_A_CONNECTION == HOLDS_A_CONNECTION - 1) {
 			close(c->fd);
-			c->fd = dial();
+			c->fd = dial(c->number);
 		}
 		ask(c->fd, text, (size_t)len, answer);
 		c->us[c->n++] = (uint32_t)((now_ns(CLOCK_MONOTONIC) - began) / 1000);
@@ -190,12 +199,14 @@ main(int argc, char **argv)
 	protocol = is_hot || strcmp(argv[1], "roompay") == 0 ? ROOMPAY
 	    : strcmp(argv[1], "redis") == 0		     ? REDIS
 							     : BEANSTALKD;
-	path = argv[2];
+	for (char *p = strtok(argv[2], ","); p != NULL && n_paths < SERVERS_MAX;
+	     p = strtok(NULL, ","))
+		paths[n_paths++] = p;
 	seconds = atof(argv[4]);
 	run_id = (int)getpid();
 	if (protocol == REDIS) {
 		char text[LINE], answer[LINE];
-		int fd = dial(),
+		int fd = dial(0),
 		    len = snprintf(text, sizeof(text),
 			"*3\r\n$6\r\nSCRIPT\r\n$4\r\nLOAD\r\n$%zu\r\n%s\r\n", strlen(script),
 			script);
@@ -208,7 +219,7 @@ main(int argc, char **argv)
 	}
 	for (int i = 0; i < n_clients; i++) {
 		clients[i] = (struct client){ .number = i,
-			.fd = dial(),
+			.fd = dial(i),
 			.us = malloc(SAMPLES_MAX * sizeof(uint32_t)) };
 	}
 	began = now_ns(CLOCK_MONOTONIC);
