@@ -238,7 +238,7 @@ begin_next(struct commands *c)
 {
 	struct batch *b = &c->batch;
 
-	b->pending = false;
+	b->pending = b->later = false;
 	b->n_records = 0;
 	b->bytes = 0;
 	b->n_calls = 0;
@@ -335,24 +335,38 @@ follow(void *ctx, const void *record, size_t len, struct error *err)
 	return true;
 }
 
+/* What is due is committed. Else, or while it has to wait for its turn, there may be news. */
+static enum commit_result
+commit_or_poll(struct commands *c, struct error *err)
+{
+	struct batch *b = &c->batch;
+	enum commit_result result;
+
+	if (!b->pending && (!TAILQ_EMPTY(&b->works) || b->expired.len > 0)) {
+		if (!b->later)
+			b->began_us = clock_boot_us();
+		result = c->log->commit(c->log, err);
+		b->later = result == COMMIT_LATER;
+		b->pending = !b->later;
+		if (b->pending)
+			return result;
+	}
+	return c->log->poll(c->log, follow, c, err);
+}
+
 bool
 batch_step(struct commands *c, struct now now)
 {
 	struct batch *b = &c->batch;
-	bool commits = !b->pending && (!TAILQ_EMPTY(&b->works) || b->expired.len > 0);
+	bool was_pending = b->pending;
 	enum commit_result result;
 	struct error err;
 
 	b->followed = false;
-	if (commits) {
-		b->pending = true;
-		b->began_us = clock_boot_us();
-		result = c->log->commit(c->log, &err);
-	} else {
-		result = c->log->poll(c->log, follow, c, &err);
-	}
+	result = commit_or_poll(c, &err);
 	switch (result) {
 	case COMMIT_PENDING:
+	case COMMIT_LATER:
 		break;
 	case COMMIT_DONE:
 		carry_out(c);
@@ -367,9 +381,9 @@ batch_step(struct commands *c, struct now now)
 		commands_fail(c, &err);
 		return false;
 	}
-	if (!b->pending && !c->failed)
+	if (!b->pending && !b->later && !c->failed)
 		run_backlog(c, now);
-	return commits || b->followed || result != COMMIT_PENDING;
+	return (b->pending && !was_pending) || b->followed || result != COMMIT_PENDING;
 }
 
 /* ---- clients that cannot wait */

@@ -11,6 +11,7 @@
  *	    failed   the batch is certainly not kept: apply nothing, answer `unavailable`
  *	    broken   nobody knows, or nothing can be kept any more: end without an answer
  *	    pending  poll will tell; until then no other batch is committed
+ *	    later    it is another daemon's turn; the batch may grow until it is committed again
  *
  * There are two kinds of log, and `may_lose` says which:
  *
@@ -39,7 +40,14 @@
 #include "base/error.h"
 #include "queue/wire/verb.h"
 
-enum commit_result { COMMIT_DONE, COMMIT_PENDING, COMMIT_LOST, COMMIT_FAILED, COMMIT_BROKEN };
+enum commit_result {
+	COMMIT_DONE,
+	COMMIT_PENDING,
+	COMMIT_LATER,
+	COMMIT_LOST,
+	COMMIT_FAILED,
+	COMMIT_BROKEN,
+};
 
 /* Takes a record that another daemon has committed. False: it does not fit the table (broken). */
 typedef bool commit_follow(void *ctx, const void *record, size_t len, struct error *err);
@@ -50,14 +58,16 @@ struct commit_log {
 
 	/* Adds a record to the batch. It is kept only after commit. False: the log is broken. */
 	bool (*stage)(struct commit_log *l, const void *record, size_t len, struct error *err);
-	/* Commits the batch. What is staged afterwards belongs to the next one. Pending: only if
-	 * may_lose. Never lost: poll says that. err is set with COMMIT_FAILED and COMMIT_BROKEN. */
+	/* Commits the batch. What is staged afterwards belongs to the next one; after `later` it
+	 * belongs to this one. Pending and later: only if may_lose. Never lost: poll says that. err
+	 * is set with COMMIT_FAILED and COMMIT_BROKEN. */
 	enum commit_result (*commit)(struct commit_log *l, struct error *err);
 	/*
-	 * What became of the pending batch. Only if may_lose, else NULL. Gives the records of
-	 * other daemons to `follow`, in the order of the log: before it says done or lost, it has
-	 * given all that come before the batch's place. Without a pending batch it gives what is
-	 * new, and says pending. It is never called between stage and commit.
+	 * What became of the batch that is pending, or that waits for its turn. Only if may_lose,
+	 * else NULL. Gives the records of other daemons to `follow`, in the order of the log:
+	 * before it says done or lost, it has given all that come before the batch's place.
+	 * Without a batch it gives what is new, and says pending. It is never called between stage
+	 * and commit.
 	 */
 	enum commit_result (*poll)(struct commit_log *l, commit_follow *follow, void *ctx,
 	    struct error *err);

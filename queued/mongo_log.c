@@ -36,6 +36,7 @@ wake_at(struct mongo_log *m, int64_t us)
 	at.it_value.tv_sec = (time_t)(us / 1000000);
 	at.it_value.tv_nsec = (long)(us % 1000000) * 1000;
 	timerfd_settime(m->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
+	m->is_timed = true;
 }
 
 void
@@ -74,7 +75,7 @@ static enum commit_result
 commit(struct commit_log *l, struct error *err)
 {
 	struct mongo_log *m = mongo_of(l);
-	int64_t now_us = clock_boot_us();
+	int64_t now_us = clock_boot_us(), send_us;
 
 	assert(m->pending == MONGO_IDLE);
 	if (m->n_staged == 0) {
@@ -84,17 +85,16 @@ commit(struct commit_log *l, struct error *err)
 		    &(struct log_frame){ .kind = LOG_BARRIER, .n = m->n + 1 });
 		return COMMIT_PENDING;
 	}
+	send_us = log_turn_when(&m->turn, now_us);
+	if (send_us > now_us) {
+		wake_at(m, send_us);
+		return COMMIT_LATER;
+	}
 	do
 		if (!random_fill(&m->pending_nonce, sizeof(m->pending_nonce), err))
 			return COMMIT_BROKEN;
 	while (m->pending_nonce == 0);
-	m->send_us = log_turn_when(&m->turn, now_us);
-	if (m->send_us <= now_us) {
-		send_batch(m, now_us);
-	} else {
-		m->pending = MONGO_HELD_BACK;
-		wake_at(m, m->send_us);
-	}
+	send_batch(m, now_us);
 	return COMMIT_PENDING;
 }
 
@@ -163,7 +163,7 @@ take_record(struct mongo_log *m, const struct log_frame *f, commit_follow *follo
 		return COMMIT_BROKEN;
 	m->counts.followed++;
 	mongo_advance(m, f->n, f->nonce, f->by);
-	if (was == MONGO_IDLE)
+	if (was == MONGO_IDLE && m->n_staged == 0)
 		return COMMIT_PENDING;
 	m->counts.lost += was == MONGO_SENT;
 	end_batch(m);
@@ -211,9 +211,9 @@ static void
 read_timer(struct mongo_log *m)
 {
 	uint64_t times;
-	ssize_t n = read(m->timer_fd, &times, sizeof(times));
 
-	(void)n;
+	if (m->is_timed && read(m->timer_fd, &times, sizeof(times)) > 0)
+		m->is_timed = false;
 }
 
 static enum commit_result
@@ -236,15 +236,7 @@ poll(struct commit_log *l, commit_follow *follow, void *ctx, struct error *err)
 		if (result != COMMIT_PENDING)
 			return result;
 	}
-	if (m->pending == MONGO_HELD_BACK) {
-		int64_t now_us = clock_boot_us();
-
-		read_timer(m);
-		if (now_us >= m->send_us)
-			send_batch(m, now_us);
-		else
-			wake_at(m, m->send_us);
-	}
+	read_timer(m);
 	log_helper_flush(&m->helper);
 	return COMMIT_PENDING;
 }

@@ -17,8 +17,7 @@
 #include "queued/log_turn.h"
 
 enum mongo_pending {
-	MONGO_IDLE,
-	MONGO_HELD_BACK, /* it is another daemon's turn */
+	MONGO_IDLE, /* what is staged waits for this daemon's turn */
 	MONGO_SENT,
 	MONGO_BARRIER,
 };
@@ -39,12 +38,13 @@ struct mongo_log {
 	uint64_t n, nonce; /* the last record that is in the table */
 	uint64_t seen;	   /* the highest number that is known to be in the log */
 	int wake_fd, timer_fd;
+	bool is_timed; /* the timer is set, for the turn of what is staged */
 
 	/* the batch */
 	struct buf staged;
 	uint64_t n_staged, pending_nonce;
 	enum mongo_pending pending;
-	int64_t send_us, sent_us; /* when to send it, when it was sent */
+	int64_t sent_us; /* when it was sent */
 
 	/* health */
 	int64_t heard_us; /* a question to the database that was answered was sent then */

@@ -67,13 +67,14 @@ struct batch {
 	struct works works;   /* decided, in the order in which they were staged */
 	struct works backlog; /* to be decided when the batch is over */
 	bool pending;	      /* committed, but poll has not said yet what became of it */
+	bool later;	      /* it waits for this daemon's turn, and may grow until then */
 	struct buf expired;   /* a staged record of hold_table_expire; empty: there is none */
 	int64_t next_expire_boot_ms; /* not before, after a commit that failed */
 	uint64_t n_records;
 	size_t bytes;	 /* of the records */
 	int64_t n_calls; /* that its grants will begin */
 	struct hold_touch touched;
-	int64_t began_us; /* of the commit */
+	int64_t began_us; /* when it was to be committed first */
 	bool followed;	  /* this step has applied records of others */
 };
 

@@ -131,6 +131,13 @@ MUTANTS = [
         SHARED_LOG + "test_two_machines_are_one_queue",
     ),
     (
+        "what waits for its turn is decided again after news",
+        "queued/mongo_log.c",
+        "\tif (was == MONGO_IDLE && m->n_staged == 0)",
+        "\tif (was == MONGO_IDLE)",
+        SHARED_LOG + "test_a_daemon_is_killed_and_the_other_machine_goes_on",
+    ),
+    (
         "a tid is part of what a record touches",
         "lib/booking/hold_touch.c",
         "\t\tadd_name(t, table, A_TID, c->tid);\n\t\tadd_hold_and",

@@ -88,20 +88,30 @@ answered(void *ctx)
 	settle(l);
 }
 
-/* Not before its turn. If another one has the number then, it is lost without a try. */
+static void wait_for_turn(struct machine_log *l);
+
+/* Something is staged. Is it our turn, or is there news? */
 static void
-send(void *ctx)
+look_again(void *ctx)
 {
 	struct machine_log *l = ctx;
 	int64_t now_us = clockwork_now_us(l->time);
 
-	if (now_us >= l->not_before_us) {
-		l->sent_us = now_us;
-		mongo_submit(l->mongo, &l->op);
-	} else if (heard(l) > l->applied)
-		settle(l); /* it has lost this number without a try */
+	l->looks = false;
+	if (l->pending || l->staged_records == 0)
+		return;
+	if (now_us >= l->not_before_us || heard(l) > l->applied)
+		l->wake(l->ctx);
 	else
-		clockwork_at(l->time, now_us + LOOK_US, send, l);
+		wait_for_turn(l);
+}
+
+static void
+wait_for_turn(struct machine_log *l)
+{
+	if (!l->looks)
+		clockwork_at(l->time, clockwork_now_us(l->time) + LOOK_US, look_again, l);
+	l->looks = true;
 }
 
 static enum commit_result
@@ -112,6 +122,11 @@ commit(struct commit_log *log, struct error *err)
 
 	(void)err;
 	assert(!l->pending);
+	l->not_before_us = l->staged_records > 0 ? log_turn_when(&l->turn, now_us) : now_us;
+	if (now_us < l->not_before_us) {
+		wait_for_turn(l);
+		return COMMIT_LATER;
+	}
 	l->pending = true;
 	l->is_known = l->is_won = false;
 	buf_clear(&l->op.records);
@@ -123,8 +138,8 @@ commit(struct commit_log *log, struct error *err)
 	l->op.records = l->staged;
 	l->staged = (struct buf)BUF_INIT;
 	l->counts.barriers += l->staged_records == 0;
-	l->not_before_us = l->op.kind == MONGO_APPEND ? log_turn_when(&l->turn, now_us) : now_us;
-	send(l);
+	l->sent_us = now_us;
+	mongo_submit(l->mongo, &l->op);
 	return COMMIT_PENDING;
 }
 
@@ -167,6 +182,7 @@ end_batch(struct machine_log *l, bool won)
 			l->counts.worst = l->lost_in_a_row;
 	}
 	l->staged_records = 0;
+	buf_reset(&l->staged);
 	return won ? COMMIT_DONE : COMMIT_LOST;
 }
 
@@ -174,6 +190,7 @@ static enum commit_result
 poll(struct commit_log *log, commit_follow *follow, void *ctx, struct error *err)
 {
 	struct machine_log *l = machine_of(log);
+	bool waits = l->pending || l->staged_records > 0;
 	uint64_t end;
 
 	if (l->pending && !l->is_known)
@@ -183,10 +200,12 @@ poll(struct commit_log *log, commit_follow *follow, void *ctx, struct error *err
 	end = heard(l);
 	if (l->pending && limit(l, l->op.end) > end)
 		end = limit(l, l->op.end); /* it has read further than the stream */
+	if (l->applied >= end && !l->pending)
+		return COMMIT_PENDING;
 	while (l->applied < end)
 		if (!follow_number(l, follow, ctx, err))
 			return COMMIT_BROKEN;
-	return l->pending ? end_batch(l, false) : COMMIT_PENDING;
+	return waits ? end_batch(l, false) : COMMIT_PENDING;
 }
 
 static const char *

@@ -22,6 +22,7 @@ struct machine_log {
 	uint64_t applied, nonce, staged_records;
 	struct buf staged;
 	bool pending, is_known, is_won;
+	bool looks; /* look_again will be called */
 	int lost_in_a_row;
 	int64_t not_before_us; /* it sends what is staged */
 	int64_t sent_us;

@@ -267,6 +267,50 @@ table_host(const struct costs *costs, uint64_t seed)
 	host_row(10, 40, costs, seed);
 }
 
+/* ---- the slowest command in a thousand, in bare inserts one after another */
+
+static void
+tail_row(int machines, int visitors, bool one_host, const struct costs *costs, uint64_t seed)
+{
+	double bare_ms;
+	struct plan p;
+	struct result r;
+
+	plan_begin(&p, machines, 1);
+	p.visitors = visitors;
+	if (one_host)
+		p.place = (struct mongo_place){ .regions = 1,
+			.cores = 2,
+			.one_host = true,
+			.cpu_command = COMMAND_US };
+	bare_ms = (costs->insert.us[4] + (double)(p.place.near_us + p.place.near_us)) / 1000;
+	p.measure_us = 10 * SECOND_US;
+	run(&p, costs, seed, &r);
+	printf("| %d | %d | %s | %.0f | %.1f | %.1f | %.1f | %.1f | %.2f |\n", machines, visitors,
+	    one_host ? "one host of 2" : "of their own", rate(&r, r.granted),
+	    times_quantile_ms(&r.hold, .5) / bare_ms, times_quantile_ms(&r.hold, .99) / bare_ms,
+	    times_quantile_ms(&r.hold, .999) / bare_ms,
+	    r.won == 0 ? 0 : (double)r.records / (double)r.won,
+	    r.won == 0 ? 0 : (double)r.taken / (double)r.won);
+}
+
+static void
+table_tail(const struct costs *costs, uint64_t seed)
+{
+	static const int machines[] = { 3, 10, 30 };
+
+	printf(
+	    "| machines | clients of each | processors | holds/s | p50 in appends | p99 | p99.9 |"
+	    " holds in a batch | lost by a try for each won |\n"
+	    "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
+	for (int i = 0; i < 3; i++) {
+		tail_row(machines[i], 1, false, costs, seed);
+		tail_row(machines[i], 4, false, costs, seed);
+		tail_row(machines[i], 64, false, costs, seed);
+		tail_row(machines[i], 4, true, costs, seed);
+	}
+}
+
 /* ---- memory of a table: every machine has it */
 
 static const struct hold_limits limits = {
@@ -363,14 +407,15 @@ table_memory(const struct costs *costs, uint64_t seed)
 
 /* ---- all */
 
-const char *const tables_names[] = { "load", "visits", "regions", "hot", "lost", "host", "memory",
-	NULL };
+const char *const tables_names[] = { "load", "visits", "regions", "hot", "lost", "host", "tail",
+	"memory", NULL };
 
 bool
 tables_print(const char *name, const struct costs *costs, uint64_t seed)
 {
 	static void (*const tables[])(const struct costs *costs, uint64_t seed) = { table_load,
-		table_visits, table_regions, table_hot, table_lost, table_host, table_memory };
+		table_visits, table_regions, table_hot, table_lost, table_host, table_tail,
+		table_memory };
 
 	for (size_t i = 0; tables_names[i] != NULL; i++) {
 		if (strcmp(name, tables_names[i]) != 0)

@@ -53,7 +53,7 @@ void
 site_assert_agree(struct site *s)
 {
 	for (int i = 0; i < DAEMONS; i++) {
-		s->d[i].f.delays = s->d[i].f.deaf = false;
+		s->d[i].f.delays = s->d[i].f.deaf = s->d[i].f.waits = false;
 		turn(s, &s->d[i]);
 	}
 	for (int i = 0; s->d[0].f.log.may_lose && i < DAEMONS; i++) {

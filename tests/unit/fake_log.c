@@ -38,6 +38,8 @@ commit(struct commit_log *l, struct error *err)
 	struct fake_log *f = fake_of(l);
 
 	assert(!f->pending);
+	if (f->waits && f->staged.len > 0)
+		return COMMIT_LATER;
 	f->commits++;
 	f->barriers += f->staged.len == 0;
 	if (f->broken) {
@@ -82,14 +84,15 @@ static enum commit_result
 poll(struct commit_log *l, commit_follow *follow, void *ctx, struct error *err)
 {
 	struct fake_log *f = fake_of(l);
-	bool was_pending = f->pending;
+	bool was_pending = f->pending, waited = f->staged.len > 0;
 
-	assert(f->staged.len == 0);
+	assert(!waited || f->waits);
 	if (f->broken) {
 		error_set(err, ERR_INTERNAL, "broken on command");
 		return COMMIT_BROKEN;
 	}
-	if ((was_pending && f->delays) || (!was_pending && f->deaf))
+	if ((was_pending && f->delays) || (!was_pending && f->deaf) ||
+	    (waited && f->applied == f->shared->n))
 		return COMMIT_PENDING;
 	if (was_pending && f->won) {
 		f->pending = false;
@@ -100,7 +103,8 @@ poll(struct commit_log *l, commit_follow *follow, void *ctx, struct error *err)
 		if (!follow_batch(f, follow, ctx, err))
 			return COMMIT_BROKEN;
 	f->pending = false;
-	return was_pending ? COMMIT_LOST : COMMIT_PENDING;
+	buf_clear(&f->staged);
+	return was_pending || waited ? COMMIT_LOST : COMMIT_PENDING;
 }
 
 static bool

@@ -28,6 +28,7 @@ struct fake_log {
 	/* ---- what it is told to do */
 	bool delays;	  /* poll does not say what became of a batch */
 	bool deaf;	  /* poll gives no records of others: this daemon is behind */
+	bool waits;	  /* it is not this daemon's turn */
 	int fails, loses; /* so many of the next commits */
 	bool broken;
 	bool is_full, is_away;

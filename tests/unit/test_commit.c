@@ -246,6 +246,52 @@ a_write_during_a_pending_commit_waits_for_the_next_batch(void **state)
 }
 
 static void
+a_batch_grows_until_its_turn_has_come(void **state)
+{
+	SITE(SHARED);
+
+	a->f.waits = true;
+	ask_hold(s, a, 0, "a");
+	turn(s, a);
+	ask_hold(s, a, 1, "b");
+	ask_hold_of(s, a, 2, "u2", "a", "o2", "600-720"); /* depends on the first */
+	turn(s, a);
+	expect_silence(a, 0);
+	assert_int_equal(a->f.commits, 0);
+	a->f.waits = false;
+	turn(s, a);
+	expect(a, 0, "h ok id=1 ");
+	expect(a, 1, "h ok id=2 ");
+	expect(a, 2, "h slot-held ");
+	assert_int_equal(a->f.commits, 1);
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
+a_batch_whose_turn_has_not_come_is_decided_again_after_news(void **state)
+{
+	SITE(SHARED);
+
+	a->f.waits = true;
+	ask_hold_of(s, a, 0, "u1", "room", "o1", "600-720");
+	ask_hold_of(s, a, 1, "u3", "elsewhere", "o3", "660-780");
+	turn(s, a);
+	ask_hold_of(s, b, 0, "u2", "room", "o2", "660-780");
+	turn(s, b);
+	expect(b, 0, "h ok id=1 ");
+	turn(s, a);
+	expect(a, 0, "h slot-held conflicts=660-720 "); /* at once, without an append */
+	expect_silence(a, 1);
+	a->f.waits = false;
+	turn(s, a);
+	expect(a, 1, "h ok id=2 ");
+	assert_int_equal(a->f.commits, 1);
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
 the_requests_of_a_connection_are_carried_out_in_order(void **state)
 {
 	SITE(SHARED);
@@ -571,6 +617,8 @@ main(void)
 		cmocka_unit_test(requests_with_nothing_in_common_share_a_commit),
 		cmocka_unit_test(a_request_that_depends_on_a_staged_one_waits_for_the_next_batch),
 		cmocka_unit_test(a_write_during_a_pending_commit_waits_for_the_next_batch),
+		cmocka_unit_test(a_batch_grows_until_its_turn_has_come),
+		cmocka_unit_test(a_batch_whose_turn_has_not_come_is_decided_again_after_news),
 		cmocka_unit_test(the_requests_of_a_connection_are_carried_out_in_order),
 		cmocka_unit_test(a_final_no_needs_an_up_to_date_table),
 		cmocka_unit_test(a_client_that_cannot_wait_is_told_unavailable),

@@ -55,6 +55,7 @@ daemons_on_one_log_always_have_the_same_table(void **state)
 			struct daemon *d = &s->d[pick(&seed, DAEMONS)];
 
 			d->f.delays = pick(&seed, 4) == 0;
+			d->f.waits = pick(&seed, 4) == 0;
 			d->f.deaf = pick(&seed, 3) == 0;
 			d->f.fails = pick(&seed, 20) == 0;
 			for (unsigned n = pick(&seed, 4); n > 0; n--)
