@@ -75,8 +75,8 @@ struct commit_log {
 	 * that the table may be far behind. Then every request with a rule is answered
 	 * `unavailable`. It returns NULL when all is well. May be NULL: always. */
 	const char *(*away)(const struct commit_log *l);
-	/* The time by which the table counts and records are written, from this machine's. May be
-	 * NULL: the same. */
+	/* The time by which the table counts and records are written, from this machine's: always
+	 * so many milliseconds later, as long as the clocks go alike. May be NULL: the same. */
 	struct now (*time)(const struct commit_log *l, struct now now);
 	/* A file descriptor that is readable when poll has news; -1: never. May be NULL. */
 	int (*wake_fd)(const struct commit_log *l);

@@ -147,12 +147,8 @@ tell_fence(struct mongo_log *m)
 struct now
 mongo_time(const struct commit_log *l, struct now now)
 {
-	const struct mongo_log *m = mongo_of_const(l);
-	int64_t ms = now.boot_ms + m->wall_minus_boot_ms;
-	int64_t last_ms = hold_table_time(m->table).boot_ms;
+	int64_t ms = now.boot_ms + mongo_of_const(l)->wall_minus_boot_ms;
 
-	if (ms < last_ms)
-		ms = last_ms; /* time in the log never runs back */
 	return (struct now){ .boot_ms = ms, .wall_ms = ms };
 }
 

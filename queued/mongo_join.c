@@ -198,6 +198,7 @@ mongo_join(struct mongo_log *m, int64_t quiet_ms, struct error *err)
 		log_event(LOG_LEVEL_INFO, "log_joined", KV_STR("queue", m->queue),
 		    KV_INT("number", m->n), KV_INT("records", j.records),
 		    KV_INT("ms", clock_boot_ms() - began_ms));
-	hold_table_stay_quiet(m->table, mongo_time(&m->log, clock_now()).boot_ms + quiet_ms);
+	hold_table_stay_quiet(m->table,
+	    hold_table_time(m->table, mongo_time(&m->log, clock_now())).boot_ms + quiet_ms);
 	return ok;
 }

@@ -12,12 +12,20 @@
  * What this machine promises to end by itself is written down as that much later. */
 enum { CLOCKS_DIFFER_MS = 2000 };
 
-/* ---- the table's time, and this machine's */
+/* ---- the table's time, and this machine's. What ends at a time of the table, ends here when this
+ * machine's clock is there, whatever was the time of the last record. */
 
 struct now
 rule_time(const struct commands *c, struct now now)
 {
-	return c->log->time == NULL ? now : c->log->time(c->log, now);
+	return c->log->time == NULL ? now : hold_table_time(c->table, c->log->time(c->log, now));
+}
+
+/* So much later than this machine's boot clock is the clock of the log. */
+static int64_t
+log_ahead_ms(const struct commands *c, struct now now)
+{
+	return c->log->time == NULL ? 0 : c->log->time(c->log, now).boot_ms - now.boot_ms;
 }
 
 /* The request as the table must see it. */
@@ -63,7 +71,7 @@ rule_decide(struct commands *c, const struct request *rq, struct now now, struct
 	if (verb_get(rq->verb)->decide(c->table, shared ? to_table_time(rq, by_ms, &copy) : rq->m,
 		&load, there, a, &err)) {
 		if (shared)
-			from_table_time(&a->hold, by_ms);
+			from_table_time(&a->hold, log_ahead_ms(c, now));
 		return true;
 	}
 	say_message(c, rq->peer, rq->m->tag, "error", err.msg);
@@ -81,7 +89,7 @@ rule_expire(struct commands *c, struct now now, struct buf *record, int64_t *nex
 		return false;
 	}
 	if (*next_boot_ms != INT64_MAX)
-		*next_boot_ms -= there.boot_ms - now.boot_ms;
+		*next_boot_ms -= log_ahead_ms(c, now);
 	return true;
 }
 

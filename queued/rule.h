@@ -3,7 +3,9 @@
 
 #include "queued/state.h"
 
-/* This machine's time, as the table has it. */
+/* The time of a decision, as the table counts. In a log it never runs back: another machine's clock
+ * may be ahead of this one's, and a record of now may be read after this machine looked at its
+ * own. */
 struct now rule_time(const struct commands *c, struct now now);
 /* Changes nothing. False: it was answered with `error`. The caller clears *a. */
 bool rule_decide(struct commands *c, const struct request *rq, struct now now,

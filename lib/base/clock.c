@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KST_OFFSET_S = 9 * 3600 };
+enum { KST_OFFSET_S = 9 * 3600, NOW_TRIES = 4 };
 
 static int64_t
 read_ms(clockid_t id)
@@ -46,7 +46,14 @@ clock_wall_ms(void)
 struct now
 clock_now(void)
 {
-	return (struct now){ .boot_ms = clock_boot_ms(), .wall_ms = clock_wall_ms() };
+	struct now now;
+	int tries = 0;
+
+	do { /* on a busy machine something may come between the two */
+		now.boot_ms = clock_boot_ms();
+		now.wall_ms = clock_wall_ms();
+	} while (clock_boot_ms() > now.boot_ms + 1 && ++tries < NOW_TRIES);
+	return now;
 }
 
 const char *

@@ -135,9 +135,9 @@ hold_table_show(const struct hold_table *t, uint64_t id, struct hold_view *out)
 }
 
 struct now
-hold_table_time(const struct hold_table *t)
+hold_table_time(const struct hold_table *t, struct now now)
 {
-	return t->last;
+	return now.boot_ms < t->last.boot_ms ? t->last : now;
 }
 
 bool

@@ -192,8 +192,8 @@ bool hold_table_each(const struct hold_table *t, const char *room, struct now no
     bool (*fn)(void *ctx, const struct hold_view *h, const struct interval_set *set), void *ctx);
 /* A hold as it was last recorded. False: there is none with this id. */
 bool hold_table_show(const struct hold_table *t, uint64_t id, struct hold_view *out);
-/* When the last record that was applied was decided. */
-struct now hold_table_time(const struct hold_table *t);
+/* This time; or when the last record that was applied was decided, if that is later. */
+struct now hold_table_time(const struct hold_table *t, struct now now);
 /* The order whose memory changed last; *last_n 0: none. That event certainly is in the ledger, so a
  * ledger without it is older than this table. */
 void hold_table_newest(const struct hold_table *t, const char **cid, const char **order,

@@ -168,6 +168,21 @@ fake_log_open(struct fake_log *f, struct shared_log *shared, bool may_lose)
 	};
 }
 
+static struct now
+ahead(const struct commit_log *l, struct now now)
+{
+	now.boot_ms += ((const struct fake_log *)(const void *)l)->ahead_ms;
+	now.wall_ms = now.boot_ms;
+	return now;
+}
+
+void
+fake_log_has_clock(struct fake_log *f, int64_t ahead_ms)
+{
+	f->ahead_ms = ahead_ms;
+	f->log.time = ahead;
+}
+
 void
 fake_log_clear(struct fake_log *f)
 {

@@ -32,6 +32,7 @@ struct fake_log {
 	int fails, loses; /* so many of the next commits */
 	bool broken;
 	bool is_full, is_away;
+	int64_t ahead_ms; /* of the log's clock; after fake_log_has_clock */
 
 	/* ---- what it was asked to do */
 	int commits, barriers; /* barriers: commits without records */
@@ -40,3 +41,5 @@ struct fake_log {
 void shared_log_clear(struct shared_log *s);
 void fake_log_open(struct fake_log *f, struct shared_log *shared, bool may_lose);
 void fake_log_clear(struct fake_log *f);
+/* Its records have a clock of their own. */
+void fake_log_has_clock(struct fake_log *f, int64_t ahead_ms);

@@ -514,6 +514,34 @@ a_list_is_seen_by_the_clock_of_now(void **state)
 	site_close(s);
 }
 
+/* Another machine's clock is ahead, so time in the log is, too. */
+static void
+the_end_that_is_told_is_the_end_by_this_machines_clock(void **state)
+{
+	SITE(SHARED);
+	int64_t ends;
+
+	fake_log_has_clock(&a->f, 5000000 + 800);
+	fake_log_has_clock(&b->f, 5000000);
+	ask_hold(s, a, 0, "x");
+	turn(s, a);
+	turn(s, b);
+	ask_hold(s, b, 0, "a");
+	turn(s, b);
+	ends = strtoll(strstr(hear(b, 0), " expires=") + 9, NULL, 10);
+	assert_int_equal(ends, s->w.now.boot_ms + 800 + 13000 + 2000 + 2000);
+	world_pass(&s->w, ends - s->w.now.boot_ms - 1);
+	ask(s, b, 0, "1 list room=a");
+	turn(s, b);
+	assert_string_equal(hear(b, 0), "1 ok held=600-720:held");
+	assert_int_equal(b->next_boot_ms, ends);
+	world_pass(&s->w, 1);
+	ask(s, b, 0, "2 list room=a");
+	turn(s, b);
+	assert_string_equal(hear(b, 0), "2 ok");
+	site_close(s);
+}
+
 static void
 records_of_other_daemons_wake_waiters(void **state)
 {
@@ -630,6 +658,7 @@ main(void)
 		cmocka_unit_test(expired_holds_share_a_batch_with_requests),
 		cmocka_unit_test(expiring_is_retried_a_second_after_a_failed_commit),
 		cmocka_unit_test(a_list_is_seen_by_the_clock_of_now),
+		cmocka_unit_test(the_end_that_is_told_is_the_end_by_this_machines_clock),
 		cmocka_unit_test(records_of_other_daemons_wake_waiters),
 		cmocka_unit_test(a_full_log_refuses_new_holds_and_accepts_outcomes),
 		cmocka_unit_test(nothing_is_decided_while_the_log_is_away),
