@@ -111,6 +111,8 @@ class Client:
 
 
 class Daemon:
+    PATIENCE_S = 5
+
     def __init__(self, program, admit=True):
         self.program = program
         self.tmp = tempfile.TemporaryDirectory(prefix="roompay-linear-")
@@ -137,7 +139,7 @@ class Daemon:
                 stderr=log,
                 start_new_session=True,
             )
-        for _ in range(500):
+        for _ in range(100 * self.PATIENCE_S):
             if self.process.poll() is not None:
                 break
             try:
@@ -212,6 +214,8 @@ class Guest:
                 {"said": word, **{k: said[k] for k in ("state", "conflicts", "held") if k in said}},
                 **{k: int(said[k]) for k in ("expires", "token") if k in said and k not in model},
             )
+        if op == "approve" and "deadline" in said:
+            line["until"] = int(said["deadline"])
         self.round.calls.append(line)
         return word, said
 

@@ -113,15 +113,18 @@ def three_machines(build, wanted, seed):
     )
     put_back = machine_failures.run_inside(build, "--put-back", "--seed", seed)
     assert not failures["wrong"] and not put_back["wrong"], (failures["wrong"], put_back["wrong"])
+    found = net_bed.result_of(
+        TOP / "tests/prove/linear_machines.py",
+        *(build, "--histories", str(wanted), "--seed", seed, "--plant", "3"),
+        timeout=3600,
+    )
+    missing = [kind for kind, times in found["planted"].items() if times == 0]
+    assert not missing, f"nothing could be planted of: {missing}"
     return {
         "failures": failures["cases"],
         "put_back": put_back["cases"][0],
         "captures": sum(r["captures"] for r in failures["cases"]),
-        "histories": net_bed.result_of(
-            TOP / "tests/prove/linear_machines.py",
-            *(build, "--histories", str(wanted), "--seed", seed),
-            timeout=3600,
-        ),
+        "histories": found,
     }
 
 

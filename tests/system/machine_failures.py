@@ -545,7 +545,7 @@ if __name__ == "__main__":
     p.add_argument("--inside", action="store_true", help="the namespaces are there already")
     a = p.parse_args()
     if not a.inside:
-        r = run_inside(a.build.resolve(), *sys.argv[2:])
+        r = run_inside(a.build.resolve(), *sys.argv[2:], timeout=2 * CHAOS_LIMIT_S)
     else:
         r = run(
             a.build.resolve(),

@@ -41,6 +41,7 @@ type call struct {
 	Said      string `json:"said"`
 	State     string `json:"state"`
 	Expires   int64  `json:"expires"`
+	Until     int64  `json:"until"` // of an approve: its deadline, as the daemon tells it
 	Conflicts string `json:"conflicts"`
 	Held      string `json:"held"`
 
