@@ -14,7 +14,7 @@
 #include "queued/commit_log.h"
 #include "queued/log_helper.h"
 #include "queued/log_mark.h"
-#include "queued/log_turn.h"
+#include "queue/log/log_turn.h"
 
 enum mongo_pending {
 	MONGO_IDLE, /* what is staged waits for this daemon's turn */

@@ -115,7 +115,7 @@ open_log(struct helper *h, const struct log_frame *f)
 {
 	struct error err;
 
-	h->state.by = f->by;
+	log_turn_init(&h->state.turn, f->by);
 	for (int i = 0; !open_once(h, f, &err); i++) {
 		if (state_is_stopped(&h->state))
 			return; /* behind: the daemon was told */

@@ -94,18 +94,21 @@ state_deliver(struct state *s, const struct log_frame *record)
 	if (is_next) {
 		tell_locked(s, record);
 		advance(s, record->n, record->nonce);
+		log_turn_note(&s->turn, record->by, clock_boot_us());
 	}
 	pthread_mutex_unlock(&s->lock);
 	return is_next;
 }
 
 void
-state_ack(struct state *s, uint64_t n, uint64_t nonce)
+state_ack(struct state *s, uint64_t n, uint64_t nonce, int64_t took_us)
 {
 	pthread_mutex_lock(&s->lock);
+	log_turn_took(&s->turn, took_us);
 	if (n == s->n + 1 && !s->stopped) {
 		tell_locked(s, &(struct log_frame){ .kind = LOG_ACK, .n = n, .nonce = nonce });
 		advance(s, n, nonce);
+		log_turn_note(&s->turn, s->turn.me, clock_boot_us());
 	}
 	pthread_mutex_unlock(&s->lock);
 }
@@ -156,6 +159,17 @@ state_wait_for(struct state *s, uint64_t n, int64_t wait_us)
 	there = s->n >= n;
 	pthread_mutex_unlock(&s->lock);
 	return there;
+}
+
+int64_t
+state_rest_us(struct state *s)
+{
+	int64_t now_us = clock_boot_us(), until_us;
+
+	pthread_mutex_lock(&s->lock);
+	until_us = log_turn_rest(&s->turn, now_us);
+	pthread_mutex_unlock(&s->lock);
+	return until_us > now_us ? until_us - now_us : 0;
 }
 
 bool

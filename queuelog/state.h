@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "queue/log/log_frame.h"
+#include "queue/log/log_turn.h"
 #include "queuelog/db.h"
 
 struct floor {		   /* the newest snapshot */
@@ -19,7 +20,6 @@ struct floor {		   /* the newest snapshot */
 
 struct state {
 	struct db_site site;
-	uint64_t by;	/* this run of the daemon */
 	int64_t keep_s; /* a record outlives its snapshot by so long */
 	char host[65];
 
@@ -30,6 +30,7 @@ struct state {
 	uint64_t mark_n, mark_nonce; /* the highest record that this machine remembers */
 	struct floor floor;	     /* the last look at which it was not ahead of n */
 	uint64_t newest;	     /* snapshot that we know of */
+	struct log_turn turn;	     /* its `me` is this run of the daemon */
 	bool follows;
 	bool stopped; /* BEHIND or HOLE: nothing goes on */
 };
@@ -40,8 +41,8 @@ void state_tell(struct state *s, const struct log_frame *f);
 void state_tell_text(struct state *s, enum log_frame_kind kind, uint64_t n, const char *text);
 /* Gives the daemon a record that a majority has. False: it is not the next one. */
 bool state_deliver(struct state *s, const struct log_frame *record);
-/* Our append is kept. Nothing is said if the daemon has read it already. */
-void state_ack(struct state *s, uint64_t n, uint64_t nonce);
+/* Our append is kept, after so long. Nothing is said if the daemon has read it already. */
+void state_ack(struct state *s, uint64_t n, uint64_t nonce, int64_t took_us);
 /* The log begins at n: a snapshot was loaded. */
 void state_begin(struct state *s, uint64_t n, uint64_t nonce);
 /* The snapshot that the log begins with was the newest at this time: a look that counts. */
@@ -49,6 +50,8 @@ void state_note_floor(struct state *s, const struct floor *look);
 uint64_t state_last(struct state *s);
 /* True: record n was given to the daemon within so long. */
 bool state_wait_for(struct state *s, uint64_t n, int64_t wait_us);
+/* How long news may wait, since it is not this daemon's turn for some time. */
+int64_t state_rest_us(struct state *s);
 bool state_is_stopped(struct state *s);
 /* Says it once, and stops everything. */
 void state_stop(struct state *s, enum log_frame_kind kind, const char *text);

@@ -46,7 +46,7 @@ document_of(const struct state *s, const struct log_frame *f)
 	BSON_APPEND_INT64(doc, "n", (int64_t)f->n);
 	BSON_APPEND_INT64(doc, "nonce", (int64_t)f->nonce);
 	BSON_APPEND_INT64(doc, "prev", (int64_t)f->prev);
-	BSON_APPEND_INT64(doc, "by", (int64_t)s->by);
+	BSON_APPEND_INT64(doc, "by", (int64_t)s->turn.me);
 	BSON_APPEND_UTF8(doc, "host", s->host);
 	BSON_APPEND_DATE_TIME(doc, "wall", f->wall);
 	BSON_APPEND_ARRAY_BEGIN(doc, "records", &records);
@@ -67,16 +67,18 @@ log_send(struct writer *w, const struct log_frame *f, const bson_t *doc, struct 
 	enum db_end end;
 	bson_t reply;
 	bool empty;
+	int64_t sent_us;
 
 	if (!log_verify(s, &w->db, err))
 		return false;
+	sent_us = clock_boot_us();
 	end = db_run(&w->db, log_insert(LOG_RECORDS, doc), &reply, err);
 	bson_destroy(&reply);
 	switch (end) {
 	case DB_DONE:
 		if (!log_is_genuine(s, &w->db, f->n, err))
 			return false;
-		state_ack(s, f->n, f->nonce);
+		state_ack(s, f->n, f->nonce, clock_boot_us() - sent_us);
 		return true;
 	case DB_DUPLICATE: /* ours or another's: the record tells by its nonce */
 		return state_wait_for(s, f->n, STREAM_US) ||
@@ -139,7 +141,7 @@ prove_primary(struct writer *w, struct error *err)
 {
 	bson_t *command = BCON_NEW("update", BCON_UTF8("meta"), "updates", "[", "{", "q", "{",
 	    "_id", BCON_UTF8("queue_log_barrier"), "}", "u", "{", "$set", "{", "at",
-	    BCON_DATE_TIME(clock_wall_ms()), "by", BCON_INT64((int64_t)w->state->by), "}", "}",
+	    BCON_DATE_TIME(clock_wall_ms()), "by", BCON_INT64((int64_t)w->state->turn.me), "}", "}",
 	    "upsert", BCON_BOOL(true), "}", "]", "writeConcern", "{", "w", BCON_UTF8("majority"),
 	    "j", BCON_BOOL(true), "wtimeout", BCON_INT32(BARRIER_MS), "}");
 	bson_t reply;

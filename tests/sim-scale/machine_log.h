@@ -4,7 +4,7 @@
 
 #include "mongo_model.h"
 #include "queued/commit_log.h"
-#include "queued/log_turn.h"
+#include "queue/log/log_turn.h"
 
 struct machine_log {
 	struct commit_log log; /* first: it is a commit_log */

@@ -1,7 +1,7 @@
 /*
  * What many machines on a shared log would do, in simulated time: the real rules (lib/booking), the
- * real batches (queued/batch.c) and turns (queued/log_turn.c), and a model of MongoDB with measured
- * costs. Equal seeds give equal tables.
+ * real batches (queued/batch.c) and turns (lib/queue/log/log_turn.c), and a model of MongoDB with
+ *measured costs. Equal seeds give equal tables.
  *
  *	sim-scale [--seed N] [--measured FILE] [TABLE...]
  */

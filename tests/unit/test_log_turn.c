@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "queued/log_turn.h"
+#include "queue/log/log_turn.h"
 
 enum { APPEND_US = 2000 };
 
@@ -106,6 +106,43 @@ where_appends_differ_much_the_others_get_more_time(void **state)
 }
 
 static void
+news_may_wait_until_two_are_left_before_us(void **state)
+{
+	struct log_turn t;
+
+	(void)state;
+	log_turn_init(&t, 1);
+	for (int i = 0; i < 100; i++)
+		log_turn_took(&t, APPEND_US);
+	assert_int_equal(log_turn_rest(&t, 500), 500);
+	for (uint64_t by = 2; by <= 6; by++)
+		log_turn_note(&t, by, 1000);
+	assert_int_equal(log_turn_rest(&t, 1001), 1001); /* not in the line */
+	log_turn_note(&t, 1, 2000);
+	/* five have their turn before us; after three and a half of them it begins to matter */
+	assert_int_equal(log_turn_rest(&t, 2001), 2000 + APPEND_US * 7 / 2);
+	for (uint64_t by = 2; by <= 3; by++)
+		log_turn_note(&t, by, 8000);
+	assert_int_equal(log_turn_rest(&t, 8001), 8000 + APPEND_US * 3 / 2);
+	log_turn_note(&t, 4, 10000);
+	assert_int_equal(log_turn_rest(&t, 10001), 10001);
+}
+
+static void
+news_never_wait_long(void **state)
+{
+	struct log_turn t;
+
+	(void)state;
+	log_turn_init(&t, 1);
+	for (int i = 0; i < 100; i++)
+		log_turn_took(&t, 100000);
+	for (uint64_t by = 9; by >= 1; by--)
+		log_turn_note(&t, by, 1000);
+	assert_int_equal(log_turn_rest(&t, 1001), 1000 + 20000);
+}
+
+static void
 members_are_those_of_the_last_minute(void **state)
 {
 	struct log_turn t;
@@ -145,6 +182,8 @@ main(void)
 		cmocka_unit_test(who_won_nothing_lately_is_not_waited_for),
 		cmocka_unit_test(who_wins_alone_rests_now_and_then),
 		cmocka_unit_test(where_appends_differ_much_the_others_get_more_time),
+		cmocka_unit_test(news_may_wait_until_two_are_left_before_us),
+		cmocka_unit_test(news_never_wait_long),
 		cmocka_unit_test(members_are_those_of_the_last_minute),
 		cmocka_unit_test(more_daemons_than_fit_are_no_harm),
 	};

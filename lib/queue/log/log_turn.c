@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "queued/log_turn.h"
+#include "queue/log/log_turn.h"
 
 #include <string.h>
 
@@ -10,6 +10,7 @@ enum {
 	APPEND_FIRST_US = 2000, /* before any was measured */
 	APPEND_MAX_US = 300000,
 	REST_EVERY = 4, /* numbers that we won alone */
+	DEAF_MAX_US = 20000,
 };
 
 void
@@ -73,20 +74,41 @@ slot_us(const struct log_turn *t)
 	return usual_us > slow_us ? usual_us : slow_us;
 }
 
-int64_t
-log_turn_when(const struct log_turn *t, int64_t now_us)
+/* Of the n that stand in the line, *at is our place; n: we are not in it. */
+static unsigned
+find_place(const struct log_turn *t, int64_t now_us, unsigned *at)
 {
-	unsigned n = t->n, at = 0;
+	unsigned n = t->n;
 
 	while (n > 0 && t->line[n - 1].won_us + LATELY_US < now_us)
 		n--;
-	while (at < n && t->line[at].by != t->me)
-		at++;
+	*at = 0;
+	while (*at < n && t->line[*at].by != t->me)
+		(*at)++;
+	return n;
+}
+
+int64_t
+log_turn_when(const struct log_turn *t, int64_t now_us)
+{
+	unsigned at, n = find_place(t, now_us, &at);
+
 	if (at < n && at + 1 < n) /* each before us has its time */
 		return t->line[0].won_us + (n - at - 1) * slot_us(t);
 	if (at == 0 && n == 1 && t->alone % REST_EVERY == 0)
 		return t->line[0].won_us + t->append_us;
 	return now_us; /* the first of the line, or not in it */
+}
+
+int64_t
+log_turn_rest(const struct log_turn *t, int64_t now_us)
+{
+	unsigned at, n = find_place(t, now_us, &at);
+	int64_t before = at < n ? n - at - 1 : 0, rest_us = (2 * before - 3) * t->append_us / 2;
+
+	if (before < 3)
+		return now_us;
+	return t->line[0].won_us + (rest_us < DEAF_MAX_US ? rest_us : DEAF_MAX_US);
 }
 
 int64_t

@@ -36,5 +36,10 @@ void log_turn_note(struct log_turn *t, uint64_t by, int64_t now_us);
 void log_turn_took(struct log_turn *t, int64_t us);
 /* When to append, not before. May be in the past. */
 int64_t log_turn_when(const struct log_turn *t, int64_t now_us);
+/*
+ * Until when it does not matter to us what others append: at least two come before our turn even
+ * then. What they append is read together at this time. May be in the past.
+ */
+int64_t log_turn_rest(const struct log_turn *t, int64_t now_us);
 /* How many daemons won a number within the last minute, this one always counted. */
 int64_t log_turn_members(const struct log_turn *t, int64_t now_us);
