@@ -280,7 +280,7 @@ open_courier(struct courier *c, struct error *err)
 	    uv_signal_init(&c->loop, &c->intr) != 0)
 		return error_set(err, ERR_INTERNAL, "out of memory or descriptors");
 	c->news.data = c->timer.data = c->term.data = c->intr.data = c->work.data = c;
-	c->poster = poster_new(&c->loop, on_ended, c, err);
+	c->poster = poster_new(&c->loop, 2 * (size_t)conf.courier_parallel, on_ended, c, err);
 	return c->poster != NULL;
 }
 

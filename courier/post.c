@@ -15,8 +15,28 @@
 
 enum { CONNECT_TIMEOUT_MS = 5000 };
 
+/*
+ * A receiver may be slow to accept connections: Node takes one in each turn of its event loop, and
+ * under load a turn lasts 10 ms and more. What it has accepted is served in each turn. So a post
+ * waits for a connection that is already there, and another one is opened only where it has waited
+ * for OPEN_MS. Node closes what was idle for 5 s; what is closed while a post is on its way has
+ * failed. So a connection is not used after four seconds (libcurl counts those that are over).
+ */
+enum { OPEN_AT_ONCE = 4, OPEN_MS = 10, IDLE_MAX_S = 3, WARM_MS = 2000, RECEIVERS = 2 };
+
+struct receiver {
+	const struct conf_peer *peer;
+	struct task *line;	/* not begun */
+	size_t n;		/* posts under way */
+	size_t warm, peak;	/* so many were answered side by side: in the WARM_MS before, in
+				   these */
+	int64_t peak_boot_ms;	/* when these began */
+	int64_t opened_boot_ms; /* the last time that more were begun than were warm */
+};
+
 struct post {
 	struct poster *poster;
+	struct receiver *to;
 	struct post *next, *prev;
 	struct task *task;
 	CURL *curl;
@@ -29,8 +49,10 @@ struct poster {
 	uv_loop_t *loop;
 	uv_timer_t timer;
 	CURLM *multi;
+	uv_timer_t opener;  /* when the next connection may be opened */
 	struct post *posts; /* under way */
-	size_t n;
+	struct receiver receivers[RECEIVERS];
+	size_t n; /* with those that wait in line */
 	void (*ended)(void *ctx, struct task *t);
 	void *ctx;
 };
@@ -65,6 +87,7 @@ unlink_post(struct post *po)
 	if (po->next != NULL)
 		po->next->prev = po->prev;
 	p->n--;
+	po->to->n--;
 }
 
 static void
@@ -95,10 +118,14 @@ end_post(CURL *curl, CURLcode rc)
 	p = po->poster;
 	t = po->task;
 	t->try.not_before_ms = po->not_before_ms;
+	if (rc == CURLE_OK && po->to->n > po->to->peak)
+		po->to->peak = po->to->n;
 	unlink_post(po);
 	post_free(po);
 	end_task(p, t, status, rc == CURLE_OK ? NULL : curl_easy_strerror(rc));
 }
+
+static void go_on(struct poster *p);
 
 static void
 collect(struct poster *p)
@@ -110,6 +137,7 @@ collect(struct poster *p)
 		if (m->msg == CURLMSG_DONE)
 			end_post(m->easy_handle, m->data.result); /* frees what m points to: nothing
 								     of it is read after */
+	go_on(p);
 }
 
 /* -- the event loop */
@@ -199,7 +227,8 @@ on_timeout(CURLM *multi, long timeout_ms, void *ctx)
 }
 
 struct poster *
-poster_new(uv_loop_t *loop, void (*ended)(void *ctx, struct task *t), void *ctx, struct error *err)
+poster_new(uv_loop_t *loop, size_t posts_max, void (*ended)(void *ctx, struct task *t), void *ctx,
+    struct error *err)
 {
 	struct poster *p = calloc(1, sizeof(*p));
 
@@ -213,11 +242,14 @@ poster_new(uv_loop_t *loop, void (*ended)(void *ctx, struct task *t), void *ctx,
 	p->ended = ended;
 	p->ctx = ctx;
 	uv_timer_init(loop, &p->timer);
-	p->timer.data = p;
+	uv_timer_init(loop, &p->opener);
+	p->timer.data = p->opener.data = p;
 	curl_multi_setopt(p->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 	curl_multi_setopt(p->multi, CURLMOPT_SOCKETDATA, p);
 	curl_multi_setopt(p->multi, CURLMOPT_TIMERFUNCTION, on_timeout);
 	curl_multi_setopt(p->multi, CURLMOPT_TIMERDATA, p);
+	/* Else it keeps four for each post that is under way now, and closes the others. */
+	curl_multi_setopt(p->multi, CURLMOPT_MAXCONNECTS, (long)posts_max);
 	return p;
 }
 
@@ -228,6 +260,7 @@ poster_close(struct poster *p)
 	curl_multi_cleanup(p->multi); /* its last sockets go through on_socket */
 	p->multi = NULL;
 	uv_close((uv_handle_t *)&p->timer, NULL);
+	uv_close((uv_handle_t *)&p->opener, NULL);
 }
 
 void
@@ -246,6 +279,16 @@ poster_count(const struct poster *p)
 	return p->n;
 }
 
+static struct task *
+take(struct receiver *to)
+{
+	struct task *t = to->line;
+
+	if (t != NULL)
+		to->line = t->next;
+	return t;
+}
+
 void
 poster_abandon(struct poster *p)
 {
@@ -256,6 +299,9 @@ poster_abandon(struct poster *p)
 		task_free(&po->task);
 		post_free(po);
 	}
+	for (size_t i = 0; i < RECEIVERS; i++)
+		for (struct task *t; (t = take(&p->receivers[i])) != NULL; p->n--)
+			task_free(&t);
 }
 
 /* -- one post */
@@ -351,6 +397,7 @@ set_options(struct post *po, struct error *err)
 	bad = bad != CURLE_OK ? bad : trust_keep(po->curl, t->peer->url);
 	SET(CURLOPT_NOSIGNAL, 1L);
 	SET(CURLOPT_CONNECTTIMEOUT_MS, (long)CONNECT_TIMEOUT_MS);
+	SET(CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
 	SET(CURLOPT_TIMEOUT_MS, (long)WEBHOOK_POST_LIMIT_MS);
 	SET(CURLOPT_PROXY, "");
 	SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
@@ -392,19 +439,100 @@ new_post(struct poster *p, struct task *t, struct error *err)
 	return NULL;
 }
 
-void
-poster_start(struct poster *p, struct task *t)
+static void
+begin(struct poster *p, struct receiver *to)
 {
 	struct error err = { 0 };
+	struct task *t = take(to);
 	struct post *po = new_post(p, t, &err);
 
 	if (po == NULL) {
+		p->n--;
 		end_task(p, t, 0, err.msg);
 		return;
 	}
+	po->to = to;
+	to->n++;
 	po->next = p->posts;
 	if (p->posts != NULL)
 		p->posts->prev = po;
 	p->posts = po;
+}
+
+/* ---- when a post begins */
+
+/* How many connections are likely to be there. */
+static size_t
+count_warm(struct receiver *to, int64_t now_boot_ms)
+{
+	if (now_boot_ms - to->peak_boot_ms >= WARM_MS) {
+		to->warm = now_boot_ms - to->peak_boot_ms < 2 * WARM_MS ? to->peak : 0;
+		to->peak = 0;
+		to->peak_boot_ms = now_boot_ms;
+	}
+	return to->warm > to->peak ? to->warm : to->peak;
+}
+
+/* Begins what may begin. In how many ms the next one may, 0: none waits. */
+static int64_t
+begin_some(struct poster *p, struct receiver *to)
+{
+	int64_t now_boot_ms = clock_boot_ms();
+
+	while (to->line != NULL) {
+		if (to->n >= OPEN_AT_ONCE && to->n >= count_warm(to, now_boot_ms)) {
+			if (now_boot_ms - to->opened_boot_ms < OPEN_MS)
+				return to->opened_boot_ms + OPEN_MS - now_boot_ms;
+			to->opened_boot_ms = now_boot_ms;
+		}
+		begin(p, to);
+	}
+	return 0;
+}
+
+static void
+on_opener(uv_timer_t *timer)
+{
+	go_on(timer->data);
+}
+
+static void
+go_on(struct poster *p)
+{
+	int64_t wait_ms = 0;
+
+	for (size_t i = 0; i < RECEIVERS; i++) {
+		int64_t ms = begin_some(p, &p->receivers[i]);
+
+		if (ms > 0 && (wait_ms == 0 || ms < wait_ms))
+			wait_ms = ms;
+	}
+	if (wait_ms > 0)
+		uv_timer_start(&p->opener, on_opener, (uint64_t)wait_ms, 0);
+}
+
+static struct receiver *
+receiver_of(struct poster *p, const struct conf_peer *peer)
+{
+	struct receiver *to = p->receivers;
+
+	while (to->peer != NULL && to->peer != peer)
+		to++;
+	assert(to < p->receivers + RECEIVERS);
+	to->peer = peer;
+	return to;
+}
+
+void
+poster_start(struct poster *p, struct task *t)
+{
+	struct receiver *to = receiver_of(p, t->peer);
+	struct task **last = &to->line;
+
+	while (*last != NULL)
+		last = &(*last)->next;
+	t->next = NULL;
+	*last = t;
 	p->n++;
+	go_on(p);
 }
