@@ -1,7 +1,7 @@
 /* roompay-courier: posts what is owed to the reservation service and the gateway, and settles what
  * has no end. One loop (libuv) with the posts (post.c); the store's blocking work runs beside it,
- * one round at a time (round.c); threads of their own wait at the queue for news, and settle
- * (sweeper.c). roompay-courier(8). */
+ * on lanes (lanes.c); threads of their own wait at the queue for news, and settle (sweeper.c).
+ * roompay-courier(8). */
 #include "config.h"
 
 #include <assert.h>
@@ -20,40 +20,30 @@
 #include "base/notify.h"
 #include "base/privilege.h"
 #include "base/random.h"
+#include "courier/lanes.h"
 #include "courier/post.h"
-#include "courier/round.h"
 #include "courier/sweeper.h"
 #include "delivery/webhook.h"
 #include "queue/client/queue.h"
 #include "site/conf_read.h"
 #include "site/metrics.h"
-#include "store/store.h"
 
 enum { EXIT_USAGE = 2, WATCH_MS = 1000, AGAIN_MS = 500, GRACE_MS = 5000 };
-/* A round costs four commands of the store, for one message as for many. Where messages come in
- * crowds the next round waits for more of them. */
-enum { CROWD = 4, PACE_MS = 20 };
 
 struct courier {
 	uv_loop_t loop;
 	uv_async_t news;  /* the watcher has something to say */
-	uv_timer_t timer; /* the next look; after SIGTERM the end of the grace */
+	uv_timer_t grace; /* after SIGTERM */
 	uv_signal_t term, intr;
-	uv_work_t work;
 	uv_thread_t watcher;
-	struct store *store;
 	struct queue *queue; /* the watcher's */
-	struct round *round; /* the running round's; between rounds the loop's */
+	struct lanes *lanes;
 	struct poster *poster;
 	struct sweeper *sweeper;
-	struct task *ended; /* posts that ended while a round was running */
-	enum round_look asked;
-	bool working, look, stopping, closed;
-	size_t handled;	       /* messages of the last round: written down or claimed */
-	int64_t began_boot_ms; /* the last round */
-	atomic_bool stop;      /* the loop to the watcher */
-	atomic_bool verified;  /* the sweeper to both */
-	uv_mutex_t mutex;      /* over queue_id */
+	bool stopping, closed;
+	atomic_bool stop;     /* the loop to the watcher */
+	atomic_bool verified; /* the sweeper to both */
+	uv_mutex_t mutex;     /* over queue_id */
 	char queue_id[QUEUE_ID_CAP];
 };
 
@@ -115,108 +105,34 @@ on_verified(void *ctx, bool belongs, const char *queue_id)
 /* -- the loop */
 
 /* Nothing is left to do but to close: the watcher is told, the loop ends when the last handle is
- * closed. */
+ * closed. What could not be written down counts as a failed try: delivered twice rather than never.
+ */
 static void
-close_all(struct courier *c)
+close_when_done(void *ctx)
 {
-	if (c->closed)
+	struct courier *c = ctx;
+
+	if (!c->stopping || c->closed || poster_count(c->poster) > 0 || !lanes_rest(c->lanes))
 		return;
 	c->closed = true;
 	poster_close(c->poster);
+	lanes_close(c->lanes);
 	uv_close((uv_handle_t *)&c->news, NULL);
-	uv_close((uv_handle_t *)&c->timer, NULL);
+	uv_close((uv_handle_t *)&c->grace, NULL);
 	uv_close((uv_handle_t *)&c->term, NULL);
 	uv_close((uv_handle_t *)&c->intr, NULL);
 }
 
 static void
-run_round(uv_work_t *work)
+on_claimed(void *ctx, struct task *t)
 {
-	struct courier *c = work->data;
-
-	round_run(c->round, c->asked, clock_now());
-}
-
-static void on_round(uv_work_t *work, int status);
-static void on_timer(uv_timer_t *timer);
-
-static bool
-waits_for_more(struct courier *c)
-{
-	int64_t left_ms = c->began_boot_ms + PACE_MS - clock_boot_ms();
-
-	if (c->stopping || c->handled < CROWD || left_ms <= 0 || left_ms > PACE_MS)
-		return false;
-	uv_timer_start(&c->timer, on_timer, (uint64_t)left_ms, 0);
-	return true;
-}
-
-static void
-begin_round(struct courier *c)
-{
-	struct task *t;
-
-	if (c->working || c->closed || waits_for_more(c))
-		return;
-	c->handled = 0;
-	c->began_boot_ms = clock_boot_ms();
-	while ((t = c->ended) != NULL) {
-		c->ended = t->next;
-		round_finish(c->round, t);
-		c->handled++;
-	}
-	round_allow(c->round, atomic_load(&c->verified));
-	c->asked = c->stopping ? ROUND_WRITE_ENDS : c->look ? ROUND_LOOK : ROUND_LOOK_WHEN_DUE;
-	c->look = false;
-	c->working = uv_queue_work(&c->loop, &c->work, run_round, on_round) == 0;
-	assert(c->working);
-}
-
-static void
-on_timer(uv_timer_t *timer)
-{
-	begin_round(timer->data);
-}
-
-static void
-go_on(struct courier *c)
-{
-	int64_t wait_ms = round_due_ms(c->round) - clock_wall_ms();
-
-	if (c->ended != NULL || (c->look && !c->stopping))
-		begin_round(c);
-	else if (!c->stopping)
-		uv_timer_start(&c->timer, on_timer,
-		    wait_ms < 1			  ? 1
-			: wait_ms > ROUND_POLL_MS ? ROUND_POLL_MS
-						  : (uint64_t)wait_ms,
-		    0);
-	else if (poster_count(c->poster) == 0)
-		close_all(c); /* what could not be written down counts as a failed try: delivered
-				 twice rather than never */
-}
-
-static void
-on_round(uv_work_t *work, int status)
-{
-	struct courier *c = work->data;
-	struct task *t;
-
-	(void)status;
-	for (; (t = round_take(c->round)) != NULL; c->handled++)
-		poster_start(c->poster, t); /* also after SIGTERM: they are claimed */
-	c->working = false;
-	go_on(c);
+	poster_start(((struct courier *)ctx)->poster, t);
 }
 
 static void
 on_ended(void *ctx, struct task *t)
 {
-	struct courier *c = ctx;
-
-	t->next = c->ended;
-	c->ended = t;
-	begin_round(c);
+	lanes_finish(((struct courier *)ctx)->lanes, t);
 }
 
 static void
@@ -224,8 +140,8 @@ on_news(uv_async_t *news)
 {
 	struct courier *c = news->data;
 
-	c->look = true;
-	begin_round(c);
+	lanes_allow(c->lanes, atomic_load(&c->verified));
+	lanes_look(c->lanes);
 }
 
 static void
@@ -235,8 +151,7 @@ on_grace(uv_timer_t *timer)
 
 	log_event(LOG_LEVEL_WARN, "posts_abandoned", KV_INT("posts", poster_count(c->poster)));
 	poster_abandon(c->poster);
-	if (!c->working)
-		go_on(c);
+	close_when_done(c);
 }
 
 static void
@@ -250,9 +165,8 @@ on_signal(uv_signal_t *sig, int number)
 	atomic_store(&c->stop, true);
 	log_event(LOG_LEVEL_INFO, "stopping", KV_INT("signal", number),
 	    KV_INT("posts", poster_count(c->poster)));
-	uv_timer_start(&c->timer, on_grace, GRACE_MS, 0);
-	if (!c->working)
-		go_on(c);
+	uv_timer_start(&c->grace, on_grace, GRACE_MS, 0);
+	lanes_stop(c->lanes);
 }
 
 /* -- start and end */
@@ -267,21 +181,20 @@ make_name(char by[64], struct error *err)
 static bool
 open_courier(struct courier *c, struct error *err)
 {
+	const struct lanes_user user = { on_claimed, close_when_done, c };
 	char by[64];
 
-	if (!make_name(by, err) ||
-	    (c->store = store_open_mongo(conf_store_uri(&conf), conf.database, err)) == NULL)
-		return false;
 	c->queue = queue_open_unix(conf.queue_socket);
-	c->round = round_new(&conf, c->store, by);
-	if (c->queue == NULL || c->round == NULL || uv_loop_init(&c->loop) != 0 ||
-	    uv_mutex_init(&c->mutex) != 0 || uv_async_init(&c->loop, &c->news, on_news) != 0 ||
-	    uv_timer_init(&c->loop, &c->timer) != 0 || uv_signal_init(&c->loop, &c->term) != 0 ||
+	if (c->queue == NULL || uv_loop_init(&c->loop) != 0 || uv_mutex_init(&c->mutex) != 0 ||
+	    uv_async_init(&c->loop, &c->news, on_news) != 0 ||
+	    uv_timer_init(&c->loop, &c->grace) != 0 || uv_signal_init(&c->loop, &c->term) != 0 ||
 	    uv_signal_init(&c->loop, &c->intr) != 0)
 		return error_set(err, ERR_INTERNAL, "out of memory or descriptors");
-	c->news.data = c->timer.data = c->term.data = c->intr.data = c->work.data = c;
-	c->poster = poster_new(&c->loop, 2 * (size_t)conf.courier_parallel, on_ended, c, err);
-	return c->poster != NULL;
+	c->news.data = c->grace.data = c->term.data = c->intr.data = c;
+	return make_name(by, err) &&
+	    (c->lanes = lanes_new(&c->loop, &conf, by, &user, err)) != NULL &&
+	    (c->poster = poster_new(&c->loop, 2 * (size_t)conf.courier_parallel, on_ended, c,
+		 err)) != NULL;
 }
 
 /* Signals go to the loop's thread. */
@@ -304,10 +217,9 @@ close_courier(struct courier *c)
 	sweeper_stop(&c->sweeper);
 	if (conf.courier_queue)
 		uv_thread_join(&c->watcher);
-	round_free(&c->round);
+	lanes_free(&c->lanes);
 	poster_free(&c->poster);
 	queue_free(&c->queue);
-	store_free(&c->store);
 	uv_mutex_destroy(&c->mutex);
 	uv_loop_close(&c->loop);
 }
@@ -333,7 +245,7 @@ serve(void)
 	log_event(LOG_LEVEL_INFO, "started", KV_STR("version", PACKAGE_VERSION),
 	    KV_INT("parallel", conf.courier_parallel));
 	notify("READY=1");
-	begin_round(&c);
+	lanes_begin(c.lanes);
 	uv_run(&c.loop, UV_RUN_DEFAULT);
 	close_courier(&c);
 	log_event(LOG_LEVEL_INFO, "stopped", KV_STR("version", PACKAGE_VERSION));

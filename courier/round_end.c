@@ -20,8 +20,8 @@ note_gone(struct round *r, const struct task *t)
 
 	snprintf(name, sizeof(name), "gone %s", t->message.peer);
 	if (t->try.acknowledged)
-		name_set_drop(&r->told, name);
-	else if (outbox_is_gone(t->message.type, t->try.status) && name_set_add(&r->told, name))
+		name_set_drop(&r->b->told, name);
+	else if (outbox_is_gone(t->message.type, t->try.status) && name_set_add(&r->b->told, name))
 		log_event(LOG_LEVEL_ERROR, "hook_gone", KV_STR("peer", t->message.peer),
 		    KV_STR("message", t->message.id),
 		    KV_STR("detail",
@@ -54,6 +54,13 @@ log_task(const struct task *t, struct now now)
 		    KV_INT("not_before_s", seconds_until(y->not_before_ms, now.wall_ms)));
 }
 
+/* It is not owed any more. */
+static bool
+is_over(const struct task *t)
+{
+	return t->try.acknowledged || outbox_is_test(&t->message);
+}
+
 /* The tries, then the outbox: an acknowledged message whose try says so is sent no more. Many in a
  * command. False: the store. */
 static bool
@@ -66,7 +73,7 @@ write_batch(struct round *r, struct task *const *tasks, size_t n, struct now now
 
 	for (size_t i = 0; i < n; i++) {
 		tries[i] = &tasks[i]->try;
-		if (tasks[i]->try.acknowledged || outbox_is_test(&tasks[i]->message))
+		if (is_over(tasks[i]))
 			gone[n_gone++] = tasks[i]->message.id;
 	}
 	/* A try that is not there: an older copy of the database was put back; what was delivered
@@ -80,38 +87,37 @@ end_task(struct round *r, struct task *t, struct now now)
 {
 	log_task(t, now);
 	note_gone(r, t);
-	if (r->held)
+	if (r->b->held)
 		round_due_at(r, now.wall_ms);
-	r->n_posting[round_peer_index(r, t->peer)]--;
-	name_set_drop(&r->posting, t->try.message_id);
-	if (t->try.acknowledged)
-		round_forget(r, round_known(r, t->message.id));
-	else
-		round_know(r, &t->message, now.wall_ms); /* when the next try is due is read with
-							    the next look */
+	name_set_drop(&r->b->posting, t->try.message_id);
+	/* A look that began before the message was deleted may still find it. When the next try of
+	 * a failed one is due is read with the next look. */
+	round_know(r, &t->message, is_over(t) ? now.wall_ms + SETTLED_MS : now.wall_ms);
 	task_free(&t);
 }
 
-void
+bool
 round_write_ends(struct round *r, struct now now)
 {
 	struct task *tasks[BATCH_MAX];
 	struct error err = { 0 };
+	bool ok = true;
+	size_t n;
 
-	while (r->ended != NULL) {
-		size_t n = 0;
-
-		for (struct task *t = r->ended; t != NULL && n < BATCH_MAX; t = t->next)
-			tasks[n++] = t;
+	do {
+		for (n = 0; n < BATCH_MAX && (tasks[n] = task_pop(&r->b->ended)) != NULL;)
+			n++;
 		now.boot_ms = clock_boot_ms();
-		if (!write_batch(r, tasks, n, now, &err)) { /* repeatable: the next round begins
-							       here */
-			round_note_store(r, false, &err);
-			round_due_at(r, now.wall_ms + RETRY_STORE_MS);
-			return;
+		if (n > 0) {
+			ok = UNLOCKED(r, write_batch(r, tasks, n, now, &err));
+			round_note_store(r, ok, &err);
 		}
-		round_note_store(r, true, NULL);
-		for (size_t i = 0; i < n; i++)
-			end_task(r, task_pop(&r->ended), now);
-	}
+		for (size_t i = 0; i < n; i++) {
+			if (ok)
+				end_task(r, tasks[i], now);
+			else /* repeatable */
+				task_push(&r->b->ended, tasks[i]);
+		}
+	} while (ok && n == BATCH_MAX);
+	return ok;
 }

@@ -16,7 +16,7 @@ forget_unlisted(struct round *r)
 {
 	struct known *k, *next;
 
-	HASH_ITER(hh, r->known, k, next) {
+	HASH_ITER(hh, r->b->known, k, next) {
 		if (!k->listed)
 			round_forget(r, k);
 		else
@@ -28,13 +28,13 @@ forget_unlisted(struct round *r)
 static const struct conf_peer *
 find_peer(struct round *r, const char *name)
 {
-	const struct conf_peer *p = strcmp(name, "reservation") == 0 ? &r->conf->reservation
-	    : strcmp(name, "gateway") == 0			     ? &r->conf->gateway
+	const struct conf_peer *p = strcmp(name, "reservation") == 0 ? &r->b->conf->reservation
+	    : strcmp(name, "gateway") == 0			     ? &r->b->conf->gateway
 								     : NULL;
 
 	if (p != NULL && p->url[0] != '\0')
 		return p;
-	if (name_set_add(&r->told, name))
+	if (name_set_add(&r->b->told, name))
 		log_event(LOG_LEVEL_WARN, "peer_not_configured", KV_STR("peer", name),
 		    KV_STR("detail", "its messages stay in the outbox"));
 	return NULL;
@@ -43,7 +43,7 @@ find_peer(struct round *r, const char *name)
 static void
 tell_once(struct round *r, const char *event, const struct store_message *m)
 {
-	if (name_set_add(&r->told, m->id))
+	if (name_set_add(&r->b->told, m->id))
 		log_event(LOG_LEVEL_ERROR, event, KV_STR("message", m->id), KV_STR("peer", m->peer),
 		    KV_INT("tries", m->tries), KV_INT("owed_since_ms", m->at_ms));
 }
@@ -60,7 +60,7 @@ read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, 
 	struct store_try *tries = NULL, last;
 	size_t n = 0;
 
-	if (!store_try_list(r->store, m->id, &tries, &n, now.boot_ms + STORE_MS, err))
+	if (!UNLOCKED(r, store_try_list(r->store, m->id, &tries, &n, now.boot_ms + STORE_MS, err)))
 		return false;
 	if (n == 0)
 		return true;
@@ -70,13 +70,15 @@ read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, 
 	if (outbox_is_test(m) &&
 	    (last.ended || now.wall_ms >= last.at_ms + WEBHOOK_POST_LIMIT_MS)) {
 		*due_ms = -1; /* once is enough */
-		return store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err);
+		return UNLOCKED(r,
+		    store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err));
 	} else if (!last.ended) {
 		*due_ms = last.at_ms + WEBHOOK_POST_LIMIT_MS + after_ms;
 	} else if ((last.acknowledged && after_ms > 0) || last.withdrawn) { /* only its removal was
 									       lost */
 		*due_ms = -1;
-		return store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err);
+		return UNLOCKED(r,
+		    store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err));
 	} else if (outbox_is_unbookable(m->type, last.status)) {
 		*due_ms = -1;
 		tell_once(r, "unbookable", m);
@@ -98,7 +100,7 @@ find_due(struct round *r, const struct store_message *m, int64_t *due_ms, struct
 	if (m->tries == 0)
 		return true;
 	after_ms = again ? 0 : webhook_retry_after_ms(m->tries, m->last_try_ms - m->at_ms);
-	*due_ms = after_ms < 0 || (!again && name_set_has(r->told, m->id))
+	*due_ms = after_ms < 0 || (!again && name_set_has(r->b->told, m->id))
 	    ? -1
 	    : m->last_try_ms + after_ms;
 	if (after_ms < 0)
@@ -116,7 +118,7 @@ is_sent_again(struct round *r, const char *id, const struct store_try *last, boo
 	struct store_message m;
 	bool found;
 
-	if (!store_outbox_get(r->store, id, &m, &found, now.boot_ms + STORE_MS, err))
+	if (!UNLOCKED(r, store_outbox_get(r->store, id, &m, &found, now.boot_ms + STORE_MS, err)))
 		return false;
 	*again = found && m.again_ms > last->at_ms;
 	if (found)
@@ -138,7 +140,7 @@ may_follow(struct round *r, const struct store_message *m, bool *may, struct now
 	if (!outbox_follows_approved(m))
 		return true;
 	outbox_id(OUTBOX_PAYMENT_APPROVED, m->tid, 0, id);
-	if (!store_try_list(r->store, id, &tries, &n, now.boot_ms + STORE_MS, err))
+	if (!UNLOCKED(r, store_try_list(r->store, id, &tries, &n, now.boot_ms + STORE_MS, err)))
 		return false;
 	if (n > 0)
 		last = tries[n - 1];
@@ -155,13 +157,13 @@ may_follow(struct round *r, const struct store_message *m, bool *may, struct now
 static void
 wait_in_line(struct round *r, struct task *t)
 {
-	struct task **at = &r->waiting;
+	struct task **at = &r->b->waiting;
 
 	while (*at != NULL && (*at)->message.tries <= t->message.tries)
 		at = &(*at)->next;
 	t->next = *at;
 	*at = t;
-	name_set_add(&r->lined, t->message.id);
+	name_set_add(&r->b->lined, t->message.id);
 }
 
 /* Takes the message out of *m. */
@@ -175,16 +177,11 @@ line_up(struct round *r, const struct conf_peer *peer, struct store_message *m, 
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	t->peer = peer;
 	t->guessed = guessed;
+	t->look = r->b->looks;
 	t->message = *m;
 	*m = (struct store_message){ 0 };
 	wait_in_line(r, t);
 	return true;
-}
-
-static bool
-is_under_way(const struct round *r, const struct store_message *m)
-{
-	return name_set_has(r->posting, m->id) || name_set_has(r->lined, m->id);
 }
 
 /* It was never seen: very likely it was never tried, and the claim of its first try tells if it
@@ -200,7 +197,7 @@ guess(struct round *r, struct store_message *m, struct error *err)
 {
 	const struct conf_peer *peer = find_peer(r, m->peer);
 
-	if (peer == NULL || is_under_way(r, m))
+	if (peer == NULL || round_is_under_way(r, m))
 		return true;
 	r->guesses++;
 	return line_up(r, peer, m, true, err);
@@ -213,12 +210,12 @@ round_look_at(struct round *r, struct store_message *m, struct now now, struct e
 	const struct conf_peer *peer = find_peer(r, m->peer);
 	int64_t due_ms;
 
-	if (peer == NULL || is_under_way(r, m))
+	if (peer == NULL || round_is_under_way(r, m))
 		return true;
 	now.boot_ms = clock_boot_ms();
 	r->looks++;
 	r->unsure = false;
-	if (!store_outbox_tries(r->store, m, now.boot_ms + STORE_MS, err) ||
+	if (!UNLOCKED(r, store_outbox_tries(r->store, m, now.boot_ms + STORE_MS, err)) ||
 	    !find_due(r, m, &due_ms, now, err))
 		return false;
 	if (due_ms < 0 || due_ms > now.wall_ms) {
@@ -232,10 +229,11 @@ round_look_at(struct round *r, struct store_message *m, struct now now, struct e
 	if (!may_follow(r, m, &may, now, err))
 		return false;
 	if (!may) {
-		r->held = true;
+		r->b->held = true;
 		return true;
 	}
-	return line_up(r, peer, m, false, err);
+	/* While the store worked, another round may have begun with it. */
+	return round_is_under_way(r, m) || line_up(r, peer, m, false, err);
 }
 
 /* One that waits for its time is not looked at before. */
@@ -279,7 +277,7 @@ look_at_all(struct round *r, struct store_message *m, size_t n, const bool *held
 
 			if (m[i].body == NULL || (pass == 0) == known)
 				continue;
-			r->held = r->held || held[i];
+			r->b->held = r->b->held || held[i];
 			if (!held[i] && !is_waiting(r, &m[i], now) &&
 			    !look_at_one(r, &m[i], known, now, err))
 				return false;
@@ -316,28 +314,36 @@ find_held(const struct store_message *m, size_t n)
 	return held;
 }
 
+/* What was found before this look, and is not being claimed: it finds it anew, or it is gone. */
 static void
-clear_line(struct round *r)
+clear_line(struct round *r, int64_t look)
 {
-	struct task *old;
+	struct task **at = &r->b->waiting, *t;
 
-	while ((old = task_pop(&r->waiting)) != NULL)
-		task_free(&old);
-	name_set_clear(&r->lined);
+	while ((t = *at) != NULL) {
+		if (t->look >= look) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		name_set_drop(&r->b->lined, t->message.id);
+		task_free(&t);
+	}
 }
 
 static bool
-look_at_whole(struct round *r, struct store_message *m, size_t n, struct now now, struct error *err)
+look_at_whole(struct round *r, struct store_message *m, size_t n, int64_t look, struct now now,
+    struct error *err)
 {
 	bool *held = find_held(m, n), ok;
 
-	if (n == LIST_MAX && name_set_add(&r->told, ""))
+	if (n == LIST_MAX && name_set_add(&r->b->told, ""))
 		log_event(LOG_LEVEL_ERROR, "outbox_long", KV_INT("at_least", n),
 		    KV_STR("detail", "what is beyond waits"));
 	metrics_set(METRIC_OUTBOX, (int64_t)n);
 	metrics_set(METRIC_OUTBOX_OLDEST, n > 0 ? m[0].at_ms / 1000 : 0);
-	clear_line(r);
-	r->held = false;
+	clear_line(r, look);
+	r->b->held = false;
 	ok = held != NULL ? look_at_all(r, m, n, held, now, err)
 			  : error_set(err, ERR_INTERNAL, "out of memory");
 	if (ok)
@@ -351,7 +357,7 @@ static bool
 look_at_new(struct round *r, struct store_message *m, size_t n, struct now now, struct error *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (round_known(r, m[i].id) != NULL || is_under_way(r, &m[i]))
+		if (round_known(r, m[i].id) != NULL || round_is_under_way(r, &m[i]))
 			continue;
 		r->news = true;
 		if (!may_guess(&m[i]))
@@ -362,27 +368,36 @@ look_at_new(struct round *r, struct store_message *m, size_t n, struct now now, 
 	return true;
 }
 
+static bool
+list(struct round *r, bool whole, struct store_message **m, size_t *n, int64_t deadline,
+    struct error *err)
+{
+	int64_t from_ms = r->b->seen_ms - TAIL_MS;
+
+	return UNLOCKED(r,
+	    whole ? store_outbox_list(r->store, LIST_MAX, m, n, deadline, err)
+		  : store_outbox_since(r->store, from_ms, LIST_MAX, m, n, deadline, err));
+}
+
 bool
 round_look_for_due(struct round *r, bool whole, struct now now, struct error *err)
 {
-	int64_t deadline = now.boot_ms + LIST_MS;
+	int64_t this_look = ++r->b->looks;
 	struct store_message *m = NULL;
 	size_t n = 0;
 	bool ok;
 
-	if (whole ? !store_outbox_list(r->store, LIST_MAX, &m, &n, deadline, err)
-		  : !store_outbox_since(r->store, r->seen_ms - TAIL_MS, LIST_MAX, &m, &n, deadline,
-			err))
+	if (!list(r, whole, &m, &n, now.boot_ms + LIST_MS, err))
 		return false;
 	metrics_set(METRIC_COURIER_LOOK, now.wall_ms / 1000);
 	for (size_t i = 0; i < n; i++)
-		if (m[i].at_ms > r->seen_ms && m[i].at_ms <= now.wall_ms)
-			r->seen_ms = m[i].at_ms;
+		if (m[i].at_ms > r->b->seen_ms && m[i].at_ms <= now.wall_ms)
+			r->b->seen_ms = m[i].at_ms;
 	r->looks = r->guesses = 0;
 	r->more = r->news = false;
 	if (whole)
-		r->whole_ms = now.wall_ms;
-	ok = whole ? look_at_whole(r, m, n, now, err) : look_at_new(r, m, n, now, err);
+		r->b->whole_ms = now.wall_ms;
+	ok = whole ? look_at_whole(r, m, n, this_look, now, err) : look_at_new(r, m, n, now, err);
 	for (size_t i = 0; i < n; i++)
 		store_message_clear(&m[i]);
 	free(m);

@@ -314,6 +314,27 @@ MUTANTS = [
         "tests/unit/test_courier",
     ),
     (
+        "what is being claimed is not claimed twice",
+        "courier/round.c",
+        "\treturn name_set_has(r->b->posting, m->id) || name_set_has(r->b->lined, m->id);",
+        "\treturn name_set_has(r->b->posting, m->id);",
+        "tests/unit/test_courier",
+    ),
+    (
+        "rounds side by side share the places",
+        "courier/round.c",
+        "\t\tr->b->n_posting[round_peer_index(r, t->peer)]++;\n",
+        "",
+        "tests/unit/test_courier",
+    ),
+    (
+        "a look before the end finds nothing to send",
+        "courier/round_end.c",
+        "\tround_know(r, &t->message, is_over(t) ?",
+        "\tif (!is_over(t))\n\t\tround_know(r, &t->message, is_over(t) ?",
+        "tests/unit/test_courier",
+    ),
+    (
         "a chain ends at its gap",
         "lib/store/run.c",
         "moved = number_in(sh, found + i * sh->size) == (int64_t)*n + 1;",
