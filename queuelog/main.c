@@ -20,6 +20,7 @@
 #include "queuelog/reader.h"
 #include "queuelog/state.h"
 #include "queuelog/writer.h"
+#include "site/metrics.h"
 #include "site/conf_read.h"
 #include "store/mongo_uri.h"
 
@@ -238,6 +239,7 @@ main(int argc, char **argv)
 	}
 	log_open("roompay-queue-log", conf.log_level);
 	log_shape(conf.log_format, conf.log_target);
+	metrics_open(conf.metrics_dir, METRICS_QUEUED); /* its errors are its daemon's */
 	code = run(&conf);
 	conf_clear(&conf);
 	return code;

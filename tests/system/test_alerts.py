@@ -129,6 +129,7 @@ FIRES = {
     "RoompayLogAway": ({"roompay_log_heard_seconds": then(0.1, 6)}, 2, -1, {}),
     "RoompayClockOff": ({"roompay_log_clock_seconds": then(0.02, 0.6)}, 6, 2, {}),
     "RoompayLogBehind": (born("log_behind"), 0, 20, {"event": "log_behind"}),
+    "RoompayLogRefused": (born("log_append_refused"), 0, 20, {"event": "log_append_refused"}),
     "RoompayLogLag": ({"roompay_log_behind": then(3, 2000)}, 3, -1, {}),
     "RoompayLogContention": ({"roompay_log_lost_total": f"0+24000x{MINUTES}"}, 0, None, {}),
     "RoompayLogGrows": (

@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 
+import plans
 import pymongo
 import pytest
 from booking_site import Site, at_once, eventually, new_id
@@ -376,6 +377,31 @@ def test_an_older_database_is_a_fence_on_every_machine(daemons):
     daemons.log.meta.delete_one({"_id": "queue_log_fence"})
     one.machine.start("queued")
     assert one.hold("u2", room=2).startswith("ok ")
+
+
+def test_writes_that_the_database_refuses_are_counted_and_go_on_by_themselves(daemons):
+    d = daemons()
+    assert d.ask("admit adopted=0 token=0") == "ok"
+    assert d.hold("u1").startswith("ok ")
+    counted = d.machine.dir / "metrics" / "queued.metrics"
+    assert b"log_append_refused" not in counted.read_bytes()
+    daemons.log.command("collMod", "queue_log", validator={"n": {"$lt": 0}})
+    assert d.hold("u2", room=2).startswith("unavailable ")
+    eventually(lambda: b"log_append_refused" in counted.read_bytes())  # RoompayLogRefused
+    daemons.log.command("collMod", "queue_log", validator={})
+    eventually(lambda: d.hold("u3", room=3).startswith("ok "))
+
+
+def test_no_query_of_the_log_reads_a_whole_collection(daemons):
+    for command in ({"profile": 0}, {"profile": 1, "filter": {"appName": "roompay"}}):
+        daemons.log.command(command)
+    one, two = daemons(("log_snapshot_every", 20)), daemons()
+    assert one.ask("admit adopted=0 token=0") == "ok"
+    for i in range(40):
+        assert (one, two)[i % 2].hold(f"u{i}", room=1 + i).startswith("ok ")
+    assert "no-hold" in two.ask("find-tid tid=T-nothing")
+    assert plans.noted(daemons.log)  # it was watched
+    assert plans.unindexed(daemons.log) == []
 
 
 def test_a_machine_with_a_wrong_clock_serves_nothing(daemons, tmp_path):
