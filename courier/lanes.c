@@ -11,7 +11,7 @@
 
 /* A part costs its one or two commands of the store for many messages as for one. Where messages
  * come in crowds, the next one of its kind waits for more of them. */
-enum { CROWD = 4, LOOK_PACE_MS = 10, ENDS_PACE_MS = 40, AGAIN_MS = 1000 };
+enum { CROWD = 4, LOOK_PACE_MS = 15, ENDS_PACE_MS = 30, AGAIN_MS = 1000 };
 
 /* As many as libuv has threads. */
 enum { ENDS, ALL, NEWS, NEWS_TOO, LANES };
