@@ -18,6 +18,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -58,17 +59,42 @@ class Meter:
         return {"name": name, **told, "cpu_ms": cpu, "commands": counts}
 
 
-def load(folder, env, seconds, clients):
-    out = subprocess.run(
+class Backlog(threading.Thread):
+    """How many messages are in the outbox, now and then, while the load goes on."""
+
+    def __init__(self, db, seconds):
+        super().__init__(daemon=True)
+        self.outbox, self.every = db.outbox, min(5, seconds / 4)
+        self.seen, self.over = [], threading.Event()
+
+    def run(self):
+        while not self.over.wait(self.every):
+            self.seen.append(self.outbox.estimated_document_count())
+
+    def end(self):
+        self.over.set()
+        self.join()
+        return self.seen
+
+
+def load(folder, env, seconds, clients, warm=lambda: None):
+    """Pays for so long; `warm` is called when all connections are open, before what counts."""
+    with subprocess.Popen(
         [node_site.node(), "load.mjs"],
         cwd=folder,
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        check=True,
-        timeout=seconds + 120,
         env={**os.environ, "SECONDS": str(seconds), "CLIENTS": str(clients), **env},
-    ).stdout
-    return json.loads(out)
+    ) as p:
+        late = threading.Timer(seconds + 180, p.kill)
+        late.start()
+        try:
+            assert p.stdout.readline() == "warm\n", "load.mjs has ended"
+            warm()
+            return json.loads(p.communicate("go\n")[0])
+        finally:
+            late.cancel()
 
 
 def of_roompay(stack, folder, hook, args, members):
@@ -79,13 +105,19 @@ def of_roompay(stack, folder, hook, args, members):
         "GATEWAY": stack.tokens["gateway"],
         "RESERVATION": stack.tokens["reservation"],
     }
-    load(folder, env, 2, args.clients)  # connections, caches
     groups = {
         **{name: stack.pids_of(name) for name in OURS},
         "mongod": [m.process.pid for m in members],
     }
-    meter = Meter(groups, stack.database())
-    row = meter.row("roompay", load(folder, env, args.seconds, args.clients))
+    measured, backlog = [], Backlog(stack.database(), args.seconds)
+
+    def warm():
+        measured.append(Meter(groups, stack.database()))
+        backlog.start()
+
+    told = load(folder, env, args.seconds, args.clients, warm)
+    row = measured[0].row("roompay", told)
+    row["backlog"] = backlog.end()
     row["workers_mib"] = sum(map(pss_kib, stack.pids_of("workers"))) / 1024
     row["connections"] = stack.database().client.admin.command("serverStatus")["connections"][
         "current"
@@ -113,12 +145,16 @@ def of_peer(stack, folder, args, members):
             "GATEWAY": "",
             "RESERVATION": "",
         }
-        load(folder, env, 2, args.clients)
-        meter = Meter(
-            {"peer": [peer.process.pid], "mongod": [m.process.pid for m in members]},
-            stack.database(),
+        groups = {"peer": [peer.process.pid], "mongod": [m.process.pid for m in members]}
+        measured = []
+        told = load(
+            folder,
+            env,
+            args.seconds,
+            args.clients,
+            lambda: measured.append(Meter(groups, stack.database())),
         )
-        return meter.row("peer", load(folder, env, args.seconds, args.clients))
+        return measured[0].row("peer", told)
 
 
 def one_at_a_time(stack, folder, hook, args):
@@ -159,6 +195,7 @@ def report(args, told, rows, single):
     )
     print(f"{'  p99, ms':56} {ours['first_p99_ms']:8.1f}")
     print(f"{'after the last payment everything was delivered in, s':56} {ours['drained_s']:8.2f}")
+    print(f"{'messages in the outbox, now and then':56} {' '.join(map(str, ours['backlog']))}")
     print(f"{'never delivered':56} {ours['unheard']:8}")
     print(f"{'one payment at a time, p50, ms':56} {single['p50_ms']:8.1f}")
 

@@ -82,6 +82,7 @@ def of_payments(t, args, members):
     t.row("  against the peer's", ours["cpu_ms"]["mongod"] / peer["cpu_ms"]["mongod"])
     t.row("first try of payment.approved after the answer, p50, ms", ours["first_p50_ms"])
     t.row("  p99, ms", ours["first_p99_ms"], "< 100", 1)
+    t.row("most messages in the outbox", max(ours["backlog"], default=0), digits=0)
     t.row("after the last payment everything was delivered in, s", ours["drained_s"])
     t.row("one payment alone, all three queries, p50, ms", told.single["p50_ms"], "<= 5")
     if ours["unheard"]:

@@ -1,6 +1,7 @@
 // Buyers, and the booking site's two services: each buyer pays again and again: payReady, the press on pay, approvePayment. The
 // reservation service calls removePaymentInQueue: when the message comes where there are messages (HOOK_PORT), else at once.
-// Prints one line of JSON.
+// Begins with two seconds that do not count, in which everybody opens their connections; then prints a line and waits for one.
+// Prints one line of JSON at the end.
 import http from "node:http";
 
 const { BASE, SIM, HOOK_PORT, GATEWAY, RESERVATION, CLIENTS, SECONDS } = process.env;
@@ -92,11 +93,27 @@ if (HOOK_PORT)
     })
     .listen(Number(HOOK_PORT), "127.0.0.1");
 
+async function payFor(seconds) {
+  const end = performance.now() + seconds * 1000;
+  await Promise.all(Array.from({ length: Number(CLIENTS) }, async () => { while (performance.now() < end) await payOnce(); }));
+  return end;
+}
+
+async function hearAll(end) {
+  while (HOOK_PORT && done.size < paid && performance.now() < end + 60000) await pause(10);
+}
+
+await hearAll(await payFor(2));
+times.pay = [];
+times.first = [];
+paid = wrong = 0;
+done.clear();
+console.log("warm");
+await new Promise((go) => process.stdin.once("data", go));
 const began = performance.now();
-const end = began + Number(SECONDS) * 1000;
-await Promise.all(Array.from({ length: Number(CLIENTS) }, async () => { while (performance.now() < end) await payOnce(); }));
+const end = await payFor(Number(SECONDS));
 const seconds = (performance.now() - began) / 1000;
-while (HOOK_PORT && done.size < paid && performance.now() < end + 60000) await pause(10);
+await hearAll(end);
 const drained = (performance.now() - began) / 1000 - seconds;
 const at = (list, p) => list.sort((a, b) => a - b)[Math.min(list.length - 1, Math.floor(list.length * p))] ?? 0;
 console.log(JSON.stringify({
