@@ -9,6 +9,7 @@
 #include "fcgi/console.h"
 #include "fcgi/console_answer.h"
 #include "fcgi/console_request.h"
+#include "flow/charged.h"
 #include "flow/life.h"
 #include "json/write.h"
 #include "operate/find.h"
@@ -196,10 +197,7 @@ write_story(struct call *c, const struct story *s)
 	if (s->tid[0] != '\0')
 		json_add_str_member(b, "tid", s->tid);
 	json_add_str_member(b, "state", s->now.state);
-	if (s->now.charged == FC_UNKNOWN)
-		json_add_str_member(b, "charged", "unknown");
-	else
-		json_add_bool_member(b, "charged", s->now.charged == FC_TRUE);
+	flow_charged_add(b, s->now.charged);
 	json_add_int_member(b, "refunded", s->now.refunded);
 	json_add_str_member(b, "next", flow_next_name(s->now.next));
 	if (s->has_payment) {

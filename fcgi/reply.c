@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "fcgi/schedule.h"
+#include "flow/charged.h"
 #include "json/strict.h"
 #include "json/write.h"
 
@@ -133,15 +134,6 @@ reply_begin(struct reply *r, int status)
 }
 
 static void
-add_charged(struct buf *b, enum flow_charged charged)
-{
-	if (charged == FC_UNKNOWN)
-		json_add_str_member(b, "charged", "unknown");
-	else if (charged != FC_ABSENT)
-		json_add_bool_member(b, "charged", charged == FC_TRUE);
-}
-
-static void
 add_errors(struct buf *b, const struct field_errors *errors, enum language l)
 {
 	json_add_member(b, "errors");
@@ -231,7 +223,7 @@ reply_problem(struct reply *r, const struct reply_to *to, enum problem p,
 		reply_add_header(r, "Idempotent-Replayed", "true");
 	add_problem(b, to, p, NULL);
 	if (a != NULL && row->says_charged)
-		add_charged(b, a->charged);
+		flow_charged_add(b, a->charged);
 	if (a != NULL && (p == PROBLEM_SLOT_HELD || p == PROBLEM_SLOT_SOLD))
 		add_conflicts(b, &a->conflicts, to->conf);
 	if (a != NULL && a->has_provider)
@@ -289,7 +281,7 @@ reply_later(struct reply *r, const struct flow_answer *a)
 
 	reply_begin(r, 202);
 	add_retry_after(r, a->retry_ms > 0 ? a->retry_ms : 2000);
-	add_charged(b, a->result == FR_UNKNOWN ? FC_UNKNOWN : FC_TRUE);
+	flow_charged_add(b, a->result == FR_UNKNOWN ? FC_UNKNOWN : FC_TRUE);
 	json_add_str_member(b, "state", a->result == FR_UNKNOWN ? "unknown" : "recording");
 	json_add_str_member(b, "tid", a->tid);
 	buf_add_char(b, '}');
@@ -320,7 +312,7 @@ reply_approve(struct reply *r, const struct reply_to *to, const struct flow_answ
 
 	if (!begin_success(r, to, a))
 		return;
-	add_charged(b, a->charged);
+	flow_charged_add(b, a->charged);
 	json_add_str_member(b, "state", attempt_state_name(a->state));
 	if (a->has_payment)
 		add_payment(b, &a->payment);
@@ -374,7 +366,7 @@ add_life(struct buf *b, const char *state, enum flow_charged charged, int64_t re
     enum flow_next next)
 {
 	json_add_str_member(b, "state", state);
-	add_charged(b, charged);
+	flow_charged_add(b, charged);
 	json_add_int_member(b, "refunded", refunded);
 	json_add_str_member(b, "next", flow_next_name(next));
 }

@@ -6,18 +6,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "flow/charged.h"
 #include "flow/times.h"
 #include "json/write.h"
 #include "operate/explain.h"
-
-static void
-add_charged(struct buf *b, enum flow_charged charged)
-{
-	if (charged == FC_UNKNOWN)
-		json_add_str_member(b, "charged", "unknown");
-	else if (charged != FC_ABSENT)
-		json_add_bool_member(b, "charged", charged == FC_TRUE);
-}
 
 /* -- the site */
 
@@ -251,7 +243,7 @@ operate_json_explained(struct buf *b, const struct flow_order_attempt *t, int64_
 	buf_add_char(b, '{');
 	json_add_str_member_if(b, "tid", t->tid);
 	json_add_str_member(b, "state", t->state);
-	add_charged(b, t->charged);
+	flow_charged_add(b, t->charged);
 	json_add_int_member(b, "refunded", t->refunded);
 	json_add_str_member(b, "next", flow_next_name(t->next));
 	json_add_str_member_if(b, "userId", t->user_id);
@@ -279,7 +271,7 @@ operate_json_waiting(struct buf *b, const struct operate_waiting *w, bool korean
 	json_add_str_member(b, "userId", w->of.user);
 	json_add_str_member_if(b, "roomId", w->of.room);
 	json_add_str_member(b, "state", t.state);
-	add_charged(b, t.charged);
+	flow_charged_add(b, t.charged);
 	json_add_time_member(b, "since", w->since_ms);
 	if (w->total >= 0)
 		json_add_int_member(b, "total", w->total);
