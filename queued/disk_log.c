@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 enum {
 	SPARE_AGAIN_MS = 1000,	    /* after the disk was full */
 	SNAPSHOT_AGAIN_MS = 60000,  /* after one that failed */
+	SNAPSHOT_NICE = 10,	    /* whoever waits for an answer goes first */
 	OUTCOME_ROOM = 1024 * 1024, /* bytes of the last segment, kept for outcomes */
 };
 
@@ -124,6 +126,7 @@ snapshot_child(struct disk_log *d)
 	bool done;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpriority(PRIO_PROCESS, 0, SNAPSHOT_NICE);
 	/* after a power failure the log of orders is mended from the segments that go now */
 	done = order_log_sync(d->orders, &err) &&
 	    journal_snapshot_write(d->journal, snapshot_source, d->table, &err);
@@ -188,7 +191,7 @@ tend(struct commit_log *l, struct now now, int64_t *next_boot_ms, struct error *
 
 	*next_boot_ms = make_room(d, now);
 	end_snapshot(d);
-	if (!journal_prepare(d->journal))
+	if (!journal_prepare(d->journal) && !journal_remove_old(d->journal))
 		return start_snapshot(d, now, err);
 	*next_boot_ms = now.boot_ms; /* the next piece, after whoever waits */
 	return true;

@@ -471,6 +471,8 @@ run_once(void)
 		journal_make_spare(j, &err);
 		if (roll(2) == 0)
 			journal_prepare(j);
+		if (roll(2) == 0)
+			journal_remove_old(j);
 		if (roll(12) == 0)
 			take_snapshot(j);
 		if (roll(25) == 0) { /* an orderly end and a new start, recorded too */

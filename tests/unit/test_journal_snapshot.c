@@ -16,6 +16,14 @@ source(void *from, journal_emit *emit, void *ctx)
 	return true;
 }
 
+static void
+finish(struct fixture *f)
+{
+	assert_true(journal_snapshot_finish(f->j, &f->err));
+	while (journal_remove_old(f->j))
+		;
+}
+
 static const char *const state_texts[] = { "state one", "state two", NULL };
 
 static void
@@ -29,15 +37,17 @@ a_snapshot_replaces_the_segments_before_it(void **state)
 	assert_true(journal_snapshot_begin(f->j, f->options.now, &f->err));
 	add_synced(f, "while it is written");
 	assert_true(journal_snapshot_write(f->j, source, texts, &f->err));
-	assert_true(is_there(f, FIRST));
 	assert_true(journal_snapshot_finish(f->j, &f->err));
+	assert_true(is_there(f, FIRST));
+	assert_true(journal_remove_old(f->j)); /* one file with each call */
 	assert_false(is_there(f, FIRST));
+	assert_false(journal_remove_old(f->j));
 	add_synced(f, "new");
 	assert_true(reopen(f));
 	assert_string_equal(buf_str(&f->seen), "state one|state two|while it is written|new|");
 	assert_true(journal_snapshot_begin(f->j, f->options.now, &f->err));
 	assert_true(journal_snapshot_write(f->j, source, texts, &f->err));
-	assert_true(journal_snapshot_finish(f->j, &f->err));
+	finish(f);
 	assert_false(is_there(f, "snapshot-0000000000000002"));
 	assert_true(is_there(f, "snapshot-0000000000000003"));
 	assert_true(reopen(f));
@@ -79,7 +89,7 @@ replaced_files_are_removed_at_the_next_start_at_the_latest(void **state)
 	assert_true(journal_snapshot_begin(f->j, f->options.now, &f->err));
 	assert_true(journal_snapshot_write(f->j, source, texts, &f->err));
 	disk.unlink_fails = true;
-	assert_true(journal_snapshot_finish(f->j, &f->err));
+	finish(f);
 	assert_true(is_there(f, FIRST));
 	disk.unlink_fails = false;
 	assert_true(reopen(f));
@@ -97,7 +107,7 @@ a_journal_with_a_damaged_snapshot_is_not_opened(void **state)
 	assert_true(reopen(f));
 	assert_true(journal_snapshot_begin(f->j, f->options.now, &f->err));
 	assert_true(journal_snapshot_write(f->j, source, texts, &f->err));
-	assert_true(journal_snapshot_finish(f->j, &f->err));
+	finish(f);
 	for (size_t at = JOURNAL_HEADER; at < JOURNAL_HEADER + 34; at++) {
 		flip(f, "snapshot-0000000000000002", at);
 		assert_false(reopen(f));
@@ -126,7 +136,7 @@ another_boot_is_reported_until_a_snapshot_is_written_in_it(void **state)
 	assert_false(f->report.same_boot);
 	assert_true(journal_snapshot_begin(f->j, f->options.now, &f->err));
 	assert_true(journal_snapshot_write(f->j, source, texts, &f->err));
-	assert_true(journal_snapshot_finish(f->j, &f->err));
+	finish(f);
 	assert_true(reopen(f));
 	assert_true(f->report.same_boot);
 	f->options.boot_id = ""; /* a system without a boot id */
@@ -150,7 +160,7 @@ a_grown_journal_wants_a_snapshot(void **state)
 	assert_true(journal_snapshot_begin(f->j, f->options.now, &f->err));
 	assert_false(journal_wants_snapshot(f->j));
 	assert_true(journal_snapshot_write(f->j, source, texts, &f->err));
-	assert_true(journal_snapshot_finish(f->j, &f->err));
+	finish(f);
 	assert_false(journal_wants_snapshot(f->j));
 }
 
@@ -195,8 +205,9 @@ live(struct fixture *f, struct life *l)
 		l->synced = l->next;
 		if (!journal_snapshot_write(f->j, life_source, l, &f->err))
 			journal_snapshot_abandon(f->j);
-		else
-			journal_snapshot_finish(f->j, &f->err);
+		else if (journal_snapshot_finish(f->j, &f->err))
+			while (journal_remove_old(f->j))
+				;
 	}
 }
 

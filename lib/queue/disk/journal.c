@@ -26,7 +26,7 @@ journal_make_spare(struct journal *j, struct error *err)
 bool
 journal_prepare(struct journal *j)
 {
-	bool soon = j->offset > j->segment_size / 2 || journal_wants_snapshot(j);
+	bool soon = j->offset > j->segment_size / 8 || journal_wants_snapshot(j);
 
 	return soon && journal_file_prepare(j);
 }
@@ -157,10 +157,12 @@ struct writer {
 	struct journal_record last;
 };
 
+/* Synced piece by piece: a sync of the daemon's would wait behind all that is not yet written. */
 static bool
 flush(struct writer *w)
 {
-	if (w->chunk.bad || !journal_write_all(w->j, w->fd, w->chunk.data, w->chunk.len, w->at))
+	if (w->chunk.bad || !journal_write_all(w->j, w->fd, w->chunk.data, w->chunk.len, w->at) ||
+	    w->j->io->fdatasync(w->fd) != 0)
 		return false;
 	w->at += w->chunk.len;
 	buf_reset(&w->chunk);
@@ -205,8 +207,7 @@ write_snapshot(struct writer *w, bool (*source)(void *from, journal_emit *emit, 
 	if (!source(from, emit_record, w))
 		return false;
 	put_u64(count, w->last.seq);
-	return emit_typed(w, JOURNAL_RECORD_END, count, sizeof(count)) && flush(w) &&
-	    w->j->io->fdatasync(w->fd) == 0;
+	return emit_typed(w, JOURNAL_RECORD_END, count, sizeof(count)) && flush(w);
 }
 
 bool
@@ -239,20 +240,21 @@ journal_snapshot_abandon(struct journal *j)
 	j->begun = 0;
 }
 
-/* What fails to be removed here is removed at the next start. */
-static void
-remove_old(struct journal *j, uint64_t old_snapshot)
+bool
+journal_remove_old(struct journal *j)
 {
 	char name[JOURNAL_NAME_CAP];
 
-	for (; j->oldest < j->snapshot; j->oldest++) {
-		journal_segment_name(j->oldest, name);
-		j->io->unlink(j->dir, name);
+	if (j->removed < j->oldest) {
+		journal_segment_name(j->removed++, name);
+	} else if (j->old_snapshot != 0) {
+		journal_snapshot_name(j->old_snapshot, "", name);
+		j->old_snapshot = 0;
+	} else {
+		return false;
 	}
-	if (old_snapshot != 0) {
-		journal_snapshot_name(old_snapshot, "", name);
-		j->io->unlink(j->dir, name);
-	}
+	j->io->unlink(j->dir, name);
+	return true;
 }
 
 bool
@@ -274,8 +276,11 @@ journal_snapshot_finish(struct journal *j, struct error *err)
 	j->snapshot_bytes = st.st_size;
 	j->begun = 0;
 	if (!journal_sync_dir(j, err))
-		return false; /* old and new files exist: the next start finds everything */
-	remove_old(j, old);
+		return false;	      /* old and new files exist: the next start finds everything */
+	while (journal_remove_old(j)) /* of the snapshot before */
+		;
+	j->oldest = j->snapshot;
+	j->old_snapshot = old;
 	return true;
 }
 

@@ -72,8 +72,8 @@ size_t journal_left(const struct journal *j);
  * later. */
 bool journal_make_spare(struct journal *j, struct error *err);
 /* Makes the segment after the spare, too, a piece with each call, so that nobody waits for a whole
- * one when the spare is used up. It begins when half of the segment in use is full, or a snapshot
- * is wanted. False: nothing is left to do; it is made, or the disk has no room for it. */
+ * one when the spare is used up. It begins when an eighth of the segment in use is full, or a
+ * snapshot is wanted. False: nothing is left to do; it is made, or the disk has no room for it. */
 bool journal_prepare(struct journal *j);
 
 /*
@@ -81,7 +81,7 @@ bool journal_prepare(struct journal *j);
  * begin	begins the next segment; the snapshot will replace everything before it
  * write	`source` calls emit for each record of the whole state, as it was at begin; nothing
  *		but the new file is touched
- * finish	the snapshot becomes valid, and what it replaces is removed
+ * finish	the snapshot becomes valid; journal_remove_old removes what it replaces
  * If write or finish fails, the old files still have everything: begin again some time later. If
  * begin fails, the journal has failed.
  */
@@ -92,6 +92,9 @@ bool journal_snapshot_begin(struct journal *j, struct now now, struct error *err
 bool journal_snapshot_write(struct journal *j,
     bool (*source)(void *from, journal_emit *emit, void *ctx), void *from, struct error *err);
 bool journal_snapshot_finish(struct journal *j, struct error *err);
+/* Removes one file that a valid snapshot has replaced: to free its blocks can take milliseconds.
+ * False: there is none. What is not removed is removed at the next start. */
+bool journal_remove_old(struct journal *j);
 /* Instead of finish: removes the new file. */
 void journal_snapshot_abandon(struct journal *j);
 

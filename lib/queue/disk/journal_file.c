@@ -8,8 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Bytes that are written and synced in one turn of the daemon: half a millisecond or so. */
-enum { NEXT_PIECE = 256 * 1024 };
+/* Bytes of the next segment that are written in one turn of the daemon: as many as the records of
+ * a busy turn. */
+enum { NEXT_PIECE = 64 * 1024 };
 
 bool
 journal_fault(struct journal *j, struct error *err, const char *what, const char *name)
@@ -90,20 +91,27 @@ open_next(struct journal *j, struct error *err)
 	return j->next.fd >= 0 || journal_fault(j, err, "create", "spare.tmp");
 }
 
-/* Real zeros, not only reserved blocks: so a sync of records has to write nothing else. */
+/* Real zeros, not only reserved blocks: so a sync of records has to write nothing else. The kernel
+ * is told to begin with each piece, and only the last one is waited for. */
 static bool
 make_next(struct journal *j, size_t to, struct error *err)
 {
+	size_t from = j->next.made;
+	bool whole = to == j->segment_size;
+
 	if (!open_next(j, err))
 		return false;
-	if (j->next.made < to &&
-	    (!journal_write_zeros(j, j->next.fd, j->next.made, to) ||
-		j->io->fdatasync(j->next.fd) != 0)) {
+	if (from < to &&
+	    (!journal_write_zeros(j, j->next.fd, from, to) ||
+		(whole && j->io->fdatasync(j->next.fd) != 0))) {
 		journal_fault(j, err, "write", "spare.tmp");
 		journal_file_forget_next(j);
 		j->io->unlink(j->dir, "spare.tmp");
 		return false;
 	}
+	if (from < to && !whole)
+		(void)sync_file_range(j->next.fd, (off_t)from, (off_t)(to - from),
+		    SYNC_FILE_RANGE_WRITE); /* a hint: the sync of the last piece is what counts */
 	j->next.made = to;
 	return true;
 }

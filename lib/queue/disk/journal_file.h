@@ -21,8 +21,10 @@ struct journal {
 	int dir, lock, fd;	      /* fd: the segment in use */
 	char path[512];		      /* of the directory, for messages */
 	struct journal_header header; /* of the segment in use */
-	uint64_t oldest;	      /* segments exist from here up to header.number */
-	uint64_t snapshot;	      /* number of the valid one; 0: none */
+	uint64_t oldest;	      /* segments are needed from here up to header.number */
+	uint64_t removed;      /* segments below are removed; from here to oldest they are to be */
+	uint64_t old_snapshot; /* to be removed; 0: none */
+	uint64_t snapshot;     /* number of the valid one; 0: none */
 	int64_t snapshot_bytes;
 	uint64_t begun; /* number of the snapshot under way; 0: none */
 	uint64_t last_seq, synced_seq;
@@ -32,7 +34,7 @@ struct journal {
 	bool has_spare, failed;
 	struct {		  /* the spare after the spare: spare.tmp */
 		int fd;		  /* -1: nothing of it is made */
-		size_t made;	  /* bytes, synced */
+		size_t made;	  /* bytes; synced when they are all */
 		bool is_hopeless; /* it could not be made; not tried again for this segment */
 	} next;
 	char queue_id[QUEUE_ID_CAP];

@@ -405,7 +405,7 @@ open_files(struct opening *o, struct error *err)
 	    !replay_files(o, err) || !each_name(o, remove_leftover, err))
 		return false;
 	note_spare(j);
-	j->oldest = o->snapshot == 0 ? 1 : o->snapshot;
+	j->oldest = j->removed = o->snapshot == 0 ? 1 : o->snapshot;
 	o->report->same_boot = !o->other_boot;
 	if (o->report->is_new && !random_fill(j->header.queue_id, sizeof(j->header.queue_id), err))
 		return false;
