@@ -9,9 +9,10 @@
 #include "courier/round.h"
 #include "store/store.h"
 
-/* A part costs its one or two commands of the store for many messages as for one. Where messages
- * come in crowds, the next one of its kind waits for more of them. */
-enum { CROWD = 4, LOOK_PACE_MS = 15, ENDS_PACE_MS = 30, AGAIN_MS = 1000 };
+/* A part costs its two commands of the store for many messages as for one. So the next one of its
+ * kind begins so long after the last: the first message of a crowd waits for nothing, the others
+ * come together. */
+enum { LOOK_PACE_MS = 15, ENDS_PACE_MS = 30, AGAIN_MS = 1000 };
 
 /* As many as libuv has threads. */
 enum { ENDS, ALL, NEWS, NEWS_TOO, LANES };
@@ -26,18 +27,13 @@ struct lane {
 	bool working, done;
 };
 
-struct pace { /* of ends, and of what is new */
-	int64_t began_boot_ms;
-	size_t handled; /* since then */
-};
-
 struct lanes {
 	uv_loop_t *loop;
 	struct lanes_user user;
 	uv_timer_t timer;
 	struct lane lane[LANES];
-	struct pace look, ends;
-	int64_t ends_boot_ms; /* not before, because they could not be written down */
+	int64_t news_boot_ms, ends_boot_ms; /* the next ones not before */
+	bool failed;			    /* ends could not be written down */
 	bool news, stopping;
 };
 
@@ -60,12 +56,13 @@ on_end(uv_work_t *work, int status)
 
 	(void)status;
 	a->working = false;
-	if (!a->done)
-		l->ends_boot_ms = clock_boot_ms() + AGAIN_MS;
-	while ((t = round_take(a->round)) != NULL) {
-		l->look.handled++;
-		l->user.post(l->user.ctx, t); /* also after lanes_stop: they are claimed */
+	if (a->part == ROUND_WRITE_ENDS) {
+		l->failed = !a->done;
+		if (l->failed)
+			l->ends_boot_ms = clock_boot_ms() + AGAIN_MS;
 	}
+	while ((t = round_take(a->round)) != NULL)
+		l->user.post(l->user.ctx, t); /* also after lanes_stop: they are claimed */
 	go_on(l);
 }
 
@@ -77,15 +74,6 @@ begin(struct lane *a, enum round_part part, struct now now)
 	a->done = true;
 	a->working = uv_queue_work(a->lanes->loop, &a->work, run, on_end) == 0;
 	assert(a->working);
-}
-
-/* How long the next one of its kind is to wait. */
-static int64_t
-wait_ms(const struct pace *p, int64_t pace_ms, int64_t now_boot_ms)
-{
-	int64_t left_ms = p->began_boot_ms + pace_ms - now_boot_ms;
-
-	return p->handled < CROWD || left_ms < 0 ? 0 : left_ms;
 }
 
 static int64_t
@@ -100,15 +88,12 @@ static int64_t
 go_on_with_ends(struct lanes *l, struct now now)
 {
 	struct lane *a = &l->lane[ENDS];
-	int64_t wait = wait_ms(&l->ends, ENDS_PACE_MS, now.boot_ms);
 
 	if (a->working || !round_has_ends(a->round))
 		return ROUND_POLL_MS;
-	if (l->ends_boot_ms > now.boot_ms)
+	if (l->ends_boot_ms > now.boot_ms && (l->failed || !l->stopping))
 		return l->ends_boot_ms - now.boot_ms;
-	if (wait > 0 && !l->stopping)
-		return wait;
-	l->ends = (struct pace){ now.boot_ms, 0 };
+	l->ends_boot_ms = now.boot_ms + ENDS_PACE_MS;
 	begin(a, ROUND_WRITE_ENDS, now);
 	return ROUND_POLL_MS;
 }
@@ -131,13 +116,12 @@ static int64_t
 go_on_with_news(struct lanes *l, struct now now)
 {
 	struct lane *a = l->lane[NEWS].working ? &l->lane[NEWS_TOO] : &l->lane[NEWS];
-	int64_t wait = wait_ms(&l->look, LOOK_PACE_MS, now.boot_ms);
 
 	if (a->working || (!l->news && !round_may_claim(a->round)))
 		return ROUND_POLL_MS;
-	if (wait > 0)
-		return wait;
-	l->look = (struct pace){ now.boot_ms, 0 };
+	if (l->news_boot_ms > now.boot_ms)
+		return l->news_boot_ms - now.boot_ms;
+	l->news_boot_ms = now.boot_ms + LOOK_PACE_MS;
 	begin(a, l->news ? ROUND_LOOK : ROUND_CLAIM, now);
 	l->news = false;
 	return ROUND_POLL_MS;
@@ -149,7 +133,7 @@ lanes_rest(struct lanes *l)
 	for (int i = 0; i < LANES; i++)
 		if (l->lane[i].working)
 			return false;
-	return !round_has_ends(l->lane[ENDS].round) || l->ends_boot_ms > 0;
+	return !round_has_ends(l->lane[ENDS].round) || l->failed;
 }
 
 static void
@@ -195,7 +179,6 @@ lanes_look(struct lanes *l)
 void
 lanes_finish(struct lanes *l, struct task *t)
 {
-	l->ends.handled++;
 	round_finish(l->lane[ENDS].round, t);
 	go_on(l);
 }
@@ -204,7 +187,7 @@ void
 lanes_stop(struct lanes *l)
 {
 	l->stopping = true;
-	l->ends_boot_ms = 0; /* once more, at once */
+	l->failed = false; /* once more, at once */
 	uv_timer_stop(&l->timer);
 	go_on(l);
 }
