@@ -37,7 +37,7 @@ CLIENTS = 6  # of a round
 ROUND_S = 4.0
 LAST_S = 1.3  # before the end of a round no failure begins any more
 # Often a snapshot is written, read by who joins, and what is older than it is deleted.
-LOG = "log = mongodb\nlog_snapshot_every = 200\nlog_keep = 30\n"
+LOG = "log = mongodb\nlog_snapshot_every = 200\nlog_keep = 120\n"
 # As the daemon does it (queued/rule.c): a deadline of this machine's is written down 2 s later.
 GRACE_MS = {"disk": 2000, "mongodb": 4000}
 SKEW_MS = 10

@@ -183,7 +183,6 @@ func (h *history) check() (bool, error) {
 // the calls about the same user before it.
 func (h *history) explain(picture string) error {
 	if h.wrong != nil {
-		h.level = noLooks
 		h.lookAt(h.wrong)
 	}
 	model := h.model()

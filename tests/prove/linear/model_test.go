@@ -150,6 +150,9 @@ func TestModelOfASharedLog(t *testing.T) {
 	two := []line{asks(10, 11, "a", 0, 60, short), isReady(12, 13, "a"), isHeld(50, 51, "b", 60, 90)}
 	showsNothing := func(from int64) line { return at(from, from+1, "list", "", said("ok")) }
 	endedBeforeB := []line{two[0], two[1], isHeld(130, 131, "b", 60, 90)}
+	approving := []line{isHeld(1, 2, "a", 0, 60), isReady(3, 4, "a"),
+		at(20, 21, "approve", "a", line{"cut": true, "return": int64(forever), "n": 2, "deadline": 500}),
+		at(30, 31, "list", "", said("ok").and(line{"held": "0-60:approving"}))}
 	shows := func(from int64, held string) line {
 		return at(from, from+1, "list", "", said("ok").and(line{"held": held}))
 	}
@@ -162,6 +165,8 @@ func TestModelOfASharedLog(t *testing.T) {
 		"an old table hides a hold":         {false, append(two, showsNothing(160))},
 		"an ended hold beside a later one":  {false, append(endedBeforeB, shows(160, "0-60:ready,60-90:held"))},
 		"only the later one":                {true, append(endedBeforeB, shows(160, "60-90:held"))},
+		"a repeat from a table of before":   {true, append(approving, isReady(40, 41, "a"))},
+		"a repeat that is older":            {false, append(approving, isReady(140, 141, "a"))},
 		"only the ended one":                {false, append(endedBeforeB, shows(160, "0-60:ready"))},
 		"neither, by a table of before":     {true, append(endedBeforeB, shows(160, ""))},
 		"refused by a table of before":      {true, append(givenUp, refused(50, 51))},

@@ -31,11 +31,12 @@ const (
 	everything level = iota // as if no table were ever old
 	noLooks                 // without what may come from an old table
 	repeats                 // and a repeated "ready" or outcome may come from one, too
+	oldRepeats              // and that one may be as old as any
 )
 
 const (
 	firstLimit = 5 * time.Second
-	repeatMs   = 300
+	repeatMs   = 300 // where it suffices; an order is found sooner then
 )
 
 // isLook: the answer changed nothing, and whoever got it comes again or only looked.
@@ -78,7 +79,9 @@ func (h *history) begin(c *call) int64 {
 	case h.isLook(c):
 		return c.Call - h.rules.staleMs*ms
 	case h.level == repeats && h.mayBeRepeat(c):
-		return c.Call - repeatMs*ms
+		return c.Call - min(repeatMs, h.rules.staleMs)*ms
+	case h.level == oldRepeats && h.mayBeRepeat(c):
+		return c.Call - h.rules.staleMs*ms
 	}
 	return c.Call
 }
@@ -94,7 +97,7 @@ func (h *history) checkShared() (porcupine.CheckResult, *call) {
 	if result == porcupine.Ok {
 		return result, nil
 	}
-	for h.level = noLooks; h.level <= repeats; h.level++ {
+	for _, h.level = range []level{noLooks, repeats, oldRepeats} {
 		var info porcupine.LinearizationInfo
 
 		result, info = porcupine.CheckOperationsVerbose(h.model(), h.operations(), limit)
@@ -133,7 +136,12 @@ func (h *history) checkLook(c *call, states []stateAt) porcupine.CheckResult {
 	if h.isExplained(c, states) {
 		return porcupine.Ok
 	}
-	return porcupine.CheckOperationsTimeout(h.model(), h.operations(), limit)
+	was, result := h.level, porcupine.Illegal
+	defer func() { h.level = was }()
+	for ; h.level <= oldRepeats && result != porcupine.Ok; h.level++ {
+		result = porcupine.CheckOperationsTimeout(h.model(), h.operations(), limit)
+	}
+	return result
 }
 
 // endedBefore: what certainly has ended by time then.
