@@ -52,7 +52,14 @@ LARGE = {
     "cases": None,
     "queue": {"log_keep": 30, "log_snapshot_every": 20},
 }
-PROVE = {**LARGE, "stopped_s": 6, "per_s": 24, "captures": 10000}
+# A snapshot has all holds and orders of the run, in the end some MiB.
+PROVE = {
+    **LARGE,
+    "stopped_s": 6,
+    "per_s": 24,
+    "captures": 10000,
+    "queue": {"log_keep": 30, "log_snapshot_every": 200},
+}
 SIZES = {"small": SMALL, "large": LARGE, "prove": PROVE}
 
 
@@ -250,7 +257,9 @@ class MachineFailures(Failures):
             case(self)
             self.settled()
             done[name] += 1
-            self.say(f"{len(self.load.paid)} of {wanted} paid, {sum(done.values())} failures")
+            self.say(
+                f"{name}: {len(self.load.paid)} of {wanted} paid, {sum(done.values())} failures"
+            )
         if wanted:
             zero = {member: 0 for _, member, form in COLUMNS if form != "{}"}
             self.rows.append({**zero, "case": CHAOS, "failures": dict(done)})

@@ -35,6 +35,7 @@ class DbSet(MongoSet):
             len(DBS),
             ports=[DB_PORT] * len(DBS),
             hosts=[(bed[name].address, bed[name].enter) for name in DBS],
+            oplog_mib=1024,
             **more,
         )
 

@@ -16,8 +16,6 @@ from pymongo.errors import OperationFailure, PyMongoError
 OPTIONS = (
     "--wiredTigerCacheSizeGB",
     "0.25",
-    "--oplogSize",
-    "64",
     "--nounixsocket",
     "--setParameter",
     "diagnosticDataCollectionEnabled=false",
@@ -105,7 +103,8 @@ class MongoSet:
     """with MongoSet(mongod, dir, members=3) as s: MongoClient(s.uri)...
     settings: of the set's configuration. options: more arguments of each mongod. addresses: what
     the members are called in the set's configuration, where that is not where they listen.
-    hosts: of each member the address on which it listens, and what stands before its arguments."""
+    hosts: of each member the address on which it listens, and what stands before its arguments.
+    oplog_mib: a member that missed more than this cannot follow any more."""
 
     def __init__(
         self,
@@ -119,6 +118,7 @@ class MongoSet:
         ports=None,
         addresses=None,
         hosts=None,
+        oplog_mib=64,
     ):
         self.name, self.dir = name, pathlib.Path(dir)
         self.settings = {"electionTimeoutMillis": 1000, **(settings or {})}
@@ -126,7 +126,7 @@ class MongoSet:
         hosts = hosts or [("127.0.0.1", ())] * members
         addresses = addresses or [f"{h[0]}:{p}" for h, p in zip(hosts, ports, strict=True)]
         labels = [label] if members == 1 else [f"{label}-{i}" for i in range(members)]
-        options = ("--replSet", name, *OPTIONS, *options)
+        options = ("--replSet", name, "--oplogSize", str(oplog_mib), *OPTIONS, *options)
         self.members = [
             Member(mongod, self.dir / at, port, address, options, *host)
             for at, port, address, host in zip(labels, ports, addresses, hosts, strict=True)
