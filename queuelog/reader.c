@@ -26,7 +26,8 @@ struct reader {
 	int64_t next_clock_ms, next_floor_ms, floor_every_ms, told_us;
 	uint64_t since; /* time of the last look that found nothing new */
 	int64_t cursor;
-	bool gap;
+	uint64_t looks; /* before the events were asked for */
+	bool gap, again;
 	struct error err;
 };
 
@@ -146,9 +147,12 @@ take_event(void *ctx, const bson_t *event)
 	    strncmp(r->state->site.queue, bson_iter_utf8(&it, NULL),
 		strlen(r->state->site.queue)) != 0)
 		return true; /* of another log */
-	r->gap = !log_is_genuine(r->state, &r->db, (uint64_t)bson_iter_as_int64(&n), &r->err) ||
-	    !log_deliver_document(r->state, &doc);
-	return !r->gap;
+	if (log_is_genuine(r->state, &r->db, (uint64_t)bson_iter_as_int64(&n), &r->err) &&
+	    log_deliver_document(r->state, &doc, r->looks))
+		return true;
+	r->again = state_looks(r->state) != r->looks;
+	r->gap = !r->again;
+	return false;
 }
 
 /* True: the stream is open. What came before `since` was read. */
@@ -166,13 +170,15 @@ open_stream(struct reader *r, uint64_t since)
 	    BCON_UTF8("rename"), BCON_UTF8("dropDatabase"), BCON_UTF8("invalidate"), "]", "}", "}",
 	    "}", "{", "$project", "{", "fullDocument", BCON_INT32(1), "}", "}", "]", "cursor", "{",
 	    "}", "readConcern", "{", "level", BCON_UTF8("majority"), "}");
+	r->looks = state_looks(r->state);
 	end = db_run(&r->db, command, &reply, &r->err);
 	r->cursor = 0;
-	r->gap = false;
+	r->gap = r->again = false;
 	if (end == DB_DONE) {
 		if (bson_iter_init(&it, &reply) && bson_iter_find_descendant(&it, "cursor.id", &at))
 			r->cursor = bson_iter_as_int64(&at);
-		db_each(&reply, take_event, r);
+		if (!db_each(&reply, take_event, r) && r->again)
+			r->gap = !read_on(r);
 		tell_heard(r);
 	} else if (end == DB_REFUSED) {
 		log_event(LOG_LEVEL_WARN, "log_polls", KV_ERR(&r->err),
@@ -192,11 +198,14 @@ next_events(struct reader *r)
 	    BCON_UTF8(LOG_RECORDS), "maxTimeMS", BCON_INT64(AWAIT_MS));
 	bson_iter_t it, at;
 	bson_t reply;
-	bool ok = db_run(&r->db, command, &reply, &r->err) == DB_DONE;
+	bool ok;
 
+	r->again = false;
+	r->looks = state_looks(r->state);
+	ok = db_run(&r->db, command, &reply, &r->err) == DB_DONE;
 	if (ok && bson_iter_init(&it, &reply) && bson_iter_find_descendant(&it, "cursor.id", &at))
 		r->cursor = bson_iter_as_int64(&at);
-	ok = ok && db_each(&reply, take_event, r);
+	ok = ok && (db_each(&reply, take_event, r) || (r->again && read_on(r)));
 	bson_destroy(&reply);
 	if (ok)
 		tell_heard(r);

@@ -84,13 +84,34 @@ advance(struct state *s, uint64_t n, uint64_t nonce)
 	pthread_cond_broadcast(&s->changed);
 }
 
+uint64_t
+state_looks(struct state *s)
+{
+	uint64_t looks;
+
+	pthread_mutex_lock(&s->lock);
+	looks = s->looks;
+	pthread_mutex_unlock(&s->lock);
+	return looks;
+}
+
+void
+state_begin_look(struct state *s, uint64_t *mark_n, uint64_t *mark_nonce)
+{
+	pthread_mutex_lock(&s->lock);
+	s->looks++;
+	*mark_n = s->mark_n;
+	*mark_nonce = s->mark_nonce;
+	pthread_mutex_unlock(&s->lock);
+}
+
 bool
-state_deliver(struct state *s, const struct log_frame *record)
+state_deliver(struct state *s, const struct log_frame *record, uint64_t looks)
 {
 	bool is_next;
 
 	pthread_mutex_lock(&s->lock);
-	is_next = record->n == s->n + 1 && !s->stopped;
+	is_next = record->n == s->n + 1 && !s->stopped && looks == s->looks;
 	if (is_next) {
 		tell_locked(s, record);
 		advance(s, record->n, record->nonce);
@@ -100,17 +121,21 @@ state_deliver(struct state *s, const struct log_frame *record)
 	return is_next;
 }
 
-void
-state_ack(struct state *s, uint64_t n, uint64_t nonce, int64_t took_us)
+bool
+state_ack(struct state *s, uint64_t n, uint64_t nonce, int64_t took_us, uint64_t looks)
 {
+	bool counts;
+
 	pthread_mutex_lock(&s->lock);
 	log_turn_took(&s->turn, took_us);
-	if (n == s->n + 1 && !s->stopped) {
+	counts = looks == s->looks || n <= s->n;
+	if (counts && n == s->n + 1 && !s->stopped) {
 		tell_locked(s, &(struct log_frame){ .kind = LOG_ACK, .n = n, .nonce = nonce });
 		advance(s, n, nonce);
 		log_turn_note(&s->turn, s->turn.me, clock_boot_us());
 	}
 	pthread_mutex_unlock(&s->lock);
+	return counts;
 }
 
 void
@@ -375,10 +400,7 @@ log_verify(struct state *s, struct db *d, struct error *err)
 		return true;
 	if (d->client == NULL && !db_connect(d, err))
 		return false;
-	pthread_mutex_lock(&s->lock);
-	n = s->mark_n;
-	nonce = s->mark_nonce;
-	pthread_mutex_unlock(&s->lock);
+	state_begin_look(s, &n, &nonce);
 	there = 0;
 	if ((n > 0 && look_up_nonce(s, d, n, &there, err) != DB_DONE) ||
 	    log_look_at_floor(s, d, &floor, err) != DB_DONE)
@@ -434,7 +456,7 @@ add_record(struct buf *records, bson_iter_t *it)
 }
 
 bool
-log_deliver_document(struct state *s, const bson_t *doc)
+log_deliver_document(struct state *s, const bson_t *doc, uint64_t looks)
 {
 	struct log_frame f = { .kind = LOG_RECORD };
 	struct buf records = BUF_INIT;
@@ -450,7 +472,7 @@ log_deliver_document(struct state *s, const bson_t *doc)
 	f.records = buf_str(&records);
 	f.records_len = records.len;
 	/* a document that is not one of ours is left to the daemon, which names its number */
-	ok = state_deliver(s, &f) || f.n <= state_last(s);
+	ok = state_deliver(s, &f, looks) || f.n <= state_last(s);
 	buf_clear(&records);
 	return ok;
 }
@@ -459,6 +481,7 @@ struct reading {
 	struct state *state;
 	struct db *db;
 	struct error *err;
+	uint64_t looks;
 	int64_t n;
 	bool failed;
 };
@@ -475,8 +498,8 @@ take_document(void *ctx, const bson_t *doc)
 		r->failed = true;
 		return false;
 	}
-	if (!log_deliver_document(r->state, doc)) {
-		r->failed = !error_set(r->err, ERR_UNAVAILABLE, "a gap before number %llu",
+	if (!log_deliver_document(r->state, doc, r->looks)) {
+		r->failed = !error_set(r->err, ERR_UNAVAILABLE, "number %llu must be read again",
 		    (unsigned long long)n);
 		return false;
 	}
@@ -522,7 +545,7 @@ tell_last(struct state *s, struct db *d)
 bool
 log_read_next(struct state *s, struct db *d, bool *empty, struct error *err)
 {
-	struct reading r = { .state = s, .db = d, .err = err };
+	struct reading r = { .state = s, .db = d, .err = err, .looks = state_looks(s) };
 	bson_t *command = log_find_above(s, LOG_RECORDS, state_last(s), 1, READ_AT_ONCE);
 	enum db_end end;
 	bson_t reply;

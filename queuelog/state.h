@@ -29,6 +29,7 @@ struct state {
 	uint64_t n, nonce;	     /* given to the daemon */
 	uint64_t mark_n, mark_nonce; /* the highest record that this machine remembers */
 	struct floor floor;	     /* the last look at which it was not ahead of n */
+	uint64_t looks;		     /* at mark_n: how many connections began to verify it */
 	uint64_t newest;	     /* snapshot that we know of */
 	struct log_turn turn;	     /* its `me` is this run of the daemon */
 	bool follows;
@@ -39,10 +40,22 @@ void state_init(struct state *s, int fd);
 /* Ends the program if the daemon is gone. */
 void state_tell(struct state *s, const struct log_frame *f);
 void state_tell_text(struct state *s, enum log_frame_kind kind, uint64_t n, const char *text);
-/* Gives the daemon a record that a majority has. False: it is not the next one. */
-bool state_deliver(struct state *s, const struct log_frame *record);
-/* Our append is kept, after so long. Nothing is said if the daemon has read it already. */
-void state_ack(struct state *s, uint64_t n, uint64_t nonce, int64_t took_us);
+/*
+ * VERIFY holds for all connections together: what one of them has read or was told counts only if
+ * no other one began to verify the mark meanwhile. Else an older database may be there since then,
+ * and that one would append to it what follows a record that it never saw. state_looks is asked
+ * before a command is sent; if it was another one when the reply is used, the command is sent
+ * again.
+ */
+uint64_t state_looks(struct state *s);
+/* A connection begins to verify: what this machine remembers. */
+void state_begin_look(struct state *s, uint64_t *mark_n, uint64_t *mark_nonce);
+/* Gives the daemon a record that a majority has. False: it is not the next one, or must be read
+ * again. */
+bool state_deliver(struct state *s, const struct log_frame *record, uint64_t looks);
+/* Our append is kept, after so long. Nothing is said if the daemon has read it already. False: it
+ * must be sent again. */
+bool state_ack(struct state *s, uint64_t n, uint64_t nonce, int64_t took_us, uint64_t looks);
 /* The log begins at n: a snapshot was loaded. */
 void state_begin(struct state *s, uint64_t n, uint64_t nonce);
 /* The snapshot that the log begins with was the newest at this time: a look that counts. */
@@ -74,8 +87,8 @@ bool log_is_genuine(struct state *s, struct db *d, uint64_t n, struct error *err
 /* Reads what comes after the last record that the daemon has, and gives it. *empty: there was
  * nothing. */
 bool log_read_next(struct state *s, struct db *d, bool *empty, struct error *err);
-/* Gives the daemon one document of the log. False: a gap. */
-bool log_deliver_document(struct state *s, const bson_t *doc);
+/* Gives the daemon one document of the log. False: a gap, or it must be read again. */
+bool log_deliver_document(struct state *s, const bson_t *doc, uint64_t looks);
 
 /* Is this still the site's log, and has no machine fenced it? Stops everything if not. False: that,
  * or not known now. level: of the read. */

@@ -68,18 +68,18 @@ log_send(struct writer *w, const struct log_frame *f, const bson_t *doc, struct 
 	bson_t reply;
 	bool empty;
 	int64_t sent_us;
+	uint64_t looks;
 
 	if (!log_verify(s, &w->db, err))
 		return false;
+	looks = state_looks(s);
 	sent_us = clock_boot_us();
 	end = db_run(&w->db, log_insert(LOG_RECORDS, doc), &reply, err);
 	bson_destroy(&reply);
 	switch (end) {
 	case DB_DONE:
-		if (!log_is_genuine(s, &w->db, f->n, err))
-			return false;
-		state_ack(s, f->n, f->nonce, clock_boot_us() - sent_us);
-		return true;
+		return log_is_genuine(s, &w->db, f->n, err) &&
+		    state_ack(s, f->n, f->nonce, clock_boot_us() - sent_us, looks);
 	case DB_DUPLICATE: /* ours or another's: the record tells by its nonce */
 		return state_wait_for(s, f->n, STREAM_US) ||
 		    (log_read_next(s, &w->db, &empty, err) && state_last(s) >= f->n);

@@ -124,6 +124,20 @@ MUTANTS = [
         SHARED_LOG + "test_a_machine_with_a_wrong_clock_serves_nothing",
     ),
     (
+        "what was read before another connection was verified is read again",
+        "queuelog/state.c",
+        " && !s->stopped && looks == s->looks;",
+        " && !s->stopped;",
+        "tests/unit/test_log_state",
+    ),
+    (
+        "nor does an acknowledgement count then",
+        "queuelog/state.c",
+        "\tcounts = looks == s->looks || n <= s->n;",
+        "\tcounts = true;",
+        "tests/unit/test_log_state",
+    ),
+    (
         "a number of another machine is not ours",
         "queued/mongo_log.c",
         "\tif (was == MONGO_SENT && f->nonce == m->pending_nonce)",
