@@ -80,6 +80,10 @@ buf_add_int(struct buf *b, int64_t n)
 	uint64_t left = n < 0 ? -(uint64_t)n : (uint64_t)n;
 	char digits[20], *p = digits + sizeof(digits);
 
+	if (n >= 0 && n < 10) {
+		buf_add_char(b, (char)('0' + n));
+		return;
+	}
 	do
 		*--p = (char)('0' + left % 10);
 	while ((left /= 10) > 0);

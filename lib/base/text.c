@@ -82,7 +82,14 @@ text_next(const char **p)
 {
 	const unsigned char *u = (const unsigned char *)*p;
 	uint32_t c, least;
-	size_t n = sequence(u[0], &c, &least);
+	size_t n;
+
+	/* three bytes, neither overlong nor a surrogate: most of Korean */
+	if (u[0] > 0xe0 && u[0] < 0xed && (u[1] & 0xc0) == 0x80 && (u[2] & 0xc0) == 0x80) {
+		*p += 3;
+		return (uint32_t)(u[0] & 0x0f) << 12 | (uint32_t)(u[1] & 0x3f) << 6 | (u[2] & 0x3f);
+	}
+	n = sequence(u[0], &c, &least);
 
 	*p += u[0] != '\0';
 	for (size_t i = 1; i < n; i++) {

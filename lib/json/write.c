@@ -19,25 +19,29 @@ static const bool plain[256] = {
 void
 json_add_string(struct buf *b, const char *s)
 {
+	const char *from = s; /* what is not written yet */
+
 	buf_add_char(b, '"');
-	while (*s != '\0') {
-		const char *from = s;
+	for (;;) {
+		const char *at;
 		uint32_t c;
 
 		while (plain[(unsigned char)*s])
 			s++;
-		buf_add(b, from, (size_t)(s - from));
-		from = s;
+		at = s;
 		if (*s == '\0')
 			break;
 		c = text_next(&s);
+		if (c != '"' && c != '\\' && (!text_is_hidden(c) || c == TEXT_NOT_UTF8))
+			continue;
+		buf_add(b, from, (size_t)(at - from));
+		from = s;
 		if (c == '"' || c == '\\')
-			buf_printf(b, "\\%c", (char)c);
-		else if (text_is_hidden(c) && c != TEXT_NOT_UTF8)
-			text_add_json_escape(b, c);
+			buf_add(b, (char[]){ '\\', (char)c }, 2);
 		else
-			buf_add(b, from, (size_t)(s - from));
+			text_add_json_escape(b, c);
 	}
+	buf_add(b, from, (size_t)(s - from));
 	buf_add_char(b, '"');
 }
 
