@@ -9,10 +9,10 @@
 #include "courier/round.h"
 #include "store/store.h"
 
-/* A part costs its two commands of the store for many messages as for one. So the next one of its
- * kind begins so long after the last: the first message of a crowd waits for nothing, the others
- * come together. */
-enum { LOOK_PACE_MS = 15, ENDS_PACE_MS = 30, AGAIN_MS = 1000 };
+/* A part costs its two commands of the store for many messages as for one. So ends are written so
+ * long after the last ones, as looks have their distance: the first message of a crowd waits for
+ * nothing, the others come together. */
+enum { ENDS_MS = 30, AGAIN_MS = 1000 };
 
 /* As many as libuv has threads. */
 enum { ENDS, ALL, NEWS, NEWS_TOO, LANES };
@@ -93,7 +93,7 @@ go_on_with_ends(struct lanes *l, struct now now)
 		return ROUND_POLL_MS;
 	if (l->ends_boot_ms > now.boot_ms && (l->failed || !l->stopping))
 		return l->ends_boot_ms - now.boot_ms;
-	l->ends_boot_ms = now.boot_ms + ENDS_PACE_MS;
+	l->ends_boot_ms = now.boot_ms + ENDS_MS;
 	begin(a, ROUND_WRITE_ENDS, now);
 	return ROUND_POLL_MS;
 }
@@ -121,7 +121,7 @@ go_on_with_news(struct lanes *l, struct now now)
 		return ROUND_POLL_MS;
 	if (l->news_boot_ms > now.boot_ms)
 		return l->news_boot_ms - now.boot_ms;
-	l->news_boot_ms = now.boot_ms + LOOK_PACE_MS;
+	l->news_boot_ms = now.boot_ms + LANES_LOOK_MS;
 	begin(a, l->news ? ROUND_LOOK : ROUND_CLAIM, now);
 	l->news = false;
 	return ROUND_POLL_MS;

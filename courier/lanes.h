@@ -10,6 +10,8 @@
 #include "courier/task.h"
 #include "site/conf.h"
 
+enum { LANES_LOOK_MS = 15 }; /* looks at what is new begin no closer together */
+
 struct lanes;
 
 struct lanes_user {

@@ -29,7 +29,6 @@
 #include "site/metrics.h"
 
 enum { EXIT_USAGE = 2, WATCH_MS = 1000, AGAIN_MS = 500, GRACE_MS = 5000 };
-enum { NEWS_PACE_MS = 10 }; /* where messages come in crowds, one call for several */
 
 struct courier {
 	uv_loop_t loop;
@@ -64,18 +63,6 @@ note_queue(bool *away, bool ok, const struct error *err)
 		log_event(LOG_LEVEL_ERROR, "queue_away", KV_ERR(err));
 }
 
-/* On the watcher's thread. The queue's next call can come only after this. */
-static void
-tell_news(struct courier *c, int64_t *told_boot_ms)
-{
-	int64_t now_boot_ms = clock_boot_ms();
-
-	uv_async_send(&c->news);
-	if (now_boot_ms - *told_boot_ms < NEWS_PACE_MS)
-		uv_sleep(NEWS_PACE_MS / 2);
-	*told_boot_ms = now_boot_ms;
-}
-
 /* Once queue and database are known to belong together, news are waited for; without a queue the
  * outbox is looked at every 5 s all the same. */
 static void
@@ -83,7 +70,6 @@ watch(void *ctx)
 {
 	struct courier *c = ctx;
 	struct error err = { 0 };
-	int64_t told_boot_ms = 0;
 	bool away = false;
 
 	while (!atomic_load(&c->stop)) {
@@ -96,8 +82,10 @@ watch(void *ctx)
 			ok = queue_watch(c->queue, WATCH_MS, &poked, &err);
 			note_queue(&away, ok, &err);
 		}
-		if (ok && poked)
-			tell_news(c, &told_boot_ms);
+		if (ok && poked) {
+			uv_async_send(&c->news);
+			uv_sleep(LANES_LOOK_MS); /* the next look begins no sooner */
+		}
 		for (int ms = 0; ms < AGAIN_MS && !ok && !atomic_load(&c->stop); ms += 50)
 			uv_sleep(50);
 	}
