@@ -146,7 +146,8 @@ def measure(args, build, uri):
         load(build, many, 4 * args.many, 1)  # who was never heard of has no place in the line yet
         r = load(build, many, 4 * args.many, args.seconds)
         append_us, rounds = rounds_of(many)
-        slow = f"slowest in 1000: {r['p999'] / append_us:.1f} appends; {rounds}"
+        slow = f"slowest in 1000: {r['p999'] * bare['rate'] / 1e6:.1f} bare inserts, "
+        slow += f"{r['p999'] / append_us:.1f} of its own appends; {rounds}"
         say(f"{4 * args.many} clients, {args.many} daemons", r, slow)
     hot_room(args, build, uri)
 

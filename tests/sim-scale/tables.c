@@ -161,8 +161,9 @@ table_regions(const struct costs *costs, uint64_t seed)
 	for (int machines = 3; machines <= 9; machines += 6)
 		for (int i = 0; i < 4; i++)
 			regions_row(machines, rtt_us[i], 100, costs, seed);
-	for (int i = 0; i < 4; i++)
-		regions_row(3, rtt_us[i], 0, costs, seed);
+	for (int machines = 3; machines <= 9; machines += 6)
+		for (int i = 0; i < 4; i++)
+			regions_row(machines, rtt_us[i], 0, costs, seed);
 }
 
 /* ---- a room that everybody wants */

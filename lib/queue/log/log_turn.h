@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-enum { TURN_MAX = 64 };
+enum { TURN_MAX = 256 };
 
 struct log_turn {
 	uint64_t me;
