@@ -12,7 +12,7 @@
 /* A part costs its two commands of the store for many messages as for one. So ends are written so
  * long after the last ones, as looks have their distance: the first message of a crowd waits for
  * nothing, the others come together. */
-enum { ENDS_MS = 30, AGAIN_MS = 1000 };
+enum { ENDS_MS = 50, AGAIN_MS = 1000 };
 
 /* As many as libuv has threads. */
 enum { ENDS, ALL, NEWS, NEWS_TOO, LANES };

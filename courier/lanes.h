@@ -10,7 +10,7 @@
 #include "courier/task.h"
 #include "site/conf.h"
 
-enum { LANES_LOOK_MS = 15 }; /* looks at what is new begin no closer together */
+enum { LANES_LOOK_MS = 20 }; /* looks at what is new begin no closer together */
 
 struct lanes;
 

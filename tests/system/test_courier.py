@@ -18,7 +18,7 @@ HANGS_S = 30
 def cut_off():
     """A site whose courier was killed in the middle of a post, and the tid of that message. Its story takes half a minute: it begins before the
     other tests of this file and is looked at by the last one."""
-    for site in make(workers=8, auto_remove=False, conf=MANY):
+    for site in make(workers=8, auto_remove=False, conf={**MANY, "courier": {"parallel": 16}}):
         body, ready = site.opened(user="u-" + new_id())
         tid = ready.body["tid"]
         site.stack.reservation.hang(tid, HANGS_S)
