@@ -91,9 +91,9 @@ class Machine(Stack):
             super().start(name)  # Restart=always: it begins again from the newest snapshot
         self.told_to_end.discard(name)
 
-    def stop(self, name):
+    def stop(self, name, how=signal.SIGTERM):
         self.told_to_end.add(name)
-        super().stop(name)
+        super().stop(name, how)
 
     def kill(self, name):
         self.told_to_end.add(name)
@@ -127,10 +127,13 @@ class Machine(Stack):
 
     def leave(self, pause_s):
         """In order: what answers first ends first. For a while its web server is alone, and says to
-        whoever still comes that nobody serves the socket."""
+        whoever still comes that nobody serves the socket. SIGTERM would let lighttpd cut what it has
+        in hand, and haproxy says 502 then."""
         self.stop("workers")
         time.sleep(pause_s)
-        for name in ("web", "courier", "queued"):
+        if "web" in self.ORDER:
+            self.stop("web", signal.SIGINT)
+        for name in ("courier", "queued"):
             if name in self.ORDER:
                 self.stop(name)
 

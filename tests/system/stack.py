@@ -399,13 +399,13 @@ class Stack:
         self.pids.pop(name, None)
         return True
 
-    def stop(self, name):
+    def stop(self, name, how=signal.SIGTERM):
         self._signal(name, signal.SIGCONT)
-        self._signal(name, signal.SIGTERM)
+        self._signal(name, how)
         if not self._gone(name, 20):
             self._signal(name, signal.SIGKILL)
             self._gone(name, 5)
-            raise StackError(f"{name} did not end within 20 s of SIGTERM:\n{self.log_tail(name)}")
+            raise StackError(f"{name} did not end within 20 s of {how}:\n{self.log_tail(name)}")
 
     def kill(self, name):
         if name == "workers" and self.mode != "spawn-fcgi":
