@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "fcgi/assets.h"
+#include "fcgi/gatherers.h"
 #include "fcgi/worker.h"
 #include "site/conf_read.h"
 #include "site/metrics.h"
@@ -55,7 +56,7 @@ wanted(const struct master *m)
 static void
 become_worker(const struct master *m, pid_t parent, size_t i)
 {
-	const struct worker_share share = { &shared->beats[i], &shared->draining };
+	const struct worker_share share = { &shared->beats[i], &shared->draining, gatherers_way() };
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
@@ -116,7 +117,7 @@ reap(void)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (size_t i = 0; i < n_slots; i++)
+		for (size_t i = 0; !gatherers_reaped(pid, status) && i < n_slots; i++)
 			if (slots[i].pid == pid) {
 				log_death(pid, status, slots[i].told);
 				set_backoff(&slots[i], clock_boot_ms());
@@ -198,6 +199,7 @@ reload(struct master *m)
 	log_shape(fresh->log_format, fresh->log_target);
 	metrics_open(fresh->metrics_dir, METRICS_FCGI);
 	assets_open(fresh);
+	gatherers_begin(fresh, m->listen_fd, wanted(m));
 	for (size_t i = 0; i < n_slots; i++)
 		slots[i].old = slots[i].pid != 0;
 	if (wanted(m) > (int64_t)n_slots)
@@ -252,6 +254,7 @@ look_after_workers(const struct master *m)
 	reap();
 	kill_stuck(m);
 	replace_old(m);
+	gatherers_start_missing();
 	start_missing(m);
 }
 
@@ -302,6 +305,7 @@ drain(const struct master *m, const sigset_t *set)
 			kill(slots[i].pid, SIGKILL);
 			waitpid(slots[i].pid, NULL, 0);
 		}
+	gatherers_end();
 }
 
 int
@@ -324,6 +328,7 @@ master_run(struct master *m)
 		return 1;
 	}
 	log_event(LOG_LEVEL_INFO, "master_started", KV_INT("workers", wanted(m)));
+	gatherers_begin(m->conf, m->listen_fd, wanted(m));
 	start_missing(m);
 	notify("READY=1");
 	while (sig != SIGTERM && sig != SIGINT) {

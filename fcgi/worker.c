@@ -362,6 +362,8 @@ worker_run(const struct conf *conf, int listen_fd, const struct worker_share *sh
 		return 1;
 	}
 	edge.draining = share != NULL ? share->draining : NULL;
+	if (share != NULL && share->gather != NULL)
+		store_go_through(edge.flow.store, share->gather);
 	gate_try(&edge.gate, &edge.flow, START_LIMIT_MS);
 	while (serve(watched, listen_fd, beat))
 		;

@@ -7,11 +7,13 @@
 #include <stdint.h>
 
 #include "site/conf.h"
+#include "store/gather.h"
 
 /* What a worker shares with its master. */
 struct worker_share {
 	_Atomic int64_t *beat;	      /* when the current request began: boot clock, ms; 0: idle */
 	const _Atomic bool *draining; /* the master was told to end and still serves */
+	const struct gather *gather;  /* NULL: there are no gatherers */
 };
 
 /* Serves until SIGTERM, SIGINT, SIGUSR1 or SIGHUP, and finishes the current request first. share is

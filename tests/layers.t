@@ -17,7 +17,7 @@ may_use() {
 	delivery) echo "base site money json store" ;;
 	flow) echo "base site booking money queue json store provider delivery" ;;
 	operate) echo "base site booking money queue json store provider delivery flow" ;;
-	fcgi) echo "base site json booking queue provider flow operate" ;;
+	fcgi) echo "base site json booking queue store provider flow operate" ;;
 	queued) echo "base site booking queue" ;;
 	queuelog) echo "base site queue store" ;;
 	courier) echo "base site queue store provider delivery flow" ;;

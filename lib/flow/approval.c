@@ -161,16 +161,12 @@ conclude(struct approval *ap, int64_t n, struct outcome *o)
 	error_clear(&err);
 	if (o->captured && late.deadline_boot_ms < clock_boot_ms() + FLOW_SPARE_MS)
 		late.deadline_boot_ms = clock_boot_ms() + FLOW_SPARE_MS;
-	if (o->captured) /* payment and message follow, and the queue is told after them */
-		store_wait(ap->f->store, STORE_MORE);
-	put = flow_put_event(ap->f, &late, &ap->at, &e, &how, &err);
-	finished = put && how == STORE_OURS &&
-	    flow_finish_outcome(ap->f, &late, &ap->at, n, o->kind, e.payment, &err);
-	store_wait(ap->f->store, STORE_ALONE);
+	put = flow_put_outcome(ap->f, &late, &ap->at, &e, &how, &err);
 	if (!put)
 		return not_recorded(ap, o, &err);
 	if (how == STORE_TAKEN)
 		return AGAIN;
+	finished = flow_tell_outcome(ap->f, &late, &ap->at, n, o->kind, e.payment, &err);
 	if (!finished && o->captured) /* whoever comes next does the rest */
 		return not_recorded(ap, o, &err);
 	if (!finished)
@@ -237,59 +233,73 @@ return_grant(struct approval *ap, enum hold_outcome how)
 	end_grant(ap, how, ap->c->deadline_boot_ms);
 }
 
+/* Another order has this replay key: the token was used for it, and cannot be this one's. */
+static enum next
+key_is_taken(struct approval *ap)
+{
+	return_grant(ap, ap->guessed ? HO_RESTORED : HO_REFUSED);
+	if (ap->guessed) /* or this is a call that was made before, and has its answer */
+		return AGAIN;
+	return approval_done(ap, FR_TOKEN_REFUSED, approval_charged_before(ap), 0);
+}
+
+/* Another writer has this number: never n+1. */
+static enum next
+number_is_taken(struct approval *ap)
+{
+	if (ap->guessed) /* perhaps the chain is older than what the queue remembers: the next call
+			    reads it */
+		return_grant(ap, HO_RESTORED);
+	return approval_done(ap, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
+}
+
+/* It did not come to `approving`, or may stand there: then whoever comes after the deadline reads
+ * it. */
+static enum next
+intent_failed(struct approval *ap, bool approving, const struct error *err)
+{
+	if (!approving || err->code == ERR_UNAVAILABLE)
+		return_grant(ap, HO_RESTORED);
+	return story_store_failed(ap->out, approval_charged_before(ap), err);
+}
+
 /* Writes the replay key, the work item and `approving` at order#n. False: nothing may be sent;
  * *next says how to go on. */
 static bool
 record_intent(struct approval *ap, int64_t n, enum next *next)
 {
+	enum { KEY, WORK, APPROVING, ITEMS };
 	struct store_replay replay = { .n = n };
-	struct flow_event e = { .n = n,
+	struct flow_event what = { .n = n,
 		.kind = LK_APPROVING,
 		.key = ap->key,
 		.deadline_boot_ms = ap->c->deadline_boot_ms };
+	struct ledger_event e;
+	struct store_work work;
+	const struct store_item items[ITEMS] = { { STORE_REPLAY, &replay, true },
+		{ STORE_WORK, &work, false }, { STORE_EVENT, &e, true } };
 	enum store_put how = STORE_OURS;
+	size_t at = KEY;
 	struct error err;
+	bool ok;
 
 	error_clear(&err);
 	snprintf(replay.key, sizeof(replay.key), "%s", ap->key);
 	snprintf(replay.cid, sizeof(replay.cid), "%s", ap->at.of.cid);
 	snprintf(replay.partner_order_id, sizeof(replay.partner_order_id), "%s", ap->at.of.order);
-	store_wait(ap->f->store, STORE_MORE); /* nothing is sent before `approving` stands */
-	if (!store_replay_put(ap->f->store, &replay, &how, ap->early.deadline_boot_ms, &err)) {
-		return_grant(ap, HO_RESTORED);
-		*next = story_store_failed(ap->out, approval_charged_before(ap), &err);
+	flow_make_work(&ap->early, &ap->at, &work);
+	ok = flow_make_event(ap->f, &ap->early, &ap->at, &what, &e, &err) &&
+	    store_put_in_order(ap->f->store, items, ITEMS, &at, &how, ap->early.deadline_boot_ms,
+		&err);
+	if (ok && how == STORE_OURS)
+		flow_log_event(&e);
+	ledger_event_clear(&e);
+	if (!ok)
+		*next = intent_failed(ap, at >= APPROVING, &err);
+	else if (how == STORE_TAKEN)
+		*next = at == KEY ? key_is_taken(ap) : number_is_taken(ap);
+	if (!ok || how == STORE_TAKEN)
 		return false;
-	}
-	if (how == STORE_TAKEN) { /* this token was used for another order: it cannot be this one's
-				   */
-		return_grant(ap, ap->guessed ? HO_RESTORED : HO_REFUSED);
-		if (ap->guessed) { /* or this is a call that was made before, and has its answer */
-			*next = AGAIN;
-			return false;
-		}
-		*next = approval_done(ap, FR_TOKEN_REFUSED, approval_charged_before(ap), 0);
-		return false;
-	}
-	if (!flow_put_work(ap->f, &ap->early, &ap->at, &err)) {
-		return_grant(ap, HO_RESTORED);
-		*next = story_store_failed(ap->out, approval_charged_before(ap), &err);
-		return false;
-	}
-	store_wait(ap->f->store, STORE_LAST);
-	if (!flow_put_event(ap->f, &ap->early, &ap->at, &e, &how, &err)) {
-		if (err.code == ERR_UNAVAILABLE) /* else it may stand there: whoever comes after the
-						    deadline reads it */
-			return_grant(ap, HO_RESTORED);
-		*next = story_store_failed(ap->out, approval_charged_before(ap), &err);
-		return false;
-	}
-	if (how == STORE_TAKEN) { /* another writer has this number: never n+1 */
-		if (ap->guessed)  /* perhaps the chain is older than what the queue remembers: the
-				     next call reads it */
-			return_grant(ap, HO_RESTORED);
-		*next = approval_done(ap, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
-		return false;
-	}
 	if (ap->unsettled)
 		flow_drop_earlier_work(ap->f, &ap->early, &ap->at);
 	return true;
@@ -306,13 +316,10 @@ approval_send(struct approval *ap, int64_t n)
 	char payload[64];
 	struct error err;
 	enum next next;
-	bool recorded;
 
 	error_clear(&err);
 	ap->at.n = n;
-	recorded = record_intent(ap, n, &next);
-	store_wait(ap->f->store, STORE_ALONE);
-	if (!recorded)
+	if (!record_intent(ap, n, &next))
 		return next;
 	snprintf(payload, sizeof(payload), "%" PRIu64 "#%" PRId64, ap->at.hold_id, n);
 	rq.payload = payload;

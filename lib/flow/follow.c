@@ -57,17 +57,27 @@ wake_courier(struct flow *f, const struct flow_call *c)
 }
 
 static bool
+make_message(const struct flow_attempt *at, enum outbox_kind kind, enum attempt_state state,
+    const struct payment *payment, const struct ledger_event *refunded, struct store_message *m,
+    struct error *err)
+{
+	struct outbox_facts facts = { at->of.user, at->of.room, at->of.tid, at->of.order,
+		attempt_state_name(state), at->a.reservation_info, payment, refunded };
+
+	memset(m, 0, sizeof(*m));
+	return outbox_message(kind, &facts, clock_wall_ms(), m, err);
+}
+
+static bool
 put_message(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
     enum outbox_kind kind, enum attempt_state state, const struct payment *payment,
     const struct ledger_event *refunded, struct error *err)
 {
-	struct outbox_facts facts = { at->of.user, at->of.room, at->of.tid, at->of.order,
-		attempt_state_name(state), at->a.reservation_info, payment, refunded };
-	struct store_message m = { 0 };
+	struct store_message m;
 	enum store_put how;
 	bool done;
 
-	if (!outbox_message(kind, &facts, clock_wall_ms(), &m, err))
+	if (!make_message(at, kind, state, payment, refunded, &m, err))
 		return false;
 	/* Another's under the same id is the same message: told by its id alone. */
 	done = store_outbox_put(f->store, &m, &how, c->deadline_boot_ms, err);
@@ -127,48 +137,84 @@ finish_ready_again(struct flow *f, const struct flow_call *c, const struct flow_
 	    flow_put_work(f, c, &again, err);
 }
 
-/* The payment and its message, which wait for the majority together. */
+/* Payment and message of a capture. first: the event, in front of them; NULL: it stands. */
 static bool
 put_captured(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
-    enum ledger_kind kind, const struct payment *payment, struct error *err)
+    const struct ledger_event *first, enum ledger_kind kind, const struct payment *payment,
+    enum store_put *how, struct error *err)
 {
-	bool owes = kind == LK_APPROVED;
-	enum store_put how;
+	struct store_item items[3];
+	struct store_message m = { 0 };
+	size_t n = 0, stopped;
+	bool ok = true;
 
-	store_wait(f->store, owes ? STORE_MORE : STORE_LAST);
-	if (!store_payment_put(f->store, payment, &how, c->deadline_boot_ms, err))
-		return error_wrap(err, "payments");
-	store_wait(f->store, STORE_LAST);
-	return !owes ||
-	    put_message(f, c, at, OUTBOX_PAYMENT_APPROVED, AS_APPROVED, payment, NULL, err);
+	if (first != NULL)
+		items[n++] = (struct store_item){ STORE_EVENT, first, true };
+	items[n++] = (struct store_item){ STORE_PAYMENT, payment, false };
+	if (kind == LK_APPROVED) {
+		ok = make_message(at, OUTBOX_PAYMENT_APPROVED, AS_APPROVED, payment, NULL, &m, err);
+		items[n++] = (struct store_item){ STORE_MESSAGE, &m, false };
+	}
+	ok = ok && store_put_in_order(f->store, items, n, &stopped, how, c->deadline_boot_ms, err);
+	store_message_clear(&m);
+	return ok;
+}
+
+static bool
+is_capture(enum ledger_kind kind, const struct payment *payment)
+{
+	return payment != NULL && (kind == LK_APPROVED || kind == LK_REVIEW);
+}
+
+bool
+flow_put_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct flow_event *what, enum store_put *how, struct error *err)
+{
+	struct ledger_event e;
+	bool ok;
+
+	if (!is_capture(what->kind, what->payment))
+		return flow_put_event(f, c, at, what, how, err);
+	ok = flow_make_event(f, c, at, what, &e, err) &&
+	    put_captured(f, c, at, &e, what->kind, what->payment, how, err);
+	if (ok && *how == STORE_OURS)
+		flow_log_event(&e);
+	ledger_event_clear(&e);
+	return ok || error_wrap(err, "%s", ledger_kind_name(what->kind));
+}
+
+bool
+flow_tell_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    int64_t n, enum ledger_kind kind, const struct payment *payment, struct error *err)
+{
+	bool captured = is_capture(kind, payment), told = true;
+	bool resolves = (captured || kind == LK_DECLINED) && at->was_unknown;
+
+	if (kind == LK_REFUSED || kind == LK_NOT_EXECUTED || kind == LK_ABANDONED)
+		return finish_ready_again(f, c, at, n, kind, err);
+	if (resolves &&
+	    !put_message(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment, NULL, err))
+		return false;
+	/* Now, not before: by a hold that is approved others see that payment and messages stand
+	 * (flow_is_whole). */
+	if (at->hold_id != 0)
+		told = tell_queue(f, c, at, n, kind);
+	if (resolves || (captured && kind == LK_APPROVED))
+		wake_courier(f, c);
+	/* Work is left while the end is not known, until the hold of a payment is removed, and
+	 * while the queue is not told. */
+	return kind != LK_DECLINED || !told || at->keeps_work || flow_drop_work(f, c, at, err);
 }
 
 bool
 flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
     int64_t n, enum ledger_kind kind, const struct payment *payment, struct error *err)
 {
-	bool captured = payment != NULL && (kind == LK_APPROVED || kind == LK_REVIEW);
-	bool resolves = (captured || kind == LK_DECLINED) && at->was_unknown;
-	bool put, told = true, owes = resolves || (captured && kind == LK_APPROVED);
+	enum store_put how;
 
-	if (kind == LK_REFUSED || kind == LK_NOT_EXECUTED || kind == LK_ABANDONED)
-		return finish_ready_again(f, c, at, n, kind, err);
-	put = !captured || put_captured(f, c, at, kind, payment, err);
-	store_wait(f->store, STORE_ALONE);
-	if (!put ||
-	    (resolves &&
-		!put_message(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment, NULL,
-		    err)))
-		return false;
-	/* Now, not before: by a hold that is approved others see that payment and messages stand
-	 * (flow_is_whole). */
-	if (at->hold_id != 0)
-		told = tell_queue(f, c, at, n, kind);
-	if (owes)
-		wake_courier(f, c);
-	/* Work is left while the end is not known, until the hold of a payment is removed, and
-	 * while the queue is not told. */
-	return kind != LK_DECLINED || !told || at->keeps_work || flow_drop_work(f, c, at, err);
+	return (!is_capture(kind, payment) ||
+		   put_captured(f, c, at, NULL, kind, payment, &how, err)) &&
+	    flow_tell_outcome(f, c, at, n, kind, payment, err);
 }
 
 bool
@@ -305,19 +351,45 @@ flow_state_at_removal(const struct order_state *st)
 }
 
 bool
+flow_put_removed(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct flow_event *what, const struct order_state *st, enum store_put *how,
+    struct error *err)
+{
+	struct store_message m = { 0 };
+	struct ledger_event e;
+	size_t stopped;
+	bool ok;
+
+	ok = flow_make_event(f, c, at, what, &e, err) &&
+	    make_message(at, OUTBOX_QUEUE_REMOVED, flow_state_at_removal(st),
+		&st->captured->payment, NULL, &m, err);
+	if (ok) {
+		const struct store_item items[] = { { STORE_EVENT, &e, true },
+			{ STORE_MESSAGE, &m, false } };
+
+		ok =
+		    store_put_in_order(f->store, items, 2, &stopped, how, c->deadline_boot_ms, err);
+	}
+	if (ok && *how == STORE_OURS) {
+		flow_log_event(&e);
+		wake_courier(f, c);
+	}
+	store_message_clear(&m);
+	ledger_event_clear(&e);
+	return ok || error_wrap(err, "%s", ledger_kind_name(what->kind));
+}
+
+bool
 flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
-    const struct queue_hold *hold, const struct order_state *st, int64_t n, bool first,
+    const struct queue_hold *hold, const struct order_state *st, int64_t n, bool owed,
     bool *by_queue, struct error *err)
 {
-	bool owed = false;
-
 	*by_queue = false;
-	if (first) /* whoever wrote `removed` waits for it with the message */
-		store_wait(f->store, STORE_LAST);
-	if ((!first && !flow_is_owed(f, c, at->of.tid, OUTBOX_QUEUE_REMOVED, 0, &owed, err)) ||
-	    (!owed &&
-		!flow_owe(f, c, at, OUTBOX_QUEUE_REMOVED, flow_state_at_removal(st),
-		    &st->captured->payment, NULL, err)))
+	if (!owed &&
+	    (!flow_is_owed(f, c, at->of.tid, OUTBOX_QUEUE_REMOVED, 0, &owed, err) ||
+		(!owed &&
+		    !flow_owe(f, c, at, OUTBOX_QUEUE_REMOVED, flow_state_at_removal(st),
+			&st->captured->payment, NULL, err))))
 		return false;
 	*by_queue = !drop_hold(f, c, hold, st, n, err);
 	return !*by_queue && flow_drop_work(f, c, at, err);

@@ -12,9 +12,22 @@
 #include "flow/flow.h"
 
 /*
- * Call it after the ledger has the outcome at order#n. False: the store failed on the way
+ * Writes the event, and of a capture what must stand before anybody is told: the payment, and the
+ * message to the reservation service. *how STORE_TAKEN: another writer has the number. False: the
+ * ledger may have the event.
+ */
+struct flow_event;
+bool flow_put_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct flow_event *e, enum store_put *how, struct error *err);
+/*
+ * Call it after flow_put_outcome wrote the outcome at order#n. False: the store failed on the way
  * (ERR_UNAVAILABLE, ERR_UNCERTAIN). If the queue cannot be told, that is logged and the work item
  * stays: the ledger is ahead of the queue, and the next call or the courier tells it.
+ */
+bool flow_tell_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    int64_t n, enum ledger_kind kind, const struct payment *payment, struct error *err);
+/*
+ * Payment, message, and flow_tell_outcome: where the ledger had the outcome at order#n before.
  */
 bool flow_finish_outcome(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
     int64_t n, enum ledger_kind kind, const struct payment *payment, struct error *err);
@@ -51,10 +64,15 @@ bool flow_is_whole(struct flow *f, const struct flow_call *c, const struct order
 
 /* The attempt's state when its hold was removed; its present state if that is still to come. */
 enum attempt_state flow_state_at_removal(const struct order_state *st);
+/* Writes `removed` and the message to the gateway that says so. *how STORE_TAKEN: another writer
+ * has the number. st: before it. */
+bool flow_put_removed(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct flow_event *e, const struct order_state *st, enum store_put *how,
+    struct error *err);
 /*
  * What follows `removed` at order#n: queue.removed is owed to the gateway, the queue drops the hold
- * (NULL: it has none), the work items go. first: this very call wrote `removed`, so the message
- * cannot be owed yet. False: the store failed, or with *by_queue the queue.
+ * (NULL: it has none), the work items go. owed: this call's flow_put_removed wrote both. False: the
+ * store failed, or with *by_queue the queue.
  */
 bool flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
     const struct queue_hold *hold, const struct order_state *st, int64_t n, bool first,

@@ -11,16 +11,16 @@
 #include "base/random.h"
 
 bool
-flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
-    const struct flow_event *what, enum store_put *how, struct error *err)
+flow_make_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct flow_event *what, struct ledger_event *out, struct error *err)
 {
 	struct now now = clock_now();
 	struct ledger_event e = { .n = what->n,
 		.kind = what->kind,
 		.at_ms = now.wall_ms,
 		.token = (int64_t)at->token };
-	bool done;
 
+	memset(out, 0, sizeof(*out));
 	if (!random_hex(e.nonce, (NONCE_CAP - 1) / 2, err))
 		return false;
 	snprintf(e.cid, sizeof(e.cid), "%s", at->of.cid);
@@ -55,25 +55,50 @@ flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_atte
 	e.attempt = strdup(at->json);
 	if (e.attempt == NULL)
 		return error_set(err, ERR_INTERNAL, "out of memory");
-	done = store_ledger_put(f->store, &e, how, c->deadline_boot_ms, err);
-	ledger_event_clear(&e);
+	*out = e;
+	return true;
+}
+
+void
+flow_log_event(const struct ledger_event *e)
+{
+	log_event(LOG_LEVEL_INFO, "ledger", KV_STR("order", e->partner_order_id), KV_INT("n", e->n),
+	    KV_STR("kind", ledger_kind_name(e->kind)));
+}
+
+bool
+flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct flow_event *what, enum store_put *how, struct error *err)
+{
+	struct ledger_event e;
+	bool done = flow_make_event(f, c, at, what, &e, err) &&
+	    store_ledger_put(f->store, &e, how, c->deadline_boot_ms, err);
+
 	if (done && *how == STORE_OURS)
-		log_event(LOG_LEVEL_INFO, "ledger", KV_STR("order", at->of.order),
-		    KV_INT("n", what->n), KV_STR("kind", ledger_kind_name(what->kind)));
+		flow_log_event(&e);
+	ledger_event_clear(&e);
 	return done || error_wrap(err, "%s", ledger_kind_name(what->kind));
+}
+
+void
+flow_make_work(const struct flow_call *c, const struct flow_attempt *at, struct store_work *out)
+{
+	struct now now = clock_now();
+
+	*out = (struct store_work){ .of = at->of,
+		.n = at->n,
+		.at_ms = now.wall_ms,
+		.hold_id = at->hold_id,
+		.deadline_ms = now.wall_ms + c->deadline_boot_ms - now.boot_ms };
 }
 
 bool
 flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
     struct error *err)
 {
-	struct now now = clock_now();
-	struct store_work work = { .of = at->of,
-		.n = at->n,
-		.at_ms = now.wall_ms,
-		.hold_id = at->hold_id,
-		.deadline_ms = now.wall_ms + c->deadline_boot_ms - now.boot_ms };
+	struct store_work work;
 
+	flow_make_work(c, at, &work);
 	return store_work_put(f->store, &work, c->deadline_boot_ms, err);
 }
 

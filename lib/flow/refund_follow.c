@@ -109,7 +109,7 @@ free_hold(struct flow *f, const struct flow_call *c, const struct flow_attempt *
 	if (how == STORE_TAKEN || f->gate != FR_OK ||
 	    !queue_find_tid(f->queue, at->of.tid, c->deadline_boot_ms, &qa, NULL))
 		return true;
-	return flow_finish_removal(f, c, at, qa.code == HA_OK ? &qa.hold : NULL, st, e.n, true,
+	return flow_finish_removal(f, c, at, qa.code == HA_OK ? &qa.hold : NULL, st, e.n, false,
 		   &by_queue, err) ||
 	    by_queue;
 }

@@ -209,12 +209,10 @@ put_removed(struct removal *r, const struct order_state *st, const struct flow_e
 	struct error err;
 
 	error_clear(&err);
-	store_wait(r->f->store, STORE_MORE);
-	if (!flow_put_event(r->f, r->c, &r->at, e, &how, &err))
+	if (!flow_put_removed(r->f, r->c, &r->at, e, st, &how, &err))
 		next = story_store_failed(r->out, FC_UNKNOWN, &err);
 	else if (how == STORE_OURS)
 		next = finish_removal(r, st, e->n, false);
-	store_wait(r->f->store, STORE_ALONE);
 	return next;
 }
 

@@ -15,13 +15,28 @@
 struct store;
 struct store_queue_log;
 
+enum { STORE_ITEMS_MAX = 4 };
+
+/*
+ * How a put waits for the majority. MORE: not yet, the next one comes at once. LAST: with all since
+ * the first MORE. ALONE: for itself; what waited for a LAST that never came is not waited for any
+ * more.
+ */
+enum store_wait { STORE_ALONE, STORE_MORE, STORE_LAST };
+
 struct store_backend {
 	/* Inserts rec under its id; an equal one that is there is STORE_OURS. Errors as store.h
 	 * says. */
 	bool (*put)(struct store *s, const struct shape *sh, const void *rec, enum store_put *how,
 	    int64_t deadline_boot_ms, struct error *err);
-	/* As store_wait says. NULL: every put is durable by itself. */
+	/* How the puts that follow wait. NULL: each by itself. */
 	void (*wait)(struct store *s, enum store_wait wait);
+	/*
+	 * True: all of them are stored now, each after the one before, and wait no more. False: it
+	 * is open, unless !*sent; each is put as ever then. NULL: it cannot.
+	 */
+	bool (*put_at_once)(struct store *s, const struct shape *const *shapes,
+	    const void *const *recs, size_t n, bool *sent, int64_t deadline_boot_ms);
 	/* *out: shape_clear by the caller when found, else untouched. */
 	bool (*get)(struct store *s, const struct shape *sh, const char *id, void *out, bool *found,
 	    int64_t deadline_boot_ms, struct error *err);

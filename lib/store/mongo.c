@@ -14,6 +14,7 @@
 #include "store/mongo_deed.h"
 #include "store/mongo_doc.h"
 #include "store/mongo_foreign.h"
+#include "store/mongo_gather.h"
 #include "store/mongo_index.h"
 #include "store/mongo_queue_log.h"
 #include "store/mongo_link.h"
@@ -30,6 +31,7 @@ enum { BATCH = 2000 };	/* documents in one answer to a list */
 struct mongo {
 	struct store base;
 	struct mongo_link *link;
+	struct mongo_gather *gather; /* NULL: every command is its own */
 	struct mongo_together together;
 };
 
@@ -37,6 +39,21 @@ struct mongo_link *
 mongo_link_of(struct store *s)
 {
 	return ((struct mongo *)s)->link;
+}
+
+struct mongo_gather *
+mongo_gather_of(struct store *s)
+{
+	return ((struct mongo *)s)->gather;
+}
+
+void
+store_go_through(struct store *s, const struct gather *g)
+{
+	struct mongo *m = (struct mongo *)s;
+
+	mongo_gather_free(&m->gather);
+	m->gather = mongo_gather_new(g); /* without memory it is as without gatherers */
 }
 
 /* --- reading */
@@ -88,19 +105,6 @@ find(struct mongo_link *l, const struct shape *sh, const bson_t *filter, void *o
 	return ok;
 }
 
-static bool
-mongo_get(struct store *s, const struct shape *sh, const char *id, void *out, bool *found,
-    int64_t deadline_boot_ms, struct error *err)
-{
-	bson_t filter = BSON_INITIALIZER;
-	bool ok;
-
-	ok = mongo_doc_id(sh, id, &filter, err) &&
-	    find(mongo_link_of(s), sh, &filter, out, found, deadline_boot_ms, err);
-	bson_destroy(&filter);
-	return ok;
-}
-
 struct list {
 	const struct shape *shape;
 	char *recs;
@@ -129,6 +133,31 @@ list_add(struct list *list, const bson_t *doc, struct error *err)
 		return false;
 	list->n++;
 	return true;
+}
+
+bool
+mongo_gathered(struct store *s, const struct shape *sh, const char *member,
+    const char *const *words, size_t n_words, void **out, size_t *n)
+{
+	struct list list = { .shape = sh };
+	const uint8_t *data;
+	bson_t docs, doc;
+	uint32_t len;
+	bson_iter_t it;
+	bool ok;
+
+	ok = mongo_gather_find(mongo_gather_of(s), sh->collection, member, words, n_words, &docs) ==
+		GATHERED_DONE &&
+	    bson_iter_init(&it, &docs);
+	while (ok && bson_iter_next(&it)) {
+		bson_iter_document(&it, &len, &data);
+		ok = bson_init_static(&doc, data, len) && list_add(&list, &doc, NULL);
+	}
+	if (!ok)
+		list_clear(&list);
+	*out = list.recs;
+	*n = list.n;
+	return ok;
 }
 
 static bool
@@ -176,6 +205,40 @@ mongo_find_all(struct mongo_link *l, const struct shape *sh, const bson_t *filte
 		list_clear(&list);
 	*out = list.recs;
 	*n = list.n;
+	return ok;
+}
+
+/* By the gatherer: *found tells. False: ask the server. */
+static bool
+get_gathered(struct store *s, const struct shape *sh, const char *id, void *out, bool *found)
+{
+	void *list;
+	size_t n;
+
+	if (!bson_utf8_validate(id, strlen(id), false) ||
+	    !mongo_gathered(s, sh, sh->key != NULL ? sh->key : "_id", &id, 1, &list, &n))
+		return false;
+	*found = n > 0;
+	if (n > 0)
+		memcpy(out, list, sh->size);
+	for (size_t i = 1; i < n; i++) /* of a unique key there are not two */
+		shape_clear(sh, (char *)list + i * sh->size);
+	free(list);
+	return true;
+}
+
+static bool
+mongo_get(struct store *s, const struct shape *sh, const char *id, void *out, bool *found,
+    int64_t deadline_boot_ms, struct error *err)
+{
+	bson_t filter = BSON_INITIALIZER;
+	bool ok;
+
+	if (clock_boot_ms() < deadline_boot_ms && get_gathered(s, sh, id, out, found))
+		return true;
+	ok = mongo_doc_id(sh, id, &filter, err) &&
+	    find(mongo_link_of(s), sh, &filter, out, found, deadline_boot_ms, err);
+	bson_destroy(&filter);
 	return ok;
 }
 
@@ -358,7 +421,7 @@ bool
 mongo_do(struct mongo_link *l, const struct mongo_deed *d, bson_t *reply, enum store_put *how,
     struct error *err)
 {
-	bool sent = false, known = false;
+	bool sent = d->sent, known = false;
 
 	error_set(err, ERR_UNAVAILABLE, "no time left");
 	while (clock_boot_ms() < d->deadline_boot_ms) {
@@ -399,6 +462,36 @@ mongo_filter_of(const struct shape *sh, const void *rec, bson_t *filter, struct 
 }
 
 static bool
+put_gathered(struct store *s, const char *const *collections, const bson_t *docs, size_t n,
+    bool *sent)
+{
+	enum gathered end = mongo_gather_put(mongo_gather_of(s), collections, docs, n);
+
+	*sent = *sent || end != GATHERED_NOTHING;
+	return end == GATHERED_DONE;
+}
+
+static bool
+mongo_put_at_once(struct store *s, const struct shape *const *shapes, const void *const *recs,
+    size_t n, bool *sent, int64_t deadline_boot_ms)
+{
+	const char *collections[STORE_ITEMS_MAX];
+	bson_t docs[STORE_ITEMS_MAX];
+	struct error err;
+	bool ok = mongo_gather_of(s) != NULL && clock_boot_ms() < deadline_boot_ms;
+
+	for (size_t i = 0; i < n; i++) {
+		bson_init(&docs[i]);
+		collections[i] = shapes[i]->collection;
+		ok = ok && mongo_doc_write(shapes[i], recs[i], &docs[i], &err);
+	}
+	ok = ok && put_gathered(s, collections, docs, n, sent);
+	for (size_t i = 0; i < n; i++)
+		bson_destroy(&docs[i]);
+	return ok;
+}
+
+static bool
 mongo_put(struct store *s, const struct shape *sh, const void *rec, enum store_put *how,
     int64_t deadline_boot_ms, struct error *err)
 {
@@ -413,7 +506,9 @@ mongo_put(struct store *s, const struct shape *sh, const void *rec, enum store_p
 	bool ok;
 
 	ok = mongo_doc_write(sh, rec, &doc, err) && mongo_filter_of(sh, rec, &id, err);
-	if (ok && mongo_together_put(t, mongo_link_of(s), sh, rec, &doc, deadline_boot_ms))
+	if (ok &&
+	    (mongo_together_put(t, mongo_link_of(s), sh, rec, &doc, deadline_boot_ms, &d.sent) ||
+		(t->wait == STORE_ALONE && put_gathered(s, &sh->collection, &doc, 1, &d.sent))))
 		*how = STORE_OURS;
 	else
 		ok = ok && mongo_do(mongo_link_of(s), &d, &reply, how, err) &&
@@ -470,6 +565,9 @@ mongo_remove(struct store *s, const struct shape *sh, const char *id_text, int64
 		.deadline_boot_ms = deadline_boot_ms };
 	bool ok;
 
+	if (sh->light && clock_boot_ms() < deadline_boot_ms &&
+	    mongo_gather_remove(mongo_gather_of(s), sh->collection, id_text) == GATHERED_DONE)
+		return true;
 	ok = mongo_doc_id(sh, id_text, &id, err) &&
 	    mongo_do(mongo_link_of(s), &d, &reply, NULL, err);
 	bson_destroy(&reply);
@@ -539,6 +637,7 @@ mongo_free(struct store *s)
 	struct mongo *m = (struct mongo *)s;
 
 	mongo_together_clear(&m->together);
+	mongo_gather_free(&m->gather);
 	mongo_link_free(&m->link);
 	free(m);
 }
@@ -557,6 +656,7 @@ store_open_mongo(const char *uri, const char *database, struct error *err)
 	static const struct store_backend backend = {
 		.put = mongo_put,
 		.wait = mongo_wait,
+		.put_at_once = mongo_put_at_once,
 		.get = mongo_get,
 		.get_many = mongo_get_many,
 		.put_many = mongo_put_many,

@@ -13,7 +13,10 @@
 #include "store/record.h"
 #include "store/shape.h"
 
+struct store;
 struct mongo_link *mongo_link_of(struct store *s);
+struct mongo_gather;
+struct mongo_gather *mongo_gather_of(struct store *s); /* NULL: it has none */
 
 /* One write: repeated unchanged until its end is known. */
 struct mongo_deed {
@@ -24,6 +27,7 @@ struct mongo_deed {
 	    bson_error_t *e);
 	const bson_t *light; /* mongo_link_light: what is lost is found and done again; NULL:
 				majority and journal */
+	bool sent;	     /* before: perhaps it is done already */
 	int64_t deadline_boot_ms;
 };
 /*
@@ -39,6 +43,10 @@ bool mongo_do(struct mongo_link *l, const struct mongo_deed *d, bson_t *reply, e
 bool mongo_filter_of(const struct shape *sh, const void *rec, bson_t *filter, struct error *err);
 /* Appends {member: {$in: words}}. */
 void mongo_add_words(bson_t *to, const char *member, const char *const *words, size_t n);
+/* Those whose member is one of the words, by the gatherer. False: ask the server. *out as of
+ * store_backend.list. */
+bool mongo_gathered(struct store *s, const struct shape *sh, const char *member,
+    const char *const *words, size_t n_words, void **out, size_t *n);
 /* All that a filter finds. *out as of store_backend.list. */
 bool mongo_find_all(struct mongo_link *l, const struct shape *sh, const bson_t *filter,
     const bson_t *opts, void **out, size_t *n, int64_t deadline_boot_ms, struct error *err);

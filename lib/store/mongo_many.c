@@ -18,6 +18,8 @@ mongo_get_many(struct store *s, const struct shape *sh, const char *const *ids, 
 	bool ok;
 
 	assert(sh->key == NULL && n_ids > 0);
+	if (clock_boot_ms() < deadline_boot_ms && mongo_gathered(s, sh, "_id", ids, n_ids, out, n))
+		return true;
 	mongo_add_words(&filter, "_id", ids, n_ids);
 	opts = BCON_NEW("batchSize", BCON_INT32((int32_t)n_ids + 1));
 	ok = mongo_find_all(mongo_link_of(s), sh, &filter, opts, out, n, deadline_boot_ms, err);

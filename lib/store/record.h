@@ -11,7 +11,6 @@
 #include "site/limit.h"
 
 enum store_put { STORE_OURS, STORE_TAKEN };
-enum store_wait { STORE_ALONE, STORE_MORE, STORE_LAST }; /* of puts: store.h */
 enum { MESSAGE_ID_CAP = 160 };
 
 /*

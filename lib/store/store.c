@@ -168,13 +168,6 @@ store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err)
 	return s->does->ping(s, deadline_boot_ms, err);
 }
 
-void
-store_wait(struct store *s, enum store_wait wait)
-{
-	if (s->does->wait != NULL)
-		s->does->wait(s, wait);
-}
-
 bool
 store_ledger_put(struct store *s, const struct ledger_event *e, enum store_put *how,
     int64_t deadline_boot_ms, struct error *err)

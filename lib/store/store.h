@@ -57,13 +57,20 @@ bool store_claim_adopt(struct store *s, const struct store_claim *old, const cha
 bool store_ping(struct store *s, int64_t deadline_boot_ms, struct error *err); /* a majority write
 										*/
 
+/* One of several puts. */
+struct store_item {
+	enum { STORE_REPLAY, STORE_WORK, STORE_EVENT, STORE_PAYMENT, STORE_MESSAGE } kind;
+	const void *rec;
+	bool decides; /* whoever has it goes on: nothing is put behind one that is another's */
+};
 /*
- * Puts that wait for the majority together. STORE_MORE: the puts that follow are acknowledged by
- * the primary alone. STORE_LAST: the next put waits, and its success is that of all since
- * STORE_MORE. Before it nothing may rest on them but the next of them. STORE_ALONE: each waits for
- * itself, as always else; what did not come to its last put is not waited for any more.
+ * Puts one after the other, which wait for the majority together: nothing may rest on one of them
+ * before all stand. *how STORE_TAKEN: it stopped at items[*at], which decides and is not ours.
+ * False: it failed at items[*at], and what is behind that one was not put; n: any may be stored.
+ * What stands may be lost in both cases.
  */
-void store_wait(struct store *s, enum store_wait wait);
+bool store_put_in_order(struct store *s, const struct store_item *items, size_t n, size_t *at,
+    enum store_put *how, int64_t deadline_boot_ms, struct error *err);
 
 bool store_ledger_put(struct store *s, const struct ledger_event *e, enum store_put *how,
     int64_t deadline_boot_ms, struct error *err);

@@ -17,11 +17,8 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "proxy.h"
-#include "store_cases.h"
-
-static char database[64];
-static const char *server_uri;
+#include "server_world.h"
+#include "store/backend.h"
 
 static int
 open_server(void **state)
@@ -40,34 +37,6 @@ close_store(void **state)
 }
 
 /* --- the server's documents, as a reader sees them that shares no code with the store */
-
-static mongoc_client_t *reader;
-
-static bson_t *
-document(const char *collection, bson_t *filter)
-{
-	mongoc_collection_t *coll = mongoc_client_get_collection(reader, database, collection);
-	mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(coll, filter, NULL, NULL);
-	const bson_t *doc, *more;
-	bson_t *copy = mongoc_cursor_next(cursor, &doc) ? bson_copy(doc) : NULL;
-
-	assert_false(mongoc_cursor_next(cursor, &more));
-	mongoc_cursor_destroy(cursor);
-	mongoc_collection_destroy(coll);
-	bson_destroy(filter);
-	return copy;
-}
-
-static int64_t
-count(const char *collection, bson_t *filter)
-{
-	mongoc_collection_t *coll = mongoc_client_get_collection(reader, database, collection);
-	int64_t n = mongoc_collection_count_documents(coll, filter, NULL, NULL, NULL, NULL);
-
-	mongoc_collection_destroy(coll);
-	bson_destroy(filter);
-	return n;
-}
 
 /* "name:type" of each member in order of name, as the schema's reader would list them. */
 static void
@@ -351,59 +320,6 @@ many_may_prepare_at_the_same_time(void **state)
 
 /* --- through a proxy */
 
-struct scene { /* a store that reaches its server through a proxy */
-	struct proxy proxy;
-	struct store *store;
-};
-
-/* The server's URI with the proxy in the place of its hosts. */
-static void
-proxied_uri(int port, char out[1024])
-{
-	const char *hosts = strstr(server_uri, "://") + 3, *at = strchr(hosts, '@'), *rest;
-
-	if (at != NULL)
-		hosts = at + 1;
-	rest = hosts + strcspn(hosts, "/?");
-	snprintf(out, 1024, "%.*s127.0.0.1:%d%s%sdirectConnection=true", (int)(hosts - server_uri),
-	    server_uri, port, rest[0] == '\0' ? "/" : rest, strchr(rest, '?') != NULL ? "&" : "?");
-}
-
-static int
-server_port(void)
-{
-	mongoc_uri_t *uri = mongoc_uri_new(server_uri);
-	int port = mongoc_uri_get_hosts(uri)->port;
-
-	mongoc_uri_destroy(uri);
-	return port;
-}
-
-static int
-open_scene(void **state)
-{
-	struct scene *sc = calloc(1, sizeof(*sc));
-	char uri[1024];
-
-	sc->proxy.to_port = server_port();
-	proxy_start(&sc->proxy);
-	proxied_uri(sc->proxy.port, uri);
-	sc->store = store_open_mongo(uri, database, &err);
-	*state = sc;
-	return sc->store == NULL || !store_ping(sc->store, in(SOON), &err);
-}
-
-static int
-close_scene(void **state)
-{
-	struct scene *sc = *state;
-
-	store_free(&sc->store);
-	proxy_free(&sc->proxy);
-	free(sc);
-	return 0;
-}
-
 /* Puts an event with a nonce of its own under a fault that hits requests with that nonce. */
 static void
 put_under_fault(struct scene *sc, enum proxy_fault f, int times, int wanted_seen)
@@ -535,11 +451,17 @@ a_pair(void)
 }
 
 static void
+wait_as(struct store *s, enum store_wait wait)
+{
+	s->does->wait(s, wait);
+}
+
+static void
 put_first(struct scene *sc, const struct pair *p)
 {
-	store_wait(sc->store, STORE_MORE);
+	wait_as(sc->store, STORE_MORE);
 	PUT(STORE_OURS, store_ledger_put(sc->store, &p->event, &how, in(SOON), &err));
-	store_wait(sc->store, STORE_LAST);
+	wait_as(sc->store, STORE_LAST);
 }
 
 static bool
@@ -547,21 +469,8 @@ put_last(struct scene *sc, const struct pair *p)
 {
 	bool ok = store_outbox_put(sc->store, &p->message, &how, in(SOON), &err);
 
-	store_wait(sc->store, STORE_ALONE);
+	wait_as(sc->store, STORE_ALONE);
 	return ok;
-}
-
-/* Only there do answers name an election, and puts wait for each other. */
-static bool
-server_is_of_a_set(void)
-{
-	bson_t *hello = BCON_NEW("hello", BCON_INT32(1)), reply;
-	bool is = mongoc_client_command_simple(reader, "admin", hello, NULL, &reply, NULL) &&
-	    bson_has_field(&reply, "setName");
-
-	bson_destroy(&reply);
-	bson_destroy(hello);
-	return is;
 }
 
 /* faults hit requests with the event's nonce, or with the message's id */
@@ -658,20 +567,12 @@ what_nothing_came_after_is_left_alone(void **state)
 	struct pair p = a_pair();
 
 	proxy_order(&sc->proxy, PROXY_OTHER_TERM, 1, p.event.nonce);
-	store_wait(sc->store, STORE_MORE);
+	wait_as(sc->store, STORE_MORE);
 	PUT(STORE_OURS, store_ledger_put(sc->store, &p.event, &how, in(SOON), &err));
-	store_wait(sc->store, STORE_ALONE);
+	wait_as(sc->store, STORE_ALONE);
 	PUT(STORE_OURS, store_outbox_put(sc->store, &p.message, &how, in(SOON), &err));
 	assert_int_equal(sc->proxy.orders->seen, 1);
 	DO(store_outbox_delete(sc->store, p.message.id, in(SOON), &err));
-}
-
-static void
-wait_ms(int64_t ms)
-{
-	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
-
-	nanosleep(&ts, NULL);
 }
 
 static void
@@ -820,38 +721,6 @@ a_put_outlives_a_short_absence_once_it_was_sent(void **state)
 	PUT(STORE_OURS, store_ledger_put(sc->store, &e, &how, in(SOON), &err));
 	waitpid(helper, NULL, 0);
 	assert_int_equal(sc->proxy.orders->seen, 2);
-}
-
-static int
-begin_all(void **state)
-{
-	unsigned char noise[6];
-
-	(void)state;
-	signal(SIGPIPE, SIG_IGN);
-	if (getrandom(noise, sizeof(noise), 0) != sizeof(noise))
-		return 1;
-	strcpy(database, "roompay_test_");
-	for (size_t i = 0; i < sizeof(noise); i++)
-		sprintf(database + strlen(database), "%02x", noise[i]);
-	mongoc_init();
-	reader = mongoc_client_new(server_uri);
-	return reader == NULL;
-}
-
-static int
-end_all(void **state)
-{
-	mongoc_database_t *db;
-	bson_error_t e;
-	bool ok;
-
-	(void)state;
-	db = mongoc_client_get_database(reader, database);
-	ok = mongoc_database_drop(db, &e);
-	mongoc_database_destroy(db);
-	mongoc_client_destroy(reader);
-	return !ok;
 }
 
 #define ON_SERVER(test) { "server: " #test, test, open_server, close_store, NULL },

@@ -191,7 +191,8 @@ class Chaos:
             self.kills[name] += 1
             try:
                 if name == "workers" and self.random.random() < 0.7:
-                    os.kill(self.random.choice(self.stack.worker_pids()), signal.SIGKILL)
+                    pids = self.stack.worker_pids() + self.stack.gatherer_pids()
+                    os.kill(self.random.choice(pids), signal.SIGKILL)
                     continue
                 self.stack.kill(name)
                 self.stop.wait(self.random.uniform(0, 1))

@@ -26,6 +26,7 @@ PAY_READY, PAY_APPROVE, PAY_REFUND, PAY_LIMITS, PAY_CRASH, PAY_QUIT, PAY_REPLAY,
 COMMIT = "tests/unit/test_commit"
 LINEAR = "linear"  # tests/prove/linear.py against the mutant's daemon
 STORE_SERVER = "tests/conform/test_store_server"  # on a mongod of its own
+STORE_GATHERED = "tests/conform/test_store_gathered"  # the same
 SYSTEM = "system:"  # a selection of tests/system, for what only whole programs show
 
 SHARED_LOG = SYSTEM + "test_queue_log.py::"
@@ -239,22 +240,22 @@ MUTANTS = [
     (
         "ledger key before the provider is asked",
         "lib/flow/approval.c",
-        "\trecorded = record_intent(ap, n, &next);\n",
-        "\trecorded = true;\n\t(void)next;\n\t(void)record_intent;\n",
+        "\tif (!record_intent(ap, n, &next))\n\t\treturn next;\n",
+        "\t(void)next;\n\t(void)record_intent;\n",
         PAY_APPROVE,
     ),
     (
         "number taken by another",
         "lib/flow/approval.c",
-        "\tif (how == STORE_TAKEN) {\t/* another writer has this number: never n+1 */",
-        "\tif (false) {",
+        "\tif (!ok || how == STORE_TAKEN)\n\t\treturn false;\n",
+        "\tif (!ok)\n\t\treturn false;\n",
         PAY_APPROVE,
     ),
     (
         "an old call where a fresh hold waits",
         "lib/flow/approval.c",
-        "\t\tif (ap->guessed) {\t/* or this is a call",
-        "\t\tif (false) {\t/* or this is a call",
+        "\tif (ap->guessed) /* or this is a call that was made before",
+        "\tif (false) /* or this is a call that was made before",
         PAY_REPLAY,
     ),
     (
@@ -279,25 +280,53 @@ MUTANTS = [
         "tests/unit/test_flow_remove",
     ),
     (
-        "the queue is told of a capture when the majority has it",
+        "a capture is told with its payment and message",
         "lib/flow/follow.c",
-        "\tstore_wait(f->store, STORE_LAST);\n\treturn !owes ||",
-        "\treturn !owes ||",
+        "\tok = ok &&\n\t    store_put_in_order(f->store, items, n, &stopped",
+        "\tok = ok &&\n\t    store_put_in_order(f->store, items, first != NULL ? 1 : n, &stopped",
         PAY_APPROVE,
     ),
     (
-        "the queue is told of a removal when the majority has it",
+        "a removal is told with its message",
         "lib/flow/follow.c",
-        "\tif (first) /* whoever wrote `removed` waits for it with the message */\n\t\tstore_wait(f->store, STORE_LAST);\n",
-        "",
+        "store_put_in_order(f->store, items, 2, &stopped",
+        "store_put_in_order(f->store, items, 1, &stopped",
         PAY_REMOVE,
     ),
     (
-        "nothing is sent before the majority has `approving`",
-        "lib/flow/approval.c",
-        "\tstore_wait(ap->f->store, STORE_LAST);\n",
-        "",
-        PAY_APPROVE,
+        "nothing is sent or told before the majority has all",
+        "lib/store/in_order.c",
+        "*at + 1 < n ? STORE_MORE : STORE_LAST",
+        "STORE_MORE",
+        f"{PAY_APPROVE} {PAY_REMOVE}",
+    ),
+    (
+        "what a gatherer may have stored is uncertain",
+        "lib/store/in_order.c",
+        "\tif (!ok && sent) {\n",
+        "\tif (false) {\n",
+        STORE_GATHERED,
+    ),
+    (
+        "a gatherer puts nothing behind what failed",
+        "lib/store/mongo_gather_serve.c",
+        "\tp->failed = !stored || ",
+        "\tp->failed = ",
+        STORE_GATHERED,
+    ),
+    (
+        "what was gathered was taken by one primary",
+        "lib/store/mongo_gather_serve.c",
+        "\tp->failed = !stored || !bson_oid_equal(election, &p->election);\n",
+        "\tp->failed = !stored;\n",
+        STORE_GATHERED,
+    ),
+    (
+        "a gatherer does not write late",
+        "lib/store/mongo_gather_serve.c",
+        "\t\tif (g->workers[i].question != NULL && is_late(&g->workers[i]))\n",
+        "\t\tif (false)\n",
+        STORE_GATHERED,
     ),
     (
         "what waits together was taken by one primary",
@@ -814,7 +843,7 @@ class Copy:
                     self.build,
                     120,
                 )
-            elif t == STORE_SERVER:
+            elif t in (STORE_SERVER, STORE_GATHERED):
                 built, done = self.make([t])
                 assert built, done.stderr[-2000:]
                 with self._mongod() as store:

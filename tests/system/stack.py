@@ -66,6 +66,14 @@ def children(pid):
     return out
 
 
+def is_gatherer(pid):
+    try:
+        name = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return name in ("roompay-light", "roompay-heavy")
+
+
 class Stack:
     """with Stack(build_dir, workers=8, mode="spawn-fcgi", conf={"queue": {"sold_guard": 5}}, auto_remove=True) as stack: ...
     mode: spawn-fcgi (workers without a master; their logs are lost) or master. prefix: what stands before /payReady. merchants: cid -> KakaoPay mode.
@@ -409,7 +417,7 @@ class Stack:
 
     def kill(self, name):
         if name == "workers" and self.mode != "spawn-fcgi":
-            for pid in self.worker_pids():
+            for pid in self.worker_pids() + self.gatherer_pids():
                 os.kill(pid, signal.SIGKILL)
         self._signal(name, signal.SIGKILL)
         assert self._gone(name, 10)
@@ -454,7 +462,13 @@ class Stack:
     def worker_pids(self):
         if self.mode == "spawn-fcgi":
             return self._targets("workers")
-        return children(self.processes["workers"].pid)
+        return [p for p in children(self.processes["workers"].pid) if not is_gatherer(p)]
+
+    def gatherer_pids(self):
+        """The master's two processes that ask the database for all workers."""
+        if self.mode == "spawn-fcgi":
+            return []
+        return [p for p in children(self.processes["workers"].pid) if is_gatherer(p)]
 
     def null_pids(self):
         return self.null
@@ -462,7 +476,9 @@ class Stack:
     def pids_of(self, name):
         """All processes behind this name, those of a master included."""
         return self._targets(name) + (
-            self.worker_pids() if name == "workers" and self.mode != "spawn-fcgi" else []
+            self.worker_pids() + self.gatherer_pids()
+            if name == "workers" and self.mode != "spawn-fcgi"
+            else []
         )
 
     def secrets(self):

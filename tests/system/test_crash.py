@@ -261,6 +261,26 @@ def patiently(ask, seconds=20):
     return eventually(served, seconds=seconds, every=0.2)
 
 
+def test_gatherers_that_stand_still_are_passed_by(frail):
+    """What many workers ask of the database goes through two processes. While these are stopped each worker asks by itself; when they go on, what was
+    left with them is not done again."""
+    gatherers = frail.stack.gatherer_pids()
+    assert len(gatherers) == 2
+    story = Story(frail)
+    for pid in gatherers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        story.pays_in_the_end()
+    finally:
+        for pid in gatherers:
+            os.kill(pid, signal.SIGCONT)
+    time.sleep(0.5)
+    assert frail.stack.gatherer_pids() == gatherers
+    order = story.body["paymentInfo"]["partner_order_id"]
+    assert [c["tid"] for c in frail.sim.captures(order)] == [story.tid]
+    assert [p["tid"] for p in frail.payments(order)] == [story.tid]
+
+
 def test_kill_9_of_anything_at_any_time(frail):
     """Payments go on while workers, queue and store are killed again and again. In the end each order has one capture and one record."""
     stop, stories, trouble = time.monotonic() + 5, [], []
@@ -293,7 +313,7 @@ def test_kill_9_of_anything_at_any_time(frail):
         time.sleep(rng.uniform(0.05, 0.3))
         name = rng.choice(["workers", "workers", "workers", "queued", "store"])
         if name == "workers":
-            pids = frail.stack.worker_pids()
+            pids = frail.stack.worker_pids() + frail.stack.gatherer_pids()
             for pid in rng.sample(pids, min(3, len(pids))):
                 os.kill(pid, signal.SIGKILL)
         elif name != "store" or frail.stack.store_is_ours:

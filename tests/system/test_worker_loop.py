@@ -15,7 +15,7 @@ import time
 import fastcgi as f
 import pytest
 from booking_site import CID, eventually, new_id
-from stack import PREFIX, children, connects, is_alive
+from stack import PREFIX, children, connects, is_alive, is_gatherer
 
 APPROVE = b'{"pg_token":"abc","userId":"nobody","roomId":"0123456789abcdef01234567"}'
 
@@ -49,7 +49,10 @@ class Lone:
         assert status == 200 and seconds < within, (status, seconds, self.log)
 
     def workers(self):
-        return children(self.process.pid)
+        return [p for p in children(self.process.pid) if not is_gatherer(p)]
+
+    def gatherers(self):
+        return [p for p in children(self.process.pid) if is_gatherer(p)]
 
     def close(self):
         if self.process.poll() is None:
@@ -283,10 +286,27 @@ def test_reload_replaces_every_worker_and_loses_no_request(master):
 
 
 def test_no_worker_outlives_its_master(master):
-    pids = master.workers()
+    pids = master.workers() + master.gatherers()
+    assert len(pids) == 4
     master.process.kill()
     master.process.wait(5)
     eventually(lambda: not any(is_alive(p) for p in pids), seconds=3)
+
+
+def test_a_gatherer_that_dies_is_replaced_and_goes_last(master):
+    before = set(master.gatherers())
+    assert len(before) == 2
+    for pid in before:
+        os.kill(pid, signal.SIGTERM)  # it ends when its last worker has, not when it is told
+    time.sleep(0.3)
+    assert set(master.gatherers()) == before
+    for pid in before:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: len(master.gatherers()) == 2 and not before & set(master.gatherers()))
+    after = master.gatherers()
+    master.process.terminate()
+    assert master.process.wait(10) == 0
+    assert not any(is_alive(p) for p in after)
 
 
 def test_a_master_with_a_socket_of_its_own(site, tmp_path):

@@ -1,0 +1,497 @@
+/* What holds of every store, through gatherers; what they do for many workers at once; and what
+ * happens when they die, stand still, or lose their server. */
+#include "config.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "server_world.h"
+#include "store/gather.h"
+
+static struct gather *way;
+static pid_t gatherers[GATHER_LANES];
+
+static void
+start_gatherer(enum gather_lane lane, const char *uri)
+{
+	gatherers[lane] = fork();
+	if (gatherers[lane] == 0) {
+		struct error e = { 0 };
+		bool ok;
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		ok = gather_serve(way, lane, uri, database, &e);
+		if (!ok)
+			print_error("%s\n", e.msg);
+		_exit(!ok);
+	}
+	assert_true(gatherers[lane] > 0);
+}
+
+static void
+start_gatherers(const char *uri)
+{
+	way = gather_new(&err);
+	assert_non_null(way);
+	for (int i = 0; i < GATHER_LANES; i++)
+		start_gatherer((enum gather_lane)i, uri);
+}
+
+/* They end because nobody is left, and not by a signal. */
+static int
+end_gatherers(void)
+{
+	int64_t end = clock_boot_ms() + 5000;
+	int bad = 0, status;
+
+	gather_free(&way);
+	for (int i = 0; i < GATHER_LANES; i++) {
+		pid_t done;
+
+		while (
+		    (done = waitpid(gatherers[i], &status, WNOHANG)) == 0 && clock_boot_ms() < end)
+			wait_ms(5);
+		if (done == 0) {
+			print_error("gatherer %d does not end\n", i);
+			kill(gatherers[i], SIGKILL);
+			waitpid(gatherers[i], &status, 0);
+		}
+		bad += done == 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+	}
+	return bad;
+}
+
+static int
+open_gathered(void **state)
+{
+	start_gatherers(server_uri);
+	*state = store_open_mongo(server_uri, database, &err);
+	if (*state == NULL)
+		return 1;
+	store_go_through(*state, way);
+	return 0;
+}
+
+static int
+close_gathered(void **state)
+{
+	store_free((struct store **)state);
+	return end_gatherers();
+}
+
+/* Workers and gatherers reach the server through the proxy. */
+static int
+open_gathered_scene(void **state)
+{
+	struct scene *sc;
+	char uri[1024];
+
+	if (open_scene(state) != 0)
+		return 1;
+	sc = *state;
+	proxied_uri(sc->proxy.port, uri);
+	start_gatherers(uri);
+	store_go_through(sc->store, way);
+	return 0;
+}
+
+static int
+close_gathered_scene(void **state)
+{
+	int bad = close_scene(state);
+
+	return end_gatherers() + bad;
+}
+
+/* ---- several puts in order */
+
+struct trio { /* as approve writes them */
+	struct store_replay replay;
+	struct store_work work;
+	struct ledger_event event;
+	struct store_item items[3];
+	char id[CID_CAP + ORDER_CAP + 16]; /* of the event */
+};
+
+static void
+a_trio(struct trio *t)
+{
+	const char *order = unique("gathered");
+
+	*t = (struct trio){ .replay = { .n = 1 }, .work = an_open(order, 1000) };
+	t->event = an_event(order, 1, LK_APPROVING, "");
+	strcpy(t->event.nonce, unique("gathered-nonce-"));
+	strcpy(t->replay.key, unique("gathered-key-"));
+	strcpy(t->replay.cid, t->event.cid);
+	strcpy(t->replay.partner_order_id, t->event.partner_order_id);
+	t->items[0] = (struct store_item){ STORE_REPLAY, &t->replay, true };
+	t->items[1] = (struct store_item){ STORE_WORK, &t->work, false };
+	t->items[2] = (struct store_item){ STORE_EVENT, &t->event, true };
+	snprintf(t->id, sizeof(t->id), "%s/%s#1", t->event.cid, t->event.partner_order_id);
+}
+
+static int64_t
+events_of(const struct trio *t)
+{
+	return count("ledger", BCON_NEW("_id", BCON_UTF8(t->id)));
+}
+
+static void
+drop_work_of(struct store *s, const struct trio *t)
+{
+	DO(store_work_delete(s, t->work.of.tid, t->work.n, in(SOON), &err));
+}
+
+static void
+puts_in_order_all_stand(void **state)
+{
+	struct trio t;
+	size_t at;
+
+	a_trio(&t);
+	DO(store_put_in_order(*state, t.items, 3, &at, &how, in(SOON), &err));
+	assert_int_equal(how, STORE_OURS);
+	assert_int_equal(at, 3);
+	assert_int_equal(events_of(&t), 1);
+	assert_int_equal(count("replay", BCON_NEW("_id", BCON_UTF8(t.replay.key))), 1);
+	assert_int_equal(count("open", BCON_NEW("tid", BCON_UTF8(t.work.of.tid))), 1);
+	DO(store_put_in_order(*state, t.items, 3, &at, &how, in(SOON), &err)); /* again */
+	assert_int_equal(how, STORE_OURS);
+	drop_work_of(*state, &t);
+	assert_int_equal(count("open", BCON_NEW("tid", BCON_UTF8(t.work.of.tid))), 0);
+}
+
+static void
+nothing_is_put_behind_a_key_that_is_anothers(void **state)
+{
+	struct trio ours, theirs;
+	size_t at;
+
+	a_trio(&theirs);
+	a_trio(&ours);
+	strcpy(ours.replay.key, theirs.replay.key);
+	PUT(STORE_OURS, store_replay_put(*state, &theirs.replay, &how, in(SOON), &err));
+	DO(store_put_in_order(*state, ours.items, 3, &at, &how, in(SOON), &err));
+	assert_int_equal(how, STORE_TAKEN);
+	assert_int_equal(at, 0);
+	assert_int_equal(events_of(&ours), 0);
+}
+
+static void
+a_number_that_is_anothers_is_told(void **state)
+{
+	struct trio ours, theirs;
+	size_t at;
+
+	a_trio(&ours);
+	theirs = ours;
+	strcpy(theirs.event.nonce, "theirs");
+	PUT(STORE_OURS, store_ledger_put(*state, &theirs.event, &how, in(SOON), &err));
+	DO(store_put_in_order(*state, ours.items, 3, &at, &how, in(SOON), &err));
+	assert_int_equal(how, STORE_TAKEN);
+	assert_int_equal(at, 2);
+	drop_work_of(*state, &ours);
+}
+
+/* ---- many workers */
+
+enum { WORKERS = 16, ROUNDS = 20 };
+
+struct arena { /* shared by the processes */
+	pthread_barrier_t start, end;
+	int won[ROUNDS], lost[ROUNDS], failed, strange;
+};
+
+/* All want the number of one order; each has an order of its own as well, and reads its chain. */
+static void
+work_all_rounds(struct arena *a, int self)
+{
+	struct store *s = store_open_mongo(server_uri, database, &err);
+
+	store_go_through(s, way);
+	for (int i = 0; i < ROUNDS; i++) {
+		struct ledger_event shared, own;
+		struct ledger_chain chain;
+		char order[40];
+
+		snprintf(order, sizeof(order), "gathered-race-%d", i);
+		shared = an_event(order, 1, LK_APPROVING, "");
+		snprintf(shared.nonce, sizeof(shared.nonce), "worker-%d", self);
+		snprintf(order, sizeof(order), "own-%d-%d", i, self);
+		own = an_event(order, 1, LK_NOTE, shared.nonce);
+		pthread_barrier_wait(&a->start);
+		if (!store_ledger_put(s, &shared, &how, in(SOON), &err))
+			__atomic_add_fetch(&a->failed, 1, __ATOMIC_SEQ_CST);
+		else
+			__atomic_add_fetch(how == STORE_OURS ? &a->won[i] : &a->lost[i], 1,
+			    __ATOMIC_SEQ_CST);
+		if (!store_ledger_put(s, &own, &how, in(SOON), &err) || how != STORE_OURS ||
+		    !store_ledger_chain(s, own.cid, order, &chain, in(SOON), &err))
+			__atomic_add_fetch(&a->failed, 1, __ATOMIC_SEQ_CST);
+		else if (chain.n != 1 || strcmp(chain.ev[0].nonce, own.nonce) != 0)
+			__atomic_add_fetch(&a->strange, 1, __ATOMIC_SEQ_CST);
+		else
+			ledger_chain_clear(&chain);
+		pthread_barrier_wait(&a->end);
+	}
+	store_free(&s);
+}
+
+static void
+of_sixteen_workers_one_gets_the_key_and_each_its_own(void **state)
+{
+	struct arena *a =
+	    mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_barrierattr_t shared;
+	pid_t pids[WORKERS];
+
+	(void)state;
+	assert_true(a != MAP_FAILED);
+	pthread_barrierattr_init(&shared);
+	pthread_barrierattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+	pthread_barrier_init(&a->start, &shared, WORKERS);
+	pthread_barrier_init(&a->end, &shared, WORKERS);
+	for (int i = 0; i < WORKERS; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			work_all_rounds(a, i);
+			_exit(0);
+		}
+		assert_true(pids[i] > 0);
+	}
+	for (int i = 0; i < WORKERS; i++)
+		waitpid(pids[i], NULL, 0);
+	assert_int_equal(a->failed, 0);
+	assert_int_equal(a->strange, 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		assert_int_equal(a->won[i], 1);
+		assert_int_equal(a->lost[i], WORKERS - 1);
+	}
+	munmap(a, sizeof(*a));
+}
+
+/* ---- what may happen on the way */
+
+/* The fault hits the first requests with the event's nonce. */
+static void
+put_under_fault(struct scene *sc, enum proxy_fault fault, int times)
+{
+	struct trio t;
+	size_t at;
+
+	a_trio(&t);
+	proxy_order(&sc->proxy, fault, times, t.event.nonce);
+	DO(store_put_in_order(sc->store, t.items, 3, &at, &how, in(SOON), &err));
+	assert_int_equal(how, STORE_OURS);
+	assert_int_equal(sc->proxy.orders->times, 0);
+	assert_int_equal(events_of(&t), 1);
+	assert_int_equal(count("replay", BCON_NEW("_id", BCON_UTF8(t.replay.key))), 1);
+	drop_work_of(sc->store, &t);
+}
+
+static void
+a_lost_answer_is_found_out_by_the_worker(void **state)
+{
+	put_under_fault(*state, PROXY_LOSE_ANSWER, 1);
+	put_under_fault(*state, PROXY_LOSE_ANSWER, 2);
+}
+
+static void
+a_lost_request_is_sent_by_the_worker(void **state)
+{
+	put_under_fault(*state, PROXY_LOSE_REQUEST, 1);
+}
+
+static void
+an_answer_that_never_comes_is_found_out(void **state)
+{
+	put_under_fault(*state, PROXY_MUTE, 1);
+}
+
+static void
+a_missed_majority_is_no_success(void **state)
+{
+	struct scene *sc = *state;
+
+	put_under_fault(sc, PROXY_MISS_MAJORITY, 1);
+	assert_true(sc->proxy.orders->seen >= 2);
+}
+
+/* The one before was taken by a primary of another election: all are put again. */
+static void
+two_elections_are_no_success(void **state)
+{
+	struct scene *sc = *state;
+	struct trio t;
+	size_t at;
+
+	if (!server_is_of_a_set())
+		return;
+	a_trio(&t);
+	proxy_order(&sc->proxy, PROXY_OTHER_TERM, 1, t.replay.key);
+	DO(store_put_in_order(sc->store, t.items, 3, &at, &how, in(SOON), &err));
+	assert_int_equal(sc->proxy.orders->times, 0);
+	assert_true(sc->proxy.orders->seen >= 2);
+	assert_int_equal(events_of(&t), 1);
+	drop_work_of(sc->store, &t);
+}
+
+/* The gatherer's command was stored, and its answer never comes; then the server hangs. Nothing was
+ * sent by the worker itself. */
+static void
+what_a_gatherer_may_have_stored_stays_uncertain(void **state)
+{
+	struct scene *sc = *state;
+	int64_t began;
+	struct trio t;
+	pid_t helper;
+	size_t at;
+
+	a_trio(&t);
+	proxy_order(&sc->proxy, PROXY_MUTE, 1, t.event.nonce);
+	helper = fork();
+	if (helper == 0) {
+		wait_ms(500);
+		kill(sc->proxy.pid, SIGSTOP);
+		_exit(0);
+	}
+	assert_false(store_put_in_order(sc->store, t.items, 3, &at, &how, in(SOON), &err));
+	kill(sc->proxy.pid, SIGCONT);
+	waitpid(helper, NULL, 0);
+	assert_int_equal(err.code, ERR_UNCERTAIN);
+	assert_int_equal(at, 3);
+	assert_int_equal(events_of(&t), 1);
+	for (began = clock_boot_ms();
+	     !store_put_in_order(sc->store, t.items, 3, &at, &how, in(SOON), &err); wait_ms(50))
+		assert_true(clock_boot_ms() - began < 5000);
+	assert_int_equal(how, STORE_OURS);
+	drop_work_of(sc->store, &t);
+}
+
+/* It dies while its command is under way; the next one is found by the same worker. */
+static void
+a_gatherer_that_dies_costs_nothing(void **state)
+{
+	struct scene *sc = *state;
+	struct trio t;
+	char uri[1024];
+	pid_t killer;
+	size_t at;
+
+	a_trio(&t);
+	proxied_uri(sc->proxy.port, uri);
+	proxy_order(&sc->proxy, PROXY_MUTE, 1, t.event.nonce);
+	killer = fork();
+	if (killer == 0) {
+		wait_ms(300);
+		kill(gatherers[GATHER_HEAVY], SIGKILL);
+		_exit(0);
+	}
+	DO(store_put_in_order(sc->store, t.items, 3, &at, &how, in(SOON), &err));
+	assert_int_equal(how, STORE_OURS);
+	assert_int_equal(events_of(&t), 1);
+	waitpid(killer, NULL, 0);
+	waitpid(gatherers[GATHER_HEAVY], NULL, 0);
+	drop_work_of(sc->store, &t);
+	a_trio(&t); /* while there is none */
+	DO(store_put_in_order(sc->store, t.items, 3, &at, &how, in(SOON), &err));
+	drop_work_of(sc->store, &t);
+	start_gatherer(GATHER_HEAVY, uri);
+	wait_ms(300);
+	put_under_fault(sc, PROXY_FAITHFUL, 0);
+}
+
+/* What it was given a long time ago it does not write when it goes on: nobody waits for it. */
+static void
+a_gatherer_that_stood_still_does_not_write_late(void **state)
+{
+	struct store *s = *state;
+	int64_t began = clock_boot_ms();
+	struct trio t;
+	bson_t *id;
+	mongoc_collection_t *coll = mongoc_client_get_collection(reader, database, "ledger");
+
+	a_trio(&t);
+	kill(gatherers[GATHER_HEAVY], SIGSTOP);
+	PUT(STORE_OURS, store_ledger_put(s, &t.event, &how, in(SOON), &err));
+	assert_in_range(clock_boot_ms() - began, 1000, 6000);
+	assert_int_equal(events_of(&t), 1);
+	id = BCON_NEW("_id", BCON_UTF8(t.id));
+	assert_true(mongoc_collection_delete_one(coll, id, NULL, NULL, NULL));
+	began = clock_boot_ms();
+	drop_work_of(s, &t); /* the light one goes on */
+	assert_in_range(clock_boot_ms() - began, 0, 1000);
+	kill(gatherers[GATHER_HEAVY], SIGCONT);
+	wait_ms(300);
+	assert_int_equal(events_of(&t), 0);
+	bson_destroy(id);
+	mongoc_collection_destroy(coll);
+}
+
+static void
+a_server_that_is_away_is_away_at_once(void **state)
+{
+	struct scene *sc = *state;
+	struct ledger_chain chain;
+	struct trio t;
+	int64_t began;
+	size_t at;
+
+	a_trio(&t);
+	proxy_stop(&sc->proxy);
+	(void)store_ledger_chain(sc->store, "TC0ONETIME", "away", &chain, in(SOON), &err);
+	began = clock_boot_ms();
+	assert_false(store_put_in_order(sc->store, t.items, 3, &at, &how, in(SOON), &err));
+	assert_int_equal(err.code, ERR_UNAVAILABLE);
+	assert_int_equal(at, 0);
+	assert_in_range(clock_boot_ms() - began, 0, 3000);
+	proxy_start(&sc->proxy);
+	for (began = clock_boot_ms();
+	     !store_put_in_order(sc->store, t.items, 3, &at, &how, in(SOON), &err); wait_ms(50))
+		assert_true(clock_boot_ms() - began < 5000);
+	assert_int_equal(events_of(&t), 1);
+	drop_work_of(sc->store, &t);
+}
+
+#define GATHERED(test) { "gathered: " #test, test, open_gathered, close_gathered, NULL },
+#define THROUGH_PROXY(test) \
+	{ "network: " #test, test, open_gathered_scene, close_gathered_scene, NULL },
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		/* clang-format off */
+		EACH_STORE_CASE(GATHERED)
+		GATHERED(puts_in_order_all_stand)
+		GATHERED(nothing_is_put_behind_a_key_that_is_anothers)
+		GATHERED(a_number_that_is_anothers_is_told)
+		GATHERED(of_sixteen_workers_one_gets_the_key_and_each_its_own)
+		THROUGH_PROXY(a_lost_answer_is_found_out_by_the_worker)
+		THROUGH_PROXY(a_lost_request_is_sent_by_the_worker)
+		THROUGH_PROXY(an_answer_that_never_comes_is_found_out)
+		THROUGH_PROXY(a_missed_majority_is_no_success)
+		THROUGH_PROXY(two_elections_are_no_success)
+		THROUGH_PROXY(what_a_gatherer_may_have_stored_stays_uncertain)
+		THROUGH_PROXY(a_gatherer_that_dies_costs_nothing)
+		GATHERED(a_gatherer_that_stood_still_does_not_write_late)
+		THROUGH_PROXY(a_server_that_is_away_is_away_at_once)
+		/* clang-format on */
+	};
+
+	server_uri = getenv("ROOMPAY_TEST_STORE_URI");
+	if (server_uri == NULL || server_uri[0] == '\0') {
+		puts("1..0 # SKIP ROOMPAY_TEST_STORE_URI is not set");
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, begin_all, end_all);
+}
