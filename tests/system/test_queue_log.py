@@ -397,6 +397,7 @@ def test_no_query_of_the_log_reads_a_whole_collection(daemons):
         daemons.log.command(command)
     one, two = daemons(("log_snapshot_every", 20)), daemons()
     assert one.ask("admit adopted=0 token=0") == "ok"
+    eventually(lambda: two.count("log_number") == one.count("log_number"))
     for i in range(40):
         assert (one, two)[i % 2].hold(f"u{i}", room=1 + i).startswith("ok ")
     assert "no-hold" in two.ask("find-tid tid=T-nothing")
