@@ -122,8 +122,8 @@ gatherers_reaped(pid_t pid, int status)
 		if (all.lane[i].pid != pid)
 			continue;
 		all.lane[i].pid = 0;
-		log_event(all.way == NULL ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "gatherer_died",
-		    KV_INT("gatherer", pid), KV_STR("lane", names[i]),
+		log_event(LOG_LEVEL_ERROR, "gatherer_died", KV_INT("gatherer", pid),
+		    KV_STR("lane", names[i]),
 		    KV_INT(killed ? "signal" : "status",
 			killed ? WTERMSIG(status) : WEXITSTATUS(status)));
 		return true;

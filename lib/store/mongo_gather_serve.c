@@ -74,6 +74,16 @@ none_done(struct gatherer *g, struct worker **of, size_t n, bool sent)
 		answer_not_done(g, of[i], sent);
 }
 
+/* Nobody waits for it any more. */
+static bool
+is_late(const struct worker *w)
+{
+	bson_iter_t it;
+
+	return !bson_iter_init_find(&it, w->question, "until") ||
+	    bson_iter_as_int64(&it) <= clock_boot_ms();
+}
+
 /* ---- puts */
 
 /* What one worker puts: its documents, one after the other. */
@@ -165,7 +175,8 @@ step(struct gatherer *g, struct put *puts, size_t n, bool last)
 
 	for (size_t i = 0; i < n; i++)
 		if (!puts[i].failed && puts[i].left > 0 && (puts[i].left == 1) == last) {
-			puts[i].failed = !read_next(&puts[i], &collections[i], &doc);
+			puts[i].failed =
+			    is_late(puts[i].of) || !read_next(&puts[i], &collections[i], &doc);
 			any = true;
 		}
 	for (size_t i = 0; i < n; i++) {
@@ -373,15 +384,6 @@ is_like(const struct worker *a, const struct worker *b)
 	    strcmp(a->member, b->member) == 0;
 }
 
-static bool
-is_late(const struct worker *w)
-{
-	bson_iter_t it;
-
-	return !bson_iter_init_find(&it, w->question, "until") ||
-	    bson_iter_as_int64(&it) <= clock_boot_ms();
-}
-
 /* What goes with this question in one command. */
 static size_t
 gather_like(struct gatherer *g, size_t from, struct worker **of)
@@ -394,7 +396,6 @@ gather_like(struct gatherer *g, size_t from, struct worker **of)
 	return n;
 }
 
-/* Nobody waits for these any more. */
 static void
 drop_late(struct gatherer *g)
 {

@@ -10,8 +10,8 @@ from booking_site import eventually
 from conftest import make
 
 PAYMENTS = 10
-# From payReady to the last delete, one payment at a time: 20. Under load the courier does many
-# messages in one command, and it is 14.
+# From payReady to the last delete, one payment at a time: 20. Under load the courier and a master's
+# gatherers do many in one command, and it is 3 to 4.
 WORKER = {
     ("ledger", "query"): 2,  # payReady, removePaymentInQueue: the whole chain each time
     ("replay", "insert"): 1,
@@ -28,6 +28,7 @@ COURIER = {
     ("deliveries", "update"): 2,
     ("outbox", "remove"): 2,
 }
+SHARED = {("outbox", "query"), ("outbox", "remove")}  # one may do for both messages of a payment
 POLLS = {("open", "query"), ("meta", "query"), ("meta", "insert"), ("meta", "update")}
 
 
@@ -66,7 +67,8 @@ def test_an_undisturbed_payment_needs_no_more_commands_than_these(site):
     found = given(site)
     assert set(found) == set(WORKER) | set(COURIER), found
     for kind, n in {**WORKER, **COURIER}.items():
-        assert found[kind] >= n * PAYMENTS, (kind, found)  # else the table is out of date
+        least = n / 2 if kind in SHARED else n
+        assert found[kind] >= least * PAYMENTS, (kind, found)  # else the table is out of date
     # a poll of the courier's may fall between, and a slow machine lets it overtake the worker
     assert sum(found[k] for k in WORKER) <= (sum(WORKER.values()) + 0.4) * PAYMENTS, found
     assert sum(found[k] for k in COURIER) <= (sum(COURIER.values()) + 0.9) * PAYMENTS, found

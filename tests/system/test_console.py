@@ -335,7 +335,12 @@ def test_lists_as_csv(site):
 def test_one_payments_story(site):
     body, _, paid = site.paid()
     tid, order = paid.body["payment"]["tid"], body["paymentInfo"]["partner_order_id"]
-    eventually(lambda: get(site, "payments/" + tid).body["deliveries"][0]["attempts"])
+
+    def is_delivered():
+        tries = get(site, "payments/" + tid).body["deliveries"][0]["attempts"]
+        return tries and tries[0]["end"] == "acknowledged"
+
+    eventually(is_delivered)
     a = get(site, "payments/" + tid, Accept_Language="en")
     s = a.body
     assert (s["partner_order_id"], s["state"], s["charged"], s["refunded"]) == (

@@ -263,7 +263,7 @@ def test_rules_dashboard_and_guide_speak_of_what_exists(site):
             r"log_event\(LOG_LEVEL_ERROR, \"(\w+)\"|alert\(.*?\"(\w+)\"|(?:once|complain)\(\w+, \"(\w+)\"|\] = \"(\w+)\"|\{ \"log-\w+\", \"(\w+)\"|\.event = \"(\w+)\"",
             "".join(
                 p.read_text()
-                for d in ("lib", "fcgi", "courier", "queued")
+                for d in ("lib", "fcgi", "courier", "queued", "queuelog")
                 for p in (TOP / d).rglob("*.c")
             ),
         )
