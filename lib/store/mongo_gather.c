@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -16,12 +17,13 @@
  * A gatherer answers when its command has ended, 3 s after it began at most, and then begins the
  * next: what waits longer than one command is asked of the server by the worker itself.
  */
-enum { ANSWER_MS = 3200, AFTER_DEATH_MS = 200, AFTER_SILENCE_MS = 5000 };
+enum { ANSWER_MS = 3200, AFTER_DEATH_MS = 200, AFTER_SILENCE_MS = 5000, SLOW_MS = 250 };
 
 struct lane {
 	int bring; /* borrowed */
 	int fd;	   /* -1: none */
 	int64_t not_before_ms;
+	const _Atomic int64_t *busy_since; /* borrowed */
 };
 
 struct mongo_gather {
@@ -34,11 +36,12 @@ struct mongo_gather {
 struct gather *
 gather_new(struct error *err)
 {
-	struct gather *g = malloc(sizeof(*g));
+	struct gather *g =
+	    mmap(NULL, sizeof(*g), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int pair[2];
 
-	if (g == NULL) {
-		error_set(err, ERR_INTERNAL, "no memory");
+	if (g == MAP_FAILED) {
+		error_sys(err, ERR_INTERNAL, "mmap");
 		return NULL;
 	}
 	for (int i = 0; i < GATHER_LANES; i++)
@@ -56,17 +59,23 @@ gather_new(struct error *err)
 }
 
 void
+gather_hang_up(struct gather *g)
+{
+	for (int i = 0; i < GATHER_LANES; i++) {
+		if (g->bring[i] >= 0)
+			close(g->bring[i]);
+		if (g->take[i] >= 0)
+			close(g->take[i]);
+	}
+}
+
+void
 gather_free(struct gather **g)
 {
 	if (*g == NULL)
 		return;
-	for (int i = 0; i < GATHER_LANES; i++) {
-		if ((*g)->bring[i] >= 0)
-			close((*g)->bring[i]);
-		if ((*g)->take[i] >= 0)
-			close((*g)->take[i]);
-	}
-	free(*g);
+	gather_hang_up(*g);
+	munmap(*g, sizeof(**g));
 	*g = NULL;
 }
 
@@ -76,7 +85,9 @@ mongo_gather_new(const struct gather *g)
 	struct mongo_gather *mg = calloc(1, sizeof(*mg));
 
 	for (int i = 0; mg != NULL && i < GATHER_LANES; i++)
-		mg->lane[i] = (struct lane){ .bring = g->bring[i], .fd = -1 };
+		mg->lane[i] = (struct lane){ .bring = g->bring[i],
+			.fd = -1,
+			.busy_since = &g->busy_since[i] };
 	return mg;
 }
 
@@ -142,6 +153,16 @@ call(struct lane *l)
 
 /* ---- one question */
 
+/* Its command takes long: the server stands still, or the majority is slow. Whoever came behind
+ * would wait for two commands. */
+static bool
+is_slow(const struct lane *l)
+{
+	int64_t since = atomic_load(l->busy_since);
+
+	return since != 0 && clock_boot_ms() - since > SLOW_MS;
+}
+
 static enum gathered
 ask(struct mongo_gather *mg, enum gather_lane lane, bson_t *question, bson_t *answer)
 {
@@ -150,7 +171,7 @@ ask(struct mongo_gather *mg, enum gather_lane lane, bson_t *question, bson_t *an
 	ssize_t n;
 
 	bson_append_int64(question, "until", -1, clock_boot_ms() + ANSWER_MS);
-	if (question->len > GATHER_MESSAGE_MAX || !call(l))
+	if (question->len > GATHER_MESSAGE_MAX || is_slow(l) || !call(l))
 		return GATHERED_NOTHING;
 	if (send(l->fd, bson_get_data(question), question->len, MSG_NOSIGNAL | MSG_DONTWAIT) !=
 	    (ssize_t)question->len) {

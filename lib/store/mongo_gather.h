@@ -12,8 +12,10 @@
 #pragma once
 
 #include <bson/bson.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "store/gather.h"
 
@@ -22,11 +24,13 @@ enum {
 	GATHER_WORDS_MAX = 64		 /* in one question */
 };
 
-/* A worker brings the end of its own socket here. */
+/* A worker brings the end of its own socket here. Shared by all processes. */
 struct gather {
-	int bring[GATHER_LANES]; /* workers' end */
-	int take[GATHER_LANES];	 /* the gatherer's */
+	int bring[GATHER_LANES];		  /* workers' end */
+	int take[GATHER_LANES];			  /* the gatherer's */
+	_Atomic int64_t busy_since[GATHER_LANES]; /* its command: boot clock, ms; 0: idle */
 };
+void gather_hang_up(struct gather *g); /* closes this process's ends */
 
 enum gathered {
 	GATHERED_NOTHING, /* nothing was sent to the server */

@@ -27,7 +27,8 @@ struct worker {
 
 struct gatherer {
 	int take, watched;
-	bool alone; /* nobody brings another worker */
+	_Atomic int64_t *busy_since; /* of struct gather */
+	bool alone;		     /* nobody brings another worker */
 	struct mongo_link *link;
 	struct worker workers[WORKERS_MAX];
 	size_t n_workers; /* places in use, with holes */
@@ -153,7 +154,7 @@ insert_next(struct gatherer *g, const char *collection, struct put **of, size_t 
 		(void)read_next(of[i], &collection, &docs[i]);
 		list[i] = &docs[i];
 	}
-	if (mongo_link_reach(g->link, &err) && mongo_link_is_of_set(g->link))
+	if (mongo_link_reach_at_once(g->link, &err) && mongo_link_is_of_set(g->link))
 		end = mongo_insert(g->link, collection, list, n, last, stored, &election);
 	for (size_t i = 0; i < n; i++)
 		if (end == MONGO_DONE) {
@@ -404,6 +405,14 @@ drop_late(struct gatherer *g)
 			answer_not_done(g, &g->workers[i], false);
 }
 
+static void
+run(struct gatherer *g, struct worker **of, size_t n)
+{
+	atomic_store(g->busy_since, clock_boot_ms());
+	operations[of[0]->operation].run(g, of, n);
+	atomic_store(g->busy_since, 0);
+}
+
 /* Everything that was asked is answered. */
 static void
 run_round(struct gatherer *g)
@@ -419,8 +428,8 @@ run_round(struct gatherer *g)
 			continue;
 		}
 		n = gather_like(g, i, of);
-		if (mongo_link_reach(g->link, &err) && mongo_link_is_of_set(g->link))
-			operations[of[0]->operation].run(g, of, n);
+		if (mongo_link_reach_at_once(g->link, &err) && mongo_link_is_of_set(g->link))
+			run(g, of, n);
 		else
 			none_done(g, of, n, false);
 	}
@@ -556,7 +565,9 @@ gather_serve(struct gather *way, enum gather_lane lane, const char *uri, const c
 	if (ok) {
 		g->take = dup(way->take[lane]);
 		g->watched = -1;
-		gather_free(&way); /* its own ends for workers would keep it here for ever */
+		g->busy_since = &way->busy_since[lane];
+		atomic_store(g->busy_since, 0); /* the one before may have died at work */
+		gather_hang_up(way); /* its own ends for workers would keep it here for ever */
 		ok = g->take >= 0 || error_sys(err, ERR_INTERNAL, "dup");
 	}
 	ok = ok && (g->link = mongo_link_open(uri, database, err)) != NULL && watch(g, err) &&

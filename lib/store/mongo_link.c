@@ -268,6 +268,14 @@ mongo_link_reach(struct mongo_link *l, struct error *err)
 	return error_set(err, ERR_UNAVAILABLE, "the store is away");
 }
 
+bool
+mongo_link_reach_at_once(struct mongo_link *l, struct error *err)
+{
+	if (atomic_load(&l->breaker->b->open))
+		return error_set(err, ERR_UNAVAILABLE, "the store is away");
+	return have_client(l, err);
+}
+
 mongoc_collection_t *
 mongo_link_collection(struct mongo_link *l, const char *name)
 {

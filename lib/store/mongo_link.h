@@ -32,6 +32,9 @@ void mongo_link_free(struct mongo_link **l);
  * the server is away.
  */
 bool mongo_link_reach(struct mongo_link *l, struct error *err) __attribute__((warn_unused_result));
+/* The same, but never looks whether a server that was away is back: that may take seconds. */
+bool mongo_link_reach_at_once(struct mongo_link *l, struct error *err)
+    __attribute__((warn_unused_result));
 /* After reach; mongoc_collection_destroy by the caller. */
 mongoc_collection_t *mongo_link_collection(struct mongo_link *l, const char *name);
 /*

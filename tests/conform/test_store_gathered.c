@@ -377,6 +377,41 @@ what_a_gatherer_may_have_stored_stays_uncertain(void **state)
 	drop_work_of(sc->store, &t);
 }
 
+/* One worker's command has no answer for seconds: another worker asks by itself at once. */
+static void
+nobody_waits_behind_a_slow_command(void **state)
+{
+	struct scene *sc = *state;
+	struct trio slow, other;
+	int64_t began;
+	pid_t first;
+	size_t at;
+
+	a_trio(&slow);
+	a_trio(&other);
+	proxy_order(&sc->proxy, PROXY_MUTE, 1, slow.event.nonce);
+	first = fork();
+	if (first == 0) {
+		char uri[1024];
+		struct store *s;
+
+		proxied_uri(sc->proxy.port, uri);
+		s = store_open_mongo(uri, database, &err);
+		store_go_through(s, way);
+		(void)store_put_in_order(s, slow.items, 3, &at, &how, in(SOON), &err);
+		_exit(0);
+	}
+	wait_ms(800);
+	began = clock_boot_ms();
+	DO(store_put_in_order(sc->store, other.items, 3, &at, &how, in(SOON), &err));
+	assert_in_range(clock_boot_ms() - began, 0, 1500);
+	assert_int_equal(events_of(&other), 1);
+	drop_work_of(sc->store, &other);
+	waitpid(first, NULL, 0);
+	assert_int_equal(events_of(&slow), 1);
+	drop_work_of(sc->store, &slow);
+}
+
 /* It dies while its command is under way; the next one is found by the same worker. */
 static void
 a_gatherer_that_dies_costs_nothing(void **state)
@@ -482,6 +517,7 @@ main(void)
 		THROUGH_PROXY(a_missed_majority_is_no_success)
 		THROUGH_PROXY(two_elections_are_no_success)
 		THROUGH_PROXY(what_a_gatherer_may_have_stored_stays_uncertain)
+		THROUGH_PROXY(nobody_waits_behind_a_slow_command)
 		THROUGH_PROXY(a_gatherer_that_dies_costs_nothing)
 		GATHERED(a_gatherer_that_stood_still_does_not_write_late)
 		THROUGH_PROXY(a_server_that_is_away_is_away_at_once)

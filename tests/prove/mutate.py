@@ -329,6 +329,13 @@ MUTANTS = [
         STORE_GATHERED,
     ),
     (
+        "nobody waits behind a slow command",
+        "lib/store/mongo_gather.c",
+        "\treturn since != 0 && clock_boot_ms() - since > SLOW_MS;\n",
+        "\treturn false && since != 0 && SLOW_MS;\n",
+        STORE_GATHERED,
+    ),
+    (
         "what waits together was taken by one primary",
         "lib/store/mongo_together.c",
         "\tif (t->n > 0 && !bson_oid_equal(&election, &t->election))\n\t\treturn false;\n",

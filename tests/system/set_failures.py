@@ -203,7 +203,9 @@ class Failures:
         with self.set, Watch(self.set.members) as self.watch:
             eventually(self.watch.is_whole, 60, 0.1)
             conf = {"fcgi": {"deadline": self.size["deadline_ms"]}, "queue": {"sold_guard": 0}}
-            with Stack(self.build, workers=12, conf=conf, mongo_uri=self.set.uri) as stack:
+            with Stack(
+                self.build, workers=12, mode="master", conf=conf, mongo_uri=self.set.uri
+            ) as stack:
                 stack.patience = 2 * VISIT_S
                 self.site = Site(stack)
                 with Load(self.site, self.size["per_s"]) as self.load:
