@@ -75,5 +75,5 @@ bool flow_put_removed(struct flow *f, const struct flow_call *c, const struct fl
  * store failed, or with *by_queue the queue.
  */
 bool flow_finish_removal(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
-    const struct queue_hold *hold, const struct order_state *st, int64_t n, bool first,
+    const struct queue_hold *hold, const struct order_state *st, int64_t n, bool owed,
     bool *by_queue, struct error *err);

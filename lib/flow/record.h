@@ -20,19 +20,20 @@ struct flow_event {
 	const char *reason;
 	const struct ledger_refund *refund; /* refunding and its ends; NULL: none */
 };
+bool flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
+    const struct flow_event *e, enum store_put *how, struct error *err);
 /* The same without writing it. ledger_event_clear by the caller, also after false. */
 bool flow_make_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
     const struct flow_event *what, struct ledger_event *out, struct error *err);
-void flow_log_event(const struct ledger_event *e); /* it is ours */
-bool flow_put_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
-    const struct flow_event *e, enum store_put *how, struct error *err);
+void flow_log_event(const struct ledger_event *e); /* it is written, and ours */
 
 /* Writes the work item for the send under at->n. Must come before that number is taken in the
  * ledger. */
-void flow_make_work(const struct flow_call *c, const struct flow_attempt *at,
-    struct store_work *out);
 bool flow_put_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
     struct error *err);
+/* The same without writing it. */
+void flow_make_work(const struct flow_call *c, const struct flow_attempt *at,
+    struct store_work *out);
 /* Nothing is left to do for this attempt: deletes the work items of all its sends. */
 bool flow_drop_work(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
     struct error *err);

@@ -267,16 +267,10 @@ mongo_list(struct store *s, const struct shape *sh, int64_t from_ms, size_t limi
 void
 mongo_add_words(bson_t *to, const char *member, const char *const *words, size_t n)
 {
-	bson_t in, list;
-	char index[24];
+	bson_t in;
 
 	bson_append_document_begin(to, member, -1, &in);
-	bson_append_array_begin(&in, "$in", -1, &list);
-	for (size_t i = 0; i < n; i++) {
-		snprintf(index, sizeof(index), "%zu", i);
-		bson_append_utf8(&list, index, -1, words[i], -1);
-	}
-	bson_append_array_end(&in, &list);
+	mongo_doc_add_words(&in, "$in", words, n);
 	bson_append_document_end(to, &in);
 }
 

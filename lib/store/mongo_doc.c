@@ -2,6 +2,7 @@
 
 #include "store/mongo_doc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,6 +137,20 @@ write_object_id(const struct shape *sh, const void *rec, bson_t *doc, struct err
 	bson_oid_init_from_string(&oid, hex);
 	return bson_append_oid(doc, "_id", 3, &oid) ||
 	    error_set(err, ERR_INTERNAL, "the document is too long");
+}
+
+void
+mongo_doc_add_words(bson_t *doc, const char *member, const char *const *words, size_t n)
+{
+	bson_t list;
+	char index[24];
+
+	bson_append_array_begin(doc, member, -1, &list);
+	for (size_t i = 0; i < n; i++) {
+		snprintf(index, sizeof(index), "%zu", i);
+		bson_append_utf8(&list, index, -1, words[i], -1);
+	}
+	bson_append_array_end(doc, &list);
 }
 
 bool

@@ -16,6 +16,8 @@
  */
 bool mongo_doc_id(const struct shape *sh, const char *id, bson_t *doc, struct error *err)
     __attribute__((warn_unused_result));
+/* Appends {member: [words]}. */
+void mongo_doc_add_words(bson_t *doc, const char *member, const char *const *words, size_t n);
 /* Appends _id and every column. ERR_INTERNAL: a string is not UTF-8. */
 bool mongo_doc_write(const struct shape *sh, const void *rec, bson_t *doc, struct error *err)
     __attribute__((warn_unused_result));

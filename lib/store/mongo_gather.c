@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/mongo_doc.h"
 
 /*
  * A gatherer answers when its command has ended, 3 s after it began at most, and then begins the
@@ -217,20 +218,6 @@ mongo_gather_put(struct mongo_gather *mg, const char *const *collections, const 
 	return end;
 }
 
-static void
-add_words(bson_t *question, const char *const *words, size_t n)
-{
-	bson_t of;
-	char index[24];
-
-	bson_append_array_begin(question, "of", -1, &of);
-	for (size_t i = 0; i < n; i++) {
-		snprintf(index, sizeof(index), "%zu", i);
-		bson_append_utf8(&of, index, -1, words[i], -1);
-	}
-	bson_append_array_end(question, &of);
-}
-
 enum gathered
 mongo_gather_remove(struct mongo_gather *mg, const char *collection, const char *id)
 {
@@ -240,7 +227,7 @@ mongo_gather_remove(struct mongo_gather *mg, const char *collection, const char 
 	if (mg == NULL)
 		return GATHERED_NOTHING;
 	bson_append_utf8(&question, "remove", -1, collection, -1);
-	add_words(&question, &id, 1);
+	mongo_doc_add_words(&question, "of", &id, 1);
 	end = ask(mg, GATHER_LIGHT, &question, &answer);
 	bson_destroy(&question);
 	return end;
@@ -260,7 +247,7 @@ mongo_gather_find(struct mongo_gather *mg, const char *collection, const char *m
 		return GATHERED_NOTHING;
 	bson_append_utf8(&question, "find", -1, collection, -1);
 	bson_append_utf8(&question, "by", -1, member, -1);
-	add_words(&question, words, n);
+	mongo_doc_add_words(&question, "of", words, n);
 	end = ask(mg, GATHER_LIGHT, &question, &answer);
 	bson_destroy(&question);
 	if (end != GATHERED_DONE)
