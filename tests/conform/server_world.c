@@ -6,8 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 char database[64];
 const char *server_uri;
@@ -138,4 +142,49 @@ end_all(void **state)
 	mongoc_database_destroy(db);
 	mongoc_client_destroy(reader);
 	return !ok;
+}
+
+/* ---- many writers at the same time */
+
+void
+arena_put(struct arena *a, int round, struct store *s, const struct ledger_event *e)
+{
+	int *count = &a->failed;
+
+	if (s != NULL && store_ledger_put(s, e, &how, in(SOON), &err))
+		count = how == STORE_OURS ? &a->won[round] : &a->lost[round];
+	__atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST);
+}
+
+void
+race(void (*all_rounds)(struct arena *a, int self))
+{
+	struct arena *a =
+	    mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pthread_barrierattr_t shared;
+	pid_t pids[WRITERS];
+
+	assert_true(a != MAP_FAILED);
+	pthread_barrierattr_init(&shared);
+	pthread_barrierattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+	pthread_barrier_init(&a->start, &shared, WRITERS);
+	pthread_barrier_init(&a->end, &shared, WRITERS);
+	for (int i = 0; i < WRITERS; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			all_rounds(a, i);
+			_exit(0);
+		}
+		assert_true(pids[i] > 0);
+	}
+	for (int i = 0; i < WRITERS; i++)
+		waitpid(pids[i], NULL, 0);
+	assert_int_equal(a->failed, 0);
+	assert_int_equal(a->strange, 0);
+	for (int i = 0; i < ROUNDS; i++) {
+		assert_int_equal(a->won[i], 1);
+		assert_int_equal(a->lost[i], WRITERS - 1);
+	}
+	munmap(a, sizeof(*a));
 }

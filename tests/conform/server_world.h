@@ -5,6 +5,7 @@
 #include "store_cases.h"
 
 #include <mongoc/mongoc.h>
+#include <pthread.h>
 
 #include "proxy.h"
 
@@ -29,3 +30,18 @@ int close_scene(void **state);
 void proxied_uri(int port, char out[1024]); /* with the proxy in the place of the hosts */
 bool server_is_of_a_set(void);		    /* only there do answers name an election */
 void wait_ms(int64_t ms);
+
+/* ---- many writers at the same time */
+
+enum { WRITERS = 16, ROUNDS = 20 };
+
+struct arena {			      /* shared by the processes */
+	pthread_barrier_t start, end; /* of a round: all wait at both */
+	int won[ROUNDS], lost[ROUNDS], failed;
+	int strange; /* somebody read what is not true */
+};
+
+/* Each of WRITERS processes does this. Asserts that in each round one won, all others lost, nothing
+ * failed and nothing was strange. */
+void race(void (*all_rounds)(struct arena *a, int self));
+void arena_put(struct arena *a, int round, struct store *s, const struct ledger_event *e);

@@ -2,12 +2,10 @@
  * happens when they die, stand still, or lose their server. */
 #include "config.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -203,13 +201,6 @@ a_number_that_is_anothers_is_told(void **state)
 
 /* ---- many workers */
 
-enum { WORKERS = 16, ROUNDS = 20 };
-
-struct arena { /* shared by the processes */
-	pthread_barrier_t start, end;
-	int won[ROUNDS], lost[ROUNDS], failed, strange;
-};
-
 /* All want the number of one order; each has an order of its own as well, and reads its chain. */
 static void
 work_all_rounds(struct arena *a, int self)
@@ -228,11 +219,7 @@ work_all_rounds(struct arena *a, int self)
 		snprintf(order, sizeof(order), "own-%d-%d", i, self);
 		own = an_event(order, 1, LK_NOTE, shared.nonce);
 		pthread_barrier_wait(&a->start);
-		if (!store_ledger_put(s, &shared, &how, in(SOON), &err))
-			__atomic_add_fetch(&a->failed, 1, __ATOMIC_SEQ_CST);
-		else
-			__atomic_add_fetch(how == STORE_OURS ? &a->won[i] : &a->lost[i], 1,
-			    __ATOMIC_SEQ_CST);
+		arena_put(a, i, s, &shared);
 		if (!store_ledger_put(s, &own, &how, in(SOON), &err) || how != STORE_OURS ||
 		    !store_ledger_chain(s, own.cid, order, &chain, in(SOON), &err))
 			__atomic_add_fetch(&a->failed, 1, __ATOMIC_SEQ_CST);
@@ -248,35 +235,8 @@ work_all_rounds(struct arena *a, int self)
 static void
 of_sixteen_workers_one_gets_the_key_and_each_its_own(void **state)
 {
-	struct arena *a =
-	    mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pthread_barrierattr_t shared;
-	pid_t pids[WORKERS];
-
 	(void)state;
-	assert_true(a != MAP_FAILED);
-	pthread_barrierattr_init(&shared);
-	pthread_barrierattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
-	pthread_barrier_init(&a->start, &shared, WORKERS);
-	pthread_barrier_init(&a->end, &shared, WORKERS);
-	for (int i = 0; i < WORKERS; i++) {
-		pids[i] = fork();
-		if (pids[i] == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			work_all_rounds(a, i);
-			_exit(0);
-		}
-		assert_true(pids[i] > 0);
-	}
-	for (int i = 0; i < WORKERS; i++)
-		waitpid(pids[i], NULL, 0);
-	assert_int_equal(a->failed, 0);
-	assert_int_equal(a->strange, 0);
-	for (int i = 0; i < ROUNDS; i++) {
-		assert_int_equal(a->won[i], 1);
-		assert_int_equal(a->lost[i], WORKERS - 1);
-	}
-	munmap(a, sizeof(*a));
+	race(work_all_rounds);
 }
 
 /* ---- what may happen on the way */

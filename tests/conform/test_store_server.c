@@ -4,14 +4,10 @@
 #include "config.h"
 
 #include <mongoc/mongoc.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -217,13 +213,6 @@ nothing_is_begun_after_the_deadline(void **state)
 
 /* --- many writers */
 
-enum { WRITERS = 16, ROUNDS = 20 };
-
-struct arena { /* shared by the processes */
-	pthread_barrier_t start, end;
-	int won[ROUNDS], lost[ROUNDS], failed;
-};
-
 static void
 write_all_rounds(struct arena *a, int self)
 {
@@ -238,11 +227,7 @@ write_all_rounds(struct arena *a, int self)
 		snprintf(order, sizeof(order), "race-%d", i);
 		e = an_event(order, 1, LK_APPROVING, nonce);
 		pthread_barrier_wait(&a->start);
-		if (s == NULL || !store_ledger_put(s, &e, &how, in(SOON), &err))
-			__atomic_add_fetch(&a->failed, 1, __ATOMIC_SEQ_CST);
-		else
-			__atomic_add_fetch(how == STORE_OURS ? &a->won[i] : &a->lost[i], 1,
-			    __ATOMIC_SEQ_CST);
+		arena_put(a, i, s, &e);
 		pthread_barrier_wait(&a->end);
 	}
 	store_free(&s);
@@ -251,34 +236,8 @@ write_all_rounds(struct arena *a, int self)
 static void
 of_sixteen_processes_one_gets_the_key(void **state)
 {
-	struct arena *a =
-	    mmap(NULL, sizeof(*a), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	pthread_barrierattr_t shared;
-	pid_t pids[WRITERS];
-
 	(void)state;
-	assert_true(a != MAP_FAILED);
-	pthread_barrierattr_init(&shared);
-	pthread_barrierattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
-	pthread_barrier_init(&a->start, &shared, WRITERS);
-	pthread_barrier_init(&a->end, &shared, WRITERS);
-	for (int i = 0; i < WRITERS; i++) {
-		pids[i] = fork();
-		if (pids[i] == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
-			write_all_rounds(a, i);
-			_exit(0);
-		}
-		assert_true(pids[i] > 0);
-	}
-	for (int i = 0; i < WRITERS; i++)
-		waitpid(pids[i], NULL, 0);
-	assert_int_equal(a->failed, 0);
-	for (int i = 0; i < ROUNDS; i++) {
-		assert_int_equal(a->won[i], 1);
-		assert_int_equal(a->lost[i], WRITERS - 1);
-	}
-	munmap(a, sizeof(*a));
+	race(write_all_rounds);
 }
 
 static void
