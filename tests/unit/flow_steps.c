@@ -7,12 +7,16 @@
 
 #include "base/clock.h"
 #include "queue/client/queue.h"
+#include "store/backend.h"
 #include "store/store.h"
 
 static int step, fail_from, fail_count, intrude_at;
 static void (*intrude)(void);
 static bool inside;
 static int64_t time_shift_ms;
+static enum store_wait first_waits;
+static const struct store_backend *memory;
+static struct store *store;
 bool queue_is_deaf, first_is_dead;
 
 void
@@ -20,6 +24,7 @@ steps_reset(void)
 {
 	step = fail_from = fail_count = intrude_at = 0;
 	queue_is_deaf = inside = first_is_dead = false;
+	first_waits = STORE_ALONE;
 	time_shift_ms = 0;
 }
 
@@ -69,14 +74,43 @@ is_intruder(void)
 	return inside;
 }
 
+/* LAST: the intruder's own puts wait for nothing later, and what the first has put is not dropped.
+ * One log has all of them, so whoever waits for the majority waits for what stands before, too. */
+static void
+wait_in_turn(struct store *s, enum store_wait wait)
+{
+	if (!inside)
+		first_waits = wait;
+	else if (wait == STORE_ALONE && first_waits != STORE_ALONE)
+		wait = STORE_LAST;
+	memory->wait(s, wait);
+}
+
+struct store *
+steps_open_store(void)
+{
+	static struct store_backend apart;
+
+	store = store_open_memory();
+	if (store == NULL)
+		return NULL;
+	memory = store->does;
+	apart = *memory;
+	apart.wait = wait_in_turn;
+	store->does = &apart;
+	return store;
+}
+
 void
 visit_step(void)
 {
 	if (inside || ++step != intrude_at)
 		return;
 	inside = true;
+	wait_in_turn(store, STORE_ALONE);
 	intrude();
 	inside = false;
+	wait_in_turn(store, first_waits);
 }
 
 static bool

@@ -14,7 +14,12 @@ enum { ONCE = 1, FROM_THEN_ON = 1000 };
 extern bool queue_is_deaf; /* it hears no outcome and no removal */
 extern bool first_is_dead; /* the first call's guard ended it while it stood still */
 
+struct store;
+
 void steps_reset(void);
+/* A store in memory. Who comes in between is another process: what the first call has put, and
+ * still waits for with a later put, does not change for that. */
+struct store *steps_open_store(void);
 /* Counts from here on: the next step is number 1. */
 void steps_begin(void);
 int steps_count(void);

@@ -77,8 +77,8 @@ set_up(void **state)
 	conf.merchants[0].hold_ttl_ms = 600000;
 	if (!secret_set(&conf.replay_key, "an invented key of the tests"))
 		return -1;
-	flow = (struct flow){ &conf, open_queue(60000), store_open_memory(), &kakao_provider,
-		"test", FR_OK };
+	flow = (struct flow){ &conf, open_queue(60000), steps_open_store(), &kakao_provider, "test",
+		FR_OK };
 	return flow.queue == NULL || flow.store == NULL ? -1 : 0;
 }
 
@@ -402,7 +402,7 @@ void
 restore_an_empty_backup(void)
 {
 	lost = flow.store;
-	flow.store = store_open_memory();
+	flow.store = steps_open_store();
 	assert_non_null(flow.store);
 }
 
