@@ -1,4 +1,9 @@
-"""All proofs in one run, and doc/proof.md with their figures: `make prove`. --small: the sizes of dev/test, and nothing is written."""
+"""All proofs, and doc/proof.md with their figures: `make prove`.
+
+A part that passed is kept in BUILD/prove, and the next run at the same commit, with the same seed,
+takes it from there: a run that was stopped goes on. Nothing is kept of a tree with changes. When a
+part fails the others still run; then doc/proof.md is not written, and the program ends with 1.
+--small: the sizes of dev/test; nothing is kept or written."""
 
 import argparse
 import json
@@ -10,9 +15,11 @@ import subprocess
 import sys
 import textwrap
 import time
+import traceback
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent)]
 import chaos  # noqa: E402
+import kept  # noqa: E402
 import kill_points  # noqa: E402
 import linear  # noqa: E402
 import machine_failures  # noqa: E402
@@ -102,66 +109,76 @@ def with_set(build, run):
     return run(mongod) if engine == "mongod" else None
 
 
-def three_machines(build, wanted, seed):
+def set_of_three(build, size):
+    """A payment that waits longer than it may is a failure, too."""
+    r = with_set(build, lambda mongod: set_failures.run(build, mongod, size, say=say))
+    if r is not None:
+        say("\n  ".join(set_failures.lines(r)))
+        late = [c for c in r["cases"] if c["beyond_s"] > c["allowed_s"]]
+        assert not late and not r["wrong"], f"late: {late}, wrong: {r['wrong']}"
+    return r
+
+
+def with_machines(build, run):
     """None: no namespaces, no mongod or no haproxy here. tests/system/test_machines.py is the small
     form."""
-    if machine_failures.why_not(build):
-        return None
-    seed = str(seed)
-    failures = machine_failures.run_inside(
-        build, "--size", "prove", "--seed", seed, timeout=2 * machine_failures.CHAOS_LIMIT_S
-    )
-    put_back = machine_failures.run_inside(build, "--put-back", "--seed", seed)
-    assert not failures["wrong"] and not put_back["wrong"], (failures["wrong"], put_back["wrong"])
+    return None if machine_failures.why_not(build) else run()
+
+
+def machines_fail(build, *argv, timeout):
+    r = machine_failures.run_inside(build, *argv, timeout=timeout)
+    for case in r["cases"]:
+        say(json.dumps(case))
+    assert not r["wrong"], r["wrong"]
+    return r
+
+
+def histories_of_machines(build, wanted, seed):
     found = net_bed.result_of(
         TOP / "tests/prove/linear_machines.py",
-        *(build, "--histories", str(wanted), "--seed", seed, "--plant", "3"),
-        timeout=3600,
+        *(build, "--histories", str(wanted), "--seed", str(seed), "--plant", "3"),
+        timeout=7200,
     )
+    say(json.dumps(found))
     missing = [kind for kind, times in found["planted"].items() if times == 0]
     assert not missing, f"nothing could be planted of: {missing}"
-    return {
-        "failures": failures["cases"],
-        "put_back": put_back["cases"][0],
-        "captures": sum(r["captures"] for r in failures["cases"]),
-        "histories": found,
-    }
+    return found
 
 
-def prove(build, size, seed):
-    began, result = time.time(), {}
-    steps = [
-        ("crash states of the journal", "crash", lambda: crash_states(build, size["states"], seed)),
+def mutants(build, only):
+    r = mutate.run(TOP, build, only, say)
+    bad = [f"{m['guard']}: {m['why']}" for m in r["table"] if not m["noticed"]]
+    assert not bad, "guards that no test stands for:\n" + "\n".join(bad)
+    return r
+
+
+def parts(build, size, seed):
+    """Key, title, and how it is run. A part that cannot be run here has no result (None)."""
+    limit = 2 * machine_failures.CHAOS_LIMIT_S
+    of_primary = size["primary_stride"]
+    return [
+        ("crash", "crash states of the journal", lambda: crash_states(build, size["states"], seed)),
         (
-            "scenes: every call into every step of every other",
             "scenes",
+            "scenes: every call into every step of every other",
             lambda: scenes(build, size["scenes"]),
         ),
         (
-            "linearizability of the queue",
             "linear",
+            "linearizability of the queue",
             lambda: histories(build, size["histories"], seed, jobs=2),
         ),
         (
-            "kill points",
             "kill",
+            "kill points",
             lambda: kill_points.run(build, stride=size["stride"], both=size["both"], say=say),
         ),
         (
-            "kill points of a primary",
             "primary",
-            lambda: with_set(
-                build,
-                lambda mongod: kill_points.run_primary(build, mongod, size["primary_stride"], say),
-            ),
+            "kill points of a primary",
+            lambda: with_set(build, lambda m: kill_points.run_primary(build, m, of_primary, say)),
         ),
-        (
-            "failures of a replica set",
-            "set",
-            lambda: with_set(
-                build, lambda mongod: set_failures.run(build, mongod, size["set"], say=say)
-            ),
-        ),
+        ("set", "failures of a replica set", lambda: set_of_three(build, size["set"])),
         (
             "chaos",
             "chaos",
@@ -169,37 +186,78 @@ def prove(build, size, seed):
                 build, seed=seed, payments=size["payments"], pause_s=size["pause"], say=say
             ),
         ),
-        (
-            "three machines",
-            "machines",
-            lambda: three_machines(build, size["histories"], seed) if size["machines"] else None,
-        ),
-        ("mutation gate", "mutants", lambda: mutate.run(TOP, build, size["mutants"], say)),
+        *(of_machines(build, size["histories"], str(seed), limit) if size["machines"] else []),
+        ("mutants", "mutation gate", lambda: mutants(build, size["mutants"])),
     ]
-    for title, key, run in steps:
-        print(f"{title} ...", flush=True)
-        result[key] = run()
-        print(
-            f"{title}: "
-            + json.dumps(
-                {
-                    k: v
-                    for k, v in (result[key] or {"none": "no mongod"}).items()
-                    if k not in ("rows", "table", "answers", "wrong")
-                }
+
+
+def of_machines(build, wanted, seed, limit):
+    return [
+        (
+            "put_back",
+            "three machines: an older database is put back",
+            lambda: with_machines(
+                build, lambda: machines_fail(build, "--put-back", "--seed", seed, timeout=900)
             ),
-            flush=True,
-        )
-    if result["set"] is not None:
-        late = [r for r in result["set"]["cases"] if r["beyond_s"] > r["allowed_s"]]
-        assert not late and not result["set"]["wrong"], (late, result["set"]["wrong"])
-    bad = [m["guard"] for m in result["mutants"]["table"] if not m["noticed"]]
-    assert not bad, f"no test notices that these are gone: {bad}"
-    result["began"], result["minutes"] = (
-        time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(began)),
-        round((time.time() - began) / 60),
-    )
-    return result
+        ),
+        (
+            "machines",
+            "three machines: failures",
+            lambda: with_machines(
+                build,
+                lambda: machines_fail(build, "--size", "prove", "--seed", seed, timeout=limit),
+            ),
+        ),
+        (
+            "machine_histories",
+            "three machines: linearizability",
+            lambda: with_machines(build, lambda: histories_of_machines(build, wanted, seed)),
+        ),
+    ]
+
+
+def summary(title, part):
+    left_out = ("rows", "table", "answers", "wrong", "cases")
+    r = part["result"] or {"none": "not possible here"}
+    return f"{title}: " + json.dumps({k: v for k, v in r.items() if k not in left_out})
+
+
+def run_part(run):
+    began, at = time.monotonic(), time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())
+    result = run()
+    return {"began": at, "seconds": round(time.monotonic() - began), "result": result}
+
+
+def prove(chosen, before=None):
+    """What each part found, and the titles of those that failed. before: a Kept, or nothing."""
+    done, failed = {}, []
+    for key, title, run in chosen:
+        part = before.get(key) if before else None
+        if part is not None:
+            print(f"{title}: kept from {part['began']}", flush=True)
+        else:
+            print(f"{title} ...", flush=True)
+            try:
+                part = run_part(run)
+                if before and part["result"] is not None:
+                    before.put(key, part)
+            except Exception:
+                traceback.print_exc()
+                print(f"{title}: FAILED", flush=True)
+                failed.append(title)
+                continue
+        done[key] = part
+        print(f"{summary(title, part)} ({part['seconds']} s)", flush=True)
+    return done, failed
+
+
+def figures(done, before):
+    """What doc/proof.md tells: the results, when, and of which commit."""
+    r = {key: part["result"] for key, part in done.items()}
+    r["began"] = min(part["began"] for part in done.values())
+    r["minutes"] = round(sum(part["seconds"] for part in done.values()) / 60)
+    r["commit"] = (before.commit or "unknown")[:12] + ("" if before.is_clean else " with changes")
+    return r
 
 
 def machine():
@@ -254,12 +312,14 @@ the 200. {rolled} documents of the lone primary were rolled back; nobody had bee
 
 
 def machines_report(r):
-    if r is None:
+    failures, h = r["machines"], r["machine_histories"]
+    if failures is None or h is None:
         return "Not shown: no network namespaces, no mongod or no haproxy here."
-    h, rows = r["histories"], machine_failures.rows({"cases": r["failures"]})
-    return f"""{table([head for head, _, _ in machine_failures.COLUMNS], rows)}
+    captures = sum(c["captures"] for c in failures["cases"])
+    told = [head for head, _, _ in machine_failures.COLUMNS]
+    return f"""{table(told, machine_failures.rows(failures))}
 
-{r["captures"]:,} captures, as many documents and deliveries, and no two users had a hold on the same time of a room. An older copy of the database was put back under running machines: all
+{captures:,} captures, as many documents and deliveries, and no two users had a hold on the same time of a room. An older copy of the database was put back under running machines: all
 of them told it, and nobody was charged until the newest copy was there again. {h["histories"]:,} histories of three machines ({h["calls"]:,} calls, {h["cut_off"]:,} of them without an answer),
 under {sum(h["failures"].values())} failures: an order was found for each, and each of {sum(h["planted"].values())} planted violations was found. Seed {h["seed"]}."""
 
@@ -276,9 +336,9 @@ def report(r):
     queries = ("payReady", "approve", "removal", "refund")
     return f"""# Proof
 
-Written by `make prove` ({r["began"]}, {r["minutes"]} minutes, on {machine()}, store: {
-        chaos_["store"]
-    }). `make prove PROVE_SEED=N` begins from another seed;
+Written by `make prove` ({r["began"]}, {r["minutes"]} minutes, commit {r["commit"]}, on {
+        machine()
+    }, store: {chaos_["store"]}). `make prove PROVE_SEED=N` begins from another seed;
 `tests/prove/prove.py BUILD --small` is what `dev/test` runs. Each part below is a program of its own in `tests/prove` and takes `--seed`.
 
 What is proven are the ten invariants of [guarantees.md](guarantees.md), under every failure that these programs can produce. What is not: a store that breaks its promise of `w: majority, j: true`, a disk that
@@ -344,7 +404,7 @@ it loses the other two, and clients still reach it.
 `tests/system/machine_failures.py` and `tests/prove/linear_machines.py`. Three machines with everything, each in a network namespace, a replica set of three in three more, a load balancer
 before them. "Errors told": answers that made a user come again.
 
-{machines_report(r["machines"])}
+{machines_report(r)}
 
 ## Chaos
 
@@ -399,13 +459,31 @@ drops requests and answers, delays and resets, and random kill -9 of everything.
 """
 
 
-if __name__ == "__main__":
-    p = argparse.ArgumentParser(description=__doc__)
+def main():
+    p = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     p.add_argument("build")
     p.add_argument("--small", action="store_true")
     p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--only", action="append", help="a part by its key; may come again")
     a = p.parse_args()
-    r = prove(pathlib.Path(a.build).resolve(), SMALL if a.small else FULL, a.seed)
-    if not a.small:
-        (TOP / "doc/proof.md").write_text(in_short_lines(report(r)))
+    build, size = pathlib.Path(a.build).resolve(), SMALL if a.small else FULL
+    chosen = [part for part in parts(build, size, a.seed) if a.only is None or part[0] in a.only]
+    if a.small:
+        return 1 if prove(chosen)[1] else 0
+    of = {"seed": a.seed, "size": size, "store": choose(build)[0]}
+    before = kept.Kept(TOP, build / "prove", of)
+    done, failed = prove(chosen, before)
+    if failed:
+        print("failed: " + "; ".join(failed) + ". doc/proof.md is as it was")
+        return 1
+    if a.only is None:
+        before.check_same_tree()
+        (TOP / "doc/proof.md").write_text(in_short_lines(report(figures(done, before))))
         print("doc/proof.md is written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

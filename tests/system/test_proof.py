@@ -9,6 +9,7 @@ import pytest
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "prove"))
 import chaos
+import kept
 import kill_points
 import mutate
 import prove
@@ -70,3 +71,38 @@ def test_the_table_of_guards_follows_the_code():
 def test_a_guard_that_is_taken_away_is_noticed():
     result = mutate.run(prove.TOP, BUILD, mutate.FEW)
     assert result["noticed"] == result["mutants"] == len(mutate.FEW), result
+
+
+def run_parts(top, build, seed, failing=()):
+    """Which parts ran, and which failed."""
+    ran = []
+
+    def run(key):
+        ran.append(key)
+        assert key not in failing
+        return {"found": key}
+
+    before = kept.Kept(top, build, {"seed": seed})
+    chosen = [(key, key, lambda key=key: run(key)) for key in ("one", "two", "three")]
+    done, failed = prove.prove(chosen, before)
+    assert all(part["result"] == {"found": key} for key, part in done.items())
+    return ran, failed
+
+
+def test_a_proof_goes_on_where_it_was(tmp_path):
+    top, build = tmp_path / "top", tmp_path / "build"
+    git = ["git", "-C", top, "-c", "user.name=n", "-c", "user.email=e@example.org"]
+    top.mkdir()
+    for argv in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "one"]):
+        subprocess.run([*git, *argv], check=True)
+    assert run_parts(top, build, 1, failing=("two",)) == (["one", "two", "three"], ["two"])
+    assert run_parts(top, build, 1) == (["two"], [])
+    assert run_parts(top, build, 1) == ([], [])
+    assert run_parts(top, build, 2) == (["one", "two", "three"], [])
+    (top / "changed").write_text("")
+    for _ in range(2):
+        assert run_parts(top, build, 2) == (["one", "two", "three"], [])
+    (top / "changed").unlink()
+    assert run_parts(top, build, 2) == ([], [])
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "two"], check=True)
+    assert run_parts(top, build, 2) == (["one", "two", "three"], [])
