@@ -1,6 +1,6 @@
-"""kill -9 of a worker, the queue, the courier and the store at every step of payReady, approve, removal and refund; then a restart, and the world must be whole.
+"""kill -9 of a worker, a gatherer, the queue, the courier and the store at every step of payReady, approve, removal and refund; then a restart, and the world must be whole.
 
-Steps are not guessed and nothing sleeps to hit one: tests/prove/killpoint.c, preloaded into the worker (or the daemon, or the courier), counts what leaves the program
+Steps are not guessed and nothing sleeps to hit one: tests/prove/killpoint.c, preloaded into the worker (or the gatherer, the daemon, the courier), counts what leaves the program
 and kills at the chosen one. kakaopay-sim's list of captures is the judge."""
 
 import argparse
@@ -15,7 +15,7 @@ import time
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / "system")]
 from booking_site import Site, eventually, new_id  # noqa: E402
 from mongo_set import MongoSet  # noqa: E402
-from stack import Stack  # noqa: E402
+from stack import Stack, name_of  # noqa: E402
 from store_server import choose  # noqa: E402
 
 CONF = {"fcgi": {"deadline": 5000}, "queue": {"max_holds_per_user": 1000}}
@@ -46,16 +46,21 @@ ROWS = [  # who counts its steps, who dies, in which query
 PRIMARY_ROWS = [
     ("workers", "primary", what) for what in ("payReady", "approve", "removal", "refund")
 ]
+GATHERERS = {"light gatherer": "roompay-light", "heavy gatherer": "roompay-heavy"}
+GATHERER_ROWS = [  # what one of them is asked in the other queries: nothing
+    *(("light gatherer", "light gatherer", what) for what in ("payReady", "removal", "refund")),
+    *(("heavy gatherer", "heavy gatherer", what) for what in ("approve", "removal", "refund")),
+]
 
 
 class Control:
     """The numbers that killpoint.c shares with us."""
 
     def __init__(self, path):
-        path.write_bytes(bytes(56))
+        path.write_bytes(bytes(64))
         self.path = path
         with open(path, "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), 56)
+            self.map = mmap.mmap(file.fileno(), 64)
 
     def __getitem__(self, i):
         return struct.unpack_from("q", self.map, 8 * i)[0]
@@ -63,9 +68,9 @@ class Control:
     def __setitem__(self, i, value):
         struct.pack_into("q", self.map, 8 * i, value)
 
-    ARMED, COUNT, AT, PID, AFTER, FIRED, SIGNAL = range(7)
+    ARMED, COUNT, AT, PID, AFTER, FIRED, SIGNAL, COUNTER = range(8)
 
-    def arm(self, at, pid=0, after=0, signum=0):
+    def arm(self, at, pid=0, after=0, signum=0, counter=0):
         self[self.ARMED] = 0
         self[self.COUNT], self[self.AT], self[self.PID], self[self.AFTER], self[self.FIRED] = (
             0,
@@ -74,7 +79,7 @@ class Control:
             after,
             0,
         )
-        self[self.SIGNAL] = signum
+        self[self.SIGNAL], self[self.COUNTER] = signum, counter
         self[self.ARMED] = 1
 
     def disarm(self):
@@ -84,8 +89,11 @@ class Control:
 
 
 class Run:
-    def __init__(self, build, mongo_uri=None):
-        self.stack = Stack(build, workers=1, auto_remove=False, conf=CONF, mongo_uri=mongo_uri)
+    TRIES = 1  # so many queries without such a step are the proof that there is none
+
+    def __init__(self, build, mongo_uri=None, **more):
+        more = {"workers": 1, **more}
+        self.stack = Stack(build, auto_remove=False, conf=CONF, mongo_uri=mongo_uri, **more)
         self.controls = {}
         self.seen = []  # (what, user, room, order, tid, pg_token, refundId)
         self.points = 0
@@ -153,6 +161,10 @@ class Run:
     def victim(self, dies):
         return self.stack._targets(dies)[0]
 
+    def counter(self, counts):
+        """Whose steps, where several processes could count them; 0: there is one."""
+        return 0
+
     def has_died(self, dies):
         return self.stack._gone(dies, 10)
 
@@ -175,7 +187,7 @@ class Run:
         """False: the query has no such step."""
         c = self.prepared(what)
         pid = 0 if counts == dies else self.victim(dies)
-        self.controls[counts].arm(at, pid, after)
+        self.controls[counts].arm(at, pid, after, counter=self.counter(counts))
         self.query(what, c)
         if counts == "courier" or (dies == "courier" and counts != "courier"):
             end = time.monotonic() + 1.5
@@ -288,6 +300,35 @@ class PrimaryRun(Run):
         super().all_up()
 
 
+class GathererRun(Run):
+    """One of the two processes through which all workers of a master ask the database dies; the
+    worker asks by itself, and the master starts another one."""
+
+    TRIES = 6  # a worker that finds its gatherer dead looks for the next one with a later query
+
+    def __init__(self, build):
+        super().__init__(build, workers=2, mode="master")
+
+    def __enter__(self):
+        super().__enter__()
+        for gatherer in GATHERERS:
+            self.controls[gatherer] = self.controls["workers"]
+        return self
+
+    def find(self, gatherer):
+        """Its process; 0: there is none."""
+        pids = self.stack.gatherer_pids()
+        return next((p for p in pids if name_of(p) == GATHERERS[gatherer]), 0)
+
+    def counter(self, counts):
+        self.dying = eventually(lambda: self.find(counts), 10, 0.05)
+        time.sleep(0.25)  # so long a worker does not look for it
+        return self.dying
+
+    def has_died(self, dies):
+        return eventually(lambda: self.dying not in self.stack.gatherer_pids(), 10, 0.01)
+
+
 def run_primary(build, mongod, stride=1, say=lambda line: None):
     """kill -9 of the primary at every stride-th step of each query."""
     with (
@@ -297,9 +338,19 @@ def run_primary(build, mongod, stride=1, say=lambda line: None):
         return go(PrimaryRun(build, s), PRIMARY_ROWS, stride, 0, False, say)
 
 
-def run(build, rows=ROWS, stride=1, offset=0, both=True, say=lambda line: None):
+def run(
+    build,
+    rows=ROWS,
+    gatherer_rows=GATHERER_ROWS,
+    stride=1,
+    offset=0,
+    both=True,
+    say=lambda line: None,
+):
     """Every stride-th step of each row, before it and (both) after it."""
-    return go(Run(build), rows, stride, offset, both, say)
+    found = go(Run(build), rows, stride, offset, both, say)
+    more = go(GathererRun(build), gatherer_rows, stride, offset, both, say)
+    return {key: found[key] + more[key] for key in found}
 
 
 def go(run, rows, stride, offset, both, say):
@@ -310,11 +361,14 @@ def go(run, rows, stride, offset, both, say):
             for after in (0, 1) if both else (0,):
                 n = 0
                 for at in range(1 + offset % stride, STEPS_MAX, stride):
-                    if not r.point(counts, dies, what, at, after) and counts != "courier":
+                    tries = range(1 if counts == "courier" else r.TRIES)
+                    fired = any(r.point(counts, dies, what, at, after) for _ in tries)
+                    if not fired and counts != "courier":
                         break
                     n += 1
                     if counts == "courier" and at >= 40:
                         break
+                assert n > 0 or offset > 0, f"{counts} has no step in {what}"
                 table.append(
                     {
                         "counts": counts,
@@ -325,7 +379,7 @@ def go(run, rows, stride, offset, both, say):
                     }
                 )
                 say(
-                    f"{counts:8} {dies:8} {what:9} {'after' if after else 'before':6} {n:3} points, {time.monotonic() - began:.0f} s"
+                    f"{counts:14} {dies:14} {what:9} {'after' if after else 'before':6} {n:3} points, {time.monotonic() - began:.0f} s"
                 )
         r.settle()
         r.repeat()

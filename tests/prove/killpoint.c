@@ -1,7 +1,7 @@
 /*
  * Preloaded into a program under test: counts its steps (what leaves it: bytes on a socket, writes
  *and syncs of its files) and kills a process with SIGKILL at one of them. $KILLPOINT names a file
- *of seven 64-bit numbers that the test shares with us:
+ *of eight 64-bit numbers that the test shares with us:
  *
  *	armed	0: nothing is counted
  *	count	steps so far
@@ -10,6 +10,7 @@
  *	after	1: once the step is done, 0: before it
  *	fired	how often somebody died
  *	signal	0: SIGKILL; SIGSTOP: it stands still instead
+ *	counter	whose steps are counted; 0: those of every process with this file
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -25,7 +26,7 @@
 #include <unistd.h>
 
 struct control {
-	_Atomic int64_t armed, count, at, pid, after, fired, signal;
+	_Atomic int64_t armed, count, at, pid, after, fired, signal, counter;
 };
 
 static struct control *control;
@@ -69,7 +70,8 @@ step(void)
 {
 	int64_t n;
 
-	if (control == NULL || control->armed == 0)
+	if (control == NULL || control->armed == 0 ||
+	    (control->counter != 0 && control->counter != getpid()))
 		return 0;
 	n = atomic_fetch_add(&control->count, 1) + 1;
 	if (n == control->at && control->after == 0)

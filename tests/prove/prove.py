@@ -378,6 +378,7 @@ Answers of these histories that were then changed on purpose, so that no order c
 
 `tests/prove/kill_points.py`, `killpoint.c`. kill -9 of each program at every step of each query, before and after it: a step is whatever leaves the program (bytes on a socket, writes and
 syncs of a file), counted inside of it. Then everything is started again; half of the callers repeat their request, the others leave it to the courier.
+The gatherers are the two processes through which the workers of a master ask the database: where one of them dies, the worker asks by itself, and the master starts another one.
 
 {
         table(

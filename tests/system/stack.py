@@ -66,12 +66,15 @@ def children(pid):
     return out
 
 
-def is_gatherer(pid):
+def name_of(pid):
     try:
-        name = pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
     except (FileNotFoundError, ProcessLookupError):
-        return False
-    return name in ("roompay-light", "roompay-heavy")
+        return ""
+
+
+def is_gatherer(pid):
+    return name_of(pid) in ("roompay-light", "roompay-heavy")
 
 
 class Stack:
