@@ -366,7 +366,7 @@ def run(
     payments=300,
     users=300,
     rooms=6,
-    kill_every_s=4.0,
+    kill_every_s=1.5,
     pause_s=2.0,
     say=lambda line: None,
 ):
@@ -382,7 +382,7 @@ if __name__ == "__main__":
     p.add_argument("--payments", type=int, default=300)
     p.add_argument("--users", type=int, default=300)
     p.add_argument("--rooms", type=int, default=6)
-    p.add_argument("--kill-every", type=float, default=4.0)
+    p.add_argument("--kill-every", type=float, default=1.5)
     p.add_argument("--pause", type=float, default=2.0, help="seconds that a user thinks, at most")
     a = p.parse_args()
     print(

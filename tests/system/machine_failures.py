@@ -254,6 +254,7 @@ class MachineFailures(Failures):
         while len(self.load.paid) < wanted:
             assert time.monotonic() < end, f"{len(self.load.paid)} of {wanted} payments in time"
             name, case = self.rng.choice([c for c in CASES if c[0] not in SLOW_CASES])
+            self.say(f"{name} ...")
             case(self)
             self.settled()
             done[name] += 1

@@ -223,12 +223,17 @@ class Failures:
 
     def settled(self):
         """The set is whole, and payments flow."""
-        now = time.monotonic()
-        eventually(
-            lambda: self.watch.is_whole() and len(self.paid_since(now)) > self.size["per_s"],
-            120,
-            0.1,
-        )
+        now, enough = time.monotonic(), self.size["per_s"]
+        try:
+            eventually(
+                lambda: self.watch.is_whole() and len(self.paid_since(now)) > enough, 120, 0.1
+            )
+        except AssertionError:
+            roles = [(a or {}).get("isWritablePrimary") for a in self.watch.last]
+            raise AssertionError(
+                f"not settled after {self.load.case}: {len(self.paid_since(now))} payments, "
+                f"primary or not: {roles}, wrong: {self.load.wrong[-5:]}"
+            ) from None
 
     def measure(self, name, case):
         row = self.measure_once(name, case)
