@@ -1,8 +1,9 @@
 /*
  * Group commit. The workers of one master hand what they ask of MongoDB all day to two processes,
  * the gatherers: single inserts, reads by id, and removals that may be lost. A gatherer sends what
- * it has of all workers in one command, and meanwhile the next ones come together. It waits for
- * nobody: what comes alone is sent alone.
+ * it has of all workers in a few commands, and meanwhile the next ones come together. What comes
+ * alone is sent at once; where several came at the same time, the next ones get a few milliseconds
+ * to come together.
  *
  * Only a whole success counts. Whatever else happens to what was handed over (refused, a duplicate,
  * no answer, no gatherer), the worker asks the server itself and finds out, as it would without

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -241,6 +242,19 @@ of_sixteen_workers_one_gets_the_key_and_each_its_own(void **state)
 
 /* ---- what may happen on the way */
 
+/* By another process, as this one waits meanwhile. */
+static void
+continue_soon(pid_t pid)
+{
+	pid_t helper = fork();
+
+	if (helper == 0) {
+		wait_ms(300);
+		kill(pid, SIGCONT);
+		_exit(0);
+	}
+}
+
 /* The fault hits the first requests with the event's nonce. */
 static void
 put_under_fault(struct scene *sc, enum proxy_fault fault, int times)
@@ -372,6 +386,101 @@ nobody_waits_behind_a_slow_command(void **state)
 	drop_work_of(sc->store, &slow);
 }
 
+struct second { /* another way to the server, which shows what its user sends itself */
+	struct proxy proxy;
+	struct store *store;
+};
+
+static void
+open_second(struct second *x, int to_port)
+{
+	char uri[1024];
+
+	*x = (struct second){ .proxy.to_port = to_port };
+	proxy_start(&x->proxy);
+	proxied_uri(x->proxy.port, uri);
+	x->store = store_open_mongo(uri, database, &err);
+	assert_non_null(x->store);
+	store_go_through(x->store, way);
+}
+
+static void
+close_second(struct second *x)
+{
+	store_free(&x->store);
+	proxy_stop(&x->proxy);
+	proxy_free(&x->proxy);
+}
+
+/* So that the gatherer knows this worker. */
+static void
+put_something(struct store *s)
+{
+	struct trio t;
+	size_t at;
+
+	a_trio(&t);
+	DO(store_put_in_order(s, t.items, 3, &at, &how, in(SOON), &err));
+	drop_work_of(s, &t);
+}
+
+/* An event and its message, when the parent says so. */
+static pid_t
+start_other(struct scene *sc, const struct store_message *m, int talk[2])
+{
+	struct ledger_event e = an_event(unique("gathered"), 1, LK_REMOVED, unique("nonce-"));
+	const struct store_item both[] = { { STORE_EVENT, &e, true }, { STORE_MESSAGE, m, false } };
+	pid_t other = fork();
+	char byte = 0;
+	size_t at;
+
+	if (other != 0)
+		return other;
+	put_something(sc->store);
+	if (write(talk[1], &byte, 1) == 1 && read(talk[1], &byte, 1) == 1)
+		_exit(!store_put_in_order(sc->store, both, 2, &at, &how, in(SOON), &err));
+	_exit(1);
+}
+
+/* In one round: one worker's trio, and another one's event and message. The message's command is
+ * the last one, and the majority misses it: the first worker must ask the server itself. */
+static void
+nobody_counts_on_a_round_that_the_majority_missed(void **state)
+{
+	struct scene *sc = *state;
+	struct store_message m = a_message(unique("M"), 1000);
+	struct second mine;
+	struct trio t;
+	int talk[2];
+	pid_t other;
+	char byte;
+	size_t at;
+
+	if (!server_is_of_a_set())
+		return;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, talk), 0);
+	other = start_other(sc, &m, talk);
+	open_second(&mine, sc->proxy.to_port);
+	put_something(mine.store);
+	a_trio(&t);
+	proxy_order(&mine.proxy, PROXY_FAITHFUL, 0, t.event.nonce);
+	proxy_order(&sc->proxy, PROXY_MISS_MAJORITY, 1, m.tid);
+	assert_int_equal(read(talk[0], &byte, 1), 1);
+	kill(gatherers[GATHER_HEAVY], SIGSTOP);
+	assert_int_equal(write(talk[0], &byte, 1), 1);
+	continue_soon(gatherers[GATHER_HEAVY]);
+	DO(store_put_in_order(mine.store, t.items, 3, &at, &how, in(SOON), &err));
+	assert_int_equal(how, STORE_OURS);
+	assert_int_equal(sc->proxy.orders->times, 0);
+	assert_true(mine.proxy.orders->seen >= 1);
+	assert_int_equal(events_of(&t), 1);
+	waitpid(other, NULL, 0);
+	drop_work_of(mine.store, &t);
+	close_second(&mine);
+	close(talk[0]);
+	close(talk[1]);
+}
+
 /* It dies while its command is under way; the next one is found by the same worker. */
 static void
 a_gatherer_that_dies_costs_nothing(void **state)
@@ -477,6 +586,7 @@ main(void)
 		THROUGH_PROXY(a_missed_majority_is_no_success)
 		THROUGH_PROXY(two_elections_are_no_success)
 		THROUGH_PROXY(what_a_gatherer_may_have_stored_stays_uncertain)
+		THROUGH_PROXY(nobody_counts_on_a_round_that_the_majority_missed)
 		THROUGH_PROXY(nobody_waits_behind_a_slow_command)
 		THROUGH_PROXY(a_gatherer_that_dies_costs_nothing)
 		GATHERED(a_gatherer_that_stood_still_does_not_write_late)

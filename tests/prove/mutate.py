@@ -323,6 +323,13 @@ MUTANTS = [
         STORE_GATHERED,
     ),
     (
+        "what was gathered counts when the majority has the last of it",
+        "lib/store/mongo_gather_serve.c",
+        "\t\tif (is_safe && !p->failed",
+        "\t\tif (!p->failed",
+        STORE_GATHERED,
+    ),
+    (
         "a gatherer does not write late",
         "lib/store/mongo_gather_serve.c",
         "bson_iter_as_int64(&it) <= clock_boot_ms();",
