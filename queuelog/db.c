@@ -8,11 +8,11 @@
 
 #include "store/mongo_uri.h"
 
-/* As in the store (lib/store/mongo_link.c): after an election a write may wait for two heartbeats.
- */
+/* As in the store (lib/store/mongo_link.h): after an election a write may wait for two heartbeats,
+ * and each new client for a member that stands still. */
 enum {
 	SELECT_MS = 1000,
-	CONNECT_MS = 1000,
+	CONNECT_MS = 500,
 	SOCKET_MS = 3000,
 	NEVER_MS = 20 * 24 * 3600 * 1000, /* until libmongoc looks at the servers by itself */
 };

@@ -20,7 +20,7 @@
  */
 enum {
 	SELECT_MS = 1000,
-	CONNECT_MS = 1000,
+	CONNECT_MS = 500, /* mongo_link.h */
 	SOCKET_MS = 3000,
 	WRITE_CONCERN_MS = 2500,
 	PROBE_MS = 700,
@@ -213,7 +213,7 @@ probe(struct mongo_link *l, struct error *err)
 	bool patient = atomic_load(&l->breaker->b->probes) % PATIENT_EVERY == 0;
 	mongoc_uri_t *uri = mongoc_uri_copy(l->uri);
 	mongoc_client_t *client =
-	    mongo_uri_set_times(uri, PROBE_MS, PROBE_MS, patient ? SOCKET_MS : PROBE_MS)
+	    mongo_uri_set_times(uri, PROBE_MS, CONNECT_MS, patient ? SOCKET_MS : PROBE_MS)
 	    ? client_new(uri, patient ? WRITE_CONCERN_MS : PROBE_MS, err)
 	    : NULL;
 	bson_error_t e = { 0 };

@@ -4,10 +4,14 @@
  *
  * Times. libmongoc 1.23 takes its time-outs from the URI, one set for a client's life, so they
  * cannot follow a call's deadline. They are small instead: a command waits at most 3 s for its
- * answer, a new connection 1 s, and none is begun once the deadline is over: a call ends at most
+ * answer, a new connection 0.5 s, and none is begun once the deadline is over: a call ends at most
  * that much after it. After a failure the breaker answers for the server, in all workers; one of
  * them looks at most once a second (0.7 s; every second time 3 s). A client that failed is
  * replaced: left alone, it would not look at its server again for 5 s.
+ *
+ * A new client asks all members of a replica set who they are, and waits for all of them. So each
+ * waits the whole time of a new connection for a member that stands still, and twice that while the
+ * others still call it their primary.
  */
 #pragma once
 
