@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OPEN_TRIES = 5 };
+enum { OPEN_TRIES = 5, REST_MS = 200 };
 
 enum breaker_answer
 breaker_ask(struct breaker *b, int64_t now_ms)
@@ -47,13 +47,15 @@ breaker_failed(struct breaker *b, int64_t began_ms, int64_t now_ms)
 void
 breaker_still_away(struct breaker *b, int64_t now_ms)
 {
-	atomic_store(&b->next_probe_ms, now_ms + BREAKER_PROBE_MS);
 	atomic_store(&b->open, true);
+	if (breaker_wait_ms(b, now_ms) < REST_MS)
+		atomic_store(&b->next_probe_ms, now_ms + REST_MS);
 }
 
 void
-breaker_succeeded(struct breaker *b)
+breaker_succeeded(struct breaker *b, int64_t now_ms)
 {
+	breaker_worked(b, now_ms);
 	atomic_fetch_add(&b->closings, 1);
 	atomic_store(&b->open, false);
 }

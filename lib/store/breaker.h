@@ -30,8 +30,9 @@ void breaker_worked(struct breaker *b, int64_t now_ms); /* a call worked */
  * call worked meanwhile: then the peer is only slow, or this caller's connection was bad.
  */
 void breaker_failed(struct breaker *b, int64_t began_ms, int64_t now_ms);
-void breaker_still_away(struct breaker *b, int64_t now_ms); /* a probe failed */
-void breaker_succeeded(struct breaker *b);		    /* a probe worked */
+/* A probe failed: the next one a second after it began, or a moment from now if it took longer. */
+void breaker_still_away(struct breaker *b, int64_t now_ms);
+void breaker_succeeded(struct breaker *b, int64_t now_ms);  /* a probe worked */
 int64_t breaker_wait_ms(struct breaker *b, int64_t now_ms); /* until the next probe may go */
 
 /*

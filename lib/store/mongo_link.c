@@ -227,7 +227,7 @@ probe(struct mongo_link *l, struct error *err)
 	bson_destroy(&reply);
 	if (ok) {
 		mongoc_client_destroy(client);
-		breaker_succeeded(l->breaker->b);
+		breaker_succeeded(l->breaker->b, clock_boot_ms());
 		return true;
 	}
 	client_drop(client);

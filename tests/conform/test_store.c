@@ -44,14 +44,18 @@ a_breaker_lets_one_look_a_second(void **state)
 	assert_int_equal(breaker_ask(&b, 6000), BREAKER_PROBE); /* whoever looked did not come back
 								 */
 	breaker_still_away(&b, 6700);
-	assert_int_equal(breaker_ask(&b, 7699), BREAKER_AWAY);
-	assert_int_equal(breaker_ask(&b, 7700), BREAKER_PROBE);
-	breaker_succeeded(&b);
+	assert_int_equal(breaker_ask(&b, 6999), BREAKER_AWAY);
+	assert_int_equal(breaker_ask(&b, 7000), BREAKER_PROBE);
+	breaker_still_away(&b, 7900); /* took nearly as long */
+	assert_int_equal(breaker_ask(&b, 8099), BREAKER_AWAY);
+	assert_int_equal(breaker_ask(&b, 8100), BREAKER_PROBE);
+	breaker_succeeded(&b, 8101);
 	assert_int_equal(b.closings, 1);
-	assert_int_equal(breaker_ask(&b, 7701), BREAKER_GO);
-	breaker_failed(&b, 7701, 7702); /* again, within the second */
-	assert_int_equal(breaker_ask(&b, 8699), BREAKER_AWAY);
-	assert_int_equal(breaker_ask(&b, 8700), BREAKER_PROBE);
+	breaker_failed(&b, 5200, 8101); /* waited in vain from before the probe */
+	assert_int_equal(breaker_ask(&b, 8101), BREAKER_GO);
+	breaker_failed(&b, 8101, 8102); /* again, within the second */
+	assert_int_equal(breaker_ask(&b, 9099), BREAKER_AWAY);
+	assert_int_equal(breaker_ask(&b, 9100), BREAKER_PROBE);
 }
 
 static void

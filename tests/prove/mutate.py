@@ -344,6 +344,13 @@ MUTANTS = [
         STORE_GATHERED,
     ),
     (
+        "a probe that worked counts for whoever waited meanwhile",
+        "lib/store/breaker.c",
+        "\tbreaker_worked(b, now_ms);\n",
+        "",
+        "tests/conform/test_store",
+    ),
+    (
         "what waits together was taken by one primary",
         "lib/store/mongo_together.c",
         "\tif (t->n > 0 && !bson_oid_equal(&election, &t->election))\n\t\treturn false;\n",
