@@ -17,7 +17,7 @@
 #include "store/mongo_insert.h"
 #include "store/mongo_link.h"
 
-enum { WORKERS_MAX = 1024, EVENTS_MAX = 256, TOGETHER_MOST = 64 };
+enum { WORKERS_MAX = 1024, EVENTS_MAX = 256, TOGETHER_MOST = 64, RENEW_EVERY_MS = 200 };
 
 /* Where so many asked at the same time, the next round begins so long after that one at the
  * earliest: what comes meanwhile shares its commands, which costs MongoDB and us half as much. */
@@ -614,9 +614,11 @@ serve(struct gatherer *g, struct error *err)
 		int n;
 
 		let_a_crowd_come(g);
-		n = epoll_wait(g->watched, events, EVENTS_MAX, -1);
+		n = epoll_wait(g->watched, events, EVENTS_MAX, RENEW_EVERY_MS);
 		if (n < 0 && errno != EINTR)
 			return error_sys(err, ERR_INTERNAL, "epoll");
+		if (n == 0)
+			mongo_link_renew(g->link);
 		for (int i = 0; i < n; i++)
 			if (events[i].data.ptr == NULL)
 				take_worker(g);

@@ -235,13 +235,19 @@ probe(struct mongo_link *l, struct error *err)
 	return error_set(err, ERR_UNAVAILABLE, "the store is away: %s", e.message);
 }
 
-/* A client that did not fail, and none from before the server was away. */
+/* The client failed, or is from before the server was away. */
+static bool
+is_worn(const struct mongo_link *l)
+{
+	return l->stale || atomic_load(&l->breaker->b->closings) != l->closings;
+}
+
 static bool
 have_client(struct mongo_link *l, struct error *err)
 {
 	uint_fast32_t closings = atomic_load(&l->breaker->b->closings);
 
-	if (l->stale || closings != l->closings) {
+	if (is_worn(l)) {
 		client_drop(l->client);
 		l->client = NULL;
 		l->stale = false;
@@ -302,12 +308,23 @@ mongo_link_is_of_set(struct mongo_link *l)
 	if (l->of_set != SET_UNASKED)
 		return l->of_set == SET_IS;
 	sd = mongoc_client_select_server(l->client, true, NULL, NULL);
-	if (sd == NULL) /* whoever writes next finds out why */
+	if (sd == NULL) { /* whoever writes next finds out why, with a fresh client */
+		l->stale = true;
 		return false;
+	}
 	l->of_set =
 	    strcmp(mongoc_server_description_type(sd), "RSPrimary") == 0 ? SET_IS : SET_IS_NOT;
 	mongoc_server_description_destroy(sd);
 	return l->of_set == SET_IS;
+}
+
+void
+mongo_link_renew(struct mongo_link *l)
+{
+	struct error err;
+
+	if (l->client != NULL && is_worn(l) && mongo_link_reach_at_once(l, &err))
+		(void)mongo_link_is_of_set(l);
 }
 
 bool

@@ -50,6 +50,11 @@ const bson_t *mongo_link_light(const struct mongo_link *l);
 const bson_t *mongo_link_heavy(const struct mongo_link *l);
 /* After reach: the server is the primary of a replica set itself, and no router or other engine. */
 bool mongo_link_is_of_set(struct mongo_link *l);
+/*
+ * While there is nothing to do: if the client must be replaced and the server is back, connects
+ * now, so that whoever asks next does not wait for it. May take as long as a new connection.
+ */
+void mongo_link_renew(struct mongo_link *l);
 /* Of the last command: the connection was dead already, a fresh one may do. */
 bool mongo_link_failed_at_once(const struct mongo_link *l);
 

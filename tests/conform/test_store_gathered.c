@@ -566,6 +566,27 @@ a_server_that_is_away_is_away_at_once(void **state)
 	drop_work_of(sc->store, &t);
 }
 
+/* A new connection takes long while a member of the set stands still. Every hello names the driver;
+ * here they are the probe's, the worker's, and those of the gatherers, whom nobody asked. */
+static void
+gatherers_connect_before_anybody_asks(void **state)
+{
+	struct scene *sc = *state;
+	int64_t began;
+
+	put_under_fault(sc, PROXY_FAITHFUL, 0);
+	proxy_stop(&sc->proxy);
+	while (store_ping(sc->store, in(SOON), &err))
+		;
+	assert_false(store_ping(sc->store, in(SOON), &err)); /* now everybody knows */
+	proxy_order(&sc->proxy, PROXY_FAITHFUL, 0, "mongoc");
+	proxy_start(&sc->proxy);
+	for (began = clock_boot_ms(); !store_ping(sc->store, in(SOON), &err); wait_ms(50))
+		assert_true(clock_boot_ms() - began < 5000);
+	for (began = clock_boot_ms(); sc->proxy.orders->seen < 2 + GATHER_LANES; wait_ms(20))
+		assert_true(clock_boot_ms() - began < 3000);
+}
+
 #define GATHERED(test) { "gathered: " #test, test, open_gathered, close_gathered, NULL },
 #define THROUGH_PROXY(test) \
 	{ "network: " #test, test, open_gathered_scene, close_gathered_scene, NULL },
@@ -591,6 +612,7 @@ main(void)
 		THROUGH_PROXY(a_gatherer_that_dies_costs_nothing)
 		GATHERED(a_gatherer_that_stood_still_does_not_write_late)
 		THROUGH_PROXY(a_server_that_is_away_is_away_at_once)
+		THROUGH_PROXY(gatherers_connect_before_anybody_asks)
 		/* clang-format on */
 	};
 

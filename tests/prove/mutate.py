@@ -351,6 +351,13 @@ MUTANTS = [
         "tests/conform/test_store",
     ),
     (
+        "gatherers connect before anybody asks",
+        "lib/store/mongo_gather_serve.c",
+        "\t\t\tmongo_link_renew(g->link);\n",
+        "\t\t\t;\n",
+        STORE_GATHERED,
+    ),
+    (
         "what waits together was taken by one primary",
         "lib/store/mongo_together.c",
         "\tif (t->n > 0 && !bson_oid_equal(&election, &t->election))\n\t\treturn false;\n",
