@@ -242,14 +242,25 @@ of_sixteen_workers_one_gets_the_key_and_each_its_own(void **state)
 
 /* ---- what may happen on the way */
 
-/* By another process, as this one waits meanwhile. */
+/* It stands still when this returns. */
+static void
+suspend(pid_t pid)
+{
+	int status;
+
+	kill(pid, SIGSTOP);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+}
+
+/* By another process, as this one waits meanwhile; others have that long to ask. */
 static void
 continue_soon(pid_t pid)
 {
 	pid_t helper = fork();
 
 	if (helper == 0) {
-		wait_ms(300);
+		wait_ms(500);
 		kill(pid, SIGCONT);
 		_exit(0);
 	}
@@ -466,7 +477,7 @@ nobody_counts_on_a_round_that_the_majority_missed(void **state)
 	proxy_order(&mine.proxy, PROXY_FAITHFUL, 0, t.event.nonce);
 	proxy_order(&sc->proxy, PROXY_MISS_MAJORITY, 1, m.tid);
 	assert_int_equal(read(talk[0], &byte, 1), 1);
-	kill(gatherers[GATHER_HEAVY], SIGSTOP);
+	suspend(gatherers[GATHER_HEAVY]);
 	assert_int_equal(write(talk[0], &byte, 1), 1);
 	continue_soon(gatherers[GATHER_HEAVY]);
 	DO(store_put_in_order(mine.store, t.items, 3, &at, &how, in(SOON), &err));
@@ -525,7 +536,7 @@ a_gatherer_that_stood_still_does_not_write_late(void **state)
 	mongoc_collection_t *coll = mongoc_client_get_collection(reader, database, "ledger");
 
 	a_trio(&t);
-	kill(gatherers[GATHER_HEAVY], SIGSTOP);
+	suspend(gatherers[GATHER_HEAVY]);
 	PUT(STORE_OURS, store_ledger_put(s, &t.event, &how, in(SOON), &err));
 	assert_in_range(clock_boot_ms() - began, 1000, 6000);
 	assert_int_equal(events_of(&t), 1);
