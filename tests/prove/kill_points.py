@@ -304,10 +304,11 @@ class GathererRun(Run):
     """One of the two processes through which all workers of a master ask the database dies; the
     worker asks by itself, and the master starts another one."""
 
-    TRIES = 6  # a worker that finds its gatherer dead looks for the next one with a later query
+    TRIES = 2  # a worker whose gatherer died asks by itself for up to 5 s; a new one asks at once
 
     def __init__(self, build):
         super().__init__(build, workers=2, mode="master")
+        self.fired = True
 
     def __enter__(self):
         super().__enter__()
@@ -321,9 +322,16 @@ class GathererRun(Run):
         return next((p for p in pids if name_of(p) == GATHERERS[gatherer]), 0)
 
     def counter(self, counts):
+        if not self.fired:
+            self.stack.kill("workers")
+            self.all_up()
         self.dying = eventually(lambda: self.find(counts), 10, 0.05)
         time.sleep(0.25)  # so long a worker does not look for it
         return self.dying
+
+    def point(self, *which):
+        self.fired = super().point(*which)
+        return self.fired
 
     def has_died(self, dies):
         return eventually(lambda: self.dying not in self.stack.gatherer_pids(), 10, 0.01)
