@@ -184,7 +184,7 @@ ask(struct mongo_gather *mg, enum gather_lane lane, bson_t *question, bson_t *an
 	while (n < 0 && errno == EINTR);
 	if (n <= 0 || !bson_init_static(answer, mg->answer, (size_t)n) ||
 	    !bson_iter_init_find(&it, answer, "done")) {
-		hang_up(l, n < 0 ? AFTER_SILENCE_MS : AFTER_DEATH_MS);
+		hang_up(l, n < 0 && errno != ECONNRESET ? AFTER_SILENCE_MS : AFTER_DEATH_MS);
 		return GATHERED_UNKNOWN;
 	}
 	if (bson_iter_as_bool(&it))
