@@ -318,8 +318,8 @@ MUTANTS = [
     (
         "what was gathered was taken by one primary",
         "lib/store/mongo_gather_serve.c",
-        "\tp->failed = !stored || !bson_oid_equal(election, &p->election);\n",
-        "\tp->failed = !stored;\n",
+        "\tif (p->at == 0)\n\t\tbson_oid_copy(election, &p->election);\n",
+        "\tbson_oid_copy(election, &p->election);\n",
         STORE_GATHERED,
     ),
     (

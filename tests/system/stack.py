@@ -349,6 +349,12 @@ class Stack:
                 "workers", self.fcgi_socket, self.workers, program, "-c", self.conf_path
             )
         else:
+            # a worker that had just begun when its master was killed ends a moment later
+            wait_for(
+                lambda: not connects(socket.AF_UNIX, self.fcgi_socket),
+                10,
+                "the workers of before still serve",
+            )
             self._spawn("workers", program, "-c", self.conf_path)
         self._up("workers", lambda: connects(socket.AF_UNIX, self.fcgi_socket))
         if self.null_app and not self.null:
