@@ -2,6 +2,7 @@
 
 #include "store/mongo_doc.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,12 +39,26 @@ int_at(const struct column *col, const char *at)
 	return narrow;
 }
 
+/* Most texts are ASCII, which libbson takes byte by byte. */
+static bool
+is_utf8(const char *text, size_t len)
+{
+	const uint64_t high_bits = 0x8080808080808080;
+	uint64_t eight = 0;
+	size_t at = 0;
+
+	for (; at + sizeof(eight) <= len && (eight & high_bits) == 0; at += sizeof(eight))
+		memcpy(&eight, text + at, sizeof(eight));
+	at -= (eight & high_bits) != 0 ? sizeof(eight) : 0;
+	return bson_utf8_validate(text + at, len - at, false);
+}
+
 static bool
 write_text(const struct column *col, const char *text, bson_t *doc, struct error *err)
 {
 	size_t len = strlen(text);
 
-	if (!bson_utf8_validate(text, len, false))
+	if (!is_utf8(text, len))
 		return error_set(err, ERR_INTERNAL, "%s is not UTF-8", col->name);
 	return bson_append_utf8(doc, col->name, -1, text, (int)len) ||
 	    error_set(err, ERR_INTERNAL, "%s: document too large", col->name);
@@ -283,21 +298,52 @@ read_column(const struct column *col, const bson_iter_t *it, char *base, struct 
 	return damaged(col, err);
 }
 
+/* Which column has this name; t->n: none. Where we wrote the document, it is the one at `next` or
+ * soon after. */
+static size_t
+find_column(const struct table *t, size_t next, const char *name)
+{
+	for (size_t k = 0; k < t->n; k++) {
+		size_t i = next + k < t->n ? next + k : next + k - t->n;
+
+		if (strcmp(t->columns[i].name, name) == 0)
+			return i;
+	}
+	return t->n;
+}
+
+/* The next member that is a column, the first of its name; *i: which. False: there is no more.
+ * seen: a bit for each column that came. */
+static bool
+next_member(const struct table *t, bson_iter_t *it, size_t *i, uint64_t *seen)
+{
+	size_t next = *seen == 0 ? 0 : *i + 1;
+
+	assert(t->n <= 8 * sizeof(*seen));
+	while (bson_iter_next(it)) {
+		*i = find_column(t, next, bson_iter_key(it));
+		if (*i < t->n && (*seen >> *i & 1) == 0) {
+			*seen |= (uint64_t)1 << *i;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* doc: an iterator before the first member */
 static bool
 read_table(const struct table *t, const bson_iter_t *doc, char *base, struct error *err)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		const struct column *col = &t->columns[i];
-		bson_iter_t it = *doc;
+	bson_iter_t it = *doc;
+	uint64_t seen = 0;
+	size_t at = 0;
 
-		if (bson_iter_find(&it, col->name)) {
-			if (!read_column(col, &it, base, err))
-				return false;
-		} else if (!col->optional) {
-			return damaged(col, err);
-		}
-	}
+	while (next_member(t, &it, &at, &seen))
+		if (!read_column(&t->columns[at], &it, base, err))
+			return false;
+	for (size_t i = 0; i < t->n; i++)
+		if (!t->columns[i].optional && (seen >> i & 1) == 0)
+			return damaged(&t->columns[i], err);
 	return true;
 }
 
@@ -305,13 +351,14 @@ read_table(const struct table *t, const bson_iter_t *doc, char *base, struct err
 static void
 read_what_is_there(const struct table *t, const bson_iter_t *doc, char *base)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		const struct column *col = &t->columns[i];
-		const struct table inner = { col->group, col->n_group };
-		bson_iter_t it = *doc, sub;
+	bson_iter_t it = *doc, sub;
+	uint64_t seen = 0;
+	size_t at = 0;
 
-		if (!bson_iter_find(&it, col->name))
-			continue;
+	while (next_member(t, &it, &at, &seen)) {
+		const struct column *col = &t->columns[at];
+		const struct table inner = { col->group, col->n_group };
+
 		if (col->type != COLUMN_GROUP)
 			(void)read_column(col, &it, base, NULL);
 		else if (BSON_ITER_HOLDS_DOCUMENT(&it) && bson_iter_recurse(&it, &sub))

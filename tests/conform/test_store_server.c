@@ -160,6 +160,50 @@ a_payment_of_an_earlier_version_is_ours_and_stays(void **state)
 	mongoc_collection_destroy(coll);
 }
 
+/* At every depth. */
+static void
+append_reversed(bson_t *out, const bson_iter_t *members)
+{
+	bson_iter_t it = *members, inner;
+	bson_t sub;
+
+	if (!bson_iter_next(&it))
+		return;
+	append_reversed(out, &it);
+	if (!BSON_ITER_HOLDS_DOCUMENT(&it)) {
+		bson_append_iter(out, NULL, -1, &it);
+		return;
+	}
+	assert_true(bson_iter_recurse(&it, &inner));
+	bson_append_document_begin(out, bson_iter_key(&it), -1, &sub);
+	append_reversed(&sub, &inner);
+	bson_append_document_end(out, &sub);
+}
+
+static void
+a_payments_members_may_stand_in_any_order(void **state)
+{
+	struct store *s = *state;
+	struct payment p = a_payment("ORDER1");
+	mongoc_collection_t *coll = mongoc_client_get_collection(reader, database, "payments");
+	bson_t *now, other = BSON_INITIALIZER;
+	bson_iter_t it;
+
+	PUT(STORE_OURS, store_payment_put(s, &p, &how, in(SOON), &err));
+	now = document("payments", BCON_NEW("tid", BCON_UTF8("ORDER1")));
+	bson_append_utf8(&other, "note", -1, "of nobody", -1);
+	assert_true(bson_iter_init(&it, now));
+	append_reversed(&other, &it);
+	assert_true(mongoc_collection_delete_one(coll, now, NULL, NULL, NULL));
+	assert_true(mongoc_collection_insert_one(coll, &other, NULL, NULL, NULL));
+	PUT(STORE_OURS, store_payment_put(s, &p, &how, in(SOON), &err));
+	p.amount.vat++;
+	PUT(STORE_TAKEN, store_payment_put(s, &p, &how, in(SOON), &err));
+	bson_destroy(&other);
+	bson_destroy(now);
+	mongoc_collection_destroy(coll);
+}
+
 static void
 the_id_of_a_payment_says_when_it_was_opened(void **state)
 {
@@ -695,6 +739,7 @@ main(void)
 		ON_SERVER(outbox_documents_say_type_and_tid)
 		ON_SERVER(a_payment_that_another_program_wrote_is_taken)
 		ON_SERVER(a_payment_of_an_earlier_version_is_ours_and_stays)
+		ON_SERVER(a_payments_members_may_stand_in_any_order)
 		ON_SERVER(the_id_of_a_payment_says_when_it_was_opened)
 		ON_SERVER(text_that_is_not_utf8_is_refused_before_it_is_sent)
 		ON_SERVER(nothing_is_begun_after_the_deadline)
