@@ -50,9 +50,8 @@ give_up(struct flow *f, const struct flow_call *c, uint64_t id, bool paid,
 
 	error_clear(&err);
 	flow_keep_failure(out, failure);
-	if (!queue_fail(f->queue, id, paid, failure, c->deadline_boot_ms, &err)) /* the hold then
-										    expires by
-										    itself */
+	/* The hold expires by itself then. */
+	if (!queue_fail(f->queue, id, paid, failure, c->deadline_boot_ms, &err))
 		log_event(LOG_LEVEL_WARN, "queue_not_told", KV_STR("outcome", "ready_failed"),
 		    KV_INT("hold", id), KV_ERR(&err));
 }

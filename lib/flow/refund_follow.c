@@ -130,17 +130,8 @@ flow_finish_refund(struct flow *f, const struct flow_call *c, const char *cid, c
 	    (st.captured != NULL || error_set(err, ERR_INTERNAL, "a refund without a capture")) &&
 	    owe_refunds(f, c, &at, &st, err);
 	if (ok && st.state == AS_REFUNDED && st.removed == NULL) {
-		ok = flow_mend(f, c, &at, &st, NULL, err) &&
-		    withdraw(f, c, tid, &how, err); /* nobody
-						       looks
-						       at
-						       it
-						       again
-						       once
-						       it
-						       is
-						       removed
-						     */
+		/* Nobody looks at it again once it is removed. */
+		ok = flow_mend(f, c, &at, &st, NULL, err) && withdraw(f, c, tid, &how, err);
 		*is_done = how != UNDER_WAY;
 		if (ok && how == WITHDRAWN)
 			ok = free_hold(f, c, &at, &st, is_done, err);

@@ -242,10 +242,8 @@ conclude(struct look *l, enum ledger_kind kind, struct payment *payment, struct 
 	if (captured)
 		alert_capture(l, before);
 	l->at.was_unknown = true;
-	l->at.keeps_work = (kind == LK_DECLINED && pa == NULL) || !l->asked_queue; /* it is looked
-										      at again; the
-										      queue must
-										      hear of it */
+	/* It is looked at again; the queue must hear of it. */
+	l->at.keeps_work = (kind == LK_DECLINED && pa == NULL) || !l->asked_queue;
 	l->m->looks = 0;
 	return flow_finish_outcome(l->f, &l->call, &l->at, n, kind, payment, err) ? AGAIN : FAILED;
 }

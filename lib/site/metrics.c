@@ -168,9 +168,8 @@ open_mine(const char *dir, enum metrics_program program, struct error *err)
 		return error_set(err, ERR_INPUT, "metrics_dir is too long");
 	for (int tries = 0; tries < 10 && mine == NULL; tries++) {
 		mine = open_file(path, true, &stale);
-		if (mine == NULL && stale && unlink(path) != 0 && errno != ENOENT) /* a file of
-										      another
-										      version */
+		/* Stale: a file of another version. */
+		if (mine == NULL && stale && unlink(path) != 0 && errno != ENOENT)
 			return error_sys(err, ERR_INPUT, "%s", path);
 		if (mine == NULL && !stale && errno != ENOENT)
 			return error_sys(err, ERR_INPUT, "%s", path);

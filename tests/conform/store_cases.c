@@ -564,10 +564,9 @@ a_site_has_one_queue(void **state)
 	assert_int_equal(err.code, ERR_CONFLICT);
 	DO(store_claim_queue(s, "22222222222222222222222222222222", &claim, in(SOON), &err));
 	assert_int_equal(claim.number, 2);
-	assert_false(store_claim_queue(s, "11111111111111111111111111111111", &claim, in(SOON),
-	    &err)); /* for
-		       good
-		     */
+	/* for good */
+	assert_false(
+	    store_claim_queue(s, "11111111111111111111111111111111", &claim, in(SOON), &err));
 	DO(store_ping(s, in(SOON), &err));
 	DO(store_ping(s, in(SOON), &err));
 }

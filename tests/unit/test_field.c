@@ -66,13 +66,8 @@ rows(void **state)
 		{ "{\"name\":\"abc\",\"count\":10}", "" },
 		{ "{\"name\":\"a\",\"count\":0,\"word\":\"yes\",\"inner\":{\"x\":1},\"any\":[1]}",
 		    "" },
-		{ "{\"name\":\"\xea\xb0\x80\xeb\x82\x98\xeb\x8b\xa4\",\"count\":0}",
-		    "" }, /* three
-			     Korean
-			     characters,
-			     nine
-			     bytes
-			   */
+		/* three Korean characters, nine bytes */
+		{ "{\"name\":\"\xea\xb0\x80\xeb\x82\x98\xeb\x8b\xa4\",\"count\":0}", "" },
 		{ "{\"name\":\"\xf0\x9f\x8d\xb5\xf0\x9f\x8d\xb5\xf0\x9f\x8d\xb5\",\"count\":0}",
 		    "" },
 		{ "{\"name\":\"\xea\xb0\x80\xeb\x82\x98\xeb\x8b\xa4\xeb\x9d\xbc\",\"count\":0}",

@@ -109,20 +109,10 @@ a_refusing_status_counts_only_with_kakaopays_own_body(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(refusals); i++) {
 		assert_int_equal(outcome_of(MC_APPROVE, refusals[i], 0), PO_UNKNOWN);
-		assert_int_equal(outcome_of(MC_APPROVE, refusals[i], -999),
-		    PO_NOT_EXECUTED);							 /* a
-											    code
-											    in
-											    no
-											    list
-											  */
-		assert_int_equal(outcome_of(MC_APPROVE, refusals[i], -780), PO_INQUIRE); /* a listed
-											    code
-											    goes
-											    before
-											    the
-											    status
-											  */
+		/* a code in no list */
+		assert_int_equal(outcome_of(MC_APPROVE, refusals[i], -999), PO_NOT_EXECUTED);
+		/* a listed code goes before the status */
+		assert_int_equal(outcome_of(MC_APPROVE, refusals[i], -780), PO_INQUIRE);
 	}
 	for (int status = 0; status < 600; status++)
 		assert_int_equal(outcome_of(MC_APPROVE, status, 0), PO_UNKNOWN);
@@ -396,12 +386,8 @@ an_approve_answer_is_no_answer_where_it_cannot_be_trusted(void **state)
 		{ "\"approved_at\":\"2024-03-05T10:20:51\"",
 		    "\"approved_at\":\"2024-02-30T10:20:51\"", false },
 		{ "\"payload\":\"n-1\"", "\"new_member\":{\"a\":[{}]}", true },
-		{ "\"payload\":\"n-1\"", "\"deep\":[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]",
-		    true }, /* 16
-			       with
-			       the
-			       object
-			     */
+		/* 16 with the object */
+		{ "\"payload\":\"n-1\"", "\"deep\":[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]", true },
 		{ "\"payload\":\"n-1\"", "\"deep\":[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]", false },
 		{ "\"payload\":\"n-1\"", "\"tid\":\"T5e6735e51aa00bc4411\"", false }, /* twice */
 		{ "{\"aid\"", "[{\"aid\"", false },

@@ -205,10 +205,8 @@ message_cancel_format(enum conf_mode mode, const struct provider_cancel *rq, con
 	add_int(&w, "cancel_amount", rq->cancel_amount);
 	add_int(&w, "cancel_tax_free_amount", rq->cancel_tax_free_amount);
 	add_optional_int(&w, "cancel_vat_amount", rq->cancel_vat_amount);
-	add_int(&w, "cancel_available_amount", rq->cancel_available_amount); /* KakaoPay's own guard
-										against a second
-										cancel: always sent
-									      */
+	/* KakaoPay's own guard against a second cancel: always sent. */
+	add_int(&w, "cancel_available_amount", rq->cancel_available_amount);
 	add_optional_str(&w, "payload", rq->payload);
 	finish(&w);
 }

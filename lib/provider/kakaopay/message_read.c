@@ -410,9 +410,8 @@ message_cancel_parse(const char *text, size_t len, const char *cid, const char *
 		out->status = kakaopay_status_of(text_of(&r, "status"));
 	if (out->status != PS_PART_CANCELED && out->status != PS_CANCELED)
 		r.bad = true;
-	read_amount(&r, "approved_cancel_amount", &out->approved_cancel, &told); /* all 0 in answers
-										    older than 2021
-										  */
+	/* All 0 in answers older than 2021. */
+	read_amount(&r, "approved_cancel_amount", &out->approved_cancel, &told);
 	read_amount(&r, "canceled_amount", &out->canceled, NULL);
 	read_amount(&r, "cancel_available_amount", &out->available, NULL);
 	read_kst(&r, "canceled_at", false, &out->canceled_at_ms);
