@@ -8,6 +8,7 @@ A history is one round: new rooms, a few clients, at least one kill."""
 import argparse
 import concurrent.futures
 import json
+import os
 import pathlib
 import random
 import shutil
@@ -150,10 +151,22 @@ class Daemon:
                 time.sleep(0.01)
         raise RuntimeError(pathlib.Path(self.tmp.name + "/log").read_text()[-2000:])
 
+    def await_end(self):
+        """Its children, too: they hold the lock a moment longer, and are killed with it."""
+        self.process.wait()
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            try:
+                os.killpg(self.process.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.005)
+        raise RuntimeError("a child of the killed daemon goes on")
+
     def kill(self):
         self.assert_alive()
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.await_end()
         self.start()
 
     def assert_alive(self):

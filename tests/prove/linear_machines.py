@@ -82,12 +82,13 @@ class Daemon(linear.Daemon):
     def kill(self):
         self.assert_alive()
         self.signal(signal.SIGKILL)
-        self.process.wait()
+        self.await_end()
         self.start()
 
     def close(self):
-        self.signal(signal.SIGKILL)
-        self.process.wait()
+        if self.process.poll() is None:
+            self.signal(signal.SIGKILL)
+            self.await_end()
 
 
 class Site:
