@@ -87,7 +87,7 @@ flow_attempt_of_chain(const struct ledger_chain *c, const char *tid, struct flow
 	for (size_t i = c->n; i-- > 0;) {
 		const struct ledger_event *e = &c->ev[i];
 
-		if (strcmp(e->tid, tid) != 0 || e->attempt == NULL)
+		if (strcmp(e->tid, tid) != 0 || e->attempt == NULL || e->attempt[0] == '\0')
 			continue;
 		if (!attempt_parse(e->attempt, &out->a, err))
 			return error_wrap(err, "order#%" PRId64, e->n);

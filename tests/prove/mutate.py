@@ -330,6 +330,13 @@ MUTANTS = [
         STORE_GATHERED,
     ),
     (
+        "an event without an attempt says nothing of it",
+        "lib/flow/attempt.c",
+        " || e->attempt[0] == '\\0')",
+        ")",
+        "tests/unit/test_flow_courier",
+    ),
+    (
         "a gatherer does not write late",
         "lib/store/mongo_gather_serve.c",
         "bson_iter_as_int64(&it) <= clock_boot_ms();",

@@ -100,6 +100,25 @@ what_cannot_be_booked_is_refunded_where_the_merchant_wants_it(void **state)
 	}
 }
 
+/* Its writer died before `approving`, and the queue has forgotten the hold: no attempt is known. */
+static void
+an_item_that_nobody_else_knows_of_is_abandoned_and_goes(void **state)
+{
+	struct store_work item = { .of = { .cid = "TC0ONETIME", .order = "order-9", .tid = "T9" },
+		.n = 1,
+		.at_ms = clock_wall_ms(),
+		.deadline_ms = clock_wall_ms(),
+		.hold_id = 99 };
+	struct error err;
+
+	(void)state;
+	start_courier();
+	assert_true(store_work_put(flow.store, &item, clock_boot_ms() + 1000, &err));
+	courier_goes_on(4, 10000);
+	assert_int_equal(last_kind_of("order-9"), LK_ABANDONED);
+	assert_int_equal(open_items(), 0);
+}
+
 int
 main(void)
 {
@@ -108,6 +127,7 @@ main(void)
 		TEST(an_unknown_refund_is_not_executed_only_by_two_readings),
 		TEST(what_was_refunded_outside_is_written_down),
 		TEST(what_cannot_be_booked_is_refunded_where_the_merchant_wants_it),
+		TEST(an_item_that_nobody_else_knows_of_is_abandoned_and_goes),
 	};
 
 	log_open("test", LOG_LEVEL_ERROR);
