@@ -106,10 +106,14 @@ text_next(const char **p)
 bool
 text_is_utf8(const char *text)
 {
-	while (*text != '\0')
+	for (;;) {
+		while (*text > 0 && *text < 0x7f) /* most texts are nothing else */
+			text++;
+		if (*text == '\0')
+			return true;
 		if (text_next(&text) == TEXT_NOT_UTF8)
 			return false;
-	return true;
+	}
 }
 
 bool

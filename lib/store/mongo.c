@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "store/backend.h"
 #include "store/mongo_deed.h"
 #include "store/mongo_doc.h"
@@ -215,7 +216,7 @@ get_gathered(struct store *s, const struct shape *sh, const char *id, void *out,
 	void *list;
 	size_t n;
 
-	if (!bson_utf8_validate(id, strlen(id), false) ||
+	if (!text_is_utf8(id) ||
 	    !mongo_gathered(s, sh, sh->key != NULL ? sh->key : "_id", &id, 1, &list, &n))
 		return false;
 	*found = n > 0;

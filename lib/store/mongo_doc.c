@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "money/ledger.h"
 
 /* Columns of one struct, at any depth. */
@@ -39,28 +40,12 @@ int_at(const struct column *col, const char *at)
 	return narrow;
 }
 
-/* Most texts are ASCII, which libbson takes byte by byte. */
-static bool
-is_utf8(const char *text, size_t len)
-{
-	const uint64_t high_bits = 0x8080808080808080;
-	uint64_t eight = 0;
-	size_t at = 0;
-
-	for (; at + sizeof(eight) <= len && (eight & high_bits) == 0; at += sizeof(eight))
-		memcpy(&eight, text + at, sizeof(eight));
-	at -= (eight & high_bits) != 0 ? sizeof(eight) : 0;
-	return bson_utf8_validate(text + at, len - at, false);
-}
-
 static bool
 write_text(const struct column *col, const char *text, bson_t *doc, struct error *err)
 {
-	size_t len = strlen(text);
-
-	if (!is_utf8(text, len))
+	if (!text_is_utf8(text))
 		return error_set(err, ERR_INTERNAL, "%s is not UTF-8", col->name);
-	return bson_append_utf8(doc, col->name, -1, text, (int)len) ||
+	return bson_append_utf8(doc, col->name, -1, text, -1) ||
 	    error_set(err, ERR_INTERNAL, "%s: document too large", col->name);
 }
 
@@ -136,7 +121,7 @@ write_table(const struct table *t, const char *base, bson_t *doc, struct error *
 bool
 mongo_doc_id(const struct shape *sh, const char *id, bson_t *doc, struct error *err)
 {
-	return (bson_utf8_validate(id, strlen(id), false) &&
+	return (text_is_utf8(id) &&
 		   bson_append_utf8(doc, sh->key != NULL ? sh->key : "_id", -1, id, -1)) ||
 	    error_set(err, ERR_INTERNAL, "the id is not UTF-8");
 }
