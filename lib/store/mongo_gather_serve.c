@@ -107,10 +107,10 @@ is_late(const struct worker *w)
 
 struct put {
 	struct worker *of;
-	bson_iter_t next; /* stands before the next one */
 	const char *collection[STORE_ITEMS_MAX];
-	size_t n, at;
-	bool begun; /* something was sent */
+	bson_t doc[STORE_ITEMS_MAX];
+	size_t n, at; /* documents; the next one */
+	bool begun;   /* something was sent */
 	bool failed;
 	bson_oid_t election; /* of the primary that took the first */
 };
@@ -140,16 +140,15 @@ read_item(const bson_iter_t *it, const char **collection, bson_t *doc)
 static void
 begin_put(struct put *p, struct worker *w)
 {
-	bson_iter_t it;
-	bson_t doc;
+	bson_iter_t it, item;
 
-	*p = (struct put){ .of = w };
-	p->failed =
-	    !bson_iter_init_find(&it, w->question, "put") || !bson_iter_recurse(&it, &p->next);
-	it = p->next;
-	while (!p->failed && bson_iter_next(&it))
-		p->failed =
-		    p->n == STORE_ITEMS_MAX || !read_item(&it, &p->collection[p->n++], &doc);
+	p->of = w;
+	p->n = p->at = 0;
+	p->begun = false;
+	p->failed = !bson_iter_init_find(&it, w->question, "put") || !bson_iter_recurse(&it, &item);
+	for (; !p->failed && bson_iter_next(&item); p->n++)
+		p->failed = p->n == STORE_ITEMS_MAX ||
+		    !read_item(&item, &p->collection[p->n], &p->doc[p->n]);
 	p->failed = p->failed || p->n == 0;
 }
 
@@ -166,20 +165,16 @@ advance(struct put *p, bool stored, const bson_oid_t *election)
 /* The next documents of these puts, which go into one collection. `last`: *safe is the primary that
  * has everything by the majority. */
 static bool
-insert_next(struct gatherer *g, struct put **of, size_t n, bool last, bson_oid_t *safe)
+insert_next(struct gatherer *g, const char *collection, struct put **of, size_t n, bool last,
+    bson_oid_t *safe)
 {
-	const char *collection = NULL;
 	const bson_t *list[TOGETHER_MOST];
-	bson_t docs[TOGETHER_MOST];
 	bool stored[TOGETHER_MOST], any = false;
 	enum mongo_end end = MONGO_NOT_SENT;
 	struct error err;
 
-	for (size_t i = 0; i < n; i++) {
-		(void)(bson_iter_next(&of[i]->next) &&
-		    read_item(&of[i]->next, &collection, &docs[i]));
-		list[i] = &docs[i];
-	}
+	for (size_t i = 0; i < n; i++)
+		list[i] = &of[i]->doc[of[i]->at];
 	if (mongo_link_reach_at_once(g->link, &err) && mongo_link_is_of_set(g->link))
 		end = mongo_insert(g->link, collection, list, n, last, stored, safe);
 	for (size_t i = 0; i < n; i++)
@@ -243,7 +238,7 @@ write_into(struct gatherer *g, const char *collection, struct put *puts, size_t 
 		    (!is_open(p) ||
 			(p->at + 1 == p->n && strcmp(p->collection[p->at], collection) == 0));
 	}
-	return n_of > 0 && insert_next(g, of, n_of, last, safe);
+	return n_of > 0 && insert_next(g, collection, of, n_of, last, safe);
 }
 
 static void
