@@ -253,17 +253,18 @@ suspend(pid_t pid)
 	assert_true(WIFSTOPPED(status));
 }
 
-/* By another process, as this one waits meanwhile; others have that long to ask. */
-static void
-continue_soon(pid_t pid)
+/* By another process, as this one waits meanwhile. */
+static pid_t
+signal_later(pid_t pid, int signal, int64_t ms)
 {
 	pid_t helper = fork();
 
 	if (helper == 0) {
-		wait_ms(500);
-		kill(pid, SIGCONT);
+		wait_ms(ms);
+		kill(pid, signal);
 		_exit(0);
 	}
+	return helper;
 }
 
 /* The fault hits the first requests with the event's nonce. */
@@ -343,12 +344,7 @@ what_a_gatherer_may_have_stored_stays_uncertain(void **state)
 
 	a_trio(&t);
 	proxy_order(&sc->proxy, PROXY_MUTE, 1, t.event.nonce);
-	helper = fork();
-	if (helper == 0) {
-		wait_ms(500);
-		kill(sc->proxy.pid, SIGSTOP);
-		_exit(0);
-	}
+	helper = signal_later(sc->proxy.pid, SIGSTOP, 500);
 	assert_false(store_put_in_order(sc->store, t.items, 3, &at, &how, in(SOON), &err));
 	kill(sc->proxy.pid, SIGCONT);
 	waitpid(helper, NULL, 0);
@@ -397,32 +393,6 @@ nobody_waits_behind_a_slow_command(void **state)
 	drop_work_of(sc->store, &slow);
 }
 
-struct second { /* another way to the server, which shows what its user sends itself */
-	struct proxy proxy;
-	struct store *store;
-};
-
-static void
-open_second(struct second *x, int to_port)
-{
-	char uri[1024];
-
-	*x = (struct second){ .proxy.to_port = to_port };
-	proxy_start(&x->proxy);
-	proxied_uri(x->proxy.port, uri);
-	x->store = store_open_mongo(uri, database, &err);
-	assert_non_null(x->store);
-	store_go_through(x->store, way);
-}
-
-static void
-close_second(struct second *x)
-{
-	store_free(&x->store);
-	proxy_stop(&x->proxy);
-	proxy_free(&x->proxy);
-}
-
 /* So that the gatherer knows this worker. */
 static void
 put_something(struct store *s)
@@ -458,12 +428,12 @@ start_other(struct scene *sc, const struct store_message *m, int talk[2])
 static void
 nobody_counts_on_a_round_that_the_majority_missed(void **state)
 {
-	struct scene *sc = *state;
+	struct scene *sc = *state, *mine; /* mine: a way that shows what its user sends itself */
 	struct store_message m = a_message(unique("M"), 1000);
-	struct second mine;
+	void *own;
 	struct trio t;
 	int talk[2];
-	pid_t other;
+	pid_t other, helper;
 	char byte;
 	size_t at;
 
@@ -471,23 +441,26 @@ nobody_counts_on_a_round_that_the_majority_missed(void **state)
 		return;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, talk), 0);
 	other = start_other(sc, &m, talk);
-	open_second(&mine, sc->proxy.to_port);
-	put_something(mine.store);
+	assert_int_equal(open_scene(&own), 0);
+	mine = own;
+	store_go_through(mine->store, way);
+	put_something(mine->store);
 	a_trio(&t);
-	proxy_order(&mine.proxy, PROXY_FAITHFUL, 0, t.event.nonce);
+	proxy_order(&mine->proxy, PROXY_FAITHFUL, 0, t.event.nonce);
 	proxy_order(&sc->proxy, PROXY_MISS_MAJORITY, 1, m.tid);
 	assert_int_equal(read(talk[0], &byte, 1), 1);
 	suspend(gatherers[GATHER_HEAVY]);
 	assert_int_equal(write(talk[0], &byte, 1), 1);
-	continue_soon(gatherers[GATHER_HEAVY]);
-	DO(store_put_in_order(mine.store, t.items, 3, &at, &how, in(SOON), &err));
+	helper = signal_later(gatherers[GATHER_HEAVY], SIGCONT, 500);
+	DO(store_put_in_order(mine->store, t.items, 3, &at, &how, in(SOON), &err));
 	assert_int_equal(how, STORE_OURS);
 	assert_int_equal(sc->proxy.orders->times, 0);
-	assert_true(mine.proxy.orders->seen >= 1);
+	assert_true(mine->proxy.orders->seen >= 1);
 	assert_int_equal(events_of(&t), 1);
 	waitpid(other, NULL, 0);
-	drop_work_of(mine.store, &t);
-	close_second(&mine);
+	waitpid(helper, NULL, 0);
+	drop_work_of(mine->store, &t);
+	assert_int_equal(close_scene(&own), 0);
 	close(talk[0]);
 	close(talk[1]);
 }
@@ -505,12 +478,7 @@ a_gatherer_that_dies_costs_nothing(void **state)
 	a_trio(&t);
 	proxied_uri(sc->proxy.port, uri);
 	proxy_order(&sc->proxy, PROXY_MUTE, 1, t.event.nonce);
-	killer = fork();
-	if (killer == 0) {
-		wait_ms(300);
-		kill(gatherers[GATHER_HEAVY], SIGKILL);
-		_exit(0);
-	}
+	killer = signal_later(gatherers[GATHER_HEAVY], SIGKILL, 300);
 	DO(store_put_in_order(sc->store, t.items, 3, &at, &how, in(SOON), &err));
 	assert_int_equal(how, STORE_OURS);
 	assert_int_equal(events_of(&t), 1);
