@@ -22,6 +22,7 @@ static const char *const answer_names[] = {
 	[HA_LEDGER_BEHIND] = "ledger-behind",
 	[HA_STALE_TOKEN] = "stale-token",
 	[HA_NOT_READY] = "not-ready",
+	[HA_NOT_FIRST] = "not-first",
 };
 static_assert(sizeof(answer_names) / sizeof(answer_names[0]) == HA__MAX, "a name for each answer");
 

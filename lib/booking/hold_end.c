@@ -144,6 +144,49 @@ hold_table_approve(struct hold_table *t, uint64_t id, int64_t n, const char *key
 	return decision_finish(&d, err);
 }
 
+static bool
+is_in_list(const char *cid, const char *list)
+{
+	size_t len = strlen(cid);
+
+	do {
+		size_t n = strcspn(list, ",");
+
+		if (n == len && memcmp(list, cid, n) == 0)
+			return true;
+		list += n;
+	} while (*list++ == ',');
+	return false;
+}
+
+/* Neither queue nor ledger has anything about an approve of this hold, or of its order. A token
+ * stays with a hold for ever, also when nothing was sent under it. */
+static bool
+may_be_first(const struct hold_view *h, const char *cids)
+{
+	return h->state == HOLD_READY && h->token == 0 && h->last_n == 0 &&
+	    is_in_list(h->cid, cids);
+}
+
+bool
+hold_table_approve_first(struct hold_table *t, const struct hold_first *rq,
+    const struct hold_load *load, struct now now, struct hold_answer *out, struct error *err)
+{
+	struct decision d;
+
+	if (!decision_usable(t, err))
+		return false;
+	hold_table_find(t, FIND_PLACE, rq->user, rq->room, now, out);
+	if (out->code == HA_OK && may_be_first(&out->hold, rq->cids))
+		return hold_table_approve(t, out->hold.id, 1, rq->key, rq->deadline_ms, load, now,
+		    out, err);
+	if (out->code == HA_OK) {
+		d = decision_begin(t, now, out);
+		decision_answer(&d, HA_NOT_FIRST, 0);
+	}
+	return true;
+}
+
 /* ---- the outcome of an approve */
 
 /* Nothing was written or sent under this grant, as when the store went away: it does not count. */

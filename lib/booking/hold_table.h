@@ -76,6 +76,7 @@ enum hold_answer_code {
 	HA_LEDGER_BEHIND, /* n <= last_n */
 	HA_STALE_TOKEN,	  /* the outcome names a fencing token that is not the hold's */
 	HA_NOT_READY,	  /* the queue is closed: retry_ms */
+	HA_NOT_FIRST,	  /* what approve_first asks for is not there: find, then approve */
 	HA__MAX
 };
 /* The word on the socket: "ok", "replay", "wait", "order-already-paid", ... */
@@ -231,6 +232,20 @@ void hold_table_stats(const struct hold_table *t, struct hold_stats *out);
 bool hold_table_approve(struct hold_table *t, uint64_t id, int64_t n, const char *key,
     int64_t deadline_ms, const struct hold_load *load, struct now now, struct hold_answer *out,
     struct error *err);
+
+/*
+ * The first approve of a hold, in one step: find with FIND_PLACE, then approve with n = 1. `cids`:
+ * the merchants that the caller may see, with commas. Answers as approve does, and shows the hold,
+ * if the found one is ready, belongs to one of `cids`, has never been granted an approve, and
+ * nothing is remembered of its order's ledger. Else HA_NOT_FIRST or HA_NO_HOLD: nothing changes,
+ * nothing is shown, and only find tells more. Never HA_WAIT.
+ */
+struct hold_first {
+	const char *user, *room, *cids, *key;
+	int64_t deadline_ms; /* from now */
+};
+bool hold_table_approve_first(struct hold_table *t, const struct hold_first *rq,
+    const struct hold_load *load, struct now now, struct hold_answer *out, struct error *err);
 
 /*
  * How the approve ended. n: ledger number of the outcome, 0: none was written (as for `restored`).

@@ -74,6 +74,7 @@ flow_answer_refusal(struct flow_answer *out, const struct queue_answer *qa,
 		[HA_LEDGER_BEHIND]    = { FR_STORE_UNAVAILABLE },
 		[HA_STALE_TOKEN]      = { FR_IN_PROGRESS },
 		[HA_NOT_READY]        = { FR_NOT_READY },
+		[HA_NOT_FIRST]        = { FR_IN_PROGRESS },
 	};
 	/* clang-format on */
 	enum flow_result result = refusals[qa->code].result;

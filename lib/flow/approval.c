@@ -226,9 +226,8 @@ read_approve(struct approval *ap, enum provider_outcome ko, struct outcome *o)
 
 /* ---- before and while sending */
 
-/* Nothing was sent under this grant: the hold goes back to its former state. */
-static void
-return_grant(struct approval *ap, enum hold_outcome how)
+void
+approval_return_grant(struct approval *ap, enum hold_outcome how)
 {
 	end_grant(ap, how, ap->c->deadline_boot_ms);
 }
@@ -237,7 +236,7 @@ return_grant(struct approval *ap, enum hold_outcome how)
 static enum next
 key_is_taken(struct approval *ap)
 {
-	return_grant(ap, ap->guessed ? HO_RESTORED : HO_REFUSED);
+	approval_return_grant(ap, ap->guessed ? HO_RESTORED : HO_REFUSED);
 	if (ap->guessed) /* or this is a call that was made before, and has its answer */
 		return AGAIN;
 	return approval_done(ap, FR_TOKEN_REFUSED, approval_charged_before(ap), 0);
@@ -249,7 +248,7 @@ number_is_taken(struct approval *ap)
 {
 	if (ap->guessed) /* perhaps the chain is older than what the queue remembers: the next call
 			    reads it */
-		return_grant(ap, HO_RESTORED);
+		approval_return_grant(ap, HO_RESTORED);
 	return approval_done(ap, FR_IN_PROGRESS, FC_UNKNOWN, FLOW_RETRY_MS);
 }
 
@@ -259,7 +258,7 @@ static enum next
 intent_failed(struct approval *ap, bool approving, const struct error *err)
 {
 	if (!approving || err->code == ERR_UNAVAILABLE)
-		return_grant(ap, HO_RESTORED);
+		approval_return_grant(ap, HO_RESTORED);
 	return story_store_failed(ap->out, approval_charged_before(ap), err);
 }
 

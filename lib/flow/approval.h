@@ -41,6 +41,8 @@ enum next approval_answer_captured(struct approval *ap, const struct flow_attemp
 enum next approval_answer_declined(struct approval *ap, const char *tid,
     const struct provider_answer *pa, bool replayed);
 enum next approval_answer_unknown(struct approval *ap, enum attempt_state state);
+/* Nothing was sent under the grant of ap->at: the hold goes back to its former state. */
+void approval_return_grant(struct approval *ap, enum hold_outcome how);
 /* Captured, but the store is away: the courier writes the rest. */
 enum next approval_answer_recording(struct approval *ap, const char *tid, const struct error *err);
 

@@ -251,61 +251,55 @@ approve_hold(struct approval *ap)
 }
 
 /*
- * The queue has never heard of an approve of this hold or of its order: then the chain is empty,
- * and no call was made before with this pg_token. Neither is read: the inserts under the replay key
- * and at order#1 tell if it is not so.
+ * Sends at once where the hold is a fresh one: the queue has never granted an approve of it, and
+ * remembers nothing of its order. Then the chain is empty, and no call was made before with this
+ * pg_token. Neither is read: the inserts under the replay key and at order#1 tell if it is not so.
+ * The queue finds the hold and grants it in one step, so nobody comes in between.
+ *
+ * AGAIN: everything is to be read first. The queue refused, and changed nothing; or its answer did
+ * not come, and then nothing is sent. The queue may have granted it all the same: then the look
+ * that follows finds a hold that is being approved, and an approve of it is refused until the
+ * deadline of the lost grant is over. Whoever is granted one then reads the chain, which has
+ * nothing of the lost grant. And a repeat of a call that has its outcome gets it from the store,
+ * also while the queue is away.
  */
-static bool
-is_fresh(const struct approval *ap)
+static enum next
+approve_fresh(struct approval *ap)
 {
 	const struct queue_hold *h = &ap->qa.hold;
-
-	return ap->qa.code == HA_OK && h->state == HOLD_READY && h->token == 0 && h->last_n == 0 &&
-	    flow_cid_is_one_of(h->cid, ap->cids, ap->n_cids);
-}
-
-/* Sends at once where the hold is a fresh one. False: everything is to be read first. Tried once in
- * a call. */
-static bool
-approve_fresh(struct approval *ap, enum next *next)
-{
-	int64_t deadline = ap->early.deadline_boot_ms;
 	struct error err;
+	enum next next;
 
 	error_clear(&err);
-	if (ap->looked || ap->f->gate != FR_OK)
-		return false;
-	ap->looked = true;
-	if (!queue_find(ap->f->queue, FIND_PLACE, ap->user_id, ap->room_id, deadline, &ap->qa,
-		&err) ||
-	    !is_fresh(ap) || !flow_attempt_of_hold(&ap->qa.hold, &ap->at, &err))
-		return false;
-	*next = AGAIN;
-	if (!queue_approve(ap->f->queue, ap->qa.hold.id, 1, ap->key, ap->c->deadline_boot_ms,
-		&ap->qa, &err))
-		*next = story_queue_failed(ap->out, FC_UNKNOWN, &err);
-	if (*next != AGAIN || ap->qa.code != HA_OK) /* somebody was faster */
-		return true;
+	if (!queue_approve_first(ap->f->queue, ap->user_id, ap->room_id, ap->cids, ap->n_cids,
+		ap->key, ap->c->deadline_boot_ms, &ap->qa, &err) ||
+	    ap->qa.code != HA_OK)
+		return AGAIN;
+	if (!flow_attempt_of_hold(h, &ap->at, &err)) {
+		ap->at.hold_id = h->id;
+		ap->at.token = h->token;
+		approval_return_grant(ap, HO_RESTORED);
+		return AGAIN;
+	}
 	ledger_chain_clear(&ap->chain);
-	ap->at.token = ap->qa.hold.token;
-	ap->at.window_boot_ms = ap->qa.hold.window_boot_ms;
 	ap->at.chain = &ap->chain;
 	ap->guessed = true;
-	*next = approval_send(ap, 1);
+	next = approval_send(ap, 1);
 	ap->guessed = false;
-	return true;
+	return next;
 }
 
 static enum next
 approve_once(struct approval *ap)
 {
-	enum next next;
 	struct error err;
 	bool answered;
 
 	error_clear(&err);
-	if (approve_fresh(ap, &next))
-		return next;
+	if (!ap->looked && ap->f->gate == FR_OK) {
+		ap->looked = true;
+		return approve_fresh(ap);
+	}
 	if (!look_up_replay(ap, &answered, &err))
 		return story_store_failed(ap->out, FC_UNKNOWN, &err);
 	if (answered)

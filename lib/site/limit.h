@@ -6,6 +6,8 @@
 
 enum {
 	CID_CAP = UTF8_CAP(10),
+	CIDS_MAX = 32,		   /* of one caller */
+	CIDS_CAP = 11 * CIDS_MAX,  /* their text, with commas: 10 letters or digits each */
 	ORDER_CAP = UTF8_CAP(100), /* partner_order_id */
 	USER_CAP = UTF8_CAP(100),  /* userId, partner_user_id */
 	ROOM_CAP = 25,		   /* ObjectId: 24 lower-case hex digits */

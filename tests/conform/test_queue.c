@@ -148,6 +148,47 @@ an_approved_hold_is_removed_once_and_a_repeat_is_a_replay(struct fixture *f)
 }
 
 static void
+ask_first(struct fixture *f, const char *user, enum hold_answer_code code, const char *what)
+{
+	static const char *const cids[] = { "TC0MERCHNT", CID };
+
+	expect(f, queue_approve_first(f->q, user, ROOM, cids, 2, "00ff", soon(), &f->a, &f->err),
+	    code, what);
+}
+
+static void
+a_first_approve_is_granted_once(struct fixture *f)
+{
+	static const char *const other[] = { "TC0MERCHNT" };
+	uint64_t id, token;
+
+	ask_first(f, "u1", HA_NO_HOLD, "nobody");
+	id = open_hold(f, "u1", "o1", "600-720", "T1");
+	expect(f, queue_approve_first(f->q, "u1", ROOM, other, 1, "00ff", soon(), &f->a, &f->err),
+	    HA_NOT_FIRST, "another merchant's");
+	assert_int_equal(f->a.hold.id, 0);
+	assert_false(
+	    queue_approve_first(f->q, "u1", ROOM, other, 0, "00ff", soon(), &f->a, &f->err));
+	ask_first(f, "u1", HA_OK, "the first");
+	assert_int_equal(f->a.hold.id, id);
+	assert_int_equal(f->a.hold.state, HOLD_APPROVING);
+	assert_int_equal(f->a.hold.before, HOLD_READY);
+	assert_int_equal(f->a.hold.n, 1);
+	assert_string_equal(f->a.hold.attempt, "{\"item_name\":\"\xea\xb0\x80 = 100%\"}");
+	assert_true(f->a.hold.deadline_boot_ms >= clock_boot_ms());
+	token = f->a.hold.token;
+	ask_first(f, "u1", HA_NOT_FIRST, "it is being approved");
+	expect(f, queue_outcome(f->q, id, token, HO_RESTORED, 0, soon(), &f->a, &f->err), HA_OK,
+	    "given back");
+	ask_first(f, "u1", HA_NOT_FIRST, "it was granted before");
+	assert_true(approve(f, id, 1) > token);
+	expect(f, queue_outcome(f->q, id, f->a.hold.token, HO_DECLINED, 2, soon(), &f->a, &f->err),
+	    HA_OK, "declined");
+	open_hold(f, "u1", "o1", "600-720", "T2");
+	ask_first(f, "u1", HA_NOT_FIRST, "its order has numbers");
+}
+
+static void
 a_refused_token_restores_the_hold_and_an_old_ledger_does_not_get_it(struct fixture *f)
 {
 	uint64_t id = open_hold(f, "u1", "o1", "600-720", "T1"), token = approve(f, id, 3);
@@ -279,6 +320,7 @@ a_text_that_is_too_long_is_an_internal_error(struct fixture *f)
 	X(an_answer_has_nothing_of_the_one_before_it) \
 	X(a_replacement_takes_over_when_ready_and_vanishes_when_it_fails) \
 	X(an_approved_hold_is_removed_once_and_a_repeat_is_a_replay) \
+	X(a_first_approve_is_granted_once) \
 	X(a_refused_token_restores_the_hold_and_an_old_ledger_does_not_get_it) \
 	X(the_gateway_removes_an_uncharged_hold) \
 	X(a_list_of_several_pages_is_complete) \

@@ -64,6 +64,7 @@ a_new_queue_is_closed_and_accepts_holds_from_the_ledger(void **state)
 static void
 every_hold_is_there_after_kill_9(void **state)
 {
+	static const char *const cids[] = { CID };
 	struct fixture *f = *state;
 	struct hold_request rq = request("u3", "o3", "600-720", "f3");
 	uint64_t ready, approving, approved, token;
@@ -74,7 +75,10 @@ every_hold_is_there_after_kill_9(void **state)
 	ready = open_hold(f, "u1", "o1", "600-720", "T1");
 	expires = f->a.hold.expires_boot_ms;
 	approving = open_hold(f, "u2", "o2", "800-900", "T2");
-	token = approve(f, approving, 1);
+	expect(f, queue_approve_first(f->q, "u2", ROOM, cids, 1, "00ff", soon(), &f->a, &f->err),
+	    HA_OK, "a first approve");
+	assert_int_equal(f->a.hold.id, approving);
+	token = f->a.hold.token;
 	approved = open_hold(f, "u4", "o4", "1000-1100", "T4");
 	approve(f, approved, 1);
 	expect(f,
@@ -91,6 +95,8 @@ every_hold_is_there_after_kill_9(void **state)
 	assert_string_equal(f->a.hold.answer, "{\"tid\":1}");
 	assert_string_equal(f->a.hold.attempt, "{\"item_name\":\"\xea\xb0\x80 = 100%\"}");
 	expect(f, queue_hold(f->q, &rq, soon(), &f->a, &f->err), HA_SLOT_HELD, "its time is held");
+	expect(f, queue_approve_first(f->q, "u2", ROOM, cids, 1, "00ff", soon(), &f->a, &f->err),
+	    HA_NOT_FIRST, "it was granted");
 	expect(f, queue_outcome(f->q, approving, token, HO_UNKNOWN, 2, soon(), &f->a, &f->err),
 	    HA_OK, "the token is good");
 	expect(f, queue_find(f->q, FIND_APPROVED_OLDEST, "u4", ROOM, soon(), &f->a, &f->err), HA_OK,

@@ -324,6 +324,7 @@ feed_free(struct transport **t)
 static void
 fuzz_client(const char *data, size_t len)
 {
+	static const char *const cids[] = { "TC0ONETIME" };
 	static struct queue_answer a;
 	struct fed *f = calloc(1, sizeof(*f));
 	struct queue_greeting hello;
@@ -336,6 +337,7 @@ fuzz_client(const char *data, size_t len)
 	q = queue_over(&f->transport);
 	(void)queue_find_tid(q, "T1", INT64_MAX, &a, &err);
 	(void)queue_approve(q, 1, 1, "k", INT64_MAX, &a, &err);
+	(void)queue_approve_first(q, "u", "r", cids, 1, "k", INT64_MAX, &a, &err);
 	(void)queue_hello(q, &hello, INT64_MAX, &err);
 	if (queue_list(q, "64b000000000000000000001", &list, clock_boot_ms() + 50, &err))
 		CHECK(strict_check(list.data, list.len, 4, NULL));

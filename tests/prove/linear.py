@@ -227,7 +227,7 @@ class Guest:
                 {"said": word, **{k: said[k] for k in ("state", "conflicts", "held") if k in said}},
                 **{k: int(said[k]) for k in ("expires", "token") if k in said and k not in model},
             )
-        if op == "approve" and "deadline" in said:
+        if op.startswith("approve") and "deadline" in said:
             line["until"] = int(said["deadline"])
         self.round.calls.append(line)
         return word, said
@@ -300,6 +300,7 @@ class Guest:
                 "approve",
                 "approve",
                 "approve",
+                "approve-first",
                 "outcome",
                 "outcome",
                 "outcome",
@@ -316,6 +317,8 @@ class Guest:
             self.call(room, "fail", user, {}, id=h["id"], paid=0)
         elif what == "approve":
             self.approve(h)
+        elif what == "approve-first":
+            self.approve_first(h)
         elif what == "outcome" and h["tokens"]:
             self.outcome(h)
         elif what == "remove":
@@ -331,6 +334,22 @@ class Guest:
         model = {"n": n, "deadline": boot_ms(self.rng.randrange(50, 400))}
         word, said = self.call(
             h["room"], "approve", h["user"], model, id=h["id"], key="k" + h["user"], **model
+        )
+        if word == "ok":
+            h["tokens"].append(int(said["token"]))
+
+    def approve_first(self, h):
+        model = {"n": 1, "deadline": boot_ms(self.rng.randrange(50, 400))}
+        word, said = self.call(
+            h["room"],
+            "approve-first",
+            h["user"],
+            model,
+            user=h["user"],
+            room=h["room"],
+            cids="TC0ONETIME,TC0MERCHNT",
+            key="k" + h["user"],
+            deadline=model["deadline"],
         )
         if word == "ok":
             h["tokens"].append(int(said["token"]))

@@ -202,6 +202,10 @@ GRANT_STEP(queue_approve,
     (struct queue *q, uint64_t id, int64_t n, const char *k, int64_t d, struct queue_answer *a,
      struct error *err),
     q, id, n, k, d, a, err)
+GRANT_STEP(queue_approve_first,
+    (struct queue *q, const char *u, const char *r, const char *const *c, size_t n, const char *k,
+     int64_t d, struct queue_answer *a, struct error *err),
+    q, u, r, c, n, k, d, a, err)
 QUEUE_STEP(queue_ready,
     (struct queue *q, uint64_t id, const char *t, const char *w, int64_t d, struct queue_answer *a,
      struct error *err),

@@ -263,6 +263,19 @@ model_approve(struct model *m, uint64_t id, int64_t n)
 	return HA_OK;
 }
 
+enum hold_answer_code
+model_approve_first(struct model *m, int user, int room)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		const struct plain *h = &m->holds[i];
+
+		if (h->user == user && h->room == room && h->state == HOLD_READY && h->token == 0 &&
+		    m->last_n[h->order] == 0)
+			return model_approve(m, h->id, 1);
+	}
+	return HA_NOT_FIRST;
+}
+
 static void
 model_capture(struct model *m, struct plain *h)
 {

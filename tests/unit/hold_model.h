@@ -63,6 +63,8 @@ void model_pass_time(struct model *m);
 enum hold_answer_code model_hold(struct model *m, const struct asked *q);
 enum hold_answer_code model_ready(struct model *m, uint64_t id);
 enum hold_answer_code model_approve(struct model *m, uint64_t id, int64_t n);
+/* Says HA_NOT_FIRST also where the table says HA_NO_HOLD. */
+enum hold_answer_code model_approve_first(struct model *m, int user, int room);
 enum hold_answer_code model_outcome(struct model *m, uint64_t id, uint64_t token,
     enum hold_outcome o, int64_t n);
 enum hold_answer_code model_remove(struct model *m, uint64_t id, bool by_reservation);

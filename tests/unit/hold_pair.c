@@ -9,7 +9,8 @@ const char *const pair_rooms[MODEL_ROOMS] = { "000000000000000000000000",
 	"111111111111111111111111", "222222222222222222222222", "333333333333333333333333",
 	"444444444444444444444444" };
 
-const char *const command_names[DO__MAX] = { "hold", "ready", "approve", "outcome", "remove" };
+const char *const command_names[DO__MAX] = { "hold", "ready", "approve", "approve-first", "outcome",
+	"remove" };
 
 static void
 hours_to_set(uint32_t hours, char out[200])
@@ -87,6 +88,19 @@ do_outcome(struct pair *p, const struct plain *h, int64_t n)
 	    model_outcome(&p->m, id, token, o, n));
 }
 
+/* At the place of any hold. */
+static void
+do_approve_first(struct pair *p, const struct plain *h)
+{
+	int user = h == NULL ? 0 : h->user, room = h == NULL ? 0 : h->room;
+	enum hold_answer_code c =
+	    world_approve_first(&p->w, pair_users[user], pair_rooms[room], CID);
+
+	if (c == HA_NO_HOLD) /* the model does not know what the table has forgotten */
+		c = HA_NOT_FIRST;
+	must(p, DO_APPROVE_FIRST, c, model_approve_first(&p->m, user, room));
+}
+
 /* Somebody guesses tokens. */
 static void
 do_guesses(struct pair *p, uint64_t id)
@@ -112,7 +126,7 @@ do_one(struct pair *p)
 	bool by_reservation = roll(&p->d, 2) == 0;
 	char tid[TID_CAP];
 
-	switch (roll(&p->d, 15)) {
+	switch (roll(&p->d, 16)) {
 	case 0:
 	case 1:
 	case 2:
@@ -142,6 +156,9 @@ do_one(struct pair *p)
 		break;
 	case 13:
 		do_guesses(p, id);
+		break;
+	case 14:
+		do_approve_first(p, h);
 		break;
 	default:
 		must(p, DO_REMOVE, world_remove(&p->w, id, by_reservation, 0),

@@ -8,7 +8,7 @@
 
 extern const char *const pair_users[MODEL_USERS], *const pair_rooms[MODEL_ROOMS];
 
-enum command { DO_HOLD, DO_READY, DO_APPROVE, DO_OUTCOME, DO_REMOVE, DO__MAX };
+enum command { DO_HOLD, DO_READY, DO_APPROVE, DO_APPROVE_FIRST, DO_OUTCOME, DO_REMOVE, DO__MAX };
 extern const char *const command_names[DO__MAX];
 
 struct pair {

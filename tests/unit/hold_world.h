@@ -261,6 +261,17 @@ world_approve(struct world *w, uint64_t id, int64_t n)
 }
 
 static inline enum hold_answer_code
+world_approve_first(struct world *w, const char *user, const char *room, const char *cids)
+{
+	struct hold_first rq = { user, room, cids, "00ff", 11 * SECOND };
+	struct error err = { 0 };
+
+	hold_answer_clear(&w->a);
+	return world_done(w, hold_table_approve_first(w->t, &rq, &w->load, w->now, &w->a, &err),
+	    &err);
+}
+
+static inline enum hold_answer_code
 world_outcome(struct world *w, uint64_t id, uint64_t token, enum hold_outcome o, int64_t n)
 {
 	struct error err = { 0 };

@@ -341,6 +341,44 @@ a_final_no_needs_an_up_to_date_table(void **state)
 }
 
 static void
+ask_first(struct site *s, struct daemon *d, int peer)
+{
+	char line[100];
+
+	snprintf(line, sizeof(line),
+	    "f approve-first user=ua room=a cids=" CID " key=00ff deadline=%lld",
+	    (long long)(s->w.now.boot_ms + 11000));
+	ask(s, d, peer, line);
+}
+
+static void
+one_first_approve_of_all_machines_is_granted(void **state)
+{
+	SITE(SHARED);
+
+	b->f.deaf = true;
+	open_hold(s, a, 0, "a");
+	ask_first(s, b, 0); /* it has not heard of the hold: "no hold" would be final */
+	ask_first(s, a, 1);
+	turn(s, b);
+	turn(s, a);
+	expect(b, 0, "f ok id=1 state=approving before=ready ");
+	expect(a, 1, "f not-first");
+	assert_int_equal(count_of(s, b, "calls"), 1);
+	b->f.barriers = 0;
+	ask_first(s, b, 1); /* who is refused looks for itself */
+	turn(s, b);
+	expect(b, 1, "f not-first");
+	assert_int_equal(b->f.barriers, 0);
+	ask(s, b, 0, "o outcome id=1 token=1 outcome=approved n=2");
+	turn(s, b);
+	expect(b, 0, "o ok id=1 state=approved ");
+	assert_int_equal(count_of(s, b, "calls"), 0);
+	site_assert_agree(s);
+	site_close(s);
+}
+
+static void
 a_client_that_cannot_wait_is_told_unavailable(void **state)
 {
 	SITE(SHARED);
@@ -649,6 +687,7 @@ main(void)
 		cmocka_unit_test(a_batch_whose_turn_has_not_come_is_decided_again_after_news),
 		cmocka_unit_test(the_requests_of_a_connection_are_carried_out_in_order),
 		cmocka_unit_test(a_final_no_needs_an_up_to_date_table),
+		cmocka_unit_test(one_first_approve_of_all_machines_is_granted),
 		cmocka_unit_test(a_client_that_cannot_wait_is_told_unavailable),
 		cmocka_unit_test(
 		    a_staged_request_outlives_its_client_and_one_in_the_backlog_does_not),

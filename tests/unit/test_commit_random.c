@@ -18,7 +18,7 @@ random_line(struct site *s, struct daemon *d, int peer, unsigned *seed)
 	static const char *const sets[] = { "600-720", "660-780", "720-800" };
 	static const char *const outcomes[] = { "approved", "declined", "unknown", "refused",
 		"restored" };
-	unsigned id = 1 + pick(seed, 8 + (unsigned)s->shared.n / 3), kind = pick(seed, 8);
+	unsigned id = 1 + pick(seed, 8 + (unsigned)s->shared.n / 3), kind = pick(seed, 9);
 	char user[8], order[8], line[200];
 
 	snprintf(user, sizeof(user), "u%s", names[pick(seed, 4)]);
@@ -34,6 +34,10 @@ random_line(struct site *s, struct daemon *d, int peer, unsigned *seed)
 	else if (kind == 5)
 		snprintf(line, sizeof(line), "a approve id=%u n=%u key=00 deadline=%lld", id,
 		    1 + pick(seed, 3), (long long)(s->w.now.boot_ms + 1000));
+	else if (kind == 8)
+		snprintf(line, sizeof(line),
+		    "1 approve-first user=%s room=%s cids=" CID " key=00 deadline=%lld", user,
+		    names[pick(seed, 4)], (long long)(s->w.now.boot_ms + 1000));
 	else if (kind == 6)
 		snprintf(line, sizeof(line), "o outcome id=%u token=%u outcome=%s n=%u", id,
 		    1 + pick(seed, 20), outcomes[pick(seed, 5)], pick(seed, 3));

@@ -22,6 +22,18 @@ a_payment_is_captured_stored_and_owed(void **state)
 	assert_int_equal(open_items(), 1);
 }
 
+/* Of the last grant to approve its hold. */
+static uint64_t
+token_of(const char *tid)
+{
+	static struct queue_answer a;
+	struct error err;
+
+	assert_true(queue_find_tid(flow.queue, tid, clock_boot_ms() + 1000, &a, &err));
+	assert_int_equal(a.code, HA_OK);
+	return a.hold.token;
+}
+
 static void
 a_caller_of_another_cid_finds_nothing(void **state)
 {
@@ -31,6 +43,7 @@ a_caller_of_another_cid_finds_nothing(void **state)
 	assert_int_equal(pay_ready("order-1", 10), FR_OK);
 	flow_approve(&flow, &c, "u-1", ROOM_A, "tok", other_cids, 1, &out);
 	assert_int_equal(out.result, FR_NO_HOLD);
+	assert_int_equal(token_of("T1"), 0); /* nor does it touch anything */
 	assert_int_equal(approve("tok"), FR_OK);
 	flow_approve(&flow, &c, "u-1", ROOM_A, "tok", other_cids, 1, &out);
 	assert_int_equal(out.result, FR_NO_HOLD);
@@ -321,6 +334,61 @@ a_grant_under_which_nothing_is_sent_is_given_back_at_once(void **state)
 	}
 }
 
+static void
+be_granted_unheard(void)
+{
+	static struct queue_answer a;
+	struct error err;
+
+	assert_true(queue_approve_first(flow.queue, "u-1", ROOM_A, our_cids, 1, "00ff",
+	    clock_boot_ms() + 11000, &a, &err));
+	assert_int_equal(a.code, HA_OK);
+}
+
+static void
+a_grant_whose_answer_is_lost_sends_nothing_and_ends_by_its_deadline(void **state)
+{
+	(void)state;
+	assert_int_equal(pay_ready("order-1", 10), FR_OK);
+	fail_steps(1, ONCE);
+	at_step(1, be_granted_unheard);
+	assert_int_equal(approve("tok"), FR_IN_PROGRESS);
+	no_intruder();
+	fail_no_more();
+	assert_int_equal(out.charged, FC_UNKNOWN);
+	assert_int_equal(kakao.approves, 0);
+	assert_int_equal(ledger_length(), 0);
+	assert_int_equal(approve("other"), FR_IN_PROGRESS);
+	pass_ms(13000);
+	assert_int_equal(approve("tok"), FR_OK);
+	assert_int_equal(kakao.approves, 1);
+}
+
+static void
+a_grant_of_an_attempt_that_cannot_be_read_is_given_back(void **state)
+{
+	struct hold_request rq = { .cid = our_cids[0],
+		.order = "order-1",
+		.user = "u-1",
+		.room = ROOM_A,
+		.fingerprint = "f",
+		.attempt = "{}",
+		.ttl_ms = 600000,
+		.call_ms = 12000 };
+	static struct queue_answer a;
+	struct error err;
+
+	(void)state;
+	assert_true(interval_set_parse("0-60", &rq.set, &err));
+	assert_true(queue_hold(flow.queue, &rq, clock_boot_ms() + 1000, &a, &err));
+	assert_true(
+	    queue_ready(flow.queue, a.hold.id, "T1", "{}", clock_boot_ms() + 1000, &a, &err));
+	assert_int_not_equal(approve("tok"), FR_OK);
+	assert_int_equal(out.charged, FC_UNKNOWN);
+	assert_int_equal(kakao.approves, 0);
+	assert_int_equal(hold_state_of("T1"), HOLD_READY);
+}
+
 int
 main(void)
 {
@@ -337,6 +405,8 @@ main(void)
 		TEST(who_finds_its_number_taken_sends_nothing),
 		TEST(a_chain_that_the_queue_has_forgotten_is_read_by_the_next_call),
 		TEST(a_grant_under_which_nothing_is_sent_is_given_back_at_once),
+		TEST(a_grant_whose_answer_is_lost_sends_nothing_and_ends_by_its_deadline),
+		TEST(a_grant_of_an_attempt_that_cannot_be_read_is_given_back),
 	};
 
 	log_open("test", LOG_LEVEL_ERROR);

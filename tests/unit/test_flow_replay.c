@@ -99,7 +99,7 @@ a_double_click_that_waited_long_still_gets_the_answer(void **state)
 {
 	(void)state;
 	assert_int_equal(pay_ready("order-1", 10), FR_OK);
-	at_step(1, approve_meanwhile_until_late); /* before queue_approve */
+	at_step(1, approve_meanwhile_until_late); /* before queue_approve_first */
 	assert_int_equal(approve("tok"), FR_OK);
 	assert_true(out.replayed);
 	assert_int_equal(kakao.approves, 1);

@@ -146,6 +146,100 @@ each_state_of_a_hold_has_its_answer_to_approve(void **state)
 }
 
 static void
+a_first_approve_finds_its_hold_and_is_granted_in_one_step(void **state)
+{
+	uint64_t id;
+
+	WORLD(w);
+	id = world_opened(&w, "a", ROOM1, "o1", "0-60");
+	assert_int_equal(world_approve_first(&w, "a", ROOM1, "TC0MERCHANT," CID), HA_OK);
+	assert_int_equal(w.a.hold.id, id);
+	assert_int_equal(w.a.hold.state, HOLD_APPROVING);
+	assert_int_equal(w.a.hold.before, HOLD_READY);
+	assert_int_equal(w.a.hold.n, 1);
+	assert_true(w.a.hold.token > 0);
+	assert_int_equal(w.a.hold.deadline_boot_ms, w.now.boot_ms + 11 * SECOND);
+	assert_int_equal(world_outcome(&w, id, w.a.hold.token, HO_APPROVED, 2), HA_OK);
+	assert_int_equal(world_state(&w, "T1"), HOLD_APPROVED);
+	world_close(&w);
+}
+
+static void
+assert_refused_first(struct world *w, const char *cids, enum hold_answer_code c)
+{
+	if (world_approve_first(w, "a", ROOM1, cids) != c)
+		fail_msg("%s: %s", cids, hold_answer_name(w->a.code));
+	assert_int_equal(w->a.record.len, 0);
+	if (c == HA_NOT_FIRST)
+		assert_int_equal(w->a.hold.id, 0); /* it may be another merchant's */
+}
+
+static void
+a_hold_with_a_past_gets_no_first_approve(void **state)
+{
+	uint64_t id, token;
+
+	WORLD(w);
+	assert_refused_first(&w, CID, HA_NO_HOLD);
+	id = world_held(&w, "a", ROOM1, "o1", "0-60");
+	assert_refused_first(&w, CID, HA_NOT_FIRST);
+	assert_int_equal(world_ready(&w, id, "X1"), HA_OK);
+	token = world_granted(&w, id, 1);
+	assert_refused_first(&w, CID, HA_NOT_FIRST); /* it does not wait */
+	assert_int_equal(world_outcome(&w, id, token, HO_RESTORED, 0), HA_OK);
+	assert_refused_first(&w, CID, HA_NOT_FIRST); /* ready, but it was granted once */
+	assert_int_equal(world_remove(&w, id, false, 0), HA_OK);
+	assert_refused_first(&w, CID, HA_NOT_FIRST);
+	world_opened(&w, "a", ROOM1, "o2", "0-60");
+	world_pass(&w, 10 * MINUTE);
+	assert_refused_first(&w, CID, HA_NOT_FIRST); /* expired */
+	world_close(&w);
+}
+
+static void
+an_order_with_a_ledger_number_gets_no_first_approve(void **state)
+{
+	struct error err = { 0 };
+
+	WORLD(w);
+	hold_answer_clear(&w.a);
+	assert_int_equal(world_done(&w,
+			     hold_table_remember(w.t, CID, "o1", 1, false, w.now, &w.a, &err),
+			     &err),
+	    HA_OK);
+	world_opened(&w, "a", ROOM1, "o1", "0-60");
+	assert_refused_first(&w, CID, HA_NOT_FIRST);
+	world_close(&w);
+}
+
+static void
+a_hold_of_another_merchant_gets_no_first_approve(void **state)
+{
+	static const char *const others[] = { "TC0ONETIM", "TC0ONETIMES", "XTC0ONETIME", ",",
+		"TC0ONETIM,E", "TC0ONETIMX,XC0ONETIME" };
+
+	WORLD(w);
+	world_opened(&w, "a", ROOM1, "o1", "0-60");
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_refused_first(&w, others[i], HA_NOT_FIRST);
+	assert_int_equal(world_state(&w, "T1"), HOLD_READY);
+	assert_int_equal(world_approve_first(&w, "a", ROOM1, CID ",TC0ONETIMX"), HA_OK);
+	world_close(&w);
+}
+
+static void
+a_first_approve_has_the_limits_of_any_other(void **state)
+{
+	WORLD(w);
+	world_opened(&w, "a", ROOM1, "o1", "0-60");
+	w.load.calls = w.load.max_all;
+	assert_refused_first(&w, CID, HA_BUSY);
+	w.load.calls = w.load.max_all - 1;
+	assert_int_equal(world_approve_first(&w, "a", ROOM1, CID), HA_OK);
+	world_close(&w);
+}
+
+static void
 an_unknown_charge_may_be_inquired_after_the_window(void **state)
 {
 	uint64_t id, token;
@@ -477,6 +571,11 @@ main(void)
 		cmocka_unit_test(a_second_approve_waits_for_the_first_until_its_deadline),
 		cmocka_unit_test(approvals_are_granted_beyond_the_limit_of_ready_calls),
 		cmocka_unit_test(each_state_of_a_hold_has_its_answer_to_approve),
+		cmocka_unit_test(a_first_approve_finds_its_hold_and_is_granted_in_one_step),
+		cmocka_unit_test(a_hold_with_a_past_gets_no_first_approve),
+		cmocka_unit_test(an_order_with_a_ledger_number_gets_no_first_approve),
+		cmocka_unit_test(a_hold_of_another_merchant_gets_no_first_approve),
+		cmocka_unit_test(a_first_approve_has_the_limits_of_any_other),
 		cmocka_unit_test(an_unknown_charge_may_be_inquired_after_the_window),
 		cmocka_unit_test(a_refused_token_and_a_restored_attempt_leave_the_hold_as_it_was),
 		cmocka_unit_test(a_restored_grant_does_not_settle_an_unknown_charge),

@@ -15,6 +15,7 @@ random_commands_are_answered_as_the_model_answers_them(void **state)
 		[DO_READY] = { HA_IN_PROGRESS, HA_FENCED },
 		[DO_APPROVE] = { HA_WAIT, HA_ORDER_PAID, HA_IN_PROGRESS, HA_TOO_MANY_REFUSED,
 		    HA_NO_HOLD, HA_EXPIRED, HA_FENCED, HA_LEDGER_BEHIND },
+		[DO_APPROVE_FIRST] = { HA_NOT_FIRST },
 		[DO_OUTCOME] = { HA_NO_HOLD, HA_STALE_TOKEN },
 		[DO_REMOVE] = { HA_REPLAY, HA_ORDER_PAID, HA_IN_PROGRESS, HA_NO_HOLD },
 	};
@@ -27,7 +28,8 @@ random_commands_are_answered_as_the_model_answers_them(void **state)
 		pair_close(&p);
 	}
 	for (enum command c = 0; c < DO__MAX; c++) {
-		assert_true(p.answers[c][HA_OK] > 100);
+		/* of an order without a number there are few */
+		assert_true(p.answers[c][HA_OK] > (c == DO_APPROVE_FIRST ? 30 : 100));
 		for (size_t i = 0; possible[c][i] != HA_OK; i++)
 			if (p.answers[c][possible[c][i]] < 3)
 				fail_msg("%s: %s came up %d times", command_names[c],

@@ -292,6 +292,26 @@ queue_approve(struct queue *q, uint64_t id, int64_t n, const char *key, int64_t 
 }
 
 bool
+queue_approve_first(struct queue *q, const char *user, const char *room, const char *const *cids,
+    size_t n_cids, const char *key, int64_t deadline_boot_ms, struct queue_answer *out,
+    struct error *err)
+{
+	struct proto_message *m = begin(q, VERB_APPROVE_FIRST);
+
+	buf_reset(&q->set);
+	for (size_t i = 0; i < n_cids; i++)
+		buf_printf(&q->set, "%s%s", i == 0 ? "" : ",", cids[i]);
+	proto_set_text(m, ARG_USER, user);
+	proto_set_text(m, ARG_ROOM, room);
+	proto_set_text(m, ARG_CIDS, buf_str(&q->set));
+	proto_set_text(m, ARG_KEY, key);
+	proto_set_num(m, ARG_DEADLINE, deadline_boot_ms);
+	if (q->set.bad)
+		return error_set(err, ERR_INTERNAL, "out of memory");
+	return ask_rule(q, true, deadline_boot_ms, out, err);
+}
+
+bool
 queue_outcome(struct queue *q, uint64_t id, uint64_t token, enum hold_outcome o, int64_t n,
     int64_t deadline_boot_ms, struct queue_answer *out, struct error *err)
 {

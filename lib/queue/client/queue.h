@@ -70,6 +70,11 @@ bool queue_find_order(struct queue *q, const char *cid, const char *order, int64
     struct queue_answer *out, struct error *err);
 bool queue_approve(struct queue *q, uint64_t id, int64_t n, const char *key,
     int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
+/* cids: the merchants that the caller may see. HA_OK: granted with n = 1; else HA_NOT_FIRST,
+ * HA_NO_HOLD or a refusal of approve, and nothing has changed. */
+bool queue_approve_first(struct queue *q, const char *user, const char *room,
+    const char *const *cids, size_t n_cids, const char *key, int64_t deadline_boot_ms,
+    struct queue_answer *out, struct error *err);
 bool queue_outcome(struct queue *q, uint64_t id, uint64_t token, enum hold_outcome o, int64_t n,
     int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
 bool queue_remove(struct queue *q, uint64_t id, bool by_reservation, int64_t n,

@@ -95,6 +95,21 @@ decide_approve(struct hold_table *t, const struct proto_message *m, const struct
 }
 
 static bool
+decide_approve_first(struct hold_table *t, const struct proto_message *m,
+    const struct hold_load *load, struct now now, struct hold_answer *out, struct error *err)
+{
+	const struct hold_first rq = {
+		.user = proto_text(m, ARG_USER),
+		.room = proto_text(m, ARG_ROOM),
+		.cids = proto_text(m, ARG_CIDS),
+		.key = proto_text(m, ARG_KEY),
+		.deadline_ms = proto_num(m, ARG_DEADLINE) - now.boot_ms,
+	};
+
+	return hold_table_approve_first(t, &rq, load, now, out, err);
+}
+
+static bool
 decide_outcome(struct hold_table *t, const struct proto_message *m, const struct hold_load *load,
     struct now now, struct hold_answer *out, struct error *err)
 {
@@ -219,6 +234,11 @@ static const struct verb verbs[] = {
 	[VERB_APPROVE] = {
 		.name = "approve", .needs = B(ID) | B(N) | B(KEY) | B(DEADLINE),
 		.waits = true, .decide = decide_approve, .promises = PROMISE_OUTCOME,
+		.begins = CALL_APPROVE, .notes = NOTE_STATE,
+	},
+	[VERB_APPROVE_FIRST] = {
+		.name = "approve-first", .needs = B(USER) | B(ROOM) | B(CIDS) | B(KEY) | B(DEADLINE),
+		.waits = true, .decide = decide_approve_first, .promises = PROMISE_OUTCOME,
 		.begins = CALL_APPROVE, .notes = NOTE_STATE,
 	},
 	[VERB_OUTCOME] = {

@@ -14,9 +14,9 @@
 /* clang-format off */
 enum verb_id {
 	VERB_HELLO, VERB_HOLD, VERB_READY, VERB_FAIL, VERB_FIND, VERB_FIND_TID, VERB_FIND_ORDER,
-	VERB_APPROVE, VERB_OUTCOME, VERB_REMOVE, VERB_OVERDUE, VERB_NEXT, VERB_REMEMBER,
-	VERB_TAKE_OVER, VERB_ADMIT, VERB_LIST, VERB_STATS, VERB_INQUIRE, VERB_POKE,
-	VERB_WATCH, VERB__MAX
+	VERB_APPROVE, VERB_APPROVE_FIRST, VERB_OUTCOME, VERB_REMOVE, VERB_OVERDUE, VERB_NEXT,
+	VERB_REMEMBER, VERB_TAKE_OVER, VERB_ADMIT, VERB_LIST, VERB_STATS, VERB_INQUIRE,
+	VERB_POKE, VERB_WATCH, VERB__MAX
 };
 /* clang-format on */
 
@@ -42,7 +42,7 @@ enum verb_note {
 struct verb {
 	const char *name;
 	uint64_t needs, may; /* arguments: bits of proto_field */
-	bool waits;	     /* may wait in the daemon, until its deadline */
+	bool waits;	     /* may take until its deadline, and acts on nothing after it */
 	/* Its rule; NULL: it has nothing to do with holds. Changes nothing: out->record does, once
 	 * it is applied. False: nothing was decided. */
 	bool (*decide)(struct hold_table *t, const struct proto_message *m,

@@ -34,7 +34,7 @@ func (r rules) timeOf(c *call) []*call {
 		return []*call{end("ttl-over", r.around(begun+c.TTLMs)), end("call-over", r.around(c.Expires))}
 	case c.Op == "hold" && c.Cut:
 		return []*call{end("ttl-over", r.later(c, c.TTLMs)), end("call-over", r.later(c, c.CallMs+r.graceMs))}
-	case c.Op == "approve" && (c.Said == "ok" || c.Cut):
+	case c.isApprove() && (c.Said == "ok" || c.Cut):
 		return []*call{end("deadline-over", r.around(max(c.Deadline, c.Until)+r.graceMs))}
 	case c.Op == "remove" && c.By == "reservation" && (c.Said == "ok" || c.Cut):
 		return []*call{end("guard-over", r.later(c, r.guardMs))}

@@ -55,6 +55,8 @@ type call struct {
 
 func (c *call) set() string { return fmt.Sprintf("%d-%d", c.Start, c.End) }
 
+func (c *call) isApprove() bool { return c.Op == "approve" || c.Op == "approve-first" }
+
 // hadNoTime: the answer came after the deadline, so the daemon may have refused for that alone.
 func (c *call) hadNoTime() bool { return c.Deadline != 0 && c.Return >= c.Deadline*ms }
 

@@ -179,6 +179,8 @@ func act(r room, c *call) (room, want, bool) {
 		return r, says("ok"), true
 	case "approve":
 		return actApprove(r, c, h)
+	case "approve-first":
+		return actApproveFirst(r, c, h)
 	case "outcome":
 		return actOutcome(r, c, h)
 	case "remove":
@@ -315,6 +317,21 @@ func actApprove(r room, c *call, h hold) (room, want, bool) {
 	case c.N <= h.lastN:
 		return r, says("ledger-behind"), true
 	}
+	return grant(r, c, h)
+}
+
+// Only a ready hold that was never granted, of an order without a number. It waits for nobody.
+func actApproveFirst(r room, c *call, h hold) (room, want, bool) {
+	switch {
+	case h.st == none:
+		return r, says("no-hold"), true
+	case h.st != ready || h.token != 0 || h.lastN != 0:
+		return r, says("not-first"), true
+	}
+	return grant(r, c, h)
+}
+
+func grant(r room, c *call, h hold) (room, want, bool) {
 	h.before, h.st, h.overdue, h.approveBy = h.st, approving, false, c.seq
 	if c.N-1 > h.lastN {
 		h.lastN = c.N - 1

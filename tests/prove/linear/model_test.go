@@ -44,6 +44,14 @@ func isApproving(from, to int64, user string, n, token int, deadline int64) line
 	return at(from, to, "approve", user, said("ok").and(line{"state": "approving", "n": n, "token": token, "deadline": deadline}))
 }
 
+func isFirst(from, to int64, user string, token int, deadline int64) line {
+	return at(from, to, "approve-first", user, said("ok").and(line{"state": "approving", "n": 1, "token": token, "deadline": deadline}))
+}
+
+func notFirst(from, to int64, user string) line {
+	return at(from, to, "approve-first", user, said("not-first").and(line{"n": 1, "deadline": 500}))
+}
+
 func ends(from, to int64, user string, token int, outcome, word, state string) line {
 	return at(from, to, "outcome", user, said(word).and(line{"state": state, "token": token, "outcome": outcome, "n": 3}))
 }
@@ -100,6 +108,11 @@ func TestModel(t *testing.T) {
 		"granted while it is guarded":            {false, append(sold(), isHeld(900, 901, "b", 0, 60))},
 		"guarded for too long":                   {false, append(sold(), asks(1012, 1013, "b", 0, 60, guarded))},
 		"two approves at once":                   {false, []line{isHeld(1, 2, "a", 0, 60), isReady(3, 4, "a"), isApproving(5, 6, "a", 2, 7, 500), isApproving(7, 8, "a", 4, 8, 500)}},
+		"a first approve, then no other":         {true, []line{isHeld(1, 2, "a", 0, 60), notFirst(3, 4, "a"), isReady(5, 6, "a"), isFirst(7, 8, "a", 7, 500), notFirst(9, 10, "a"), ends(11, 12, "a", 7, "restored", "ok", "ready").and(line{"n": 0}), notFirst(13, 14, "a")}},
+		"a first approve where one was":          {false, append(sold()[:3], ends(7, 8, "a", 7, "restored", "ok", "ready").and(line{"n": 0}), isFirst(9, 10, "a", 8, 500))},
+		"no first approve of a fresh hold":       {false, []line{isHeld(1, 2, "a", 0, 60), isReady(3, 4, "a"), notFirst(5, 6, "a")}},
+		"a first approve of a held one":          {false, []line{isHeld(1, 2, "a", 0, 60), isFirst(3, 4, "a", 7, 500)}},
+		"a first approve beside another":         {false, []line{isHeld(1, 2, "a", 0, 60), isReady(3, 4, "a"), isFirst(5, 6, "a", 7, 500), isApproving(7, 8, "a", 2, 8, 500)}},
 		"an approve after the other's deadline":  {true, []line{isHeld(1, 2, "a", 0, 60), isReady(3, 4, "a"), isApproving(5, 6, "a", 2, 7, 500), isApproving(2502, 2503, "a", 4, 8, 9000), ends(2504, 2505, "a", 7, "approved", "stale-token", "approving")}},
 		"the older approve's outcome is taken":   {false, []line{isHeld(1, 2, "a", 0, 60), isReady(3, 4, "a"), isApproving(5, 6, "a", 2, 7, 500), isApproving(2502, 2503, "a", 4, 8, 9000), ends(2504, 2505, "a", 7, "approved", "ok", "approved")}},
 		"a token that is not above the last one": {false, []line{isHeld(1, 2, "a", 0, 60), isReady(3, 4, "a"), isApproving(5, 6, "a", 2, 7, 500), isApproving(2502, 2503, "a", 4, 7, 9000)}},

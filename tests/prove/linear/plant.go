@@ -27,6 +27,7 @@ var kinds = map[string]func(h *history, c *call) (call, bool){
 	"a live hold is not listed":                    notListed,
 	"an expired hold is still ready":               readyTooLong,
 	"two approves at once":                         twoApproves,
+	"a second approve is the first one":            twiceFirst,
 	"a stale token is taken":                       staleToken,
 	"a stored outcome is forgotten":                forgotten,
 	"a removed hold comes back":                    comesBack,
@@ -155,18 +156,30 @@ func readyTooLong(h *history, c *call) (call, bool) {
 	return said, c.Op == "find" && c.State == "expired" && grant != nil && (grant.Return/ms+grant.TTLMs+1+h.rules.skewMs)*ms < h.begin(c)
 }
 
-// The first one was granted before, its deadline is not over, and no outcome was told.
-func twoApproves(h *history, c *call) (call, bool) {
+// grantedTo is c with the answer of a granted approve.
+func (h *history) grantedTo(c *call) call {
 	said, highest := *c, 0
 	for _, d := range h.calls {
-		if d.Op == "approve" && d.Token > highest {
+		if d.isApprove() && d.Token > highest {
 			highest = d.Token
 		}
 	}
 	said.Said, said.State, said.Token = "ok", "approving", highest+1000
-	return said, c.Op == "approve" && c.Said == "payment-in-progress" && h.find(func(d *call) bool {
-		return d.Op == "approve" && d.User == c.User && d.Said == "ok" && d.Return < c.Call && (d.Deadline+h.rules.graceMs-1-h.rules.skewMs)*ms > c.Return
+	return said
+}
+
+// The first one was granted before, its deadline is not over, and no outcome was told.
+func twoApproves(h *history, c *call) (call, bool) {
+	return h.grantedTo(c), c.Op == "approve" && c.Said == "payment-in-progress" && h.find(func(d *call) bool {
+		return d.isApprove() && d.User == c.User && d.Said == "ok" && d.Return < c.Call && (d.Deadline+h.rules.graceMs-1-h.rules.skewMs)*ms > c.Return
 	}) != nil && !h.touched(c.User, c.Return, "outcome")
+}
+
+// An approve was granted, and told, before: whatever became of it, none is the first any more.
+func twiceFirst(h *history, c *call) (call, bool) {
+	return h.grantedTo(c), c.Op == "approve-first" && c.Said == "not-first" && h.find(func(d *call) bool {
+		return d.isApprove() && d.User == c.User && d.Said == "ok" && d.Return < c.Call
+	}) != nil
 }
 
 // Another approve was granted, and told, before this outcome came.
@@ -174,7 +187,7 @@ func staleToken(h *history, c *call) (call, bool) {
 	said := *c
 	said.Said = "ok"
 	return said, c.Op == "outcome" && c.Said == "stale-token" && h.find(func(d *call) bool {
-		return d.Op == "approve" && d.User == c.User && d.Said == "ok" && d.Token > c.Token && d.Return < c.Call
+		return d.isApprove() && d.User == c.User && d.Said == "ok" && d.Token > c.Token && d.Return < c.Call
 	}) != nil
 }
 

@@ -48,7 +48,7 @@ func (h *history) isLook(c *call) bool {
 		return c.Said != "no-hold"
 	case "hold":
 		return c.Said != "ok"
-	case "approve":
+	case "approve", "approve-first":
 		return !contains([]string{"ok", "no-hold", "fenced"}, c.Said)
 	case "remove":
 		return !contains([]string{"ok", "no-hold", "replay"}, c.Said)
