@@ -42,8 +42,8 @@ work_new(const struct request *rq, struct now now)
 		return NULL;
 	}
 	w->give_up_boot_ms = now.boot_ms + PATIENCE_MS;
-	if (verb_get(rq->verb)->waits && proto_num(rq->m, ARG_DEADLINE) < w->give_up_boot_ms)
-		w->give_up_boot_ms = proto_num(rq->m, ARG_DEADLINE);
+	if (verb_get(rq->verb)->waits && rule_heard_until(rq) < w->give_up_boot_ms)
+		w->give_up_boot_ms = rule_heard_until(rq);
 	return w;
 }
 

@@ -163,7 +163,7 @@ execute(struct commands *c, const struct request *rq, struct now now)
 		say_message(c, rq->peer, rq->m->tag, "error", "deadline is too far away");
 	else if (v->decide == NULL)
 		look(c, rq, now);
-	else if (v->waits && left_ms <= 0)
+	else if (v->waits && rule_heard_until(rq) <= now.boot_ms)
 		/* its client has given up: nothing is granted */
 		say_in_progress(c, rq->peer, rq->m->tag, "");
 	else if (c->log->may_lose)

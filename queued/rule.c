@@ -56,6 +56,14 @@ from_table_time(struct hold_view *h, int64_t by_ms)
 	shift(&h->deadline_boot_ms, -by_ms - CLOCKS_DIFFER_MS);
 }
 
+int64_t
+rule_heard_until(const struct request *rq)
+{
+	int64_t deadline = proto_num(rq->m, ARG_DEADLINE), until = proto_num(rq->m, ARG_UNTIL);
+
+	return proto_has(rq->m, ARG_UNTIL) && until < deadline ? until : deadline;
+}
+
 bool
 rule_decide(struct commands *c, const struct request *rq, struct now now, struct hold_answer *a)
 {

@@ -7,6 +7,8 @@
  * may be ahead of this one's, and a record of now may be read after this machine looked at its
  * own. */
 struct now rule_time(const struct commands *c, struct now now);
+/* Until when the client of a verb that `waits` listens: nothing is granted after it. */
+int64_t rule_heard_until(const struct request *rq);
 /* Changes nothing. False: it was answered with `error`. The caller clears *a. */
 bool rule_decide(struct commands *c, const struct request *rq, struct now now,
     struct hold_answer *a);

@@ -114,8 +114,9 @@ a_first_approve_is_a_call_that_others_wait_for(void **state)
 	char line[200];
 
 	snprintf(line, sizeof(line),
-	    "a approve-first user=u1 room=" ROOM " cids=" CID " key=00ff deadline=%lld\n",
-	    (long long)soon());
+	    "a approve-first user=u1 room=" ROOM " cids=" CID
+	    " key=00ff deadline=%lld until=%lld\n",
+	    (long long)soon(), (long long)soon());
 	tell(first, line);
 	expect_line(first, "a ok id=1 state=approving before=ready ");
 	assert_int_equal(count_of(f, "calls"), 1);
@@ -132,13 +133,18 @@ a_first_approve_is_a_call_that_others_wait_for(void **state)
 }
 
 static void
-a_first_approve_after_its_deadline_is_not_granted(void **state)
+a_first_approve_that_nobody_waits_for_is_not_granted(void **state)
 {
 	struct fixture *f = *state;
+	char line[200];
 	int fd = dial(f);
 
 	open_hold(f, "u1", "o1", "600-720", "T1");
-	tell(fd, "a approve-first user=u1 room=" ROOM " cids=" CID " key=00ff deadline=1\n");
+	snprintf(line, sizeof(line),
+	    "a approve-first user=u1 room=" ROOM " cids=" CID
+	    " key=00ff deadline=%lld until=%lld\n",
+	    (long long)soon(), (long long)clock_boot_ms());
+	tell(fd, line);
 	expect_line(fd, "a payment-in-progress");
 	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK, "as it was");
 	assert_int_equal(f->a.hold.state, HOLD_READY);
@@ -253,7 +259,7 @@ main(void)
 		ON_DAEMON(a_waiter_is_answered_at_once_when_its_leader_disconnects),
 		ON_DAEMON(a_waiting_approve_is_told_to_start_again_when_the_first_ends),
 		ON_DAEMON(a_first_approve_is_a_call_that_others_wait_for),
-		ON_DAEMON(a_first_approve_after_its_deadline_is_not_granted),
+		ON_DAEMON(a_first_approve_that_nobody_waits_for_is_not_granted),
 		ON_DAEMON(a_call_counts_until_it_ends_or_its_connection_closes),
 		ON_DAEMON(surplus_waiters_are_answered_at_once),
 		ON_DAEMON(a_request_past_its_deadline_changes_nothing),
@@ -267,7 +273,7 @@ main(void)
 		ON_MONGODB(a_waiter_is_answered_at_once_when_its_leader_disconnects),
 		ON_MONGODB(a_waiting_approve_is_told_to_start_again_when_the_first_ends),
 		ON_MONGODB(a_first_approve_is_a_call_that_others_wait_for),
-		ON_MONGODB(a_first_approve_after_its_deadline_is_not_granted),
+		ON_MONGODB(a_first_approve_that_nobody_waits_for_is_not_granted),
 		ON_MONGODB(a_call_counts_until_it_ends_or_its_connection_closes),
 		ON_MONGODB(surplus_waiters_are_answered_at_once),
 		ON_MONGODB(a_request_past_its_deadline_changes_nothing),

@@ -350,6 +350,7 @@ class Guest:
             cids="TC0ONETIME,TC0MERCHNT",
             key="k" + h["user"],
             deadline=model["deadline"],
+            until=model["deadline"],
         )
         if word == "ok":
             h["tokens"].append(int(said["token"]))

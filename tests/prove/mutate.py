@@ -281,6 +281,13 @@ MUTANTS = [
         APPROVE,
     ),
     (
+        "nothing is granted first to who does not listen any more",
+        "queued/rule.c",
+        "\treturn proto_has(rq->m, ARG_UNTIL) && until < deadline ? until : deadline;",
+        "\t(void)until;\n\treturn deadline;",
+        COMMIT,
+    ),
+    (
         "a first approve touches only the caller's merchants",
         "lib/booking/hold_end.c",
         " && h->last_n == 0 &&\n\t    is_in_list(h->cid, cids);",

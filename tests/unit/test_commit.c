@@ -343,11 +343,12 @@ a_final_no_needs_an_up_to_date_table(void **state)
 static void
 ask_first(struct site *s, struct daemon *d, int peer)
 {
-	char line[100];
+	long long now = s->w.now.boot_ms;
+	char line[160];
 
 	snprintf(line, sizeof(line),
-	    "f approve-first user=ua room=a cids=" CID " key=00ff deadline=%lld",
-	    (long long)(s->w.now.boot_ms + 11000));
+	    "f approve-first user=ua room=a cids=" CID " key=00ff deadline=%lld until=%lld",
+	    now + 11000, now + 1000);
 	ask(s, d, peer, line);
 }
 
@@ -376,6 +377,27 @@ one_first_approve_of_all_machines_is_granted(void **state)
 	assert_int_equal(count_of(s, b, "calls"), 0);
 	site_assert_agree(s);
 	site_close(s);
+}
+
+static void
+nothing_is_granted_first_to_a_client_that_hears_no_more(void **state)
+{
+	for (int late = 0; late < 2; late++) {
+		SITE(SHARED);
+
+		open_hold(s, a, 0, "a");
+		a->f.delays = true;
+		ask_hold(s, a, 1, "b");
+		turn(s, a);
+		ask_first(s, a, 0); /* decided when the commit has ended */
+		world_pass(&s->w, 999 + late);
+		a->f.delays = false;
+		turn(s, a);
+		expect(a, 0, late ? "f unavailable " : "f ok id=1 ");
+		site_assert_agree(s);
+		assert_int_equal(count_of(s, a, "approving"), !late);
+		site_close(s);
+	}
 }
 
 static void
@@ -688,6 +710,7 @@ main(void)
 		cmocka_unit_test(the_requests_of_a_connection_are_carried_out_in_order),
 		cmocka_unit_test(a_final_no_needs_an_up_to_date_table),
 		cmocka_unit_test(one_first_approve_of_all_machines_is_granted),
+		cmocka_unit_test(nothing_is_granted_first_to_a_client_that_hears_no_more),
 		cmocka_unit_test(a_client_that_cannot_wait_is_told_unavailable),
 		cmocka_unit_test(
 		    a_staged_request_outlives_its_client_and_one_in_the_backlog_does_not),

@@ -36,8 +36,9 @@ random_line(struct site *s, struct daemon *d, int peer, unsigned *seed)
 		    1 + pick(seed, 3), (long long)(s->w.now.boot_ms + 1000));
 	else if (kind == 8)
 		snprintf(line, sizeof(line),
-		    "1 approve-first user=%s room=%s cids=" CID " key=00 deadline=%lld", user,
-		    names[pick(seed, 4)], (long long)(s->w.now.boot_ms + 1000));
+		    "1 approve-first user=%s room=%s cids=" CID " key=00 deadline=%lld until=%lld",
+		    user, names[pick(seed, 4)], (long long)(s->w.now.boot_ms + 1000),
+		    (long long)(s->w.now.boot_ms + 500));
 	else if (kind == 6)
 		snprintf(line, sizeof(line), "o outcome id=%u token=%u outcome=%s n=%u", id,
 		    1 + pick(seed, 20), outcomes[pick(seed, 5)], pick(seed, 3));

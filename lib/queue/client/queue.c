@@ -297,6 +297,7 @@ queue_approve_first(struct queue *q, const char *user, const char *room, const c
     struct error *err)
 {
 	struct proto_message *m = begin(q, VERB_APPROVE_FIRST);
+	int64_t until_boot_ms = clock_boot_ms() + SILENCE_MS;
 
 	buf_reset(&q->set);
 	for (size_t i = 0; i < n_cids; i++)
@@ -306,6 +307,8 @@ queue_approve_first(struct queue *q, const char *user, const char *room, const c
 	proto_set_text(m, ARG_CIDS, buf_str(&q->set));
 	proto_set_text(m, ARG_KEY, key);
 	proto_set_num(m, ARG_DEADLINE, deadline_boot_ms);
+	proto_set_num(m, ARG_UNTIL,
+	    until_boot_ms < deadline_boot_ms ? until_boot_ms : deadline_boot_ms);
 	if (q->set.bad)
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	return ask_rule(q, true, deadline_boot_ms, out, err);

@@ -11,6 +11,8 @@
 
 struct queue;
 
+enum { SILENCE_MS = 2000 }; /* a daemon that is silent for so long hangs */
+
 struct transport {
 	/* Sends one request line and appends the answer's line, without LF, to `answer`. waits: the
 	 * answer may take until the deadline; else a silent daemon is given up much earlier.

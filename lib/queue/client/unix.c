@@ -25,9 +25,8 @@
 #include "queue/client/transport.h"
 
 enum {
-	SILENCE_MS = 2000, /* a daemon that is silent for so long hangs */
-	RECV_MS = 1000,	   /* the socket's own time-out */
-	GRACE_MS = 300,	   /* on top of the deadline, at which a waiting verb is answered */
+	RECV_MS = 1000, /* the socket's own time-out */
+	GRACE_MS = 300, /* on top of the deadline, at which a waiting verb is answered */
 };
 
 struct client {

@@ -47,6 +47,7 @@ static const struct field fields[] = {
 	[ARG_ADOPTED]     = { "adopted",     NUMBER, 0, 1 },
 	[ARG_WINDOW_MS]   = { "window_ms",   NUMBER, 0, 86400000 },
 	[ARG_CIDS]        = { "cids",        TEXT,   1, CIDS_CAP - 1 },
+	[ARG_UNTIL]       = { "until",       NUMBER, 0, INT64_MAX },
 	[ARG_CONFLICTS]   = { "conflicts",   TEXT,   3, 16 * INTERVALS_MAX },
 	[ARG_RETRY_MS]    = { "retry_ms",    NUMBER, 0, INT64_MAX },
 	[ARG_FAILURE]     = { "failure",     TEXT,   1, ANSWER_MAX - 1 },

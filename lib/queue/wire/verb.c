@@ -237,7 +237,8 @@ static const struct verb verbs[] = {
 		.begins = CALL_APPROVE, .notes = NOTE_STATE,
 	},
 	[VERB_APPROVE_FIRST] = {
-		.name = "approve-first", .needs = B(USER) | B(ROOM) | B(CIDS) | B(KEY) | B(DEADLINE),
+		.name = "approve-first",
+		.needs = B(USER) | B(ROOM) | B(CIDS) | B(KEY) | B(DEADLINE) | B(UNTIL),
 		.waits = true, .decide = decide_approve_first, .promises = PROMISE_OUTCOME,
 		.begins = CALL_APPROVE, .notes = NOTE_STATE,
 	},
