@@ -9,6 +9,12 @@
 #include "base/log.h"
 #include "flow/record.h"
 
+/*
+ * A payment's end is only sent: whatever the queue says to it, the answer is the same, and the work
+ * item stays until the hold is removed. Should it be lost, the hold is `approving` until somebody
+ * who meets it reads the ledger, the courier at the latest. A later word of this program is heard
+ * after it. False: it is not told, as far as is known.
+ */
 static bool
 tell_queue(struct flow *f, const struct flow_call *c, const struct flow_attempt *at, int64_t n,
     enum ledger_kind kind)
@@ -27,6 +33,7 @@ tell_queue(struct flow *f, const struct flow_call *c, const struct flow_attempt 
 	struct queue_answer qa;
 	struct error err;
 
+	qa.code = HA_OK;
 	error_clear(&err);
 	if (f->queue == NULL) /* another program's to tell */
 		return false;
@@ -34,7 +41,7 @@ tell_queue(struct flow *f, const struct flow_call *c, const struct flow_attempt 
 		if (table[i].kind != kind)
 			continue;
 		if (!queue_outcome(f->queue, at->hold_id, at->token, table[i].outcome, n,
-			c->deadline_boot_ms, &qa, &err)) {
+			c->deadline_boot_ms, kind == LK_APPROVED ? NULL : &qa, &err)) {
 			log_event(LOG_LEVEL_WARN, "queue_not_told",
 			    KV_STR("outcome", ledger_kind_name(kind)), KV_INT("hold", at->hold_id),
 			    KV_ERR(&err));
@@ -195,12 +202,12 @@ flow_tell_outcome(struct flow *f, const struct flow_call *c, const struct flow_a
 	if (resolves &&
 	    !put_message(f, c, at, OUTBOX_PAYMENT_RESOLVED, state_after(kind), payment, NULL, err))
 		return false;
+	if (resolves || (captured && kind == LK_APPROVED))
+		wake_courier(f, c);
 	/* Now, not before: by a hold that is approved others see that payment and messages stand
 	 * (flow_is_whole). */
 	if (at->hold_id != 0)
 		told = tell_queue(f, c, at, n, kind);
-	if (resolves || (captured && kind == LK_APPROVED))
-		wake_courier(f, c);
 	/* Work is left while the end is not known, until the hold of a payment is removed, and
 	 * while the queue is not told. */
 	return kind != LK_DECLINED || !told || at->keeps_work || flow_drop_work(f, c, at, err);

@@ -110,11 +110,10 @@ flow_drop_work(struct flow *f, const struct flow_call *c, const struct flow_atte
 		const struct ledger_event *e = &at->chain->ev[i];
 
 		if (e->kind == LK_APPROVING && strcmp(e->tid, at->of.tid) == 0 &&
-		    !store_work_delete(f->store, at->of.tid, e->n, c->deadline_boot_ms, err))
+		    !store_work_drop(f->store, at->of.tid, e->n, c->deadline_boot_ms, err))
 			return false;
 	}
-	return at->n == 0 ||
-	    store_work_delete(f->store, at->of.tid, at->n, c->deadline_boot_ms, err);
+	return at->n == 0 || store_work_drop(f->store, at->of.tid, at->n, c->deadline_boot_ms, err);
 }
 
 void
@@ -125,6 +124,6 @@ flow_drop_earlier_work(struct flow *f, const struct flow_call *c, const struct f
 
 	error_clear(&err);
 	if (order_state(at->chain, at->of.tid, &st, &err) && st.approving != NULL &&
-	    !store_work_delete(f->store, at->of.tid, st.approving->n, c->deadline_boot_ms, &err))
+	    !store_work_drop(f->store, at->of.tid, st.approving->n, c->deadline_boot_ms, &err))
 		log_event(LOG_LEVEL_WARN, "work_item_left", KV_ERR(&err));
 }

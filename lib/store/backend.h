@@ -64,6 +64,9 @@ struct store_backend {
 	    int64_t deadline_boot_ms, struct error *err);
 	bool (*remove)(struct store *s, const struct shape *sh, const char *id,
 	    int64_t deadline_boot_ms, struct error *err);
+	/* True: somebody else was told to remove it soon, and may fail. NULL: there is nobody. */
+	bool (*hand_over_removal)(struct store *s, const struct shape *sh, const char *id,
+	    int64_t deadline_boot_ms);
 	/* Of those from at_ms on, the oldest `limit`. *out: *n records (shape_clear each, then
 	 * free), NULL when there is none. */
 	bool (*list)(struct store *s, const struct shape *sh, int64_t from_ms, size_t limit,

@@ -570,6 +570,14 @@ mongo_remove(struct store *s, const struct shape *sh, const char *id_text, int64
 	return ok;
 }
 
+static bool
+mongo_hand_over_removal(struct store *s, const struct shape *sh, const char *id,
+    int64_t deadline_boot_ms)
+{
+	return sh->light && clock_boot_ms() < deadline_boot_ms &&
+	    mongo_gather_tell_remove(mongo_gather_of(s), sh->collection, id);
+}
+
 /* --- the rest */
 
 static bool
@@ -659,6 +667,7 @@ store_open_mongo(const char *uri, const char *database, struct error *err)
 		.remove_many = mongo_remove_many,
 		.replace = mongo_replace,
 		.remove = mongo_remove,
+		.hand_over_removal = mongo_hand_over_removal,
 		.list = mongo_list,
 		.history = mongo_history,
 		.queue_log = mongo_queue_log,

@@ -18,12 +18,19 @@
  * A gatherer answers when its command has ended, 3 s after it began at most, and then begins the
  * next: what waits longer than one command is asked of the server by the worker itself.
  */
-enum { ANSWER_MS = 3200, AFTER_DEATH_MS = 200, AFTER_SILENCE_MS = 5000, SLOW_MS = 250 };
+enum {
+	ANSWER_MS = 3200,
+	AFTER_DEATH_MS = 200,
+	AFTER_SILENCE_MS = 5000,
+	SLOW_MS = 250,
+	UNWANTED_MAX = 16
+};
 
 struct lane {
 	int bring; /* borrowed */
 	int fd;	   /* -1: none */
 	int64_t not_before_ms;
+	int unwanted;			   /* answers to come that nobody waits for */
 	const _Atomic int64_t *busy_since; /* borrowed */
 };
 
@@ -98,6 +105,7 @@ hang_up(struct lane *l, int64_t for_ms)
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = -1;
+	l->unwanted = 0;
 	l->not_before_ms = clock_boot_ms() + for_ms;
 }
 
@@ -164,6 +172,43 @@ is_slow(const struct lane *l)
 	return since != 0 && clock_boot_ms() - since > SLOW_MS;
 }
 
+/* False: nothing was sent. */
+static bool
+tell(struct lane *l, bson_t *question)
+{
+	bson_append_int64(question, "until", -1, clock_boot_ms() + ANSWER_MS);
+	if (question->len > GATHER_MESSAGE_MAX || l->unwanted >= UNWANTED_MAX || is_slow(l) ||
+	    !call(l))
+		return false;
+	if (send(l->fd, bson_get_data(question), question->len, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+	    (ssize_t)question->len)
+		return true;
+	hang_up(l, AFTER_DEATH_MS);
+	return false;
+}
+
+static ssize_t
+receive(struct mongo_gather *mg, const struct lane *l)
+{
+	ssize_t n;
+
+	do
+		n = recv(l->fd, mg->answer, sizeof(mg->answer), 0);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* Passes over the answers that nobody waits for. */
+static ssize_t
+hear(struct mongo_gather *mg, struct lane *l)
+{
+	ssize_t n = receive(mg, l);
+
+	for (; n > 0 && l->unwanted > 0; l->unwanted--)
+		n = receive(mg, l);
+	return n;
+}
+
 static enum gathered
 ask(struct mongo_gather *mg, enum gather_lane lane, bson_t *question, bson_t *answer)
 {
@@ -171,17 +216,9 @@ ask(struct mongo_gather *mg, enum gather_lane lane, bson_t *question, bson_t *an
 	bson_iter_t it;
 	ssize_t n;
 
-	bson_append_int64(question, "until", -1, clock_boot_ms() + ANSWER_MS);
-	if (question->len > GATHER_MESSAGE_MAX || is_slow(l) || !call(l))
+	if (!tell(l, question))
 		return GATHERED_NOTHING;
-	if (send(l->fd, bson_get_data(question), question->len, MSG_NOSIGNAL | MSG_DONTWAIT) !=
-	    (ssize_t)question->len) {
-		hang_up(l, AFTER_DEATH_MS);
-		return GATHERED_NOTHING;
-	}
-	do
-		n = recv(l->fd, mg->answer, sizeof(mg->answer), 0);
-	while (n < 0 && errno == EINTR);
+	n = hear(mg, l);
 	if (n <= 0 || !bson_init_static(answer, mg->answer, (size_t)n) ||
 	    !bson_iter_init_find(&it, answer, "done")) {
 		hang_up(l, n < 0 && errno != ECONNRESET ? AFTER_SILENCE_MS : AFTER_DEATH_MS);
@@ -218,6 +255,13 @@ mongo_gather_put(struct mongo_gather *mg, const char *const *collections, const 
 	return end;
 }
 
+static void
+make_removal(bson_t *question, const char *collection, const char *id)
+{
+	bson_append_utf8(question, "remove", -1, collection, -1);
+	mongo_doc_add_words(question, "of", &id, 1);
+}
+
 enum gathered
 mongo_gather_remove(struct mongo_gather *mg, const char *collection, const char *id)
 {
@@ -226,11 +270,26 @@ mongo_gather_remove(struct mongo_gather *mg, const char *collection, const char 
 
 	if (mg == NULL)
 		return GATHERED_NOTHING;
-	bson_append_utf8(&question, "remove", -1, collection, -1);
-	mongo_doc_add_words(&question, "of", &id, 1);
+	make_removal(&question, collection, id);
 	end = ask(mg, GATHER_LIGHT, &question, &answer);
 	bson_destroy(&question);
 	return end;
+}
+
+bool
+mongo_gather_tell_remove(struct mongo_gather *mg, const char *collection, const char *id)
+{
+	bson_t question = BSON_INITIALIZER;
+	bool told;
+
+	if (mg == NULL)
+		return false;
+	make_removal(&question, collection, id);
+	told = tell(&mg->lane[GATHER_LIGHT], &question);
+	if (told)
+		mg->lane[GATHER_LIGHT].unwanted++;
+	bson_destroy(&question);
+	return told;
 }
 
 enum gathered

@@ -1,6 +1,8 @@
 /*
  * The worker's side of gather.h, and how worker and gatherer speak: one message on a socket that
- * keeps messages whole is one BSON document. A worker has one question under way on each lane.
+ * keeps messages whole is one BSON document. A worker waits for one question at a time on each
+ *lane; it may have told before what nobody waits for. The answers come in the order of the
+ *questions.
  *
  *	{put: [{in: collection, doc: {...}}, ...]}		-> {done: true}
  *	{find: collection, by: member, of: [words]}		-> {done: true, docs: [...]}
@@ -51,6 +53,8 @@ enum gathered mongo_gather_put(struct mongo_gather *mg, const char *const *colle
     const bson_t *docs, size_t n);
 /* Its end may be lost with the server. */
 enum gathered mongo_gather_remove(struct mongo_gather *mg, const char *collection, const char *id);
+/* The same, and nobody waits for its end. False: nothing was sent. */
+bool mongo_gather_tell_remove(struct mongo_gather *mg, const char *collection, const char *id);
 /* *docs: a view of the answer, valid until the next question. */
 enum gathered mongo_gather_find(struct mongo_gather *mg, const char *collection, const char *member,
     const char *const *words, size_t n, bson_t *docs);

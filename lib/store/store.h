@@ -149,6 +149,10 @@ bool store_work_put(struct store *s, const struct store_work *o, int64_t deadlin
  * again. */
 bool store_work_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms,
     struct error *err);
+/* The same, where a longer stay harms nobody: through gatherers it is handed over, and true says no
+ * more than that. Not where an item with this id may be put again. */
+bool store_work_drop(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms,
+    struct error *err);
 /* Lists: the oldest first. *out: free; NULL when there is none. */
 bool store_work_list(struct store *s, size_t limit, struct store_work **out, size_t *n,
     int64_t deadline_boot_ms, struct error *err);

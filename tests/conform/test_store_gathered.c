@@ -169,6 +169,29 @@ puts_in_order_all_stand(void **state)
 }
 
 static void
+what_is_dropped_goes_without_being_waited_for(void **state)
+{
+	enum { MANY = 40 };
+	int64_t end = clock_boot_ms() + 5000;
+	struct store_work work[MANY];
+	struct ledger_chain chain = { 0 };
+
+	for (int i = 0; i < MANY; i++) {
+		work[i] = an_open(unique("dropped"), 1000);
+		DO(store_work_put(*state, &work[i], in(SOON), &err));
+		DO(store_work_drop(*state, work[i].of.tid, work[i].n, in(SOON), &err));
+	}
+	/* the answers that nobody wanted are not taken for this one's */
+	DO(store_ledger_chain(*state, "none", "none", &chain, in(SOON), &err));
+	assert_int_equal(chain.n, 0);
+	for (int i = 0; i < MANY; i++)
+		while (count("open", BCON_NEW("tid", BCON_UTF8(work[i].of.tid))) != 0) {
+			assert_true(clock_boot_ms() < end);
+			wait_ms(5);
+		}
+}
+
+static void
 nothing_is_put_behind_a_key_that_is_anothers(void **state)
 {
 	struct trio ours, theirs;
@@ -577,6 +600,7 @@ main(void)
 		/* clang-format off */
 		EACH_STORE_CASE(GATHERED)
 		GATHERED(puts_in_order_all_stand)
+		GATHERED(what_is_dropped_goes_without_being_waited_for)
 		GATHERED(nothing_is_put_behind_a_key_that_is_anothers)
 		GATHERED(a_number_that_is_anothers_is_told)
 		GATHERED(of_sixteen_workers_one_gets_the_key_and_each_its_own)

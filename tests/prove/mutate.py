@@ -365,6 +365,13 @@ MUTANTS = [
         "tests/unit/test_flow_courier",
     ),
     (
+        "an answer that nobody waits for is not taken for the next",
+        "lib/store/mongo_gather.c",
+        "n > 0 && l->unwanted > 0;",
+        "n > 0 && l->unwanted < 0;",
+        STORE_GATHERED,
+    ),
+    (
         "a gatherer does not write late",
         "lib/store/mongo_gather_serve.c",
         "bson_iter_as_int64(&it) <= clock_boot_ms();",

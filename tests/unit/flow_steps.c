@@ -140,7 +140,8 @@ is_in_time(int64_t deadline_boot_ms, struct error *err)
 
 /*
  * The store begins nothing after the deadline, and the queue grants nothing. The queue hears
- * whatever else is said to it, but nobody waits for the answer.
+ * whatever else is said to it, but nobody waits for the answer. What is only sent may be lost, and
+ * whoever sent it does not hear of that.
  */
 /* clang-format off */
 #define STEP_AS(name, params, last, ...) \
@@ -151,13 +152,14 @@ is_in_time(int64_t deadline_boot_ms, struct error *err)
 	}
 #define STORE_STEP(name, params, ...) STEP_AS(name, params, goes_on(err), __VA_ARGS__)
 #define GRANT_STEP(name, params, ...) STEP_AS(name, params, true, __VA_ARGS__)
-#define QUEUE_STEP(name, params, needs_ears, ...) \
+#define QUEUE_STEP(name, params, needs_ears, sent, ...) \
 	bool __real_##name params; \
 	bool __wrap_##name params; \
 	bool __wrap_##name params { \
 		if ((needs_ears) && queue_is_deaf) \
-			return error_set(err, ERR_UNAVAILABLE, "not heard"); \
-		return !fails(err) && __real_##name(__VA_ARGS__) && is_in_time(d, err); \
+			return (sent) || error_set(err, ERR_UNAVAILABLE, "not heard"); \
+		return (!fails(err) && __real_##name(__VA_ARGS__) && is_in_time(d, err)) || \
+		    (sent); \
 	}
 
 STORE_STEP(store_ledger_put,
@@ -209,16 +211,30 @@ GRANT_STEP(queue_approve_first,
 QUEUE_STEP(queue_ready,
     (struct queue *q, uint64_t id, const char *t, const char *w, int64_t d, struct queue_answer *a,
      struct error *err),
-    false, q, id, t, w, d, a, err)
+    false, false, q, id, t, w, d, a, err)
 QUEUE_STEP(queue_outcome,
     (struct queue *q, uint64_t id, uint64_t t, enum hold_outcome o, int64_t n, int64_t d,
      struct queue_answer *a, struct error *err),
-    true, q, id, t, o, n, d, a, err)
+    true, a == NULL, q, id, t, o, n, d, a, err)
 QUEUE_STEP(queue_remove,
     (struct queue *q, uint64_t id, bool r, int64_t n, int64_t d, struct queue_answer *a,
      struct error *err),
-    true, q, id, r, n, d, a, err)
+    true, false, q, id, r, n, d, a, err)
 /* clang-format on */
+
+/* Handed over, and lost with whoever was to do it. */
+bool __real_store_work_drop(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms,
+    struct error *err);
+bool __wrap_store_work_drop(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms,
+    struct error *err);
+
+bool
+__wrap_store_work_drop(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms,
+    struct error *err)
+{
+	return fails(err) || !goes_on(err) ||
+	    __real_store_work_drop(s, tid, n, deadline_boot_ms, err);
+}
 
 /* ---- the clock */
 

@@ -120,6 +120,19 @@ ask_ok(struct queue *q, bool waits, int64_t deadline_boot_ms, struct error *err)
 	    distrust(q, err, "has a word that its verb does not have");
 }
 
+/* Sends q->m and does not wait: nothing follows from its answer. */
+static bool
+tell(struct queue *q, int64_t deadline_boot_ms, struct error *err)
+{
+	if (q->transport->tell == NULL)
+		return ask(q, false, deadline_boot_ms, err);
+	buf_reset(&q->line);
+	proto_format(&q->m, &q->line);
+	if (q->line.bad)
+		return error_set(err, ERR_INTERNAL, "out of memory");
+	return q->transport->tell(q->transport, &q->line, deadline_boot_ms, err);
+}
+
 static bool
 take_code(const char *word, enum hold_answer_code *out)
 {
@@ -324,7 +337,8 @@ queue_outcome(struct queue *q, uint64_t id, uint64_t token, enum hold_outcome o,
 	proto_set_num(m, ARG_TOKEN, (int64_t)token);
 	proto_set_text(m, ARG_OUTCOME, hold_outcome_name(o));
 	proto_set_num(m, ARG_N, n);
-	return ask_rule(q, false, deadline_boot_ms, out, err);
+	return out == NULL ? tell(q, deadline_boot_ms, err)
+			   : ask_rule(q, false, deadline_boot_ms, out, err);
 }
 
 bool
@@ -451,13 +465,7 @@ bool
 queue_poke(struct queue *q, int64_t deadline_boot_ms, struct error *err)
 {
 	begin(q, VERB_POKE);
-	if (q->transport->tell == NULL)
-		return ask_ok(q, false, deadline_boot_ms, err);
-	buf_reset(&q->line);
-	proto_format(&q->m, &q->line);
-	if (q->line.bad)
-		return error_set(err, ERR_INTERNAL, "out of memory");
-	return q->transport->tell(q->transport, &q->line, deadline_boot_ms, err);
+	return tell(q, deadline_boot_ms, err);
 }
 
 /* The daemon counts pokes from 0 at its start, so every count other than the last one is news. */

@@ -75,6 +75,7 @@ bool queue_approve(struct queue *q, uint64_t id, int64_t n, const char *key,
 bool queue_approve_first(struct queue *q, const char *user, const char *room,
     const char *const *cids, size_t n_cids, const char *key, int64_t deadline_boot_ms,
     struct queue_answer *out, struct error *err);
+/* out NULL: does not wait for the daemon; true says that it was sent. */
 bool queue_outcome(struct queue *q, uint64_t id, uint64_t token, enum hold_outcome o, int64_t n,
     int64_t deadline_boot_ms, struct queue_answer *out, struct error *err);
 bool queue_remove(struct queue *q, uint64_t id, bool by_reservation, int64_t n,

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "queue/wire/proto.h"
 #include "queue/client/transport.h"
 
@@ -232,6 +233,16 @@ is_wait(const struct buf *line, const char *tag)
 	    memcmp(line->data + n, " wait", 5) == 0;
 }
 
+/* Nobody waited for it, so only the log can say that it was not as hoped. */
+static void
+look_at_unwanted(struct buf *line)
+{
+	const char *said = strchr(buf_str(line), ' ');
+
+	if (said == NULL || strncmp(said, " ok", 3) != 0)
+		log_event(LOG_LEVEL_WARN, "queue_disagrees", KV_STR("answer", buf_str(line)));
+}
+
 /* The daemon answers in the order of the requests of a connection. */
 static bool
 pass_over(struct client *c, struct buf *line, int64_t until_boot_ms, struct error *err)
@@ -239,6 +250,7 @@ pass_over(struct client *c, struct buf *line, int64_t until_boot_ms, struct erro
 	for (; c->unwanted > 0; c->unwanted--) {
 		if (!read_line(c, line, until_boot_ms, err))
 			return false;
+		look_at_unwanted(line);
 		buf_reset(line);
 	}
 	return true;
