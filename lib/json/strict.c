@@ -527,18 +527,3 @@ strict_add_compact(struct buf *out, struct strict_span value)
 	}
 	buf_add(out, from, (size_t)(end - from));
 }
-
-bool
-strict_member_text(const char *text, size_t len, int depth, const char *name, struct buf *out)
-{
-	struct json_object *object = NULL;
-	struct strict_span found;
-
-	if (!strict_parse_object_and_find(text, len, depth, &object, name, &found, NULL))
-		return false;
-	json_object_put(object);
-	if (found.at == NULL)
-		return false;
-	strict_add_compact(out, found);
-	return !out->bad;
-}

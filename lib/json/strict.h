@@ -41,6 +41,3 @@ bool strict_parse_object_and_find(const char *text, size_t len, int depth, struc
 
 /* Such a value as it was sent, without white space between tokens. */
 void strict_add_compact(struct buf *out, struct strict_span value);
-
-/* Both in one for who needs no tree. False: not there, or text not strict. */
-bool strict_member_text(const char *text, size_t len, int depth, const char *name, struct buf *out);

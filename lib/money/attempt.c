@@ -64,17 +64,19 @@ attempt_format_short(const struct attempt *a, const char *intervals, struct buf 
 
 /*
  * Moves reservation_info out of the tree as its text: the calendar gets the bytes that the gateway
- * sent, not json-c's idea of them.
+ * sent, not json-c's idea of them. span: where it stands.
  */
 static bool
-take_reservation_info(const char *json, struct json_object *o, struct attempt *out)
+take_reservation_info(struct strict_span span, struct json_object *o, struct attempt *out)
 {
-	struct buf text = BUF_INIT;
-	bool ok;
+	struct buf text = { .limit = sizeof(out->reservation_info) - 1 };
+	bool ok =
+	    json_object_is_type(json_object_object_get(o, "reservation_info"), json_type_object);
 
-	ok = json_object_is_type(json_object_object_get(o, "reservation_info"), json_type_object) &&
-	    strict_member_text(json, strlen(json), STRICT_DEPTH, "reservation_info", &text) &&
-	    !text.bad && text.len < sizeof(out->reservation_info);
+	if (ok) {
+		strict_add_compact(&text, span);
+		ok = !text.bad;
+	}
 	if (ok)
 		memcpy(out->reservation_info, text.data, text.len + 1);
 	buf_clear(&text);
@@ -87,13 +89,15 @@ attempt_parse(const char *json, struct attempt *out, struct error *err)
 {
 	struct field_errors errors = { 0 };
 	struct json_object *o = NULL;
+	struct strict_span info;
 	bool ok;
 
 	memset(out, 0, sizeof(*out));
 	out->vat_amount = -1;
-	if (!strict_parse_object(json, strlen(json), STRICT_DEPTH, &o, NULL))
+	if (!strict_parse_object_and_find(json, strlen(json), STRICT_DEPTH, &o, "reservation_info",
+		&info, NULL))
 		return error_set(err, ERR_INTERNAL, "attempt: not a JSON object");
-	ok = take_reservation_info(json, o, out) ||
+	ok = take_reservation_info(info, o, out) ||
 	    error_set(err, ERR_INTERNAL, "attempt: no reservation_info");
 	if (ok) {
 		field_read(o, "", rules, sizeof(rules) / sizeof(rules[0]), false, NULL, out,

@@ -168,6 +168,7 @@ fuzz_json(const char *data, size_t len)
 {
 	struct json_object *o = NULL;
 	struct buf text = BUF_INIT;
+	struct strict_span found;
 
 	if (strict_parse(data, len, STRICT_DEPTH, &o, NULL)) {
 		const char *again = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN);
@@ -177,9 +178,13 @@ fuzz_json(const char *data, size_t len)
 	} else {
 		CHECK(!strict_check(data, len, STRICT_DEPTH, NULL));
 	}
-	(void)strict_member_text(data, len, STRICT_DEPTH, "a", &text);
-	buf_clear(&text);
 	json_object_put(o);
+	if (strict_parse_object_and_find(data, len, STRICT_DEPTH, &o, "a", &found, NULL)) {
+		if (found.at != NULL)
+			strict_add_compact(&text, found);
+		json_object_put(o);
+	}
+	buf_clear(&text);
 }
 
 static void
