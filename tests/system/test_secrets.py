@@ -210,3 +210,9 @@ def test_a_secret_that_stands_there_is_found(loud):
     loud.db.ledger.insert_one({"_id": "x"})
     loud.db.payments.insert_one({"tid": "x"})
     assert len(leaks.in_store(loud)) == 1
+
+
+def test_a_secret_among_many_is_found():
+    many = {f"token {i}": f"{i:06d}-{i * 7919:010x}".encode() for i in range(3 * leaks.FEW)}
+    text = b"a=1 b=x" + many["token 333"] + b"y\n" + many["token 334"][:-1] + b"\n"
+    assert leaks._find(many, [("log", text)]) == ["token 333 in log"]
