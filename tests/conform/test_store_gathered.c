@@ -173,17 +173,27 @@ what_is_dropped_goes_without_being_waited_for(void **state)
 {
 	enum { MANY = 40 };
 	int64_t end = clock_boot_ms() + 5000;
+	struct ledger_event e[2];
 	struct store_work work[MANY];
-	struct ledger_chain chain = { 0 };
+	struct ledger_chain chain;
 
+	for (int i = 0; i < 2; i++) {
+		e[i] = an_event(unique("asked"), 1, LK_NOTE, unique("nonce-"));
+		PUT(STORE_OURS, store_ledger_put(*state, &e[i], &how, in(SOON), &err));
+	}
+	/* the answers that nobody wanted are not taken for those to the reads */
 	for (int i = 0; i < MANY; i++) {
+		const struct ledger_event *asked = &e[i % 2];
+
 		work[i] = an_open(unique("dropped"), 1000);
 		DO(store_work_put(*state, &work[i], in(SOON), &err));
 		DO(store_work_drop(*state, work[i].of.tid, work[i].n, in(SOON), &err));
+		DO(store_ledger_chain(*state, asked->cid, asked->partner_order_id, &chain, in(SOON),
+		    &err));
+		assert_int_equal(chain.n, 1);
+		assert_string_equal(chain.ev[0].nonce, asked->nonce);
+		ledger_chain_clear(&chain);
 	}
-	/* the answers that nobody wanted are not taken for this one's */
-	DO(store_ledger_chain(*state, "none", "none", &chain, in(SOON), &err));
-	assert_int_equal(chain.n, 0);
 	for (int i = 0; i < MANY; i++)
 		while (count("open", BCON_NEW("tid", BCON_UTF8(work[i].of.tid))) != 0) {
 			assert_true(clock_boot_ms() < end);

@@ -1,13 +1,23 @@
 """What `make prove` has proven so far, part by part, in BUILD/prove.
 
-A part that passed is not run again while it would prove the same: the same commit without changes,
-the same seed, sizes and kind of store. So a run that was stopped, or of which one part failed, goes
-on where it was."""
+A part that passed is not run again while it would prove the same: a clean tree in which nothing that
+the part reads has changed, the same seed, sizes and kind of store. So a run that was stopped, or of
+which one part failed, goes on where it was."""
 
 import json
 import subprocess
 
 OURS = ":!doc/proof.md"  # what a run writes itself is no change
+# What no part reads: documents, other tests, and what only starts the parts and keeps their figures.
+NO_PART = (
+    "doc/",
+    "CHANGELOG.md",
+    "tests/bench/",
+    "tests/system/test_",
+    "tests/prove/kept.py",
+    "tests/prove/prove.py",
+)
+ONLY_MUTANTS = ("tests/conform/", "tests/prove/mutate.py")
 
 
 def _git(top, *argv):
@@ -31,13 +41,24 @@ class Kept:
     def _path(self, key):
         return self.directory / f"{key}.json"
 
+    def _has_what_it_read(self, key, commit):
+        if commit == self.commit:
+            return True
+        changed = _git(self.top, "diff", "--name-only", commit, self.commit)
+        unread = NO_PART if key == "mutants" else NO_PART + ONLY_MUTANTS
+        return changed is not None and all(f.startswith(unread) for f in changed.splitlines())
+
     def get(self, key):
-        """The part as it was kept; None: it is to be run."""
+        """The part as it was kept, and at which commit; None: it is to be run."""
         try:
             found = json.loads(self._path(key).read_text())
         except (OSError, ValueError):
             return None
-        return found["part"] if self.is_clean and found["of"] == self.of else None
+        commit = found["of"]["commit"]
+        same = {**found["of"], "commit": None} == {**self.of, "commit": None}
+        if not self.is_clean or not same or not self._has_what_it_read(key, commit):
+            return None
+        return {**found["part"], "commit": commit}
 
     def put(self, key, part):
         self.check_same_tree()

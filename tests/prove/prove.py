@@ -1,7 +1,7 @@
 """All proofs, and doc/proof.md with their figures: `make prove`.
 
-A part that passed is kept in BUILD/prove, and the next run at the same commit, with the same seed,
-takes it from there: a run that was stopped goes on. Nothing is kept of a tree with changes. When a
+A part that passed is kept in BUILD/prove, and the next run with the same seed takes it from there
+while nothing that the part reads has changed (kept.py): a run that was stopped goes on. Nothing is kept of a tree with changes. When a
 part fails the others still run; then doc/proof.md is not written, and the program ends with 1.
 --small: the sizes of dev/test; nothing is kept or written."""
 
@@ -257,6 +257,9 @@ def figures(done, before):
     r["began"] = min(part["began"] for part in done.values())
     r["minutes"] = round(sum(part["seconds"] for part in done.values()) / 60)
     r["commit"] = (before.commit or "unknown")[:12] + ("" if before.is_clean else " with changes")
+    earlier = {part.get("commit", before.commit)[:12] for part in done.values()} - {r["commit"]}
+    if earlier:
+        r["commit"] += " (what reads nothing that has changed since: " + ", ".join(earlier) + ")"
     return r
 
 

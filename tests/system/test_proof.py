@@ -83,7 +83,7 @@ def run_parts(top, build, seed, failing=()):
         return {"found": key}
 
     before = kept.Kept(top, build, {"seed": seed})
-    chosen = [(key, key, lambda key=key: run(key)) for key in ("one", "two", "three")]
+    chosen = [(key, key, lambda key=key: run(key)) for key in ("one", "two", "mutants")]
     done, failed = prove.prove(chosen, before)
     assert all(part["result"] == {"found": key} for key, part in done.items())
     return ran, failed
@@ -95,14 +95,23 @@ def test_a_proof_goes_on_where_it_was(tmp_path):
     top.mkdir()
     for argv in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "one"]):
         subprocess.run([*git, *argv], check=True)
-    assert run_parts(top, build, 1, failing=("two",)) == (["one", "two", "three"], ["two"])
+    assert run_parts(top, build, 1, failing=("two",)) == (["one", "two", "mutants"], ["two"])
     assert run_parts(top, build, 1) == (["two"], [])
     assert run_parts(top, build, 1) == ([], [])
-    assert run_parts(top, build, 2) == (["one", "two", "three"], [])
+    assert run_parts(top, build, 2) == (["one", "two", "mutants"], [])
     (top / "changed").write_text("")
     for _ in range(2):
-        assert run_parts(top, build, 2) == (["one", "two", "three"], [])
+        assert run_parts(top, build, 2) == (["one", "two", "mutants"], [])
     (top / "changed").unlink()
     assert run_parts(top, build, 2) == ([], [])
-    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "two"], check=True)
-    assert run_parts(top, build, 2) == (["one", "two", "three"], [])
+    for name, again in (
+        ("doc/a.md", []),
+        ("tests/conform/a.c", ["mutants"]),
+        ("lib/a.c", ["one", "two", "mutants"]),
+        ("tests/prove/chaos.py", ["one", "two", "mutants"]),
+    ):
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text("")
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "-q", "-m", name], check=True)
+        assert run_parts(top, build, 2) == (again, []), name
