@@ -49,9 +49,21 @@ tell_once(struct round *r, const char *event, const struct store_message *m)
 }
 
 /*
+ * It is not owed any more. Its removal may be lost as well, with the server: then it is found again
+ * by a later look.
+ */
+static bool
+remove_settled(struct round *r, const struct store_message *m, int64_t *due_ms, struct now now,
+    struct error *err)
+{
+	*due_ms = now.wall_ms + SETTLED_MS;
+	return UNLOCKED(r, store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err));
+}
+
+/*
  * A message whose next try would be due: how did the last one end? It may be another courier's that
  * still runs, or one whose courier died: that counts as a failed one from the moment on at which it
- * must have ended. *due_ms: when the next try is due, -1: never. False: the store.
+ * must have ended. *due_ms: when the next try or look is due, -1: never. False: the store.
  */
 static bool
 read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, int64_t *due_ms,
@@ -69,16 +81,12 @@ read_last_try(struct round *r, const struct store_message *m, int64_t after_ms, 
 	r->unsure = !last.ended;
 	if (outbox_is_test(m) &&
 	    (last.ended || now.wall_ms >= last.at_ms + WEBHOOK_POST_LIMIT_MS)) {
-		*due_ms = -1; /* once is enough */
-		return UNLOCKED(r,
-		    store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err));
+		return remove_settled(r, m, due_ms, now, err); /* once is enough */
 	} else if (!last.ended) {
 		*due_ms = last.at_ms + WEBHOOK_POST_LIMIT_MS + after_ms;
 	} else if ((last.acknowledged && after_ms > 0) || last.withdrawn) { /* only its removal was
 									       lost */
-		*due_ms = -1;
-		return UNLOCKED(r,
-		    store_outbox_delete(r->store, m->id, now.boot_ms + STORE_MS, err));
+		return remove_settled(r, m, due_ms, now, err);
 	} else if (outbox_is_unbookable(m->type, last.status)) {
 		*due_ms = -1;
 		tell_once(r, "unbookable", m);

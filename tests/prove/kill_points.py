@@ -227,10 +227,14 @@ class Run:
 
     def tell(self, what):
         """Every such message is taken. One that many couriers died with has its next try ten minutes
-        later: the operator asks for it."""
+        later: the operator asks for it. One that was taken may stand there until then, as its
+        removal can be lost with the server."""
 
         def told():
-            return self.site.db.outbox.count_documents(what) == 0
+            db = self.site.db
+            owed = [m["_id"] for m in db.outbox.find(what, {"_id": 1})]
+            taken = {"message_id": {"$in": owed}, "acknowledged": True}
+            return set(owed) <= {d["message_id"] for d in db.deliveries.find(taken)}
 
         try:
             eventually(told, 60, 0.5)

@@ -372,6 +372,13 @@ MUTANTS = [
         STORE_GATHERED,
     ),
     (
+        "a removal that was lost is seen by a later look",
+        "courier/round_look.c",
+        "\t*due_ms = now.wall_ms + SETTLED_MS;",
+        "\t*due_ms = -1;",
+        "tests/unit/test_courier",
+    ),
+    (
         "a gatherer does not write late",
         "lib/store/mongo_gather_serve.c",
         "bson_iter_as_int64(&it) <= clock_boot_ms();",

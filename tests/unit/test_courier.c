@@ -960,9 +960,12 @@ what_was_delivered_and_stands_there_again_is_removed(void **state)
 	owe("payment.approved", "reservation", "T1", t0);
 	run(here, LOOK, t0 + 5 * SECOND);
 	assert_int_equal(owed(), 1);
-	run(here, LOOK, t0 + 11 * SECOND);
-	assert_nothing_to_post(here);
-	assert_int_equal(owed(), 0);
+	for (int i = 1; i <= 3; i++) { /* each removal can be lost, as it waits for no majority */
+		run(here, LOOK, t0 + 11 * i * SECOND);
+		assert_nothing_to_post(here);
+		assert_int_equal(owed(), 0);
+		owe("payment.approved", "reservation", "T1", t0);
+	}
 }
 
 int
