@@ -141,11 +141,11 @@ class Chaos:
             return
         with self.lock:
             self.orders[order] = (user, room, tid, token, day, hour, body)
+        # of this order alone: the same three texts are the same call, and have its answer for ever
+        wrong = f"wrong-{order}"
         said_false = False
         for _ in range(1 + rng.randrange(4)):
-            b = self.ask(
-                lambda: site.approve(user, room, token if rng.random() < 0.95 else "wrong")
-            )
+            b = self.ask(lambda: site.approve(user, room, token if rng.random() < 0.95 else wrong))
             self.note("approve", b)
             if b is not None and b.body is not None and b.status in (200, 202, 402, 409, 410):
                 captured = (
