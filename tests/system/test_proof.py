@@ -33,7 +33,7 @@ def test_the_queue_is_linearizable_and_planted_violations_are_found():
         result["calls"] > 500
         and result["cut_off"] > 0
         and result["kills"] >= 20
-        and len(result["planted"]) == 8
+        and len(result["planted"]) == 9
     )
 
 
