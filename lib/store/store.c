@@ -358,36 +358,33 @@ store_work_put(struct store *s, const struct store_work *o, int64_t deadline_boo
 	return put(s, &shape_work, o, NULL, deadline_boot_ms, err);
 }
 
-static bool
-delete_work(struct store *s, bool may_wait, const char *tid, int64_t n, int64_t deadline_boot_ms,
+bool
+store_work_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms,
     struct error *err)
 {
 	struct buf id = BUF_INIT;
 	bool done;
 
 	shape_work_id(tid, n, &id);
-	done = id.bad
-	    ? error_set(err, ERR_INTERNAL, "no memory")
-	    : (may_wait && s->does->hand_over_removal != NULL &&
-		  s->does->hand_over_removal(s, &shape_work, buf_str(&id), deadline_boot_ms)) ||
-		s->does->remove(s, &shape_work, buf_str(&id), deadline_boot_ms, err) ||
+	done = id.bad ? error_set(err, ERR_INTERNAL, "no memory")
+		      : s->does->remove(s, &shape_work, buf_str(&id), deadline_boot_ms, err) ||
 		error_wrap(err, "open");
 	buf_clear(&id);
 	return done;
 }
 
 bool
-store_work_delete(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms,
-    struct error *err)
-{
-	return delete_work(s, false, tid, n, deadline_boot_ms, err);
-}
-
-bool
 store_work_drop(struct store *s, const char *tid, int64_t n, int64_t deadline_boot_ms,
     struct error *err)
 {
-	return delete_work(s, true, tid, n, deadline_boot_ms, err);
+	struct buf id = BUF_INIT;
+	bool handed_over;
+
+	shape_work_id(tid, n, &id);
+	handed_over = !id.bad && s->does->hand_over_removal != NULL &&
+	    s->does->hand_over_removal(s, &shape_work, buf_str(&id), deadline_boot_ms);
+	buf_clear(&id);
+	return handed_over || store_work_delete(s, tid, n, deadline_boot_ms, err);
 }
 
 bool

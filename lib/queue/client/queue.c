@@ -82,6 +82,15 @@ distrust(struct queue *q, struct error *err, const char *why)
 	return error_set(err, ERR_UNAVAILABLE, "the queue's answer %s", why);
 }
 
+/* q->m as the line that is sent. */
+static bool
+write_line(struct queue *q, struct error *err)
+{
+	buf_reset(&q->line);
+	proto_format(&q->m, &q->line);
+	return !q->line.bad || error_set(err, ERR_INTERNAL, "out of memory");
+}
+
 /* Sends q->m, and puts the answer into q->m. */
 static bool
 ask(struct queue *q, bool waits, int64_t deadline_boot_ms, struct error *err)
@@ -90,11 +99,9 @@ ask(struct queue *q, bool waits, int64_t deadline_boot_ms, struct error *err)
 	struct error why;
 
 	memcpy(tag, q->m.tag, sizeof(tag));
-	buf_reset(&q->line);
 	buf_reset(&q->in);
-	proto_format(&q->m, &q->line);
-	if (q->line.bad)
-		return error_set(err, ERR_INTERNAL, "out of memory");
+	if (!write_line(q, err))
+		return false;
 	if (!q->transport->exchange(q->transport, tag, &q->line, waits, deadline_boot_ms, &q->in,
 		err))
 		return false;
@@ -126,11 +133,8 @@ tell(struct queue *q, int64_t deadline_boot_ms, struct error *err)
 {
 	if (q->transport->tell == NULL)
 		return ask(q, false, deadline_boot_ms, err);
-	buf_reset(&q->line);
-	proto_format(&q->m, &q->line);
-	if (q->line.bad)
-		return error_set(err, ERR_INTERNAL, "out of memory");
-	return q->transport->tell(q->transport, &q->line, deadline_boot_ms, err);
+	return write_line(q, err) &&
+	    q->transport->tell(q->transport, &q->line, deadline_boot_ms, err);
 }
 
 static bool
@@ -310,18 +314,19 @@ queue_approve_first(struct queue *q, const char *user, const char *room, const c
     struct error *err)
 {
 	struct proto_message *m = begin(q, VERB_APPROVE_FIRST);
-	int64_t until_boot_ms = clock_boot_ms() + SILENCE_MS;
 
 	buf_reset(&q->set);
-	for (size_t i = 0; i < n_cids; i++)
-		buf_printf(&q->set, "%s%s", i == 0 ? "" : ",", cids[i]);
+	for (size_t i = 0; i < n_cids; i++) {
+		if (i > 0)
+			buf_add_char(&q->set, ',');
+		buf_add_str(&q->set, cids[i]);
+	}
 	proto_set_text(m, ARG_USER, user);
 	proto_set_text(m, ARG_ROOM, room);
 	proto_set_text(m, ARG_CIDS, buf_str(&q->set));
 	proto_set_text(m, ARG_KEY, key);
 	proto_set_num(m, ARG_DEADLINE, deadline_boot_ms);
-	proto_set_num(m, ARG_UNTIL,
-	    until_boot_ms < deadline_boot_ms ? until_boot_ms : deadline_boot_ms);
+	proto_set_num(m, ARG_UNTIL, client_listens_until(deadline_boot_ms));
 	if (q->set.bad)
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	return ask_rule(q, true, deadline_boot_ms, out, err);

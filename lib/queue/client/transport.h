@@ -11,8 +11,6 @@
 
 struct queue;
 
-enum { SILENCE_MS = 2000 }; /* a daemon that is silent for so long hangs */
-
 struct transport {
 	/* Sends one request line and appends the answer's line, without LF, to `answer`. waits: the
 	 * answer may take until the deadline; else a silent daemon is given up much earlier.
@@ -32,3 +30,5 @@ struct transport {
 /* A queue over this transport, which it owns from now on. NULL for NULL, or no memory. */
 struct queue *queue_over(struct transport *t);
 struct transport *client_new(const char *path); /* NULL: no memory */
+/* Until when a client listens that asks now: a daemon that is silent for longer hangs. */
+int64_t client_listens_until(int64_t deadline_boot_ms);

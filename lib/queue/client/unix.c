@@ -26,8 +26,9 @@
 #include "queue/client/transport.h"
 
 enum {
-	RECV_MS = 1000, /* the socket's own time-out */
-	GRACE_MS = 300, /* on top of the deadline, at which a waiting verb is answered */
+	SILENCE_MS = 2000, /* a daemon that is silent for so long hangs */
+	RECV_MS = 1000,	   /* the socket's own time-out */
+	GRACE_MS = 300,	   /* on top of the deadline, at which a waiting verb is answered */
 };
 
 struct client {
@@ -256,8 +257,8 @@ pass_over(struct client *c, struct buf *line, int64_t until_boot_ms, struct erro
 	return true;
 }
 
-static int64_t
-not_silent_until(int64_t deadline_boot_ms)
+int64_t
+client_listens_until(int64_t deadline_boot_ms)
 {
 	int64_t until_boot_ms = clock_boot_ms() + SILENCE_MS;
 
@@ -269,7 +270,7 @@ tell(struct transport *t, const struct buf *line, int64_t deadline_boot_ms, stru
 {
 	struct client *c = (struct client *)(void *)t;
 
-	if (!send_request(c, line, not_silent_until(deadline_boot_ms), err))
+	if (!send_request(c, line, client_listens_until(deadline_boot_ms), err))
 		return false;
 	c->unwanted++;
 	return true;
@@ -280,7 +281,7 @@ exchange(struct transport *t, const char *tag, const struct buf *line, bool wait
     int64_t deadline_boot_ms, struct buf *answer, struct error *err)
 {
 	struct client *c = (struct client *)(void *)t;
-	int64_t end = deadline_boot_ms + (waits ? GRACE_MS : 0), until = not_silent_until(end);
+	int64_t end = deadline_boot_ms + (waits ? GRACE_MS : 0), until = client_listens_until(end);
 
 	if (!send_request(c, line, until, err) || !pass_over(c, answer, until, err) ||
 	    !read_line(c, answer, until, err))
