@@ -85,19 +85,38 @@ a_waiter_is_answered_at_once_when_its_leader_disconnects(void **state)
 }
 
 static void
+tell_approve(int fd, const char *tag, uint64_t id)
+{
+	char line[200];
+
+	snprintf(line, sizeof(line), "%s approve id=%llu n=1 key=00ff deadline=%lld\n", tag,
+	    (unsigned long long)id, (long long)soon());
+	tell(fd, line);
+}
+
+static void
+tell_approve_first(int fd, int64_t until_boot_ms)
+{
+	char line[200];
+
+	snprintf(line, sizeof(line),
+	    "a approve-first user=u1 room=" ROOM " cids=" CID
+	    " key=00ff deadline=%lld until=%lld\n",
+	    (long long)soon(), (long long)until_boot_ms);
+	tell(fd, line);
+}
+
+static void
 a_waiting_approve_is_told_to_start_again_when_the_first_ends(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t id, token;
-	char line[200];
 	int fd;
 
 	fd = dial(f);
 	id = open_hold(f, "u1", "o1", "600-720", "T1");
 	token = approve(f, id, 1);
-	snprintf(line, sizeof(line), "a approve id=%llu n=1 key=00ff deadline=%lld\n",
-	    (unsigned long long)id, (long long)soon());
-	tell(fd, line);
+	tell_approve(fd, "a", id);
 	expect_line(fd, "a wait");
 	expect(f, queue_outcome(f->q, id, token, HO_APPROVED, 2, soon(), &f->a, &f->err), HA_OK,
 	    "approved");
@@ -111,20 +130,13 @@ a_first_approve_is_a_call_that_others_wait_for(void **state)
 	struct fixture *f = *state;
 	uint64_t id = open_hold(f, "u1", "o1", "600-720", "T1");
 	int first = dial(f), fd = dial(f);
-	char line[200];
 
-	snprintf(line, sizeof(line),
-	    "a approve-first user=u1 room=" ROOM " cids=" CID
-	    " key=00ff deadline=%lld until=%lld\n",
-	    (long long)soon(), (long long)soon());
-	tell(first, line);
+	tell_approve_first(first, soon());
 	expect_line(first, "a ok id=1 state=approving before=ready ");
 	assert_int_equal(count_of(f, "calls"), 1);
-	tell(fd, line); /* does not wait */
+	tell_approve_first(fd, soon()); /* does not wait */
 	expect_line(fd, "a not-first");
-	snprintf(line, sizeof(line), "b approve id=%llu n=1 key=00ff deadline=%lld\n",
-	    (unsigned long long)id, (long long)soon());
-	tell(fd, line);
+	tell_approve(fd, "b", id);
 	expect_line(fd, "b wait");
 	close(first);
 	expect_line(fd, "b payment-in-progress retry_ms=");
@@ -136,15 +148,10 @@ static void
 a_first_approve_that_nobody_waits_for_is_not_granted(void **state)
 {
 	struct fixture *f = *state;
-	char line[200];
 	int fd = dial(f);
 
 	open_hold(f, "u1", "o1", "600-720", "T1");
-	snprintf(line, sizeof(line),
-	    "a approve-first user=u1 room=" ROOM " cids=" CID
-	    " key=00ff deadline=%lld until=%lld\n",
-	    (long long)soon(), (long long)clock_boot_ms());
-	tell(fd, line);
+	tell_approve_first(fd, clock_boot_ms());
 	expect_line(fd, "a payment-in-progress");
 	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK, "as it was");
 	assert_int_equal(f->a.hold.state, HOLD_READY);

@@ -1,8 +1,9 @@
 """All proofs, and doc/proof.md with their figures: `make prove`.
 
 A part that passed is kept in BUILD/prove, and the next run with the same seed takes it from there
-while nothing that the part reads has changed (kept.py): a run that was stopped goes on. Nothing is kept of a tree with changes. When a
-part fails the others still run; then doc/proof.md is not written, and the program ends with 1.
+while nothing that the part reads has changed (kept.py): a run that was stopped goes on. Nothing is
+kept of a tree with changes. When a part fails the others still run; then doc/proof.md is not
+written, and the program ends with 1.
 --small: the sizes of dev/test; nothing is kept or written."""
 
 import argparse

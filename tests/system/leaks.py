@@ -37,15 +37,16 @@ def _begin_in(data, begins, size):
 def _find(secrets, places):
     """Of many secrets only those are looked for whose first bytes stand there: a run of hours has
     more of them than its logs have lines."""
-    names, size = sorted(secrets), min(map(len, secrets.values()), default=0)
+    size = min(map(len, secrets.values()), default=0)
+    begins = {text[:size] for text in secrets.values()}
     found = []
     for where, data in places:
-        begins = {t[:size] for t in secrets.values()} if len(secrets) > FEW else None
-        seen = begins and _begin_in(data, begins, size)
-        for name in names:
-            text = secrets[name]
-            if (seen is None or text[:size] in seen) and text in data:
-                found.append(f"{name} in {where}")
+        seen = _begin_in(data, begins, size) if len(secrets) > FEW else begins
+        found += [
+            f"{name} in {where}"
+            for name, text in secrets.items()
+            if text[:size] in seen and text in data
+        ]
     return found
 
 
