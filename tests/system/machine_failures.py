@@ -110,11 +110,13 @@ class Crowd(Load):
         self.told = collections.defaultdict(collections.Counter)  # case -> answer -> how often
         self.refused = 0
 
-    def _note(self, case, a):
+    def _note(self, a):
+        """Told in the case that runs now: a visitor of the one before may meet its failure."""
         with self.lock:
-            self.told[case]["no answer" if a is None else f"{a.status} {a.code or ''}".strip()] += 1
+            told = self.told[self.case]
+            told["no answer" if a is None else f"{a.status} {a.code or ''}".strip()] += 1
 
-    def _until(self, end, call, look, case="", also=()):
+    def _until(self, end, call, look, also=()):
         """As Load's; also: codes of refusals that end it."""
 
         def noted():
@@ -122,7 +124,7 @@ class Crowd(Load):
                 a = call()
             except OSError:
                 a = None
-            self._note(case, a)
+            self._note(a)
             return a
 
         while time.monotonic() < end:
@@ -154,7 +156,6 @@ class Crowd(Load):
             end,
             lambda: self.site.ready(body),
             lambda a: self._look_at_ready(case, order, a),
-            case,
             ("slot-held", "slot-sold"),
         )
         if a.status != 200:
@@ -165,7 +166,7 @@ class Crowd(Load):
         with self.lock:
             self.orders[order] = (case, tid)
         if hot and rng.random() < 0.3:
-            self._give_up(case, user, room, tid, end)
+            self._give_up(user, room, tid, end)
         else:
             self._confirm(case, n, (user, room, order, tid), end)
 
@@ -174,13 +175,12 @@ class Crowd(Load):
         if a is not None and a.status not in fine:
             self._complain(case, f"payReady of {order}: {a}")
 
-    def _give_up(self, case, user, room, tid, end):
+    def _give_up(self, user, room, tid, end):
         self.grants.given_up(tid)
         self._until(
             end,
             lambda: self.site.remove(user, room, caller="gateway"),
             lambda a: None,
-            case,
             ("no-hold",),
         )
 
@@ -189,12 +189,12 @@ class Crowd(Load):
         token = self.site.sim.pay(tid)
         began = time.monotonic()
         truth = set_failures.Truth(self.site, tid, lambda s: self._complain(case, f"{order}: {s}"))
-        first = self._until(end, lambda: self.site.approve(user, room, token), truth.look, case)
+        first = self._until(end, lambda: self.site.approve(user, room, token), truth.look)
         with self.lock:
             self.paid.append(time.monotonic())
             self.waits[case] = max(self.waits.get(case, 0), time.monotonic() - began)
         if n % 3 == 0 and n % 2:  # comes back: the same answer, or none, but never another one
-            again = self._until(end, lambda: self.site.approve(user, room, token), truth.look, case)
+            again = self._until(end, lambda: self.site.approve(user, room, token), truth.look)
             if again.body != first.body:
                 self._complain(case, f"{order}: {first} and then {again}")
 
