@@ -110,13 +110,18 @@ def with_set(build, run):
     return run(mongod) if engine == "mongod" else None
 
 
+def check_failures(r):
+    """A payment that waits longer than it may is a failure, too. Rows without an allowance are not
+    of one failure: several at random, or a database put back."""
+    late = [c for c in r["cases"] if "allowed_s" in c and c["beyond_s"] > c["allowed_s"]]
+    assert not late and not r["wrong"], f"late: {late}, wrong: {r['wrong']}"
+
+
 def set_of_three(build, size):
-    """A payment that waits longer than it may is a failure, too."""
     r = with_set(build, lambda mongod: set_failures.run(build, mongod, size, say=say))
     if r is not None:
         say("\n  ".join(set_failures.lines(r)))
-        late = [c for c in r["cases"] if c["beyond_s"] > c["allowed_s"]]
-        assert not late and not r["wrong"], f"late: {late}, wrong: {r['wrong']}"
+        check_failures(r)
     return r
 
 
@@ -130,7 +135,7 @@ def machines_fail(build, *argv, timeout):
     r = machine_failures.run_inside(build, *argv, timeout=timeout)
     for case in r["cases"]:
         say(json.dumps(case))
-    assert not r["wrong"], r["wrong"]
+    check_failures(r)
     return r
 
 

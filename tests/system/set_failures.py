@@ -40,7 +40,9 @@ LONG = {
     "per_s": 8,
     "deadline_ms": 13000,
 }
-LIVE_MAX = 40  # visitors at a time
+# Visitors at a time, and in seconds of arrivals. Those who asked a machine that is frozen wait until
+# it goes on; there must be room for others meanwhile, or it looks as if nobody could pay.
+LIVE_MIN, LIVE_ARRIVALS_S = 40, 5
 PAUSE_S = 0.5  # before a visitor asks again
 LONG_WAIT_S = 20  # who waits longer is told of in the result
 VISIT_S = 150  # no visitor tries longer
@@ -52,6 +54,7 @@ class Load:
 
     def __init__(self, site, per_s):
         self.site, self.per_s, self.case = site, per_s, "before"
+        self.live_max = max(LIVE_MIN, LIVE_ARRIVALS_S * per_s)
         self.paid, self.wrong, self.orders = [], [], {}  # orders: order -> (case, tid)
         self.slow = []
         self.waits = {}  # case -> longest seconds from approve to 200
@@ -70,7 +73,7 @@ class Load:
         n = 0
         while not self.stop.wait(1 / self.per_s):
             self.visitors = [t for t in self.visitors if t.is_alive()]
-            if len(self.visitors) < LIVE_MAX:
+            if len(self.visitors) < self.live_max:
                 n += 1
                 t = threading.Thread(target=self._visit, args=(self.case, n), daemon=True)
                 self.visitors.append(t)
