@@ -7,11 +7,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "queue/disk/crc32c.h"
+#include "queue/disk/dir_lock.h"
 
 /* Two slots, written in turns, so that a torn write leaves the other one. A slot is a line: queue,
  * number, nonce, CRC of what comes before it. */
@@ -48,14 +48,11 @@ log_mark_open(struct log_mark *m, const char *dir, struct error *err)
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
 		return error_sys(err, ERR_INTERNAL, "make %s", dir);
 	m->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (m->dir >= 0)
-		m->lock = openat(m->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (m->dir < 0)
+		return error_sys(err, ERR_INTERNAL, "open %s", dir);
+	m->lock = dir_lock(m->dir, dir, err);
 	if (m->lock < 0)
-		return error_sys(err, ERR_INTERNAL, "open %s/lock", dir);
-	if (flock(m->lock, LOCK_EX | LOCK_NB) != 0)
-		return errno == EWOULDBLOCK
-		    ? error_set(err, ERR_BUSY, "another roompay-queued uses %s", dir)
-		    : error_sys(err, ERR_INTERNAL, "lock %s", dir);
+		return false;
 	m->fd = openat(m->dir, "log-mark", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (m->fd < 0)
 		return error_sys(err, ERR_INTERNAL, "open %s/log-mark", dir);

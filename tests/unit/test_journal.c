@@ -5,6 +5,8 @@
 #include "journal_world.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "queue/disk/crc32c.h"
@@ -146,6 +148,24 @@ a_second_daemon_is_kept_out(void **state)
 	assert_false(journal_open(f->dir, &f->options, see, f, &other, &report, &err));
 	assert_int_equal(err.code, ERR_BUSY);
 	assert_null(other);
+}
+
+/* A child of a daemon that was killed, which ends a moment later, too. */
+static void
+a_child_that_is_ending_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	pid_t child;
+
+	assert_true(reopen(f));
+	child = fork();
+	if (child == 0) {
+		poll(NULL, 0, 200);
+		_exit(0);
+	}
+	assert_true(child > 0);
+	assert_true(reopen(f));
+	assert_int_equal(waitpid(child, NULL, 0), child);
 }
 
 /* A crash may lose any sectors of the last write: here everything from some byte on. */
@@ -478,6 +498,7 @@ main(void)
 		IN_DIR(records_continue_over_many_segments),
 		IN_DIR(the_largest_record_fits_and_one_more_byte_does_not),
 		IN_DIR(a_second_daemon_is_kept_out),
+		IN_DIR(a_child_that_is_ending_is_waited_for),
 		IN_DIR(a_torn_end_is_cut_at_any_byte_and_kept_in_a_file),
 		IN_DIR(whole_records_after_a_lost_one_of_the_same_sync_are_a_torn_end),
 		IN_DIR(a_missing_record_that_a_later_sync_relied_on_is_damage),

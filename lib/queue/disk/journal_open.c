@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hex.h"
 #include "base/random.h"
+#include "queue/disk/dir_lock.h"
 #include "queue/disk/journal_file.h"
 
 enum { SEGMENT_SIZE = 4 * 1024 * 1024, WINDOW_MIN = 1024 * 1024 };
@@ -420,14 +420,8 @@ lock_dir(struct journal *j, const char *dir, struct error *err)
 	j->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (j->dir < 0)
 		return error_sys(err, ERR_INTERNAL, "open %s", dir);
-	j->lock = openat(j->dir, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (j->lock < 0)
-		return journal_fault(j, err, "open", "lock");
-	if (flock(j->lock, LOCK_EX | LOCK_NB) == 0)
-		return true;
-	if (errno == EWOULDBLOCK)
-		return error_set(err, ERR_BUSY, "%s is in use by another process", dir);
-	return journal_fault(j, err, "lock", "lock");
+	j->lock = dir_lock(j->dir, dir, err);
+	return j->lock >= 0;
 }
 
 bool
