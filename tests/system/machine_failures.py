@@ -359,7 +359,10 @@ class MachineFailures(Failures):
         try:
             eventually(lambda: m.is_ready() == serves, 20, 0.2)
             time.sleep(self.size["away_s"])
-            assert m.is_ready() == serves, f"{m.name} with a clock {ms} ms off"
+            if serves:  # a busy host is not ready at every moment
+                eventually(m.is_ready, 5, 0.2)
+            else:
+                assert not m.is_ready(), f"{m.name} with a clock {ms} ms off"
         finally:
             m.set_clock_off(0)
         eventually(m.is_ready, 20, 0.2)

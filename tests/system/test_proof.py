@@ -73,6 +73,9 @@ def test_a_guard_that_is_taken_away_is_noticed():
     assert result["noticed"] == result["mutants"] == len(mutate.FEW), result
 
 
+PARTS = ["one", "machines", "mutants"]
+
+
 def run_parts(top, build, seed, failing=()):
     """Which parts ran, and which failed."""
     ran = []
@@ -83,7 +86,7 @@ def run_parts(top, build, seed, failing=()):
         return {"found": key}
 
     before = kept.Kept(top, build, {"seed": seed})
-    chosen = [(key, key, lambda key=key: run(key)) for key in ("one", "two", "mutants")]
+    chosen = [(key, key, lambda key=key: run(key)) for key in PARTS]
     done, failed = prove.prove(chosen, before)
     assert all(part["result"] == {"found": key} for key, part in done.items())
     return ran, failed
@@ -95,20 +98,21 @@ def test_a_proof_goes_on_where_it_was(tmp_path):
     top.mkdir()
     for argv in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "one"]):
         subprocess.run([*git, *argv], check=True)
-    assert run_parts(top, build, 1, failing=("two",)) == (["one", "two", "mutants"], ["two"])
-    assert run_parts(top, build, 1) == (["two"], [])
+    assert run_parts(top, build, 1, failing=("machines",)) == (PARTS, ["machines"])
+    assert run_parts(top, build, 1) == (["machines"], [])
     assert run_parts(top, build, 1) == ([], [])
-    assert run_parts(top, build, 2) == (["one", "two", "mutants"], [])
+    assert run_parts(top, build, 2) == (PARTS, [])
     (top / "changed").write_text("")
     for _ in range(2):
-        assert run_parts(top, build, 2) == (["one", "two", "mutants"], [])
+        assert run_parts(top, build, 2) == (PARTS, [])
     (top / "changed").unlink()
     assert run_parts(top, build, 2) == ([], [])
     for name, again in (
         ("doc/a.md", []),
         ("tests/conform/a.c", ["mutants"]),
-        ("lib/a.c", ["one", "two", "mutants"]),
-        ("tests/prove/chaos.py", ["one", "two", "mutants"]),
+        ("tests/system/machine_failures.py", ["machines"]),
+        ("lib/a.c", PARTS),
+        ("tests/prove/chaos.py", PARTS),
     ):
         (top / name).parent.mkdir(parents=True, exist_ok=True)
         (top / name).write_text("")
