@@ -77,6 +77,7 @@ class Chaos:
             "queue": {"max_holds_per_user": 3, "sold_guard": 0},
         }
         self.stack = Stack(build, workers=24, mode="master", conf=conf, auto_remove=True)
+        self.stack.patience = 600  # a store that was killed is away for long on a busy host
         self.proxy = (
             StoreProxy(self.stack.store.port, seed, SHARES) if self.stack.store_is_ours else None
         )
@@ -266,6 +267,26 @@ class Chaos:
             self.site.db.client.close()
             return result
 
+    def unsettled(self, reviews):
+        """Messages, captures and work items that somebody should have ended. A work item may be left to
+        an operator, or its end was concluded from readings: it is looked at again for an hour."""
+        db = self.site.db
+        stored = {p["tid"] for p in db.payments.find({}, {"tid": 1})}
+        ended = reviews | {e["tid"] for e in db.ledger.find({"kind": "declined"}, {"tid": 1})}
+        open_items = [i for i in db.open.find() if i["tid"] not in ended]
+        return [
+            *(f"message {m['_id']}" for m in db.outbox.find({}, {"_id": 1})),
+            *(
+                f"{c['tid']} is not stored"
+                for c in self.site.sim.captures()
+                if c["tid"] not in stored
+            ),
+            *(
+                f"{i}, {[e['kind'] for e in db.ledger.find({'tid': i['tid']}).sort('n')]}"
+                for i in open_items
+            ),
+        ]
+
     def judge(self):
         site = self.site
         eventually(lambda: self.ask(lambda: site.get("/readyz").status) == 200, 60, 0.5)
@@ -292,24 +313,10 @@ class Chaos:
         self.wrong += [f"{order}: no end" for order in left]
         reviews = {e["tid"] for e in site.db.ledger.find({"kind": "review"})}
 
-        def settled():  # what is left is an operator's, or was concluded from readings and is looked at again for an hour
-            if site.db.outbox.count_documents({}) > 0:
-                return False
-            if not {c["tid"] for c in site.sim.captures()} <= {
-                p["tid"] for p in site.db.payments.find({}, {"tid": 1})
-            }:
-                return False
-            left = {i["tid"] for i in site.db.open.find({}, {"tid": 1})} - reviews
-            return not left or left <= {
-                e["tid"] for e in site.db.ledger.find({"kind": "declined"}, {"tid": 1})
-            }
-
         try:
-            eventually(settled, 300, 3)
+            eventually(lambda: not self.unsettled(reviews), 300, 3)
         except AssertionError:
-            self.wrong.append(
-                f"not settled: outbox {list(site.db.outbox.find({}, {'_id': 1}).limit(5))}, open {list(site.db.open.find().limit(5))}"
-            )
+            self.wrong += [f"not settled: {what}" for what in self.unsettled(reviews)[:5]]
         captures = site.sim.captures()
         by_order = Counter(c["partner_order_id"] for c in captures)
         self.wrong += [f"{o}: {n} captures" for o, n in by_order.items() if n > 1]

@@ -20,6 +20,7 @@ NO_PART = (
 # What only these parts read.
 READ_BY = {
     "tests/conform/": ("mutants",),
+    "tests/prove/chaos.py": ("chaos",),
     "tests/prove/mutate.py": ("mutants",),
     "tests/system/machine_failures.py": ("put_back", "machines"),
 }
