@@ -267,12 +267,15 @@ class Chaos:
             self.site.db.client.close()
             return result
 
-    def unsettled(self, reviews):
+    def tids_of(self, kind):
+        return {e["tid"] for e in self.site.db.ledger.find({"kind": kind}, {"tid": 1})}
+
+    def unsettled(self):
         """Messages, captures and work items that somebody should have ended. A work item may be left to
         an operator, or its end was concluded from readings: it is looked at again for an hour."""
         db = self.site.db
         stored = {p["tid"] for p in db.payments.find({}, {"tid": 1})}
-        ended = reviews | {e["tid"] for e in db.ledger.find({"kind": "declined"}, {"tid": 1})}
+        ended = self.tids_of("review") | self.tids_of("declined")
         open_items = [i for i in db.open.find() if i["tid"] not in ended]
         return [
             *(f"message {m['_id']}" for m in db.outbox.find({}, {"_id": 1})),
@@ -311,12 +314,11 @@ class Chaos:
                     del left[order]
             time.sleep(1)
         self.wrong += [f"{order}: no end" for order in left]
-        reviews = {e["tid"] for e in site.db.ledger.find({"kind": "review"})}
-
         try:
-            eventually(lambda: not self.unsettled(reviews), 300, 3)
+            eventually(lambda: not self.unsettled(), 300, 3)
         except AssertionError:
-            self.wrong += [f"not settled: {what}" for what in self.unsettled(reviews)[:5]]
+            self.wrong += [f"not settled: {what}" for what in self.unsettled()[:5]]
+        reviews = self.tids_of("review")
         captures = site.sim.captures()
         by_order = Counter(c["partner_order_id"] for c in captures)
         self.wrong += [f"{o}: {n} captures" for o, n in by_order.items() if n > 1]
