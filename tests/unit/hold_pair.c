@@ -29,14 +29,20 @@ hours_to_set(uint32_t hours, char out[200])
 	}
 }
 
+/* One roll a statement: within one, each compiler has an order of its own. */
 static struct asked
 ask(struct dice *d)
 {
-	struct asked q = { (int)roll(d, MODEL_USERS), (int)roll(d, MODEL_ROOMS),
-		(int)roll(d, MODEL_ORDERS), 0 };
+	struct asked q = { .hours = 0 };
 
-	for (uint32_t runs = 1 + roll(d, 3); runs > 0; runs--)
-		q.hours |= (((uint32_t)1 << (1 + roll(d, 4))) - 1) << roll(d, 20);
+	q.user = (int)roll(d, MODEL_USERS);
+	q.room = (int)roll(d, MODEL_ROOMS);
+	q.order = (int)roll(d, MODEL_ORDERS);
+	for (uint32_t runs = 1 + roll(d, 3); runs > 0; runs--) {
+		uint32_t len = 1 + roll(d, 4), first = roll(d, 20);
+
+		q.hours |= (((uint32_t)1 << len) - 1) << first;
+	}
 	return q;
 }
 

@@ -3,7 +3,7 @@
 
 #include "hold_pair.h"
 
-enum { OPERATIONS = 20000, SEEDS = 20 };
+enum { OPERATIONS = 60000, SEEDS = 60 };
 
 static void
 random_commands_are_answered_as_the_model_answers_them(void **state)
