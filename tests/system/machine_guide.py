@@ -83,7 +83,7 @@ class Guests(Crowd):
             if a is None or a.status != 404:
                 truth.look(a)
 
-        a = self._until(end, lambda: self.site.approve(user, room, token), look, case, ("no-hold",))
+        a = self._until(end, lambda: self.site.approve(user, room, token), look, ("no-hold",))
         if a.status == 200:
             with self.lock:
                 self.paid.append(time.monotonic())
