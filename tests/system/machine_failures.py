@@ -24,7 +24,7 @@ import set_failures
 from booking_site import Site, eventually, new_id
 from failing_set import Watch
 from machines import Machines
-from set_failures import PAUSE_S, QUICK, Failures, Load
+from set_failures import QUICK, Failures, Load
 from stack import StackError
 from store_server import choose
 
@@ -115,27 +115,6 @@ class Crowd(Load):
         with self.lock:
             told = self.told[self.case]
             told["no answer" if a is None else f"{a.status} {a.code or ''}".strip()] += 1
-
-    def _until(self, end, call, look, also=()):
-        """As Load's; also: codes of refusals that end it."""
-
-        def noted():
-            try:
-                a = call()
-            except OSError:
-                a = None
-            self._note(a)
-            return a
-
-        while time.monotonic() < end:
-            a = noted()
-            if a is not None:
-                look(a)
-                if a.status == 200 or a.code in also:
-                    return a
-            time.sleep(PAUSE_S * random.uniform(0.7, 1.3))
-            look(None)
-        raise AssertionError("not within its time")
 
     def _pay(self, case, n, end):
         with self.lock:

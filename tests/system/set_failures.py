@@ -102,16 +102,21 @@ class Load:
         except Exception as e:  # whatever it was: the case is not proven
             self._complain(case, f"{type(e).__name__}: {e}"[:600])
 
-    def _until(self, end, call, look):
-        """Asks until the answer is 200. look: is told of every answer, and of a repeat (None)."""
+    def _note(self, a):
+        """Each answer; None: there was none."""
+
+    def _until(self, end, call, look, also=()):
+        """Asks until the answer is 200, or has one of these codes. look: is told of every answer, and
+        of a repeat (None)."""
         while time.monotonic() < end:
             try:
                 a = call()
             except OSError:
                 a = None
+            self._note(a)
             if a is not None:
                 look(a)
-                if a.status == 200:
+                if a.status == 200 or a.code in also:
                     return a
             time.sleep(PAUSE_S * random.uniform(0.7, 1.3))
             look(None)
