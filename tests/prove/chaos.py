@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 
 sys.path[:0] = [
     str(pathlib.Path(__file__).resolve().parents[1] / "system"),
@@ -267,16 +267,18 @@ class Chaos:
             self.site.db.client.close()
             return result
 
-    def tids_of(self, kind):
-        return {e["tid"] for e in self.site.db.ledger.find({"kind": kind}, {"tid": 1})}
+    def kinds(self):
+        """What the ledger says of each tid, in its order."""
+        found = defaultdict(list)
+        for e in self.site.db.ledger.find({}, {"tid": 1, "kind": 1}).sort("n"):
+            found[e.get("tid")].append(e["kind"])
+        return found
 
     def unsettled(self):
         """Messages, captures and work items that somebody should have ended. A work item may be left to
         an operator, or its end was concluded from readings: it is looked at again for an hour."""
-        db = self.site.db
+        db, kinds = self.site.db, self.kinds()
         stored = {p["tid"] for p in db.payments.find({}, {"tid": 1})}
-        ended = self.tids_of("review") | self.tids_of("declined")
-        open_items = [i for i in db.open.find() if i["tid"] not in ended]
         return [
             *(f"message {m['_id']}" for m in db.outbox.find({}, {"_id": 1})),
             *(
@@ -285,8 +287,9 @@ class Chaos:
                 if c["tid"] not in stored
             ),
             *(
-                f"{i}, {[e['kind'] for e in db.ledger.find({'tid': i['tid']}).sort('n')]}"
-                for i in open_items
+                f"{i}, {kinds[i['tid']]}"
+                for i in db.open.find()
+                if not {"review", "declined"} & set(kinds[i["tid"]])
             ),
         ]
 
@@ -318,7 +321,7 @@ class Chaos:
             eventually(lambda: not self.unsettled(), 300, 3)
         except AssertionError:
             self.wrong += [f"not settled: {what}" for what in self.unsettled()[:5]]
-        reviews = self.tids_of("review")
+        reviews = {tid for tid, kinds in self.kinds().items() if "review" in kinds}
         captures = site.sim.captures()
         by_order = Counter(c["partner_order_id"] for c in captures)
         self.wrong += [f"{o}: {n} captures" for o, n in by_order.items() if n > 1]
