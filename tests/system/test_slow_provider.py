@@ -1,6 +1,5 @@
 """KakaoPay answering after 10 s, with more users than workers: it delays nobody else."""
 
-import statistics
 import threading
 import time
 
@@ -39,7 +38,6 @@ def test_refusals_replays_and_health_keep_their_speed(
             (503, "provider-busy")
         }, box
         assert all(a.seconds < 1 and int(a.headers["retry-after"]) > 0 for a in refused)
-        quick = []
         for _ in range(20):
             for a, want in (
                 (fresh.ready(user="b", room=room), 409),
@@ -47,9 +45,8 @@ def test_refusals_replays_and_health_keep_their_speed(
                 (fresh.approve("payer", paid["reservationInfo"]["roomId"], token), 200),
                 (fresh.get("/livez", caller=None), 200),
             ):
-                assert a.status == want and a.seconds < 1, a
-                quick.append(a.seconds)
-        assert statistics.median(quick) < 0.1, quick
+                assert a.status == want, a
+                assert a.seconds < 0.1, a
         # money that waits goes before new holds
         b = fresh.approve("waiting", waiting["reservationInfo"]["roomId"], w_token)
         assert b.status == 200, b
