@@ -1,10 +1,11 @@
 // Buyers, and the booking site's two services: each buyer pays again and again: payReady, the press on pay, approvePayment. The
 // reservation service calls removePaymentInQueue: when the message comes where there are messages (HOOK_PORT), else at once.
+// ALONE: one buyer, and each query has the machine for itself; the time of a payment is that of its three queries.
 // Begins with two seconds that do not count, in which everybody opens their connections; then prints a line and waits for one.
 // Prints one line of JSON at the end.
 import http from "node:http";
 
-const { BASE, SIM, HOOK_PORT, GATEWAY, RESERVATION, CLIENTS, SECONDS } = process.env;
+const { BASE, SIM, HOOK_PORT, GATEWAY, RESERVATION, CLIENTS, SECONDS, ALONE } = process.env;
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1024 });
 const run = Date.now().toString(36);
 const owed = new Map(); // tid -> when the payment was answered, until the gateway has heard of its removal
@@ -67,6 +68,32 @@ async function payOnce() {
   else if (!early.delete(tid)) owed.set(tid, performance.now());
 }
 
+// Until the message came, and the courier has written down that it did.
+async function quiet(tid, of) {
+  while (HOOK_PORT && !of.has(tid)) await pause(1);
+  await pause(10);
+}
+
+async function payAlone() {
+  const b = booking(number++);
+  const { userInfo: { userId }, reservationInfo: { roomId } } = b;
+  let spent = 0;
+  const query = async (path, token, value) => {
+    const began = performance.now();
+    const said = await must(BASE + path, token, value);
+    spent += performance.now() - began;
+    return said;
+  };
+  const { tid } = await query("/payReady", GATEWAY, b);
+  const { pg_token } = await must(SIM + "/control/pay", "", { tid });
+  await query("/approvePayment", GATEWAY, { userId, roomId, pg_token });
+  paid++;
+  await quiet(tid, heard);
+  await query("/removePaymentInQueue", RESERVATION, { userId, roomId, tid });
+  await quiet(tid, done);
+  times.pay.push(spent);
+}
+
 const early = new Set(); // the message came before the answer
 const heard = new Set();
 const done = new Set();
@@ -77,7 +104,7 @@ async function hear(message) {
     heard.add(tid);
     times.first.push(owed.has(tid) ? performance.now() - owed.get(tid) : 0);
     if (!owed.has(tid)) early.add(tid);
-    await must(BASE + "/removePaymentInQueue", RESERVATION, { userId, roomId, tid });
+    if (!ALONE) await must(BASE + "/removePaymentInQueue", RESERVATION, { userId, roomId, tid });
   } else if (message.type === "queue.removed") {
     done.add(tid);
     owed.delete(tid);
@@ -95,7 +122,7 @@ if (HOOK_PORT)
 
 async function payFor(seconds) {
   const end = performance.now() + seconds * 1000;
-  await Promise.all(Array.from({ length: Number(CLIENTS) }, async () => { while (performance.now() < end) await payOnce(); }));
+  await Promise.all(Array.from({ length: Number(CLIENTS) }, async () => { while (performance.now() < end) await (ALONE ? payAlone() : payOnce()); }));
   return end;
 }
 
