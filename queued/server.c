@@ -146,20 +146,31 @@ has_line(const struct conn *c)
 	return c->in.len > 0 && memchr(c->in.data, '\n', c->in.len) != NULL;
 }
 
-static void
+/* False: nothing came. */
+static bool
 read_some(struct conn *c)
 {
 	static char chunk[READ_CHUNK];
 	ssize_t n = recv(c->fd, chunk, sizeof(chunk), 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return false;
 	if (n > 0)
 		buf_add(&c->in, chunk, (size_t)n);
 	if (n <= 0 || c->in.bad)
 		conn_close(c);
 	else
 		take_lines(c);
+	return n > 0;
+}
+
+/* The client has gone. What it asked before counts all the same. */
+static void
+read_rest(struct conn *c)
+{
+	while (!c->closed && read_some(c))
+		;
+	conn_close(c);
 }
 
 /* Sends what is committed. The rest follows when the socket is writable again. */
@@ -185,11 +196,12 @@ flush(struct conn *c, int64_t now_boot_ms)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			break;
-		if (n <= 0) {
+		if (n < 0 && errno != EPIPE && errno != ECONNRESET) {
 			conn_close(c);
 			return;
 		}
-		sent += (size_t)n;
+		/* Who has gone hears nothing more. What it asked is read before it is closed. */
+		sent = n < 0 ? out->len : sent + (size_t)n;
 	}
 	if (sent == out->len)
 		set_stalled(c, 0);
@@ -211,15 +223,15 @@ on_conn(uv_poll_t *h, int status, int events)
 {
 	struct conn *c = h->data;
 
-	if (status < 0) {
-		conn_close(c);
+	if (status < 0) { /* it closed the connection without reading all of its answers */
+		read_rest(c);
 		return;
 	}
 	if ((events & UV_WRITABLE) != 0)
 		/* not sent yet: some of its answers may not be committed */
 		command_add_news(c->server->commands, &c->peer);
 	if ((events & UV_READABLE) != 0)
-		read_some(c);
+		(void)read_some(c);
 }
 
 static void

@@ -3,6 +3,7 @@
 
 #include "queue_world.h"
 
+#include <inttypes.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -108,6 +109,78 @@ a_daemon_that_hangs_is_given_up_within_two_seconds(void **state)
 	expect(f, queue_find_tid(f->q, "T1", soon(), &f->a, &f->err), HA_OK, "it works again");
 }
 
+static void
+tell_approved(int fd, uint64_t id, uint64_t token)
+{
+	char line[120];
+
+	snprintf(line, sizeof(line),
+	    "1 outcome id=%" PRIu64 " token=%" PRIu64 " outcome=approved n=2\n", id, token);
+	tell(fd, line);
+}
+
+/* On a shared log another client may see it a moment later. */
+static void
+expect_approved(struct fixture *f, const char *tid)
+{
+	int64_t end = clock_boot_ms() + 3000;
+
+	do {
+		expect(f, queue_find_tid(f->q, tid, soon(), &f->a, &f->err), HA_OK, "find");
+	} while (f->a.hold.state != HOLD_APPROVED && clock_boot_ms() < end);
+	assert_int_equal(f->a.hold.state, HOLD_APPROVED);
+}
+
+/* As roompayctl does: it tells, and ends. A connection that is closed with an answer in it that
+ * nobody read is in error for the daemon; what was asked before counts all the same. */
+static void
+what_a_client_told_before_it_ended_is_done(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = open_hold(f, "u1", "o1", "600-720", "T1"), token = approve(f, id, 1);
+	int fd = dial(f);
+
+	tell(fd, "1 find-tid tid=T1\n");
+	assert_true(is_readable(fd, 3000)); /* the answer that nobody reads */
+	kill(f->daemon, SIGSTOP);
+	tell_approved(fd, id, token);
+	close(fd);
+	kill(f->daemon, SIGCONT);
+	expect_approved(f, "T1");
+}
+
+/* The second thing is told while the first one is written to the disk, and its answer comes to
+ * nobody: at many moments, as only some of them are in between. */
+static void
+what_a_client_told_while_it_was_answered_is_done(void **state)
+{
+	enum { TIMES = 30, STEP_US = 20 };
+	struct fixture *f = *state;
+
+	for (int i = 0; i < TIMES; i++) {
+		char names[2][4][16];
+		uint64_t id[2], token[2];
+		int fd;
+
+		for (int k = 0; k < 2; k++) {
+			int from = (2 * i + k) * 60;
+
+			snprintf(names[k][0], 16, "u%d-%d", i, k);
+			snprintf(names[k][1], 16, "o%d-%d", i, k);
+			snprintf(names[k][2], 16, "%d-%d", from, from + 60);
+			snprintf(names[k][3], 16, "T%d-%d", i, k);
+			id[k] = open_hold(f, names[k][0], names[k][1], names[k][2], names[k][3]);
+			token[k] = approve(f, id[k], 1);
+		}
+		fd = dial(f);
+		tell_approved(fd, id[0], token[0]);
+		usleep(i * STEP_US);
+		tell_approved(fd, id[1], token[1]);
+		close(fd);
+		expect_approved(f, names[1][3]);
+	}
+}
+
 /* Instead of the daemon, something that answers hello correctly and the next request as it is
  * told. */
 static void
@@ -169,6 +242,8 @@ main(void)
 		ON_DAEMON(a_client_that_reads_nothing_waits_and_gets_every_answer_later),
 		ON_DAEMON(a_thousand_idle_connections_do_not_disturb),
 		ON_DAEMON(a_daemon_that_hangs_is_given_up_within_two_seconds),
+		ON_DAEMON(what_a_client_told_before_it_ended_is_done),
+		ON_DAEMON(what_a_client_told_while_it_was_answered_is_done),
 		cmocka_unit_test(an_invalid_answer_is_answered_unavailable),
 	};
 	const struct CMUnitTest on_mongodb[] = {
@@ -176,6 +251,7 @@ main(void)
 		ON_MONGODB(a_client_that_reads_nothing_waits_and_gets_every_answer_later),
 		ON_MONGODB(a_thousand_idle_connections_do_not_disturb),
 		ON_MONGODB(a_daemon_that_hangs_is_given_up_within_two_seconds),
+		ON_MONGODB(what_a_client_told_before_it_ended_is_done),
 	};
 
 	if (getenv("ROOMPAY_QUEUED") == NULL) {

@@ -49,6 +49,20 @@ MUTANTS = [
         "tests/unit/test_commit tests/conform/test_queue_restart " + LINEAR,
     ),
     (
+        "what a client told before it ended is read",
+        "queued/server.c",
+        "\t\tread_rest(c);\n",
+        "\t\tconn_close(c);\n",
+        "tests/conform/test_queue_connection",
+    ),
+    (
+        "what a client told while it was answered is read",
+        "queued/server.c",
+        "if (n < 0 && errno != EPIPE && errno != ECONNRESET) {",
+        "if (n < 0) {",
+        "tests/conform/test_queue_connection",
+    ),
+    (
         "a lost commit is decided again",
         "queued/batch.c",
         "\t\tdecide_again(c);\n\t\tbreak;",
