@@ -196,12 +196,16 @@ flush(struct conn *c, int64_t now_boot_ms)
 			continue;
 		if (n < 0 && errno == EAGAIN)
 			break;
-		if (n < 0 && errno != EPIPE && errno != ECONNRESET) {
+		if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+			/* It has gone, and hears nothing more. What it asked is read first. */
+			sent = out->len;
+			break;
+		}
+		if (n <= 0) {
 			conn_close(c);
 			return;
 		}
-		/* Who has gone hears nothing more. What it asked is read before it is closed. */
-		sent = n < 0 ? out->len : sent + (size_t)n;
+		sent += (size_t)n;
 	}
 	if (sent == out->len)
 		set_stalled(c, 0);
