@@ -61,8 +61,8 @@ is_over(const struct task *t)
 	return t->try.acknowledged || outbox_is_test(&t->message);
 }
 
-/* The tries, then the outbox: an acknowledged message whose try says so is sent no more. Many in a
- * command. False: the store. */
+/* The tries, then the outbox: a message is removed when the end of its try is safe, because what
+ * follows it asks whether it was taken. Many in a command. False: the store. */
 static bool
 write_batch(struct round *r, struct task *const *tasks, size_t n, struct now now, struct error *err)
 {

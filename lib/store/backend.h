@@ -50,11 +50,7 @@ struct store_backend {
 	 */
 	bool (*put_many)(struct store *s, const struct shape *sh, const void *const *recs, size_t n,
 	    enum store_put *hows, int64_t deadline_boot_ms, struct error *err);
-	/*
-	 * Those that are not there are left out. Until the next write that the majority has, a
-	 * crash of the server or another primary may lose it: whoever looks finds that it is still
-	 * to be done.
-	 */
+	/* Those that are not there are left out. */
 	bool (*replace_many)(struct store *s, const struct shape *sh, const void *const *recs,
 	    size_t n, int64_t deadline_boot_ms, struct error *err);
 	bool (*remove_many)(struct store *s, const struct shape *sh, const char *const *ids,

@@ -162,7 +162,6 @@ replace_all_once(mongoc_collection_t *coll, const struct mongo_deed *d, bson_t *
 	struct error err = { 0 };
 	bool ok = true;
 
-	bson_concat(opts, d->light);
 	bulk = mongoc_collection_create_bulk_operation_with_opts(coll, opts);
 	for (size_t i = 0; ok && i < m->docs->n; i++) {
 		bson_t id = BSON_INITIALIZER;
@@ -189,7 +188,6 @@ mongo_replace_many(struct store *s, const struct shape *sh, const void *const *r
 	struct documents docs;
 	struct many m = { .deed = { .shape = sh,
 			      .once = replace_all_once,
-			      .light = mongo_link_light(mongo_link_of(s)),
 			      .deadline_boot_ms = deadline_boot_ms },
 		.recs = recs,
 		.docs = &docs };

@@ -432,6 +432,26 @@ many_claims_are_found_out_whatever_became_of_their_answer(void **state)
 	}
 }
 
+/* The message is removed behind it, perhaps by another primary: the end must be safe by then. */
+static void
+the_end_of_a_try_waits_for_the_majority(void **state)
+{
+	struct scene *sc = *state;
+	struct store_try tries[2];
+	const struct store_try *list[2];
+	enum store_put hows[2];
+
+	fill_tries(tries, list, 2, unique("end"), "ours");
+	DO(store_try_claim_many(sc->store, list, 2, hows, in(SOON), &err));
+	tries[0].ended = tries[0].acknowledged = tries[1].ended = true;
+	proxy_order(&sc->proxy, PROXY_FAITHFUL, 0, "majority");
+	DO(store_try_finish_many(sc->store, list, 2, in(SOON), &err));
+	assert_int_equal(sc->proxy.orders->seen, 1);
+	proxy_order(&sc->proxy, PROXY_MISS_MAJORITY, 1, tries[0].message_id);
+	DO(store_try_finish_many(sc->store, list, 2, in(SOON), &err));
+	assert_int_equal(sc->proxy.orders->seen, 2);
+}
+
 /* --- puts that wait together */
 
 struct pair { /* an event, and the message that waits with it */
@@ -755,6 +775,7 @@ main(void)
 		THROUGH_PROXY(a_lost_answer_to_anothers_key_is_taken)
 		THROUGH_PROXY(a_delete_whose_answer_is_lost_is_done)
 		THROUGH_PROXY(many_claims_are_found_out_whatever_became_of_their_answer)
+		THROUGH_PROXY(the_end_of_a_try_waits_for_the_majority)
 		THROUGH_PROXY(what_waits_together_is_put_once)
 		THROUGH_PROXY(what_another_primary_took_is_put_again)
 		THROUGH_PROXY(the_first_of_two_may_lose_its_answer)

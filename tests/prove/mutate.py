@@ -435,6 +435,13 @@ MUTANTS = [
         STORE_SERVER,
     ),
     (
+        "the end of a try is safe before its message is removed",
+        "lib/store/mongo_many.c",
+        """BCON_NEW("ordered", BCON_BOOL(false));\n\tmongoc_bulk_operation_t""",
+        """BCON_NEW("ordered", BCON_BOOL(false), "writeConcern", "{", "w",\n\t    BCON_INT32(1), "}");\n\tmongoc_bulk_operation_t""",
+        STORE_SERVER,
+    ),
+    (
         "only approve's own capture is whole",
         "lib/flow/follow.c",
         " &&\n\t    strcmp(st->captured->by, f->program) == 0;",

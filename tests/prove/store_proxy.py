@@ -28,7 +28,7 @@ READS = {
 INDEXES = {"createIndexes", "dropIndexes"}  # roompayctl migrate, and the first start
 WRITES = {"insert", "update", "delete"}
 # What is lost of these is found and done again: doc/ledger.md, section 5.
-MAY_BE_LOST = {("delete", "open"), ("update", "deliveries")}
+MAY_BE_LOST = {("delete", "open")}
 # An insert may wait for the majority with a later one of the same connection (doc/ledger.md, section
 # 1): with the last of its request, or of a gatherer's round. No round has so many commands.
 WAIT_MOST = 16
