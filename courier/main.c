@@ -20,6 +20,7 @@
 #include "base/notify.h"
 #include "base/privilege.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "courier/lanes.h"
 #include "courier/post.h"
 #include "courier/sweeper.h"
@@ -98,7 +99,7 @@ on_verified(void *ctx, bool belongs, const char *queue_id)
 	struct courier *c = ctx;
 
 	uv_mutex_lock(&c->mutex);
-	snprintf(c->queue_id, sizeof(c->queue_id), "%s", queue_id);
+	text_copy(c->queue_id, sizeof(c->queue_id), queue_id);
 	uv_mutex_unlock(&c->mutex);
 	if (atomic_exchange(&c->verified, belongs) != belongs)
 		uv_async_send(&c->news);

@@ -2,9 +2,10 @@
 
 #include "courier/name_set.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <uthash.h>
+
+#include "base/text.h"
 
 struct name {
 	UT_hash_handle hh;
@@ -27,7 +28,7 @@ name_set_add(struct name **set, const char *id)
 
 	if (name_set_has(*set, id) || (n = calloc(1, sizeof(*n))) == NULL)
 		return false;
-	snprintf(n->id, sizeof(n->id), "%s", id);
+	text_copy(n->id, sizeof(n->id), id);
 	HASH_ADD_STR(*set, id, n);
 	return true;
 }

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "delivery/webhook.h"
 #include "provider/trust.h"
 
@@ -98,7 +99,7 @@ end_task(struct poster *p, struct task *t, long status, const char *error)
 	if (!webhook_may_put_off(status))
 		t->try.not_before_ms = 0;
 	t->try.acknowledged = error == NULL && status >= 200 && status < 300;
-	snprintf(t->try.error, sizeof(t->try.error), "%s",
+	text_copy(t->try.error, sizeof(t->try.error),
 	    error != NULL	      ? error
 		: t->try.acknowledged ? ""
 				      : "not acknowledged");

@@ -3,11 +3,11 @@
 #include "courier/round.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "courier/round_state.h"
 
 void
@@ -55,7 +55,7 @@ round_know(struct round *r, const struct store_message *m, int64_t due_ms)
 	struct known *k = round_known(r, id);
 
 	if (k == NULL && (k = calloc(1, sizeof(*k))) != NULL) {
-		snprintf(k->id, sizeof(k->id), "%s", id);
+		text_copy(k->id, sizeof(k->id), id);
 		HASH_ADD_STR(r->b->known, id, k);
 	}
 	if (k != NULL) {
@@ -111,7 +111,7 @@ round_new(const struct conf *conf, struct store *store, const char *by)
 		return NULL;
 	}
 	b->conf = conf;
-	snprintf(b->by, sizeof(b->by), "%s", by);
+	text_copy(b->by, sizeof(b->by), by);
 	b->rounds = 1;
 	r->b = b;
 	r->store = store;

@@ -12,6 +12,7 @@
 #include "base/digest.h"
 #include "base/hex.h"
 #include "base/log.h"
+#include "base/text.h"
 
 static struct asset assets[ASSETS_MAX];
 static size_t n_assets;
@@ -89,7 +90,7 @@ add_file(const char *path, const char *name, off_t size, struct error *err)
 		return error_set(err, ERR_INPUT, "%s: more than %d files, or than %d bytes", path,
 		    ASSETS_MAX, ASSET_MAX);
 	*a = (struct asset){ .type = type_of(name) };
-	snprintf(a->name, sizeof(a->name), "%s", name);
+	text_copy(a->name, sizeof(a->name), name);
 	if (!read_whole(path, (size_t)size, a, err))
 		return false;
 	n_assets++;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "fcgi/caller.h"
 #include "fcgi/console.h"
 #include "fcgi/console_answer.h"
@@ -103,9 +104,9 @@ make_refund(struct call *c, const struct console_act *act, struct flow_refund_re
 	char hex[2 * 8 + 1];
 
 	*rq = (struct flow_refund_request){ .asked = { act->amount, act->tax_free } };
-	snprintf(rq->tid, sizeof(rq->tid), "%s", act->tid);
-	snprintf(rq->reason, sizeof(rq->reason), "%s", act->reason);
-	snprintf(rq->refund_id, sizeof(rq->refund_id), "%s", act->refund_id);
+	text_copy(rq->tid, sizeof(rq->tid), act->tid);
+	text_copy(rq->reason, sizeof(rq->reason), act->reason);
+	text_copy(rq->refund_id, sizeof(rq->refund_id), act->refund_id);
 	if (rq->refund_id[0] != '\0')
 		return true;
 	if (!random_hex(hex, 8, NULL)) {

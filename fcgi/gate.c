@@ -2,10 +2,9 @@
 
 #include "fcgi/gate.h"
 
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 
 enum { TRY_EVERY_MS = 1000 };
 
@@ -33,7 +32,7 @@ gate_try(struct gate *g, struct flow *f, int64_t limit_ms)
 		f->gate = site_fence_result(site.fence);
 	}
 	g->next_try_boot_ms = clock_boot_ms() + TRY_EVERY_MS;
-	snprintf(g->why, sizeof(g->why), "%s", err.msg);
+	text_copy(g->why, sizeof(g->why), err.msg);
 }
 
 void

@@ -6,13 +6,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 enum { READ_CHUNK = 65536, DAEMON_FD = 3, SNAPSHOT_FD = 4 };
 
@@ -32,7 +32,7 @@ find_program(char *out, size_t cap)
 		if (access(out, X_OK) == 0)
 			return;
 	}
-	snprintf(out, cap, "%s", LIBEXECDIR "/" HELPER_NAME);
+	text_copy(out, cap, LIBEXECDIR "/" HELPER_NAME);
 }
 
 /* fds: above the two numbers that they get. */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "queue/disk/crc32c.h"
 #include "queue/disk/dir_lock.h"
 
@@ -84,7 +85,7 @@ log_mark_set(struct log_mark *m, const char *queue, uint64_t n, uint64_t nonce)
 		write_slot(m, queue, n, nonce);
 	m->n = n;
 	m->nonce = nonce;
-	snprintf(m->queue, sizeof(m->queue), "%s", queue);
+	text_copy(m->queue, sizeof(m->queue), queue);
 	m->dirty = true;
 }
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/privilege.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "queue/log/log_pipe.h"
 #include "queuelog/keeper.h"
 #include "queuelog/reader.h"
@@ -52,7 +53,7 @@ take_queue(void *ctx, const bson_t *doc)
 	bson_iter_t it;
 
 	if (bson_iter_init_find(&it, doc, "queue") && BSON_ITER_HOLDS_UTF8(&it))
-		snprintf(s->site.queue, sizeof(s->site.queue), "%s", bson_iter_utf8(&it, NULL));
+		text_copy(s->site.queue, sizeof(s->site.queue), bson_iter_utf8(&it, NULL));
 	return false;
 }
 

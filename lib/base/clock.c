@@ -171,6 +171,17 @@ clock_parse_when(const char *text, int64_t *wall_ms)
 	return true;
 }
 
+/* n characters that are known to be digits. */
+static int
+read_digits(const char *text, int n)
+{
+	int value = 0;
+
+	for (int i = 0; i < n; i++)
+		value = 10 * value + (text[i] - '0');
+	return value;
+}
+
 bool
 clock_parse_kst(const char *text, int64_t *wall_ms)
 {
@@ -183,11 +194,12 @@ clock_parse_kst(const char *text, int64_t *wall_ms)
 	for (size_t i = 0; i < sizeof(form) - 1; i++)
 		if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : text[i] != form[i])
 			return false;
-	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-		&tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
-		return false;
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
+	tm.tm_year = read_digits(text, 4) - 1900;
+	tm.tm_mon = read_digits(text + 5, 2) - 1;
+	tm.tm_mday = read_digits(text + 8, 2);
+	tm.tm_hour = read_digits(text + 11, 2);
+	tm.tm_min = read_digits(text + 14, 2);
+	tm.tm_sec = read_digits(text + 17, 2);
 	if (!utc_seconds(&tm, &t))
 		return false;
 	*wall_ms = ((int64_t)t - KST_OFFSET_S) * 1000;

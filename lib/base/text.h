@@ -16,10 +16,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buf.h"
 
 enum { TEXT_NOT_UTF8 = 0x110000 }; /* a byte that begins no character */
+
+/* Into an array of cap bytes, the NUL included: as much as fits, in bytes. False: not all of it
+ * did. Inline: a payment is copied from struct to struct some hundred times. */
+static inline bool
+text_copy(char *out, size_t cap, const char *text)
+{
+	size_t len = strnlen(text, cap - 1);
+
+	memcpy(out, text, len);
+	out[len] = '\0';
+	return text[len] == '\0';
+}
 
 /* The character at *p, which then points behind it. The text ends with a NUL, which is not passed.
  */

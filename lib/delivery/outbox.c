@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "json/write.h"
 
 enum {
@@ -149,8 +150,8 @@ outbox_test_message(const char *peer, const char *nonce, int64_t at_wall_ms,
 
 	*out = (struct store_message){ .at_ms = at_wall_ms };
 	snprintf(out->id, sizeof(out->id), "%s.%s", test_type, nonce);
-	snprintf(out->type, sizeof(out->type), "%s", test_type);
-	snprintf(out->peer, sizeof(out->peer), "%s", peer);
+	text_copy(out->type, sizeof(out->type), test_type);
+	text_copy(out->peer, sizeof(out->peer), peer);
 	buf_add_char(&b, '{');
 	json_add_str_member(&b, "type", test_type);
 	json_add_time_member(&b, "timestamp", at_wall_ms);
@@ -209,8 +210,8 @@ outbox_message(enum outbox_kind kind, const struct outbox_facts *f, int64_t at_w
 	assert(!(k->members & HAS_PAYMENT) || f->payment != NULL);
 	*out = (struct store_message){ .at_ms = at_wall_ms };
 	outbox_id(kind, f->tid, f->refunded == NULL ? 0 : f->refunded->n, out->id);
-	snprintf(out->type, sizeof(out->type), "%s", k->type);
-	snprintf(out->peer, sizeof(out->peer), "%s", k->peer);
+	text_copy(out->type, sizeof(out->type), k->type);
+	text_copy(out->peer, sizeof(out->peer), k->peer);
 	memcpy(out->tid, f->tid, strlen(f->tid) + 1);
 	buf_add_char(&b, '{');
 	json_add_str_member(&b, "type", k->type);

@@ -5,38 +5,37 @@
 #include <assert.h>
 #include <ctype.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/webhook_key.h"
-
-enum { MAC_SIZE = 32 };
 
 bool
 webhook_sign(const struct secret *key, const char *id, int64_t timestamp_s, const char *body,
     struct buf *out, struct error *err)
 {
-	unsigned char raw[WEBHOOK_KEY_MAX], mac[MAC_SIZE], text[(MAC_SIZE + 2) / 3 * 4 + 1];
-	unsigned int mac_len = 0;
+	unsigned char raw[WEBHOOK_KEY_MAX], mac[DIGEST_LEN], text[(DIGEST_LEN + 2) / 3 * 4 + 1];
 	struct buf signed_text = BUF_INIT;
 	size_t raw_len = 0;
 	bool done = false;
 
 	if (!webhook_key_read(key, raw, &raw_len, err))
 		goto out;
-	buf_printf(&signed_text, "%s.%lld.", id, (long long)timestamp_s);
+	buf_add_str(&signed_text, id);
+	buf_add_char(&signed_text, '.');
+	buf_add_int(&signed_text, timestamp_s);
+	buf_add_char(&signed_text, '.');
 	buf_add_str(&signed_text, body);
 	if (signed_text.bad ||
-	    HMAC(EVP_sha256(), raw, (int)raw_len, (const unsigned char *)signed_text.data,
-		signed_text.len, mac, &mac_len) == NULL) {
+	    !digest_hmac_sha256(raw, raw_len, signed_text.data, signed_text.len, mac)) {
 		error_set(err, ERR_INTERNAL, "cannot sign");
 		goto out;
 	}
-	assert(mac_len == MAC_SIZE);
-	EVP_EncodeBlock(text, mac, MAC_SIZE);
-	buf_printf(out, "v1,%s", (const char *)text);
+	EVP_EncodeBlock(text, mac, DIGEST_LEN);
+	buf_add_str(out, "v1,");
+	buf_add_str(out, (const char *)text);
 	done = !out->bad || error_set(err, ERR_INTERNAL, "out of memory");
 out:
 	secret_wipe(raw, sizeof(raw));

@@ -3,12 +3,12 @@
 #include "flow/adopt.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "booking/interval.h"
 #include "flow/answer.h"
 #include "flow/attempt.h"
@@ -194,15 +194,15 @@ remember(struct adoption *a, const struct ledger_event *e, struct error *err)
 	note_token(a, e);
 	a->orders += e->kind == LK_APPROVING && e->n == 1;
 	memset(&m, 0, sizeof(m));
-	snprintf(m.cid, sizeof(m.cid), "%s", e->cid);
-	snprintf(m.order, sizeof(m.order), "%s", e->partner_order_id);
+	text_copy(m.cid, sizeof(m.cid), e->cid);
+	text_copy(m.order, sizeof(m.order), e->partner_order_id);
 	m.last_n = e->n;
 	if (state_told_by(e->kind, &m.state)) {
-		snprintf(m.tid, sizeof(m.tid), "%s", e->tid);
-		snprintf(m.user, sizeof(m.user), "%s", e->user_id);
-		snprintf(m.room, sizeof(m.room), "%s", e->room_id);
-		snprintf(m.key, sizeof(m.key), "%s", e->key);
-		snprintf(m.attempt, sizeof(m.attempt), "%s", e->attempt == NULL ? "" : e->attempt);
+		text_copy(m.tid, sizeof(m.tid), e->tid);
+		text_copy(m.user, sizeof(m.user), e->user_id);
+		text_copy(m.room, sizeof(m.room), e->room_id);
+		text_copy(m.key, sizeof(m.key), e->key);
+		text_copy(m.attempt, sizeof(m.attempt), e->attempt == NULL ? "" : e->attempt);
 		m.token = (uint64_t)e->token;
 		m.n = e->kind == LK_APPROVING ? e->n : 0;
 	}

@@ -2,8 +2,9 @@
 
 #include "flow/answer.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "base/text.h"
 
 void
 flow_answer_begin(struct flow_answer *out)
@@ -30,7 +31,7 @@ flow_answer_set(struct flow_answer *out, enum flow_result result, enum flow_char
 static void
 keep_detail(struct flow_answer *out, const struct error *err)
 {
-	snprintf(out->detail, sizeof(out->detail), "%s", err->msg);
+	text_copy(out->detail, sizeof(out->detail), err->msg);
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "flow/answer.h"
 #include "flow/follow.h"
 #include "flow/inquiry.h"
@@ -39,9 +40,8 @@ approval_answer_captured(struct approval *ap, const struct flow_attempt *at,
 	out->replayed = replayed;
 	out->has_payment = true;
 	out->payment = *payment;
-	snprintf(out->tid, sizeof(out->tid), "%s", at->of.tid);
-	snprintf(out->reservation_info, sizeof(out->reservation_info), "%s",
-	    at->a.reservation_info);
+	text_copy(out->tid, sizeof(out->tid), at->of.tid);
+	text_copy(out->reservation_info, sizeof(out->reservation_info), at->a.reservation_info);
 	return DONE;
 }
 
@@ -57,7 +57,7 @@ approval_answer_declined(struct approval *ap, const char *tid, const struct prov
 	out->replayed = replayed;
 	out->has_provider = true;
 	out->provider = *pa;
-	snprintf(out->tid, sizeof(out->tid), "%s", tid);
+	text_copy(out->tid, sizeof(out->tid), tid);
 	return DONE;
 }
 
@@ -66,7 +66,7 @@ approval_answer_unknown(struct approval *ap, enum attempt_state state)
 {
 	flow_answer_set(ap->out, FR_UNKNOWN, FC_UNKNOWN, FLOW_RETRY_MS);
 	ap->out->state = state;
-	snprintf(ap->out->tid, sizeof(ap->out->tid), "%s", ap->at.of.tid);
+	text_copy(ap->out->tid, sizeof(ap->out->tid), ap->at.of.tid);
 	return DONE;
 }
 
@@ -74,8 +74,8 @@ enum next
 approval_answer_recording(struct approval *ap, const char *tid, const struct error *err)
 {
 	flow_answer_set(ap->out, FR_RECORDING, FC_TRUE, FLOW_RETRY_MS);
-	snprintf(ap->out->tid, sizeof(ap->out->tid), "%s", tid);
-	snprintf(ap->out->detail, sizeof(ap->out->detail), "%s", err->msg);
+	text_copy(ap->out->tid, sizeof(ap->out->tid), tid);
+	text_copy(ap->out->detail, sizeof(ap->out->detail), err->msg);
 	return DONE;
 }
 
@@ -202,7 +202,7 @@ read_approve(struct approval *ap, enum provider_outcome ko, struct outcome *o)
 	snprintf(o->reason, sizeof(o->reason), "%s, http %d, code %" PRId64,
 	    provider_outcome_name(ko), o->provider.http, o->provider.code);
 	if (ko == PO_OK) {
-		snprintf(o->payment.user_id, sizeof(o->payment.user_id), "%s", ap->at.of.user);
+		text_copy(o->payment.user_id, sizeof(o->payment.user_id), ap->at.of.user);
 		o->captured = true;
 		o->kind =
 		    flow_payment_matches(&ap->at, &o->payment, o->reason) ? LK_APPROVED : LK_REVIEW;
@@ -283,9 +283,9 @@ record_intent(struct approval *ap, int64_t n, enum next *next)
 	bool ok;
 
 	error_clear(&err);
-	snprintf(replay.key, sizeof(replay.key), "%s", ap->key);
-	snprintf(replay.cid, sizeof(replay.cid), "%s", ap->at.of.cid);
-	snprintf(replay.partner_order_id, sizeof(replay.partner_order_id), "%s", ap->at.of.order);
+	text_copy(replay.key, sizeof(replay.key), ap->key);
+	text_copy(replay.cid, sizeof(replay.cid), ap->at.of.cid);
+	text_copy(replay.partner_order_id, sizeof(replay.partner_order_id), ap->at.of.order);
 	flow_make_work(&ap->early, &ap->at, &work);
 	ok = flow_make_event(ap->f, &ap->early, &ap->at, &what, &e, &err) &&
 	    store_put_in_order(ap->f->store, items, ITEMS, &at, &how, ap->early.deadline_boot_ms,
@@ -322,16 +322,16 @@ approval_send(struct approval *ap, int64_t n)
 		return next;
 	snprintf(payload, sizeof(payload), "%" PRIu64 "#%" PRId64, ap->at.hold_id, n);
 	rq.payload = payload;
-	snprintf(rq.cid, sizeof(rq.cid), "%s", ap->at.of.cid);
-	snprintf(rq.tid, sizeof(rq.tid), "%s", ap->at.of.tid);
-	snprintf(rq.partner_order_id, sizeof(rq.partner_order_id), "%s", ap->at.of.order);
-	snprintf(rq.partner_user_id, sizeof(rq.partner_user_id), "%s", ap->at.a.partner_user_id);
+	text_copy(rq.cid, sizeof(rq.cid), ap->at.of.cid);
+	text_copy(rq.tid, sizeof(rq.tid), ap->at.of.tid);
+	text_copy(rq.partner_order_id, sizeof(rq.partner_order_id), ap->at.of.order);
+	text_copy(rq.partner_user_id, sizeof(rq.partner_user_id), ap->at.a.partner_user_id);
 	if (provider_approve(ap->f->provider, &rq, ap->c->deadline_boot_ms - FLOW_SPARE_MS, &ko,
 		&o.payment, &o.provider, &err)) {
 		read_approve(ap, ko, &o);
 	} else { /* our own defect: nothing was sent */
 		o.kind = ap->unsettled ? LK_UNKNOWN : LK_NOT_EXECUTED;
-		snprintf(o.reason, sizeof(o.reason), "%s", err.msg);
+		text_copy(o.reason, sizeof(o.reason), err.msg);
 	}
 	return conclude(ap, n + 1, &o);
 }

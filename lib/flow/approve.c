@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "flow/answer.h"
 #include "flow/approval.h"
 #include "flow/attempt.h"
@@ -338,7 +339,7 @@ flow_approve(struct flow *f, const struct flow_call *c, const char *user_id, con
 	error_clear(&err);
 	ap.early.deadline_boot_ms -= 2 * FLOW_SPARE_MS;
 	if (!flow_replay_key(&f->conf->replay_key, user_id, room_id, pg_token, ap.key, &err)) {
-		snprintf(out->detail, sizeof(out->detail), "%s", err.msg);
+		text_copy(out->detail, sizeof(out->detail), err.msg);
 		return;
 	}
 	for (int i = 0;

@@ -3,10 +3,10 @@
 #include "flow/attempt.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/text.h"
 
 /* The other way round: who keeps the names beside the attempt's text gives them to it. */
 static void
@@ -45,11 +45,11 @@ flow_subject_of_hold(const struct queue_hold *h)
 {
 	struct subject of = { "" };
 
-	snprintf(of.cid, sizeof(of.cid), "%s", h->cid);
-	snprintf(of.order, sizeof(of.order), "%s", h->order);
-	snprintf(of.user, sizeof(of.user), "%s", h->user);
-	snprintf(of.room, sizeof(of.room), "%s", h->room);
-	snprintf(of.tid, sizeof(of.tid), "%s", h->tid);
+	text_copy(of.cid, sizeof(of.cid), h->cid);
+	text_copy(of.order, sizeof(of.order), h->order);
+	text_copy(of.user, sizeof(of.user), h->user);
+	text_copy(of.room, sizeof(of.room), h->room);
+	text_copy(of.tid, sizeof(of.tid), h->tid);
 	return of;
 }
 
@@ -75,7 +75,7 @@ subject_of_attempt(const struct attempt *a, const char *tid)
 	memcpy(of.order, a->partner_order_id, sizeof(of.order));
 	memcpy(of.user, a->user_id, sizeof(of.user));
 	memcpy(of.room, a->room_id, sizeof(of.room));
-	snprintf(of.tid, sizeof(of.tid), "%s", tid);
+	text_copy(of.tid, sizeof(of.tid), tid);
 	return of;
 }
 
@@ -91,7 +91,7 @@ flow_attempt_of_chain(const struct ledger_chain *c, const char *tid, struct flow
 			continue;
 		if (!attempt_parse(e->attempt, &out->a, err))
 			return error_wrap(err, "order#%" PRId64, e->n);
-		snprintf(out->json, sizeof(out->json), "%s", e->attempt);
+		text_copy(out->json, sizeof(out->json), e->attempt);
 		out->of = subject_of_attempt(&out->a, tid);
 		out->chain = c;
 		return true;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 struct payment *
 flow_payment_times(struct payment *p)
@@ -76,9 +77,9 @@ flow_inquire(struct flow *f, const struct flow_attempt *at, int64_t deadline_boo
 		return FV_SILENT;
 	}
 	*payment = order.payment;
-	snprintf(payment->user_id, sizeof(payment->user_id), "%s", at->of.user);
-	snprintf(pa->message, sizeof(pa->message), "%s", order.status_text);
-	snprintf(pa->status, sizeof(pa->status), "%s", provider_status_name(order.status));
+	text_copy(payment->user_id, sizeof(payment->user_id), at->of.user);
+	text_copy(pa->message, sizeof(pa->message), order.status_text);
+	text_copy(pa->status, sizeof(pa->status), provider_status_name(order.status));
 	switch (order.status) {
 	case PS_PAID:
 		return flow_payment_matches(at, payment, why) ? FV_CAPTURED : FV_CAPTURED_OTHERWISE;

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "flow/answer.h"
 #include "json/write.h"
 
@@ -107,7 +108,9 @@ flow_keep_answer(const struct provider_opened *o, int64_t wall_offset_ms, char o
 static void
 read_text(const struct json_object *o, const char *name, char *out, size_t cap)
 {
-	snprintf(out, cap, "%s", json_object_get_string(json_object_object_get(o, name)));
+	const char *text = json_object_get_string(json_object_object_get(o, name));
+
+	text_copy(out, cap, text == NULL ? "" : text);
 }
 
 static int64_t

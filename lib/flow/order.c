@@ -4,11 +4,11 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "flow/flow.h"
 #include "flow/quit.h"
 #include "flow/story.h"
@@ -96,11 +96,11 @@ add_attempt(struct flow_order_answer *a, const struct ledger_chain *chain,
 		t->charged = FC_TRUE;
 		t->approved_ms = st.captured->payment.approved_at_ms;
 	}
-	snprintf(t->tid, sizeof(t->tid), "%s", first->tid);
+	text_copy(t->tid, sizeof(t->tid), first->tid);
 	memcpy(t->by, (st.last != NULL ? st.last : first)->by, sizeof(t->by));
 	memcpy(t->who, (st.last != NULL ? st.last : first)->who, sizeof(t->who));
-	snprintf(t->user_id, sizeof(t->user_id), "%s", first->user_id);
-	snprintf(t->room_id, sizeof(t->room_id), "%s", first->room_id);
+	text_copy(t->user_id, sizeof(t->user_id), first->user_id);
+	text_copy(t->room_id, sizeof(t->room_id), first->room_id);
 	a->n++;
 	return true;
 }
@@ -133,9 +133,9 @@ add_hold(struct flow_order_answer *a, const struct queue_hold *h, const struct l
 
 	if (t == NULL) {
 		t = &a->attempts[a->n++];
-		snprintf(t->tid, sizeof(t->tid), "%s", h->tid);
-		snprintf(t->user_id, sizeof(t->user_id), "%s", h->user);
-		snprintf(t->room_id, sizeof(t->room_id), "%s", h->room);
+		text_copy(t->tid, sizeof(t->tid), h->tid);
+		text_copy(t->user_id, sizeof(t->user_id), h->user);
+		text_copy(t->room_id, sizeof(t->room_id), h->room);
 	} else if (strcmp(t->state, attempt_state_name(AS_READY)) != 0) {
 		return t; /* the ledger knows better */
 	}
@@ -185,7 +185,7 @@ end(struct flow_order_answer *a, enum flow_result result, const char *why)
 	flow_order_clear(a);
 	a->result = result;
 	a->charged = FC_UNKNOWN;
-	snprintf(a->detail, sizeof(a->detail), "%s", why);
+	text_copy(a->detail, sizeof(a->detail), why);
 }
 
 static void
@@ -246,7 +246,7 @@ add_foreign(struct flow *f, const struct flow_call *c, const char *cid, const ch
 	bool more, ok;
 	size_t n;
 
-	snprintf(h.partner_order_id, sizeof(h.partner_order_id), "%s", order);
+	text_copy(h.partner_order_id, sizeof(h.partner_order_id), order);
 	if (!store_history(f->store, &h, &list, &n, &more, c->deadline_boot_ms, err))
 		return false;
 	free(a->attempts);
@@ -264,8 +264,8 @@ add_foreign(struct flow *f, const struct flow_call *c, const char *cid, const ch
 			.began_ms = p->created_at_ms,
 			.changed_ms = p->approved_at_ms,
 			.approved_ms = p->approved_at_ms };
-		snprintf(t->tid, sizeof(t->tid), "%s", p->tid);
-		snprintf(t->user_id, sizeof(t->user_id), "%s", p->user_id);
+		text_copy(t->tid, sizeof(t->tid), p->tid);
+		text_copy(t->user_id, sizeof(t->user_id), p->user_id);
 		a->n++;
 	}
 	free(list);

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "flow/answer.h"
 #include "flow/inquiry.h"
 #include "flow/kept_answer.h"
@@ -104,7 +105,7 @@ open_payment(struct flow *f, const struct flow_call *c, const struct flow_ready_
 	if (!provider_ready(f->provider, &rq->ready, c->deadline_boot_ms - FLOW_SPARE_MS, &o,
 		opened, &out->provider, &err)) {
 		flow_answer_set(out, FR_INTERNAL, FC_FALSE, 0);
-		snprintf(out->detail, sizeof(out->detail), "%s", err.msg);
+		text_copy(out->detail, sizeof(out->detail), err.msg);
 		return false;
 	}
 	out->has_provider = out->provider.http != 0;

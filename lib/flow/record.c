@@ -2,13 +2,13 @@
 
 #include "flow/record.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
+#include "base/text.h"
 
 bool
 flow_make_event(struct flow *f, const struct flow_call *c, const struct flow_attempt *at,
@@ -23,19 +23,16 @@ flow_make_event(struct flow *f, const struct flow_call *c, const struct flow_att
 	memset(out, 0, sizeof(*out));
 	if (!random_hex(e.nonce, (NONCE_CAP - 1) / 2, err))
 		return false;
-	snprintf(e.cid, sizeof(e.cid), "%s", at->of.cid);
-	snprintf(e.partner_order_id, sizeof(e.partner_order_id), "%s", at->of.order);
-	snprintf(e.user_id, sizeof(e.user_id), "%s", at->of.user);
-	snprintf(e.room_id, sizeof(e.room_id), "%s", at->of.room);
-	snprintf(e.request_id, sizeof(e.request_id), "%s", c->request_id);
-	snprintf(e.by, sizeof(e.by), "%s", f->program);
-	snprintf(e.who, sizeof(e.who), "%s",
-	    c->who != NULL	 ? c->who
-		: f->who != NULL ? f->who
-				 : "");
-	snprintf(e.tid, sizeof(e.tid), "%s", at->of.tid);
+	text_copy(e.cid, sizeof(e.cid), at->of.cid);
+	text_copy(e.partner_order_id, sizeof(e.partner_order_id), at->of.order);
+	text_copy(e.user_id, sizeof(e.user_id), at->of.user);
+	text_copy(e.room_id, sizeof(e.room_id), at->of.room);
+	text_copy(e.request_id, sizeof(e.request_id), c->request_id);
+	text_copy(e.by, sizeof(e.by), f->program);
+	text_copy(e.who, sizeof(e.who), c->who != NULL ? c->who : f->who != NULL ? f->who : "");
+	text_copy(e.tid, sizeof(e.tid), at->of.tid);
 	if (what->key != NULL)
-		snprintf(e.key, sizeof(e.key), "%s", what->key);
+		text_copy(e.key, sizeof(e.key), what->key);
 	if (what->deadline_boot_ms != 0)
 		e.deadline_ms = now.wall_ms + what->deadline_boot_ms - now.boot_ms;
 	if (at->window_boot_ms != 0)
@@ -51,7 +48,7 @@ flow_make_event(struct flow *f, const struct flow_call *c, const struct flow_att
 		e.refund = *what->refund;
 	}
 	if (what->reason != NULL)
-		snprintf(e.reason, sizeof(e.reason), "%s", what->reason);
+		text_copy(e.reason, sizeof(e.reason), what->reason);
 	e.attempt = strdup(at->json);
 	if (e.attempt == NULL)
 		return error_set(err, ERR_INTERNAL, "out of memory");

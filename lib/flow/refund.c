@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "flow/answer.h"
 #include "flow/inquiry.h"
 #include "flow/record.h"
@@ -50,7 +51,7 @@ done(struct refunding *r, enum flow_result result, int64_t retry_ms)
 {
 	flow_answer_set(r->out, result, FC_TRUE, retry_ms); /* it speaks of a payment, which is
 							       there */
-	snprintf(r->out->tid, sizeof(r->out->tid), "%s", r->rq->tid);
+	text_copy(r->out->tid, sizeof(r->out->tid), r->rq->tid);
 	return DONE;
 }
 
@@ -86,8 +87,8 @@ ask_sum(struct flow *f, const struct flow_attempt *at, const struct amount *paid
 	snprintf(why, 200, "inquiry: %s", provider_outcome_name(*o));
 	if (*o != PO_OK)
 		return SUM_SILENT;
-	snprintf(pa->message, sizeof(pa->message), "%s", order.status_text);
-	snprintf(pa->status, sizeof(pa->status), "%s", provider_status_name(order.status));
+	text_copy(pa->message, sizeof(pa->message), order.status_text);
+	text_copy(pa->status, sizeof(pa->status), provider_status_name(order.status));
 	snprintf(why, 200, "KakaoPay says %s", order.status_text);
 	if (order.status == PS_PENDING) /* its books are behind: it was captured */
 		return SUM_SILENT;
@@ -275,7 +276,7 @@ answer_outcome(struct refunding *r, const struct ledger_event *begun, const stru
 	case RR_NOT_EXECUTED:
 		if (o->declined)
 			return answer_declined(r, &o->provider, false);
-		snprintf(r->out->detail, sizeof(r->out->detail), "%s", o->reason);
+		text_copy(r->out->detail, sizeof(r->out->detail), o->reason);
 		return done(r, o->not_sent ? FR_PROVIDER_UNREACHABLE : FR_PROVIDER_ERROR, 0);
 	case RR_OTHERWISE:
 		return done(r, FR_IN_REVIEW, 0);
@@ -430,18 +431,18 @@ send_cancel(struct refunding *r, const struct amount *amount)
 	enum next next;
 
 	error_clear(&err);
-	snprintf(begun.refund.id, sizeof(begun.refund.id), "%s", r->rq->refund_id);
-	snprintf(begun.tid, sizeof(begun.tid), "%s", r->rq->tid);
+	text_copy(begun.refund.id, sizeof(begun.refund.id), r->rq->refund_id);
+	text_copy(begun.tid, sizeof(begun.tid), r->rq->tid);
 	if (!record_intent(r, &begun, &next))
 		return next;
-	snprintf(rq.cid, sizeof(rq.cid), "%s", r->at.of.cid);
-	snprintf(rq.tid, sizeof(rq.tid), "%s", r->rq->tid);
+	text_copy(rq.cid, sizeof(rq.cid), r->at.of.cid);
+	text_copy(rq.tid, sizeof(rq.tid), r->rq->tid);
 	if (provider_cancel(r->f->provider, &rq, r->c->deadline_boot_ms - FLOW_SPARE_MS, &ko, &said,
 		&o.provider, &err)) {
 		read_cancel(r, &begun, ko, &said, &o);
 	} else { /* our own defect: nothing was sent */
 		o.reading = RR_NOT_EXECUTED;
-		snprintf(o.reason, sizeof(o.reason), "%s", err.msg);
+		text_copy(o.reason, sizeof(o.reason), err.msg);
 	}
 	return conclude(r, &begun, begun.n + 1, &o);
 }
@@ -508,7 +509,7 @@ refund_payment(struct refunding *r)
 	case SUM_STRANGE:
 		return note_mismatch(r, why);
 	case SUM_SILENT:
-		snprintf(r->out->detail, sizeof(r->out->detail), "%s", why);
+		text_copy(r->out->detail, sizeof(r->out->detail), why);
 		return done(r, o == PO_NOT_SENT ? FR_PROVIDER_UNREACHABLE : FR_PROVIDER_ERROR, 0);
 	}
 	if (sum.total < r->st.refunded.total &&
@@ -536,9 +537,8 @@ find_payment(struct refunding *r, struct payment *p, struct error *err)
 		*p = (struct payment){ 0 };
 		if (queue_find_tid(r->f->queue, r->rq->tid, r->early.deadline_boot_ms, &qa, NULL) &&
 		    qa.code == HA_OK) {
-			snprintf(p->cid, sizeof(p->cid), "%s", qa.hold.cid);
-			snprintf(p->partner_order_id, sizeof(p->partner_order_id), "%s",
-			    qa.hold.order);
+			text_copy(p->cid, sizeof(p->cid), qa.hold.cid);
+			text_copy(p->partner_order_id, sizeof(p->partner_order_id), qa.hold.order);
 		}
 	}
 	if (!flow_cid_is_one_of(p->cid, r->cids, r->n_cids))

@@ -10,11 +10,11 @@
 #include "config.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "delivery/outbox.h"
 #include "flow/answer.h"
 #include "flow/attempt.h"
@@ -67,9 +67,8 @@ answer_removed(struct removal *r, enum attempt_state state, const struct payment
 	out->has_payment = payment != NULL;
 	if (payment != NULL)
 		out->payment = *payment;
-	snprintf(out->tid, sizeof(out->tid), "%s", r->at.of.tid);
-	snprintf(out->reservation_info, sizeof(out->reservation_info), "%s",
-	    r->at.a.reservation_info);
+	text_copy(out->tid, sizeof(out->tid), r->at.of.tid);
+	text_copy(out->reservation_info, sizeof(out->reservation_info), r->at.a.reservation_info);
 	return DONE;
 }
 
@@ -152,9 +151,9 @@ find_in_store(struct removal *r, struct subject *name, struct error *err)
 	if (!store_payment_get(r->f->store, r->tid, &p, &found, r->c->deadline_boot_ms, err))
 		return false;
 	if (found) {
-		snprintf(name->tid, sizeof(name->tid), "%s", p.tid);
-		snprintf(name->cid, sizeof(name->cid), "%s", p.cid);
-		snprintf(name->order, sizeof(name->order), "%s", p.partner_order_id);
+		text_copy(name->tid, sizeof(name->tid), p.tid);
+		text_copy(name->cid, sizeof(name->cid), p.cid);
+		text_copy(name->order, sizeof(name->order), p.partner_order_id);
 	}
 	return true;
 }

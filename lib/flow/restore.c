@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "flow/attempt.h"
 #include "flow/follow.h"
 #include "flow/inquiry.h"
@@ -207,11 +208,11 @@ attempt_of(const struct remembered *o, const struct memory *m, struct flow_attem
 	if (m->attempt == NULL)
 		return error_set(err, ERR_INTERNAL,
 		    "the queue's log does not say what was asked of KakaoPay");
-	snprintf(of.cid, sizeof(of.cid), "%s", o->cid);
-	snprintf(of.order, sizeof(of.order), "%s", o->order);
-	snprintf(of.user, sizeof(of.user), "%s", m->user);
-	snprintf(of.room, sizeof(of.room), "%s", m->room);
-	snprintf(of.tid, sizeof(of.tid), "%s", m->tid);
+	text_copy(of.cid, sizeof(of.cid), o->cid);
+	text_copy(of.order, sizeof(of.order), o->order);
+	text_copy(of.user, sizeof(of.user), m->user);
+	text_copy(of.room, sizeof(of.room), m->room);
+	text_copy(of.tid, sizeof(of.tid), m->tid);
 	if (!flow_attempt_of_text(m->attempt, &of, at, err))
 		return false;
 	at->token = m->token;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "delivery/outbox.h"
 #include "flow/attempt.h"
 #include "flow/follow.h"
@@ -362,7 +363,7 @@ refund_unbookable(struct look *l)
 
 	if (a == NULL)
 		return DONE;
-	snprintf(rq.tid, sizeof(rq.tid), "%s", l->item->of.tid);
+	text_copy(rq.tid, sizeof(rq.tid), l->item->of.tid);
 	flow_refund(l->f, &c, &rq, &cid, 1, a);
 	result = a->result;
 	free(a);

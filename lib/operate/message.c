@@ -2,11 +2,11 @@
 
 #include "operate/message.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "delivery/outbox.h"
 #include "delivery/webhook.h"
 #include "flow/answer.h"
@@ -60,7 +60,7 @@ read_message(struct flow *f, const struct flow_call *c, const char *id, struct o
     struct error *err)
 {
 	memset(out, 0, sizeof(*out));
-	snprintf(out->id, sizeof(out->id), "%s", id);
+	text_copy(out->id, sizeof(out->id), id);
 	return store_outbox_get(f->store, id, &out->m, &out->owed, c->deadline_boot_ms, err) &&
 	    (!out->owed || store_outbox_tries(f->store, &out->m, c->deadline_boot_ms, err)) &&
 	    store_try_list(f->store, id, &out->tries, &out->n, c->deadline_boot_ms, err);

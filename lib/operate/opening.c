@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "flow/attempt.h"
 
 enum { PAGE = 100, CALL_MS = 15000 };
@@ -111,6 +112,6 @@ operate_refund_opening(struct flow *f, const struct flow_call *c, const struct o
 	memcpy(rq.tid, hit->payment.tid, sizeof(rq.tid));
 	snprintf(rq.refund_id, sizeof(rq.refund_id), "opening-%s-%d", o->room_id,
 	    o->when.start / DAY_MINUTES);
-	snprintf(rq.reason, sizeof(rq.reason), "%s", reason);
+	text_copy(rq.reason, sizeof(rq.reason), reason);
 	flow_refund(f, c, &rq, o->cids, o->n_cids, a);
 }

@@ -2,16 +2,16 @@
 
 #include "operate/refund.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "money/refund.h"
 
 static void
 note_past(struct operate_refund_past *to, const struct ledger_event *e)
 {
-	snprintf(to->id, sizeof(to->id), "%s", e->refund.id);
+	text_copy(to->id, sizeof(to->id), e->refund.id);
 	to->amount = e->refund.amount;
 	to->at_ms = e->at_ms;
 }

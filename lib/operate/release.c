@@ -3,10 +3,10 @@
 #include "operate/release.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "operate/settle.h"
 
 /* English, Korean. */
@@ -62,7 +62,7 @@ remove_hold(struct flow *f, const struct flow_call *c, const struct queue_hold *
 		return error_set(err, ERR_INTERNAL, "out of memory");
 	flow_remove(f, c, paid, h->user, h->room, paid ? h->tid : NULL, cids, n_cids, a);
 	*removed = a->result == FR_OK && a->removed;
-	snprintf(out->detail, sizeof(out->detail), "%s", a->detail);
+	text_copy(out->detail, sizeof(out->detail), a->detail);
 	free(a);
 	return true;
 }

@@ -3,10 +3,10 @@
 #include "operate/settle.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "flow/attempt.h"
 #include "flow/follow.h"
 #include "flow/inquiry.h"
@@ -159,7 +159,7 @@ decide(struct deciding *d, bool dry_run, struct operate_settled *out, enum store
 	    d->st.approving->deadline_ms + DEADLINE_GRACE_MS > clock_wall_ms())
 		return refuse(out, SETTLE_NO_UNDER_WAY, err);
 	v = flow_inquire(d->f, &d->at, clock_boot_ms() + FLOW_INQUIRY_MS, &d->payment, &pa, why);
-	snprintf(out->kakaopay, sizeof(out->kakaopay), "%s",
+	text_copy(out->kakaopay, sizeof(out->kakaopay),
 	    pa.message[0] != '\0' ? pa.message
 		: why[0] != '\0'  ? why
 				  : "no answer");

@@ -2,11 +2,11 @@
 
 #include "operate/settlement.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 enum { PAGE = 1000, CALL_MS = 15000 };
 
@@ -14,7 +14,7 @@ static void
 turn_page(struct store_mark *after, int64_t at_ms, const char *tid)
 {
 	after->approved_at_ms = at_ms;
-	snprintf(after->tid, sizeof(after->tid), "%s", tid);
+	text_copy(after->tid, sizeof(after->tid), tid);
 }
 
 static bool
@@ -85,7 +85,7 @@ operate_settlement_step(struct flow *f, const struct operate_settlement *s, int6
 	bool late = false;
 
 	for (size_t i = 0; i < s->n_cids; i++)
-		snprintf(out[i].cid, sizeof(out[i].cid), "%s", s->cids[i]);
+		text_copy(out[i].cid, sizeof(out[i].cid), s->cids[i]);
 	while (mark->cid < s->n_cids && !late) {
 		if (!add_page(f, s, mark, &out[mark->cid], err))
 			return false;

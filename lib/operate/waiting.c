@@ -2,11 +2,11 @@
 
 #include "operate/waiting.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "flow/answer.h"
 
 static bool
@@ -36,7 +36,7 @@ fill_in(struct operate_waiting *w, const struct subject *of, const struct order_
 	if (st->last == NULL)
 		return;
 	w->since_ms = st->last->at_ms;
-	snprintf(w->reason, sizeof(w->reason), "%s", st->last->reason);
+	text_copy(w->reason, sizeof(w->reason), st->last->reason);
 }
 
 /* One work item. An order's tid may have several: the first is enough. */

@@ -11,12 +11,13 @@
 
 #include "base/address.h"
 #include "base/hex.h"
+#include "base/text.h"
 #include "site/conf.h"
 
 static bool
 complain(char why[CONF_WHY_CAP], const char *text)
 {
-	snprintf(why, CONF_WHY_CAP, "%s", text);
+	text_copy(why, CONF_WHY_CAP, text);
 	return false;
 }
 
@@ -232,7 +233,7 @@ cid_item(void *item, size_t size, const char *text, char why[CONF_WHY_CAP])
 {
 	if (!conf_is_cid(text))
 		return complain(why, "has an item that is not a cid (10 letters and digits)");
-	snprintf(item, size, "%s", text);
+	text_copy(item, size, text);
 	return true;
 }
 
@@ -248,7 +249,7 @@ host_item(void *item, size_t size, const char *text, char why[CONF_WHY_CAP])
 {
 	if (strlen(text) >= size)
 		return complain(why, "has an item that is too long");
-	snprintf(item, size, "%s", text);
+	text_copy(item, size, text);
 	return true;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "site/conf_keys.h"
 #include "site/conf_safe.h"
 
@@ -22,7 +23,7 @@ struct record {
 static void
 complain(char why[CONF_WHY_CAP], const char *text)
 {
-	snprintf(why, CONF_WHY_CAP, "%s", text);
+	text_copy(why, CONF_WHY_CAP, text);
 }
 
 static void *
@@ -54,7 +55,7 @@ find_caller(struct conf *c, const char *name, char why[CONF_WHY_CAP])
 		complain(why, "has too long a name, or there are too many");
 		return NULL;
 	}
-	snprintf(c->callers[c->n_callers].name, sizeof(c->callers[0].name), "%s", name);
+	text_copy(c->callers[c->n_callers].name, sizeof(c->callers[0].name), name);
 	return &c->callers[c->n_callers++];
 }
 
@@ -151,7 +152,7 @@ find_title(struct reading *r, const char *text)
 	}
 	t = &r->titles[r->n_titles++];
 	*t = (struct title){ .line = r->line };
-	snprintf(t->text, sizeof(t->text), "%s", text);
+	text_copy(t->text, sizeof(t->text), text);
 	for (size_t i = 0; i < sizeof(records) / sizeof(records[0]); i++)
 		if (strlen(records[i].section) == len &&
 		    strncmp(records[i].section, text, len) == 0 &&
@@ -302,7 +303,7 @@ derive(struct conf *c)
 		c->max_calls = c->max_calls_ready;
 	for (size_t i = 0; i < c->n_merchants; i++)
 		if (c->merchants[i].base_url[0] == '\0')
-			snprintf(c->merchants[i].base_url, CONF_TEXT_CAP, "%s",
+			text_copy(c->merchants[i].base_url, CONF_TEXT_CAP,
 			    c->merchants[i].mode == MODE_SECRET_KEY
 				? "https://open-api.kakaopay.com"
 				: "https://kapi.kakao.com");

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "base/webhook_key.h"
 
 #define NEW_TOKEN "roompayctl token new makes one with its hash"
@@ -60,7 +61,7 @@ is_used_before(const struct conf *c, size_t caller, size_t token, char who[65])
 	for (size_t i = 0; i <= caller; i++)
 		for (size_t j = 0; j < (i == caller ? token : c->callers[i].n_tokens); j++)
 			if (memcmp(c->callers[i].token_sha256[j], hash, 32) == 0) {
-				snprintf(who, 65, "%s", c->callers[i].name);
+				text_copy(who, 65, c->callers[i].name);
 				return true;
 			}
 	return false;

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 enum { OPEN_TRIES = 5, REST_MS = 200 };
 
 enum breaker_answer
@@ -113,7 +115,7 @@ breaker_open(const char *name)
 		if (p != MAP_FAILED)
 			h->b = p;
 	}
-	snprintf(h->path, sizeof(h->path), "%s", path);
+	text_copy(h->path, sizeof(h->path), path);
 	return h;
 }
 

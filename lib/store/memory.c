@@ -37,7 +37,9 @@ key_of(const struct shape *sh, const char *id)
 {
 	struct buf key = BUF_INIT;
 
-	buf_printf(&key, "%s/%s", sh->collection, id);
+	buf_add_str(&key, sh->collection);
+	buf_add_char(&key, '/');
+	buf_add_str(&key, id);
 	return buf_take(&key);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 enum { ID_CAP = 120 };
 static const char last_number[] = "9999999999999999";
@@ -81,8 +82,7 @@ take_queue(struct reading *r, const bson_t *doc, struct error *err)
 
 	(void)err;
 	if (bson_iter_init_find(&it, doc, "queue") && BSON_ITER_HOLDS_UTF8(&it))
-		snprintf(r->out->queue_id, sizeof(r->out->queue_id), "%s",
-		    bson_iter_utf8(&it, NULL));
+		text_copy(r->out->queue_id, sizeof(r->out->queue_id), bson_iter_utf8(&it, NULL));
 	return true;
 }
 

@@ -152,6 +152,14 @@ static const struct column meta_columns[] = {
 	MAY(COLUMN_STR, "who", meta, who),
 };
 
+static void
+add_numbered(struct buf *out, const char *name, int64_t n)
+{
+	buf_add_str(out, name);
+	buf_add_char(out, '#');
+	buf_add_int(out, n);
+}
+
 /*
  * A cid always has 10 characters and a number no '#': no two orders share an id, whatever
  * characters theirs have.
@@ -159,19 +167,21 @@ static const struct column meta_columns[] = {
 void
 shape_ledger_id(const char *cid, const char *order, int64_t n, struct buf *out)
 {
-	buf_printf(out, "%s/%s#%" PRId64, cid, order, n);
+	buf_add_str(out, cid);
+	buf_add_char(out, '/');
+	add_numbered(out, order, n);
 }
 
 void
 shape_work_id(const char *tid, int64_t n, struct buf *out)
 {
-	buf_printf(out, "%s#%" PRId64, tid, n);
+	add_numbered(out, tid, n);
 }
 
 void
 shape_try_id(const char *message_id, int64_t number, struct buf *out)
 {
-	buf_printf(out, "%s#%" PRId64, message_id, number);
+	add_numbered(out, message_id, number);
 }
 
 static void

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "store/backend.h"
 #include "store/run.h"
 #include "store/shape.h"
@@ -136,9 +137,9 @@ store_claim_adopt(struct store *s, const struct store_claim *old, const char *qu
 	claim.at_ms = clock_wall_ms();
 	strcpy(claim.queue_id, queue_id);
 	if (reason != NULL)
-		snprintf(claim.reason, sizeof(claim.reason), "%s", reason);
+		text_copy(claim.reason, sizeof(claim.reason), reason);
 	if (who != NULL)
-		snprintf(claim.who, sizeof(claim.who), "%s", who);
+		text_copy(claim.who, sizeof(claim.who), who);
 	return put(s, &shape_meta, &claim, &how, deadline_boot_ms, err) &&
 	    (how == STORE_OURS ||
 		error_set(err, ERR_CONFLICT, "another queue was adopted at the same time"));
@@ -628,7 +629,7 @@ store_foreign_note(struct store *s, const char *reason, int64_t deadline_boot_ms
 	struct meta note = { .at_ms = clock_wall_ms() }, there;
 	bool found = true;
 
-	snprintf(note.reason, sizeof(note.reason), "%s", reason);
+	text_copy(note.reason, sizeof(note.reason), reason);
 	for (int n = 1; found; n++) {
 		snprintf(note.key, sizeof(note.key), "import#%d", n);
 		if (!get_meta(s, note.key, &there, &found, deadline_boot_ms, err))

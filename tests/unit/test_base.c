@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/hex.h"
 #include "base/log.h"
@@ -439,6 +440,29 @@ hex_digits_are_bytes_in_either_case(void **state)
 	}
 }
 
+/* src: RFC 4231, test cases 2 and 6 (a key that is longer than a block) */
+static void
+an_hmac_is_that_of_the_rfc(void **state)
+{
+	static const char jefe[] = "what do ya want for nothing?",
+			  block[] = "Test Using Larger Than Block-Size Key - Hash Key First";
+	unsigned char key[131], mac[DIGEST_LEN];
+	char hex[DIGEST_HEX_CAP];
+
+	(void)state;
+	memset(key, 0xaa, sizeof(key));
+	for (int i = 0; i < 2; i++) { /* the second use is like the first */
+		assert_true(digest_hmac_sha256("Jefe", 4, jefe, sizeof(jefe) - 1, mac));
+		hex_format(mac, sizeof(mac), hex);
+		assert_string_equal(hex,
+		    "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+		assert_true(digest_hmac_sha256(key, sizeof(key), block, sizeof(block) - 1, mac));
+		hex_format(mac, sizeof(mac), hex);
+		assert_string_equal(hex,
+		    "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+	}
+}
+
 int
 main(void)
 {
@@ -457,6 +481,7 @@ main(void)
 		cmocka_unit_test(a_log_line_may_go_to_syslog),
 		cmocka_unit_test(a_log_line_names_the_process_that_wrote_it),
 		cmocka_unit_test(hex_digits_are_bytes_in_either_case),
+		cmocka_unit_test(an_hmac_is_that_of_the_rfc),
 		cmocka_unit_test(a_secret_is_one_line_of_printable_ascii),
 	};
 

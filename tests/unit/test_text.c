@@ -227,6 +227,29 @@ loopback_hosts(void **state)
 	assert_true(loopback_is_host("127.0.0.1:80", 9)); /* no more than len is read */
 }
 
+static void
+copies(void **state)
+{
+	static const struct {
+		const char *text, *copy;
+		bool fits;
+	} rows[] = {
+		{ "", "", true },
+		{ "abc", "abc", true },
+		{ "abcd", "abc", false },
+		{ "abcdef", "abc", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char out[6] = "zzzzz";
+
+		assert_int_equal(text_copy(out, 4, rows[i].text), rows[i].fits);
+		assert_string_equal(out, rows[i].copy);
+		assert_int_equal(out[4], 'z'); /* nothing is written behind the room */
+	}
+}
+
 int
 main(void)
 {
@@ -239,6 +262,7 @@ main(void)
 		    NULL },
 		{ "what is hidden is shown as an escape, what is not UTF-8 as bytes", shown_texts,
 		    NULL, NULL, NULL },
+		{ "a copy is cut where its room ends, and says so", copies, NULL, NULL, NULL },
 		{ "one reading of what names this machine", loopback_hosts, NULL, NULL, NULL },
 	};
 

@@ -125,7 +125,7 @@ add_int(struct writer *w, const char *name, int64_t n)
 		return;
 	}
 	add_form_name(w, name);
-	buf_printf(w->out, "%lld", (long long)n);
+	buf_add_int(w->out, n);
 }
 
 static void

@@ -14,6 +14,7 @@
 
 #include "base/hex.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "queue/disk/dir_lock.h"
 #include "queue/disk/journal_file.h"
 
@@ -416,7 +417,7 @@ open_files(struct opening *o, struct error *err)
 static bool
 lock_dir(struct journal *j, const char *dir, struct error *err)
 {
-	snprintf(j->path, sizeof(j->path), "%s", dir);
+	text_copy(j->path, sizeof(j->path), dir);
 	j->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (j->dir < 0)
 		return error_sys(err, ERR_INTERNAL, "open %s", dir);
@@ -445,7 +446,7 @@ journal_open(const char *dir, const struct journal_options *options,
 	j->dir = j->lock = j->fd = j->next.fd = -1;
 	j->io = options->io;
 	j->segment_size = options->segment_size == 0 ? SEGMENT_SIZE : options->segment_size;
-	snprintf(j->boot_id, sizeof(j->boot_id), "%s", options->boot_id);
+	text_copy(j->boot_id, sizeof(j->boot_id), options->boot_id);
 	o.window_size = j->segment_size < WINDOW_MIN ? WINDOW_MIN : j->segment_size;
 	o.window = malloc(o.window_size);
 	if (o.window == NULL)

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "queue/disk/crc32c.h"
 #include "queue/wire/proto.h"
 
@@ -273,12 +274,6 @@ order_log_sync(struct order_log *l, struct error *err)
 
 /* ---- reading */
 
-static bool
-copy_text(char *out, size_t cap, const char *text)
-{
-	return (size_t)snprintf(out, cap, "%s", text) < cap;
-}
-
 /* line[len] is the LF; it is overwritten. */
 static bool
 read_line(char *line, size_t len, struct order_entry *e)
@@ -296,13 +291,13 @@ read_line(char *line, size_t len, struct order_entry *e)
 	e->n = proto_num(&m, ARG_N);
 	e->last_n = proto_num(&m, ARG_LAST_N);
 	return hold_state_parse(m.word, &e->state) &&
-	    copy_text(e->cid, sizeof(e->cid), proto_text(&m, ARG_CID)) &&
-	    copy_text(e->order, sizeof(e->order), proto_text(&m, ARG_ORDER)) &&
-	    copy_text(e->user, sizeof(e->user), proto_text(&m, ARG_USER)) &&
-	    copy_text(e->room, sizeof(e->room), proto_text(&m, ARG_ROOM)) &&
-	    copy_text(e->tid, sizeof(e->tid), proto_text(&m, ARG_TID)) &&
-	    copy_text(e->key, sizeof(e->key), proto_text(&m, ARG_KEY)) &&
-	    copy_text(e->attempt, sizeof(e->attempt), proto_text(&m, ARG_ATTEMPT));
+	    text_copy(e->cid, sizeof(e->cid), proto_text(&m, ARG_CID)) &&
+	    text_copy(e->order, sizeof(e->order), proto_text(&m, ARG_ORDER)) &&
+	    text_copy(e->user, sizeof(e->user), proto_text(&m, ARG_USER)) &&
+	    text_copy(e->room, sizeof(e->room), proto_text(&m, ARG_ROOM)) &&
+	    text_copy(e->tid, sizeof(e->tid), proto_text(&m, ARG_TID)) &&
+	    text_copy(e->key, sizeof(e->key), proto_text(&m, ARG_KEY)) &&
+	    text_copy(e->attempt, sizeof(e->attempt), proto_text(&m, ARG_ATTEMPT));
 }
 
 static bool
