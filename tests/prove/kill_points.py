@@ -42,12 +42,13 @@ ROWS = [  # who counts its steps, who dies, in which query
     ("courier", "courier", "refund"),
     ("courier", "store", "approve"),
 ]
-COURIER_STEPS = {"courier": 40, "store": 16}  # the courier never rests: so many are looked at
-
 
 PRIMARY_ROWS = [
-    ("workers", "primary", what) for what in ("payReady", "approve", "removal", "refund")
+    *(("workers", "primary", what) for what in ("payReady", "approve", "removal", "refund")),
+    ("courier", "primary", "approve"),
 ]
+# The courier never rests: so many of its steps are looked at.
+COURIER_STEPS = {"courier": 40, "store": 16, "primary": 16}
 GATHERERS = {"light gatherer": "roompay-light", "heavy gatherer": "roompay-heavy"}
 GATHERER_ROWS = [  # what one of them is asked in the other queries: nothing
     *(("light gatherer", "light gatherer", what) for what in ("payReady", "removal", "refund")),
