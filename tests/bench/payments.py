@@ -5,10 +5,10 @@ database, one after the other in one run. Prints rates, CPU time of each program
 commands that the database was given, and how late the reservation service heard.
 
     tests/bench/payments.py BUILD_DIR [--seconds 10] [--clients 32] [--workers 40] [--members 1]
-                            [--provider-ms 0] [--alone]
+                            [--provider-ms 0] [--no-peer]
 
 --provider-ms: KakaoPay's ready and approve take so long, each: how many workers do so many buyers
-need? --alone: without the peer. Only ratios within one run mean something. node and npm (18 or newer) are needed for this alone."""
+need? --no-peer: without it. Only ratios within one run mean something. node and npm (18 or newer) are needed for this alone."""
 
 import argparse
 import json
@@ -216,7 +216,7 @@ def measured(args):
             # they poll: the peer has the machine for itself
             for name in ("courier", "web", "workers", "queued"):
                 stack.stop(name)
-            if not args.alone:
+            if not args.no_peer:
                 rows.append(of_peer(stack, folder, args, store.members))
             return argparse.Namespace(store=version(store.uri), rows=rows)
 
@@ -231,7 +231,7 @@ def main():
     p.add_argument("--workers", type=int, default=40)
     p.add_argument("--members", type=int, default=1, help="of the replica set")
     p.add_argument("--provider-ms", type=int, default=0)
-    p.add_argument("--alone", action="store_true")
+    p.add_argument("--no-peer", action="store_true")
     args = p.parse_args()
     told = measured(args)
     report(args, told.store, told.rows)

@@ -63,7 +63,7 @@ def of_payments(t, args, members):
             workers=args.workers,
             members=members,
             provider_ms=0,
-            alone=False,
+            no_peer=False,
         )
     )
     ours, peer = told.rows

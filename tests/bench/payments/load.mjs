@@ -55,16 +55,24 @@ function booking(n) {
   };
 }
 
-async function payOnce() {
+const ask = (path, token, value) => must(BASE + path, token, value);
+
+// query: how roompay is asked.
+async function pay(query) {
   const b = booking(number++);
-  const { userInfo: { userId }, reservationInfo: { roomId } } = b;
-  const began = performance.now();
-  const { tid } = await must(BASE + "/payReady", GATEWAY, b);
+  const who = { userId: b.userInfo.userId, roomId: b.reservationInfo.roomId };
+  const { tid } = await query("/payReady", GATEWAY, b);
   const { pg_token } = await must(SIM + "/control/pay", "", { tid });
-  await must(BASE + "/approvePayment", GATEWAY, { userId, roomId, pg_token });
-  times.pay.push(performance.now() - began);
+  await query("/approvePayment", GATEWAY, { ...who, pg_token });
   paid++;
-  if (!HOOK_PORT) await must(BASE + "/removePaymentInQueue", RESERVATION, { userId, roomId });
+  return { ...who, tid };
+}
+
+async function payOnce() {
+  const began = performance.now();
+  const { tid, ...who } = await pay(ask);
+  times.pay.push(performance.now() - began);
+  if (!HOOK_PORT) await ask("/removePaymentInQueue", RESERVATION, who);
   else if (!early.delete(tid)) owed.set(tid, performance.now());
 }
 
@@ -75,22 +83,17 @@ async function quiet(tid, of) {
 }
 
 async function payAlone() {
-  const b = booking(number++);
-  const { userInfo: { userId }, reservationInfo: { roomId } } = b;
   let spent = 0;
-  const query = async (path, token, value) => {
+  const query = async (...what) => {
     const began = performance.now();
-    const said = await must(BASE + path, token, value);
+    const said = await ask(...what);
     spent += performance.now() - began;
     return said;
   };
-  const { tid } = await query("/payReady", GATEWAY, b);
-  const { pg_token } = await must(SIM + "/control/pay", "", { tid });
-  await query("/approvePayment", GATEWAY, { userId, roomId, pg_token });
-  paid++;
-  await quiet(tid, heard);
-  await query("/removePaymentInQueue", RESERVATION, { userId, roomId, tid });
-  await quiet(tid, done);
+  const order = await pay(query);
+  await quiet(order.tid, heard);
+  await query("/removePaymentInQueue", RESERVATION, order);
+  await quiet(order.tid, done);
   times.pay.push(spent);
 }
 
@@ -104,7 +107,7 @@ async function hear(message) {
     heard.add(tid);
     times.first.push(owed.has(tid) ? performance.now() - owed.get(tid) : 0);
     if (!owed.has(tid)) early.add(tid);
-    if (!ALONE) await must(BASE + "/removePaymentInQueue", RESERVATION, { userId, roomId, tid });
+    if (!ALONE) await ask("/removePaymentInQueue", RESERVATION, { userId, roomId, tid });
   } else if (message.type === "queue.removed") {
     done.add(tid);
     owed.delete(tid);
