@@ -90,7 +90,7 @@ ctl_who(void)
 	if (who[0] == '\0') {
 		p = getpwuid(person());
 		if (p != NULL)
-			snprintf(who, sizeof(who), "%s", p->pw_name);
+			text_copy(who, sizeof(who), p->pw_name);
 		else
 			snprintf(who, sizeof(who), "uid %lu", (unsigned long)person());
 	}

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "ctl/command.h"
 #include "ctl/lang.h"
 
@@ -44,15 +45,13 @@ ctl_parse_when(const char *name, const char *text, int64_t *out)
 bool
 ctl_take_text(const char *name, const char *text, char *out, size_t cap)
 {
-	if (text != NULL && strlen(text) >= cap) {
-		fprintf(stderr,
-		    tr("roompayctl: --%s is longer than %zu bytes\n",
-			"roompayctl: --%s가 %zu바이트보다 깁니다\n"),
-		    name, cap - 1);
-		return false;
-	}
-	snprintf(out, cap, "%s", text == NULL ? "" : text);
-	return true;
+	if (text_copy(out, cap, text == NULL ? "" : text))
+		return true;
+	fprintf(stderr,
+	    tr("roompayctl: --%s is longer than %zu bytes\n",
+		"roompayctl: --%s가 %zu바이트보다 깁니다\n"),
+	    name, cap - 1);
+	return false;
 }
 
 bool

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "ctl/command.h"
 #include "ctl/lang.h"
 #include "ctl/rows.h"
@@ -128,11 +129,11 @@ find_named(struct flow *f, const struct options *o, struct named *n, struct erro
 
 	memset(n, 0, sizeof(*n));
 	if (o->n_args == 2) {
-		snprintf(n->cid, sizeof(n->cid), "%s", o->args[0]);
-		snprintf(n->order, sizeof(n->order), "%s", o->args[1]);
+		text_copy(n->cid, sizeof(n->cid), o->args[0]);
+		text_copy(n->order, sizeof(n->order), o->args[1]);
 		return true;
 	}
-	snprintf(n->tid, sizeof(n->tid), "%s", o->args[0]);
+	text_copy(n->tid, sizeof(n->tid), o->args[0]);
 	if (!store_payment_get(f->store, n->tid, &p, &found, c.deadline_boot_ms, err))
 		return false;
 	n->foreign = found && p.foreign;

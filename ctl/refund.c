@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "ctl/command.h"
 #include "ctl/lang.h"
 #include "operate/json.h"
@@ -60,7 +61,7 @@ read_refund(const struct options *o, struct flow_refund_request *rq)
 		return usage(tr(
 		    "a part needs --id: the same id again is the same refund, and pays nothing twice",
 		    "일부 환불에는 --id가 필요합니다. 같은 id는 같은 환불이라 두 번 나가지 않습니다"));
-	snprintf(rq->tid, sizeof(rq->tid), "%s", o->args[0]);
+	text_copy(rq->tid, sizeof(rq->tid), o->args[0]);
 	return rq->refund_id[0] != '\0' || make_id(rq->refund_id);
 }
 

@@ -125,6 +125,39 @@ utc_seconds(const struct tm *tm, time_t *out)
 	    back.tm_hour == tm->tm_hour && back.tm_min == tm->tm_min && back.tm_sec == tm->tm_sec;
 }
 
+/* Takes exactly n digits. In asctime's form a day below 10 begins with a space. */
+static bool
+take_digits(const char **text, int n, bool may_be_padded, int *value)
+{
+	*value = 0;
+	for (int i = 0; i < n; i++, ++*text) {
+		if (i == 0 && may_be_padded && **text == ' ')
+			continue;
+		if (!isdigit((unsigned char)**text))
+			return false;
+		*value = 10 * *value + (**text - '0');
+	}
+	return true;
+}
+
+static bool
+take_text(const char **text, const char *wanted)
+{
+	size_t len = strlen(wanted);
+	bool there = strncmp(*text, wanted, len) == 0;
+
+	*text += there ? len : 0;
+	return there;
+}
+
+static bool
+take_time(const char **text, struct tm *tm)
+{
+	return take_digits(text, 2, false, &tm->tm_hour) && take_text(text, ":") &&
+	    take_digits(text, 2, false, &tm->tm_min) && take_text(text, ":") &&
+	    take_digits(text, 2, false, &tm->tm_sec);
+}
+
 /* "Z", "+09:00", "-05:30": minutes east of Greenwich. */
 static bool
 parse_offset(const char *text, int *minutes)
@@ -171,35 +204,19 @@ clock_parse_when(const char *text, int64_t *wall_ms)
 	return true;
 }
 
-/* n characters that are known to be digits. */
-static int
-read_digits(const char *text, int n)
-{
-	int value = 0;
-
-	for (int i = 0; i < n; i++)
-		value = 10 * value + (text[i] - '0');
-	return value;
-}
-
 bool
 clock_parse_kst(const char *text, int64_t *wall_ms)
 {
-	static const char form[] = "dddd-dd-ddTdd:dd:dd";
 	struct tm tm = { 0 };
 	time_t t;
 
-	if (strlen(text) != sizeof(form) - 1)
+	if (!take_digits(&text, 4, false, &tm.tm_year) || !take_text(&text, "-") ||
+	    !take_digits(&text, 2, false, &tm.tm_mon) || !take_text(&text, "-") ||
+	    !take_digits(&text, 2, false, &tm.tm_mday) || !take_text(&text, "T") ||
+	    !take_time(&text, &tm) || *text != '\0')
 		return false;
-	for (size_t i = 0; i < sizeof(form) - 1; i++)
-		if (form[i] == 'd' ? !isdigit((unsigned char)text[i]) : text[i] != form[i])
-			return false;
-	tm.tm_year = read_digits(text, 4) - 1900;
-	tm.tm_mon = read_digits(text + 5, 2) - 1;
-	tm.tm_mday = read_digits(text + 8, 2);
-	tm.tm_hour = read_digits(text + 11, 2);
-	tm.tm_min = read_digits(text + 14, 2);
-	tm.tm_sec = read_digits(text + 17, 2);
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
 	if (!utc_seconds(&tm, &t))
 		return false;
 	*wall_ms = ((int64_t)t - KST_OFFSET_S) * 1000;
@@ -220,39 +237,6 @@ take_word(const char **text, const char *const *words, int n, int *which)
 		}
 	}
 	return false;
-}
-
-/* Takes exactly n digits. In asctime's form a day below 10 begins with a space. */
-static bool
-take_digits(const char **text, int n, bool may_be_padded, int *value)
-{
-	*value = 0;
-	for (int i = 0; i < n; i++, ++*text) {
-		if (i == 0 && may_be_padded && **text == ' ')
-			continue;
-		if (!isdigit((unsigned char)**text))
-			return false;
-		*value = 10 * *value + (**text - '0');
-	}
-	return true;
-}
-
-static bool
-take_text(const char **text, const char *wanted)
-{
-	size_t len = strlen(wanted);
-	bool there = strncmp(*text, wanted, len) == 0;
-
-	*text += there ? len : 0;
-	return there;
-}
-
-static bool
-take_time(const char **text, struct tm *tm)
-{
-	return take_digits(text, 2, false, &tm->tm_hour) && take_text(text, ":") &&
-	    take_digits(text, 2, false, &tm->tm_min) && take_text(text, ":") &&
-	    take_digits(text, 2, false, &tm->tm_sec);
 }
 
 static const char *const short_days[] = { "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun" };

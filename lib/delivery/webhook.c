@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <ctype.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"

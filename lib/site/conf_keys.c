@@ -247,10 +247,7 @@ token_item(void *item, size_t size, const char *text, char why[CONF_WHY_CAP])
 static bool
 host_item(void *item, size_t size, const char *text, char why[CONF_WHY_CAP])
 {
-	if (strlen(text) >= size)
-		return complain(why, "has an item that is too long");
-	text_copy(item, size, text);
-	return true;
+	return text_copy(item, size, text) || complain(why, "has an item that is too long");
 }
 
 static bool

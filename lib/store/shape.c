@@ -2,7 +2,6 @@
 
 #include "store/shape.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
